@@ -1,0 +1,47 @@
+"""The exception tree. A message is one clear sentence for a person: what is wrong and what to do.
+
+SemlsError
+├── UsageError           wrong arguments or settings
+├── ModelError           a model that exists but must not or cannot be loaded
+│   └── ModelUnavailable weights neither on disk nor reachable
+├── StoreError           a file or directory of the index cannot be used
+└── EngineError          the engine cannot be started or reached, or failed inside
+"""
+
+
+class SemlsError(Exception):
+    """Anything a person can do something about."""
+
+    code = "failure"
+    exit_status = 3
+
+
+class UsageError(SemlsError):
+    """Wrong arguments or settings."""
+
+    code = "usage"
+    exit_status = 2
+
+
+class ModelError(SemlsError):
+    """A model that exists but must not or cannot be loaded."""
+
+    code = "model"
+
+
+class ModelUnavailable(ModelError):
+    """Weights that are neither on disk nor reachable."""
+
+    code = "model-unavailable"
+
+
+class StoreError(SemlsError):
+    """A file or directory of the index that cannot be used."""
+
+    code = "store"
+
+
+class EngineError(SemlsError):
+    """An engine that cannot be started or reached, or that failed inside."""
+
+    code = "engine"
