@@ -1,0 +1,232 @@
+"""The command line: unpack, call, print."""
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from semls import __version__, terminal
+from semls.errors import SemlsError, UsageError
+from semls.service import client, process
+from semls.service.client import AnswerMessage, Client
+from semls.settings import EngineSettings, Settings
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    help="Search code by meaning.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+engine = typer.Typer(help="The background process that keeps the index.", no_args_is_help=True)
+app.add_typer(engine, name="engine")
+
+Workspace = Annotated[Path, typer.Argument(help="The folder to index.", show_default="the current folder")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+
+
+def main() -> int:
+    """Run a command. The exit status: 0 success or hits, 1 no hits, 2 wrong use, 3 failure."""
+    try:
+        app()
+    except SemlsError as error:
+        terminal.problem(str(error))
+        return error.exit_status
+    return 0
+
+
+@app.command()
+def index(path: Workspace = Path(), as_json: Json = False) -> None:
+    """Bring the index of a folder up to date. `search` does so by itself."""
+
+    async def run(ask: Client) -> None:
+        began = time.monotonic()
+        last, embedded = await terminal.progress(ask.index(_workspace(path)))
+        seconds = time.monotonic() - began
+        if as_json:
+            counts = {"files": last["files"], "chunks": last["chunks"], "embedded": embedded}
+            print(json.dumps({**counts, "seconds": round(seconds, 3)}))
+        else:
+            terminal.summary(last, embedded, seconds)
+        terminal.notice((await ask.status(_workspace(path)))["notice"])
+
+    _run(run)
+
+
+@app.command()
+def search(
+    query: Annotated[
+        list[str] | None, typer.Argument(help="A question in plain words, or a name.", show_default=False)
+    ] = None,
+    path: Annotated[
+        Path, typer.Option(help="The folder to search.", show_default="the current folder")
+    ] = Path(),
+    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="The number of hits.")] = 5,
+    lang: Annotated[list[str] | None, typer.Option(help="Only this language; may be repeated.")] = None,
+    within: Annotated[
+        list[str] | None,
+        typer.Option("--in", metavar="GLOB", help="Only these files, such as 'src/**/*.py'."),
+    ] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only this kind, such as class or function.")] = None,
+    source: Annotated[
+        str | None,
+        typer.Option("--from", metavar="FILE", help="Ask every line of a file, or of - for stdin."),
+    ] = None,
+    words: Annotated[bool, typer.Option("--words", help="Search by words alone, without the model.")] = False,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="Answer before all is embedded.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Search a folder by meaning. The first search indexes the folder."""
+    questions = list(_questions(query or [], source))
+
+    async def run(ask: Client) -> bool:
+        def answer(question: str, *workspaces: str) -> Awaitable[AnswerMessage]:
+            return ask.search(
+                workspaces,
+                question,
+                limit=k,
+                languages=lang or (),
+                paths=within or (),
+                kinds=kind or (),
+                words_only=words,
+            )
+
+        for question in questions:
+            await answer(question)  # asks nobody, but says what is wrong before any waiting
+        steps = ask.index(_workspace(path), words_only=words or no_wait)
+        _, embedded = await terminal.progress(steps)
+        found = False
+        for question in questions:
+            message = await answer(question, _workspace(path))
+            found = found or bool(message["hits"])
+            if as_json:
+                print(json.dumps(message), flush=True)
+            else:
+                terminal.answer(message)
+        if embedded:
+            terminal.notice((await ask.status(_workspace(path)))["notice"])
+        return found
+
+    if not _run(run):
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(path: Workspace = Path(), as_json: Json = False) -> None:
+    """Show what is indexed, and what is not and why."""
+
+    async def run(ask: Client) -> None:
+        message = await ask.status(_workspace(path))
+        if as_json:
+            print(json.dumps(message))
+        else:
+            terminal.status(message)
+            terminal.notice(message["notice"])
+
+    _run(run)
+
+
+@app.command()
+def clear(path: Workspace = Path()) -> None:
+    """Delete the index of a folder. The folder itself is not touched."""
+    _run(lambda ask: ask.clear(_workspace(path)))
+
+
+@app.command()
+def doctor() -> None:
+    """Examine this machine: what works, and what to do where something does not."""
+
+    async def run(ask: Client) -> bool:
+        messages = await ask.doctor()
+        terminal.findings(messages)
+        return all(message["well"] for message in messages)
+
+    if not _run(run):
+        raise typer.Exit(3)
+
+
+@app.command(context_settings={"ignore_unknown_options": True})
+def lsp(arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = None) -> None:
+    """Serve an editor over the Language Server Protocol, on standard input and output."""
+    from semls.lsp.server import serve  # the protocol's types take half a second to import
+
+    _ = arguments  # clients add their own, such as --stdio and --clientProcessId
+    serve(Settings.from_environment(), EngineSettings.from_environment())
+
+
+@engine.command("run")
+def engine_run() -> None:
+    """Be the engine, in the foreground. Other commands start it by themselves."""
+    process.run(EngineSettings.from_environment())
+
+
+@engine.command("status")
+def engine_status(as_json: Json = False) -> None:
+    """Tell whether an engine is running."""
+    state = asyncio.run(client.find(EngineSettings.from_environment()))
+    if as_json:
+        print(json.dumps({"pid": state.pid, "port": state.port, "version": state.version} if state else None))
+    elif state:
+        print(f"Engine {state.version} is running: process {state.pid}, port {state.port}.")
+    else:
+        print("No engine is running.")
+    if state is None:
+        raise typer.Exit(1)
+
+
+@engine.command("stop")
+def engine_stop() -> None:
+    """Ask the engine to leave. The next command starts another."""
+    stopped = asyncio.run(client.stop(EngineSettings.from_environment()))
+    print("The engine has left." if stopped else "No engine is running.")
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and leave.")] = False,
+) -> None:
+    """Search code by meaning."""
+    if version:
+        print(f"semls {__version__}")
+        raise typer.Exit
+
+
+def _run(work: Callable[[Client], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with _client() as ask:
+            return await work(ask)
+
+    return asyncio.run(run())
+
+
+@asynccontextmanager
+async def _client() -> AsyncIterator[Client]:
+    ask = Client(Settings.from_environment(), EngineSettings.from_environment())
+    try:
+        yield ask
+    finally:
+        await ask.close()
+
+
+def _workspace(path: Path) -> str:
+    return str(path.absolute())
+
+
+def _questions(query: list[str], source: str | None) -> Iterator[str]:
+    if bool(query) == bool(source):
+        raise UsageError("Ask a question, or name a file of questions with --from.")
+    if not source:
+        yield " ".join(query)
+        return
+    try:
+        lines = sys.stdin.readlines() if source == "-" else Path(source).read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"The questions in {source} cannot be read: {error}.") from error
+    yield from (line.strip() for line in lines if line.strip())

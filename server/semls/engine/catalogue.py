@@ -1,0 +1,371 @@
+"""The truth about a workspace: its files, their chunks, and the words in them. SQLite with FTS5.
+
+Used by one thread at a time. Every method raises StoreError when the disk or the file is to blame.
+"""
+
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from semls.errors import StoreError
+
+APPLICATION_ID = 0x53454D4C  # "SEML": tells our files from a stranger's
+SCHEMA_VERSION = 1
+
+# bm25 weights of the columns of `words`, in their order.
+_WEIGHTS = {"name": 8.0, "scope": 2.0, "path": 4.0, "about": 2.0, "body": 1.0, "parts": 0.5}
+
+_SCHEMA = f"""
+CREATE TABLE files (
+    path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
+    digest TEXT NOT NULL, language TEXT NOT NULL, skipped TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE chunks (
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL REFERENCES files(path) ON DELETE CASCADE,
+    language TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL COLLATE NOCASE, container TEXT NOT NULL,
+    signature TEXT NOT NULL, doc TEXT NOT NULL, hash TEXT NOT NULL,
+    start_byte INTEGER NOT NULL, end_byte INTEGER NOT NULL,
+    start_row INTEGER NOT NULL, start_column INTEGER NOT NULL,
+    end_row INTEGER NOT NULL, end_column INTEGER NOT NULL,
+    name_row INTEGER NOT NULL, name_column INTEGER NOT NULL,
+    name_end_row INTEGER NOT NULL, name_end_column INTEGER NOT NULL
+);
+CREATE INDEX chunks_of_path ON chunks(path);
+CREATE INDEX chunks_of_hash ON chunks(hash);
+CREATE INDEX chunks_of_name ON chunks(name);
+CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE VIRTUAL TABLE words USING fts5({", ".join(_WEIGHTS)}, tokenize = 'porter unicode61');
+CREATE TRIGGER words_follow_chunks AFTER DELETE ON chunks BEGIN DELETE FROM words WHERE rowid = old.id; END;
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+_HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+_CAMEL = re.compile(r"[A-Za-z0-9]*(?:[a-z0-9][A-Z]|[A-Z]{2}[a-z])[A-Za-z0-9]*")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file as it was when it was last read; `skipped` is the reason why it has no chunks, or ""."""
+
+    path: str
+    size: int = 0
+    mtime_ns: int = 0
+    digest: str = ""
+    language: str = ""
+    skipped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A chunk as catalogued. Rows are zero-based, columns count bytes, ends are exclusive."""
+
+    path: str
+    language: str
+    kind: str
+    name: str
+    container: str
+    signature: str
+    doc: str
+    hash: str  # of the text that is embedded
+    start_byte: int
+    end_byte: int
+    start_row: int
+    start_column: int
+    end_row: int
+    end_column: int
+    name_row: int
+    name_column: int
+    name_end_row: int
+    name_end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What a hit must be; an empty set and None let everything pass."""
+
+    languages: frozenset[str] = frozenset()
+    kinds: frozenset[str] = frozenset()
+    paths: re.Pattern[str] | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.languages or self.kinds or self.paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """How many chunks there are, and how many of them have a vector."""
+
+    chunks: int = 0
+    embedded: int = 0
+
+
+def split_identifier(name: str) -> list[str]:
+    """`parseHTTPHeader_v2` → parse, HTTP, Header, v, 2."""
+    return _HUMP.findall(name)
+
+
+def split_identifiers(text: str) -> str:
+    """The parts of every camel-case identifier in a text; FTS5 itself splits at underscores."""
+    return " ".join(part for name in _CAMEL.findall(text) for part in split_identifier(name))
+
+
+class Catalogue:
+    """One workspace's catalogue."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with self._blame():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = self._open()
+            self._db.create_function("in_paths", 2, lambda pattern, path: bool(re.match(pattern, path)))
+            self._db.execute(
+                "CREATE TEMP TABLE vectors (store TEXT, hash TEXT, PRIMARY KEY (store, hash)) WITHOUT ROWID"
+            )
+
+    def _open(self) -> sqlite3.Connection:
+        db = self._connect()
+        if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
+            db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+        if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            db.close()
+            raise StoreError(
+                f"{self._path} is not a semls catalogue: move that file away, then run the command again."
+            )
+        if db.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
+            db.close()
+            for suffix in ("", "-wal", "-shm"):
+                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
+            return self._open()
+        db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")
+        return db
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    # Files
+
+    def files(self, paths: Sequence[str] | None = None) -> dict[str, File]:
+        """The files known, the skipped ones too, by path; all of them unless some are asked for."""
+        condition = "TRUE" if paths is None else f"path IN ({_list(paths)})"
+        with self._blame():
+            rows = self._db.execute(f"SELECT {_names(File)} FROM files WHERE {condition}", paths or ())
+            return {row[0]: File(*row) for row in rows}
+
+    def skipped(self, limit: int = 1000) -> list[File]:
+        """Files that have no chunks, each with the reason."""
+        query = f"SELECT {_names(File)} FROM files WHERE skipped != '' ORDER BY path LIMIT ?"
+        with self._blame():
+            return [File(*row) for row in self._db.execute(query, (limit,))]
+
+    def replace(self, file: File, entries: Sequence[tuple[Entry, str]] = ()) -> None:
+        """Put a file and its chunks, each with its text, in the place of what was known of it."""
+        with self._blame(), self._transaction():
+            self._db.execute("DELETE FROM files WHERE path = ?", (file.path,))
+            self._db.execute(f"INSERT INTO files VALUES ({_marks(File)})", astuple(file))
+            for entry, text in entries:
+                row = self._db.execute(
+                    f"INSERT INTO chunks ({_names(Entry)}) VALUES ({_marks(Entry)})",
+                    astuple(entry),
+                )
+                self._db.execute(
+                    f"INSERT INTO words (rowid, {', '.join(_WEIGHTS)}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                    (row.lastrowid, *_words(entry, text)),
+                )
+
+    def touch(self, file: File) -> None:
+        """Note a file's new size and time; its content is as it was."""
+        with self._blame():
+            self._db.execute(
+                "UPDATE files SET size = ?, mtime_ns = ? WHERE path = ?",
+                (file.size, file.mtime_ns, file.path),
+            )
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Forget files and their chunks."""
+        with self._blame(), self._transaction():
+            self._db.executemany("DELETE FROM files WHERE path = ?", ((path,) for path in paths))
+
+    # Vectors: which contents have one, in each of the open stores
+
+    def know_vectors(self, store: str, hashes: Iterable[str]) -> None:
+        """From now on, exactly these contents have a vector in the store."""
+        with self._blame(), self._transaction():
+            self._db.execute("DELETE FROM vectors WHERE store = ?", (store,))
+            self._add_vectors(store, hashes)
+
+    def add_vectors(self, store: str, hashes: Iterable[str]) -> None:
+        """These contents have a vector in the store, too."""
+        with self._blame(), self._transaction():
+            self._add_vectors(store, hashes)
+
+    def _add_vectors(self, store: str, hashes: Iterable[str]) -> None:
+        rows = ((store, content) for content in hashes)
+        self._db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", rows)
+
+    def without_vector(self, store: str) -> list[str]:
+        """Contents that have no vector yet, those of the most recently changed files first."""
+        query = """
+            SELECT hash FROM chunks JOIN files USING (path)
+            WHERE hash NOT IN (SELECT hash FROM vectors WHERE store = ?)
+            GROUP BY hash ORDER BY max(mtime_ns) DESC"""
+        with self._blame():
+            return [row[0] for row in self._db.execute(query, (store,))]
+
+    def coverage(self, store: str) -> Coverage:
+        """Counted anew: a walk through all chunks."""
+        query = """
+            SELECT count(*), count(vectors.hash) FROM chunks
+            LEFT JOIN vectors ON vectors.hash = chunks.hash AND vectors.store = ?"""
+        with self._blame():
+            return Coverage(*self._db.execute(query, (store,)).fetchone())
+
+    # Search
+
+    def match(self, terms: Sequence[str], filters: Filters, limit: int) -> list[tuple[int, float]]:
+        """Ids of the chunks that have any of the terms, best first, with their bm25 score (higher is better)."""
+        if not terms:
+            return []
+        expression = " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
+        weights = ", ".join(map(str, _WEIGHTS.values()))
+        condition, values = _condition(filters)
+        query = f"""
+            SELECT chunks.id, -bm25(words, {weights}) AS score
+            FROM words JOIN chunks ON chunks.id = words.rowid
+            WHERE words MATCH ? AND {condition} ORDER BY score DESC, chunks.id LIMIT ?"""
+        with self._blame():
+            return [(row[0], row[1]) for row in self._db.execute(query, (expression, *values, limit))]
+
+    def named(self, names: Sequence[str], filters: Filters, limit: int) -> list[int]:
+        """Ids of the chunks with one of these names, in any case."""
+        condition, values = _condition(filters)
+        query = f"""
+            SELECT id FROM chunks WHERE name IN ({_list(names)}) AND {condition} ORDER BY id LIMIT ?"""
+        with self._blame():
+            return [row[0] for row in self._db.execute(query, (*names, *values, limit))]
+
+    def holding(self, hashes: Sequence[str], filters: Filters) -> dict[str, list[int]]:
+        """Ids of the chunks that have these contents, by content."""
+        condition, values = _condition(filters)
+        query = f"SELECT hash, id FROM chunks WHERE hash IN ({_list(hashes)}) AND {condition} ORDER BY id"
+        found: dict[str, list[int]] = {}
+        with self._blame():
+            for content, number in self._db.execute(query, (*hashes, *values)):
+                found.setdefault(content, []).append(number)
+        return found
+
+    def contents(self, filters: Filters) -> list[str]:
+        """The contents that pass the filters."""
+        condition, values = _condition(filters)
+        with self._blame():
+            query = f"SELECT DISTINCT hash FROM chunks WHERE {condition}"
+            return [row[0] for row in self._db.execute(query, values)]
+
+    def entries(self, ids: Sequence[int]) -> dict[int, Entry]:
+        """The chunks with these ids."""
+        query = f"SELECT id, {_names(Entry)} FROM chunks WHERE id IN ({_list(ids)})"
+        with self._blame():
+            return {row[0]: Entry(*row[1:]) for row in self._db.execute(query, ids)}
+
+    def texts(self, ids: Sequence[int]) -> dict[int, str]:
+        """The chunks' source texts."""
+        query = f"SELECT rowid, body FROM words WHERE rowid IN ({_list(ids)})"
+        with self._blame():
+            return dict(self._db.execute(query, ids).fetchall())
+
+    def samples(self, hashes: Sequence[str]) -> dict[str, tuple[Entry, str]]:
+        """For each content one chunk that has it, with its source text."""
+        query = f"""
+            SELECT chunks.hash, {_names(Entry, "chunks.")}, words.body
+            FROM chunks JOIN words ON words.rowid = chunks.id
+            WHERE chunks.hash IN ({_list(hashes)}) GROUP BY chunks.hash"""
+        with self._blame():
+            return {row[0]: (Entry(*row[1:-1]), row[-1]) for row in self._db.execute(query, hashes)}
+
+    # Notes: small facts that outlive the process
+
+    def note(self, key: str, value: str) -> None:
+        """Keep a fact."""
+        with self._blame():
+            self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (key, value))
+
+    def noted(self, key: str) -> str:
+        """A fact kept before, or an empty text."""
+        with self._blame():
+            row = self._db.execute("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else ""
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    @contextmanager
+    def _blame(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            advice = _ADVICE.get(getattr(error, "sqlite_errorname", ""), "move that file away and try again")
+            raise StoreError(f"The catalogue {self._path} cannot be used ({error}): {advice}.") from error
+        except OSError as error:
+            raise StoreError(
+                f"The cache directory {self._path.parent} cannot be used ({error.strerror}): "
+                "set SEMLS_CACHE_DIR to a directory that you can write to."
+            ) from error
+
+
+_ADVICE: Mapping[str, str] = {
+    "SQLITE_FULL": "free some space on that disk",
+    "SQLITE_IOERR_WRITE": "free some space on that disk",
+    "SQLITE_READONLY": "make it writable or set SEMLS_CACHE_DIR to another directory",
+    "SQLITE_CANTOPEN": "make its directory writable or set SEMLS_CACHE_DIR to another one",
+}
+
+
+def _words(entry: Entry, text: str) -> tuple[str, ...]:
+    """The columns of `words`."""
+    about = f"{entry.signature}\n{entry.doc}"
+    return (
+        f"{entry.name} {' '.join(split_identifier(entry.name))}",
+        f"{entry.container} {split_identifiers(entry.container)}",
+        f"{entry.path} {split_identifiers(entry.path)}",
+        f"{about} {split_identifiers(about)}",
+        text,
+        split_identifiers(text),
+    )
+
+
+def _condition(filters: Filters) -> tuple[str, list[str]]:
+    conditions, values = ["TRUE"], []
+    for column, wanted in (("language", filters.languages), ("kind", filters.kinds)):
+        if wanted:
+            conditions.append(f"chunks.{column} IN ({_list(wanted)})")
+            values += sorted(wanted)
+    if filters.paths:
+        conditions.append("in_paths(?, chunks.path)")
+        values.append(filters.paths.pattern)
+    return " AND ".join(conditions), values
+
+
+def _names(row: type[File] | type[Entry], prefix: str = "") -> str:
+    return ", ".join(prefix + field.name for field in fields(row))
+
+
+def _marks(row: type[File] | type[Entry]) -> str:
+    return ", ".join("?" * len(fields(row)))
+
+
+def _list(values: "Sequence[object] | frozenset[str]") -> str:
+    return ", ".join("?" * len(values))

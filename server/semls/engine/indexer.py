@@ -1,0 +1,395 @@
+"""One workspace: scan → chunks → catalogue → embed → vectors.
+
+Two loops share the worker. The words loop brings the catalogue up to the files whenever asked; the vectors
+loop embeds what the catalogue holds and no vector covers. The loops own the state; the steps that the
+worker runs are the plain functions at the end of this file.
+"""
+
+import asyncio
+import hashlib
+import logging
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semls.engine import chunks, files, languages
+from semls.engine.catalogue import Catalogue, Coverage, Entry, File
+from semls.engine.embeddings import EmbeddingCache
+from semls.engine.encoder import Encoder
+from semls.engine.search import Hit, Query, View, search
+from semls.engine.vectors import VectorStore
+from semls.engine.worker import Rank, Worker
+from semls.errors import EngineError, SemlsError
+
+log = logging.getLogger(__name__)
+
+_STEP = 0.1  # seconds that a step should take: what a search may have to wait
+_ROUND = 256  # texts that are sorted by length together
+_UPSERT = 100  # rows at once: Chroma takes about 2 ms for each
+_ANSWERS = "answers"  # the note that names the model whose vectors are complete
+_NEWS = 0.1  # seconds between two reports of progress
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a workspace is; `encoded` counts the texts sent through the model since the engine started."""
+
+    phase: str  # "words", "model", "vectors" or "ready"
+    files: int
+    coverage: Coverage
+    encoded: int
+
+
+class Indexer:
+    """A workspace and its index."""
+
+    def __init__(
+        self,
+        root: Path,
+        directory: Path,
+        worker: Worker,
+        tools: Callable[[], Awaitable[tuple[Encoder, EmbeddingCache] | None]],
+        former: Callable[[str], Awaitable[Encoder | None]],
+    ) -> None:
+        self.root = root
+        self.view: View | None = None  # what answers
+        self.coverage = Coverage()  # of that view
+        self.files = 0
+        self.encoded = 0
+        self.error: SemlsError | None = None
+        self._directory, self._worker, self._tools, self._former = directory, worker, tools, former
+        self._phase = "words"
+        self._size = 4  # texts encoded in one step; adapts to the machine
+        self._asked = self._words = self._vectors = 0  # tickets: handed out, catalogued, embedded
+        self._wake_words, self._wake_vectors, self._news = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def open(self) -> None:
+        """Open the catalogue and start both loops. Raises StoreError."""
+        self._catalogue = await self._worker.run(Rank.SEARCH, Catalogue, self._directory / "catalogue.sqlite")
+        await self._count("")
+        self._tasks = [
+            asyncio.create_task(self._loop(self._wake_words, self._refresh)),
+            asyncio.create_task(self._loop(self._wake_vectors, self._embed)),
+        ]
+
+    async def close(self) -> None:
+        """Stop after the step under way and let go of all files."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._worker.run(Rank.SEARCH, self._catalogue.close)
+        if self.view:
+            await self._worker.run(Rank.SEARCH, self.view.vectors.close)
+
+    # What a client may ask
+
+    def refresh(self) -> int:
+        """Ask for a look at all files; the ticket tells when it is done."""
+        self._asked += 1
+        self.error = None
+        self._wake_words.set()
+        return self._asked
+
+    def embed(self) -> None:
+        """Ask for another look at the vectors, because the encoder may be another now."""
+        self._vectors = min(self._vectors, self._words - 1)
+        self._wake_vectors.set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether something that was asked for is not done yet."""
+        return self.error is None and self._vectors < self._asked
+
+    @property
+    def progress(self) -> Progress:
+        """How far things are now."""
+        phase = self._phase if self.busy else "ready"
+        return Progress(phase, self.files, self.coverage, self.encoded)
+
+    async def follow(self, ticket: int, *, words_only: bool = False) -> AsyncIterator[Progress]:
+        """Progress until the ticket's words (and vectors) are there; the end state last."""
+        while (self._words if words_only else self._vectors) < ticket:
+            if self.error:
+                raise self.error
+            yield self.progress
+            await asyncio.gather(self._news.wait(), asyncio.sleep(_NEWS))
+        yield self.progress
+
+    async def search(self, query: Query) -> list[Hit]:
+        """The best hits; files that changed since they were read are read again first."""
+        if self._words == 0:
+            async for _ in self.follow(self._asked or self.refresh(), words_only=True):
+                pass
+        hits = await self._worker.run(Rank.SEARCH, search, query, self._catalogue, self.view)
+        paths = sorted({hit.entry.path for hit in hits})
+        changed = await self._worker.run(Rank.SEARCH, _read_changed, self.root, self._catalogue, paths)
+        if not changed:
+            return hits
+        self.refresh()
+        return await self._worker.run(Rank.SEARCH, search, query, self._catalogue, self.view)
+
+    async def skipped(self) -> list[File]:
+        """Files without chunks, each with the reason."""
+        return await self._worker.run(Rank.SEARCH, self._catalogue.skipped)
+
+    # The two loops
+
+    async def _loop(self, wake: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await wake.wait()
+            wake.clear()
+            try:
+                await work()
+            except SemlsError as error:
+                self.error = error
+            except Exception:
+                log.exception("Indexing %s failed", self.root)
+                self.error = EngineError(f"Indexing {self.root} failed: the engine's log has the details.")
+            self._tell()
+
+    async def _refresh(self) -> None:
+        ticket = self._asked
+        self._phase = "words"
+        known = await self._worker.run(Rank.WORDS, self._catalogue.files)
+        scan, seen = files.scan(self.root), 0
+        unseen = dict(known)
+        while found := await self._worker.run(Rank.WORDS, _take, scan):
+            for path in found:
+                unseen.pop(path.path, None)
+            seen += len(found)
+            changed = [item for item in found if _differs(item, known.get(item.path))]
+            while changed:
+                changed = await self._worker.run(
+                    Rank.WORDS, _read_some, self.root, self._catalogue, known, changed
+                )
+                await self._count_now_and_then()
+            self.files = max(self.files, seen)
+            self._tell()
+        await self._worker.run(Rank.WORDS, self._catalogue.remove, list(unseen))
+        self.files = seen
+        await self._count(self._store)
+        self._words = ticket
+        self._wake_vectors.set()
+
+    async def _embed(self) -> None:
+        ticket = self._words
+        self._phase = "vectors" if self.view else "model"
+        self._tell()
+        tools = await self._tools()
+        if tools:
+            encoder, cache = tools
+            view = await self._target(encoder)
+            self._phase = "vectors"
+            if not await self._fill(view, cache):
+                return
+            await self._answer_with(view)
+        self._vectors = max(self._vectors, ticket)
+
+    async def _target(self, encoder: Encoder) -> View:
+        """The view to fill. It answers at once unless there is one that was filled before."""
+        if self.view and self.view.encoder.fingerprint == encoder.fingerprint:
+            return self.view
+        view = await self._open_view(encoder)
+        if self.view is None:
+            name = await self._worker.run(Rank.VECTORS, self._catalogue.noted, _ANSWERS)
+            former = await self._former(name) if name not in ("", encoder.model.name) else None
+            self.view = await self._open_view(former) if former else view
+            await self._count(self._store)
+        return view
+
+    async def _open_view(self, encoder: Encoder) -> View:
+        view = await self._worker.run(Rank.VECTORS, _open_view, self._directory, encoder)
+        stored = await self._worker.run(Rank.VECTORS, view.vectors.ids)
+        await self._worker.run(Rank.VECTORS, self._catalogue.know_vectors, encoder.fingerprint, stored)
+        return view
+
+    async def _answer_with(self, view: View) -> None:
+        """Let a filled view answer, and drop the one before it: the embedding cache still has its vectors."""
+        before, self.view = self.view, view
+        if before and before is not view:
+            await self._worker.run(Rank.VECTORS, before.vectors.close)
+        await self._worker.run(Rank.VECTORS, self._catalogue.note, _ANSWERS, view.encoder.model.name)
+        await self._worker.run(Rank.VECTORS, _drop_other_views, self._directory, view)
+        await self._count(self._store)
+
+    async def _fill(self, view: View, cache: EmbeddingCache) -> bool:
+        """Give a vector to all that has none; False when the catalogue changed meanwhile."""
+        store = view.encoder.fingerprint
+        missing = await self._worker.run(Rank.VECTORS, self._catalogue.without_vector, store)
+        for some in _slices(missing, _ROUND):
+            if self._wake_vectors.is_set():
+                return False
+            cached = await self._worker.run(Rank.VECTORS, cache.get, some)
+            for part in _slices(list(cached), _UPSERT):
+                vectors = {key: cached[key] for key in part}
+                await self._worker.run(Rank.VECTORS, _keep, self._catalogue, view, vectors)
+                await self._count_now_and_then()
+            await self._encode(view, cache, [key for key in some if key not in cached])
+        return True
+
+    async def _encode(self, view: View, cache: EmbeddingCache, missing: Sequence[str]) -> None:
+        texts = await self._worker.run(Rank.VECTORS, _texts, self._catalogue, missing)
+        while texts:
+            now, texts = texts[: self._size], texts[self._size :]
+            began = time.perf_counter()
+            await self._worker.run(Rank.VECTORS, _encode, self._catalogue, view, cache, now)
+            self._size = _adapt(self._size, time.perf_counter() - began)
+            self.encoded += len(now)
+            await self._count_now_and_then()
+
+    # Small things
+
+    @property
+    def _store(self) -> str:
+        return self.view.encoder.fingerprint if self.view else ""
+
+    async def _count(self, store: str) -> None:
+        began = time.monotonic()
+        self.coverage = await self._worker.run(Rank.WORDS, self._catalogue.coverage, store)
+        self._counted, self._count_took = time.monotonic(), time.monotonic() - began
+        self._tell()
+
+    async def _count_now_and_then(self) -> None:
+        if time.monotonic() - self._counted > max(0.2, 20 * self._count_took):
+            await self._count(self._store)
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+# Steps for the worker
+
+
+def _take(scan: Iterator[files.Found | files.Skipped]) -> list[files.Found | files.Skipped]:
+    deadline = time.monotonic() + _STEP
+    taken = []
+    for item in scan:
+        taken.append(item)
+        if time.monotonic() > deadline or len(taken) == 1000:
+            break
+    return taken
+
+
+def _differs(item: files.Found | files.Skipped, known: File | None) -> bool:
+    if known is None:
+        return True
+    if isinstance(item, files.Skipped):
+        return known.skipped != item.reason
+    return (known.size, known.mtime_ns) != (item.size, item.mtime_ns)
+
+
+def _read_some(
+    root: Path, catalogue: Catalogue, known: dict[str, File], items: list[files.Found | files.Skipped]
+) -> list[files.Found | files.Skipped]:
+    """Read as many as fit into a step; gives back the rest."""
+    deadline = time.monotonic() + _STEP
+    for done, item in enumerate(items, 1):
+        _read(root, catalogue, item, known.get(item.path))
+        if time.monotonic() > deadline:
+            return items[done:]
+    return []
+
+
+def _read(root: Path, catalogue: Catalogue, item: files.Found | files.Skipped, known: File | None) -> None:
+    if isinstance(item, files.Skipped):
+        return catalogue.replace(File(item.path, skipped=item.reason))
+    content = files.read(root, item.path)
+    if isinstance(content, files.Skipped):
+        return catalogue.replace(File(item.path, item.size, item.mtime_ns, skipped=content.reason))
+    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+    if known and known.digest == digest:
+        return catalogue.touch(File(item.path, item.size, item.mtime_ns))
+    language = languages.detect(item.path, content[:256])
+    file = File(item.path, item.size, item.mtime_ns, digest, language.name)
+    return catalogue.replace(file, [_entry(file, chunk) for chunk in chunks.chunk(content, language)])
+
+
+def _read_changed(root: Path, catalogue: Catalogue, paths: Sequence[str]) -> bool:
+    """Read again those of the files that are not as the catalogue knows them; False when there are none."""
+    known = catalogue.files(paths)
+    found = {path: files.look(root, path) for path in paths}
+    vanished = [path for path, item in found.items() if item is None]
+    changed = [item for path, item in found.items() if item and _differs(item, known.get(path))]
+    catalogue.remove(vanished)
+    for item in changed:
+        _read(root, catalogue, item, known.get(item.path))
+    return bool(vanished or changed)
+
+
+def _entry(file: File, chunk: chunks.Chunk) -> tuple[Entry, str]:
+    span, name = chunk.span, chunk.selection
+    embedded = _embedded_text(chunk.qualified_name, chunk.text)
+    entry = Entry(
+        file.path,
+        file.language,
+        chunk.kind,
+        chunk.name,
+        chunk.container,
+        chunk.signature,
+        chunk.doc,
+        hashlib.blake2b(embedded.encode(errors="surrogatepass"), digest_size=16).hexdigest(),
+        span.start_byte,
+        span.end_byte,
+        span.start.row,
+        span.start.column,
+        span.end.row,
+        span.end.column,
+        name.start.row,
+        name.start.column,
+        name.end.row,
+        name.end.column,
+    )
+    return entry, chunk.text
+
+
+def _embedded_text(qualified_name: str, text: str) -> str:
+    """What is embedded. Without the path, so that a renamed file costs nothing."""
+    return f"{qualified_name}\n{text}" if qualified_name else text
+
+
+def _texts(catalogue: Catalogue, hashes: Sequence[str]) -> list[tuple[str, str]]:
+    """Contents and what to embed for them, the shortest first."""
+    samples = catalogue.samples(hashes)
+    texts = [
+        (content, _embedded_text(".".join(filter(None, (entry.container, entry.name))), text))
+        for content, (entry, text) in samples.items()
+    ]
+    return sorted(texts, key=lambda item: len(item[1]))
+
+
+def _encode(catalogue: Catalogue, view: View, cache: EmbeddingCache, texts: list[tuple[str, str]]) -> None:
+    vectors = view.encoder.documents([text for _, text in texts])
+    computed = dict(zip((content for content, _ in texts), vectors, strict=True))
+    cache.put(computed)
+    _keep(catalogue, view, computed)
+
+
+def _keep(catalogue: Catalogue, view: View, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+    view.vectors.upsert(vectors)
+    catalogue.add_vectors(view.encoder.fingerprint, vectors)
+
+
+def _open_view(directory: Path, encoder: Encoder) -> View:
+    path = directory / "vectors" / encoder.fingerprint
+    return View(encoder, VectorStore(path, encoder.fingerprint, encoder.model.name, encoder.model.dimension))
+
+
+def _drop_other_views(directory: Path, view: View) -> None:
+    for path in (directory / "vectors").iterdir():
+        if path.name != view.encoder.fingerprint:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _adapt(size: int, seconds: float) -> int:
+    return max(1, min(_ROUND, round(size * max(0.5, min(2.0, _STEP / max(seconds, 1e-6))))))
+
+
+def _slices(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+    return (items[start : start + size] for start in range(0, len(items), size))

@@ -1,0 +1,217 @@
+"""The language server. Synchronous handlers change state, asynchronous ones wait for the engine."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Coroutine, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
+from pygls.lsp.server import LanguageServer
+
+from semls import __version__
+from semls.errors import SemlsError, UsageError
+from semls.lsp import client as editor
+from semls.lsp import convert, stdio
+from semls.lsp.repairs import Protocol
+from semls.service.client import AnswerMessage, Client
+from semls.settings import EngineSettings, Settings
+
+log = logging.getLogger(__name__)
+
+_SYMBOLS = 50
+_PARENT = 2.0  # seconds between two looks at whether the editor lives
+_ARGUMENTS = ("query", "limit", "languages", "paths", "kinds")
+
+
+class Server(LanguageServer):
+    """What is known of the client, and the way to the engine."""
+
+    def __init__(self, settings: Settings, engine: EngineSettings) -> None:
+        super().__init__(
+            "semls",
+            __version__,
+            text_document_sync_kind=types.TextDocumentSyncKind.None_,
+            protocol_cls=Protocol,
+        )
+        self.settings, self._engine_settings = settings, engine
+        self.engine = Client(settings, engine)
+        self.abilities = editor.Abilities(progress=False)
+        self.roots: dict[str, str] = {}  # URI as the client wrote it → path
+        self.leaving = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._told: set[str] = set()
+
+    def configure(self, options: object) -> list[str]:
+        """Take the options of `initialize`; gives back what is wrong with them."""
+        if not isinstance(options, Mapping):
+            return []
+        given = {key: value for key, value in asdict(self.settings).items() if value} | dict(options)
+        self.settings, problems = Settings.read(given)
+        self.engine = Client(self.settings, self._engine_settings)
+        return problems
+
+    @property
+    def encoding(self) -> convert.Encoding:
+        """What the client counts columns in."""
+        return self.workspace.position_encoding or types.PositionEncodingKind.Utf16
+
+    def open(self, folders: Mapping[str, str]) -> None:
+        """Take up folders and begin to index them."""
+        self.roots.update(folders)
+        for root in folders.values():
+            self.spawn(self.index(root))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Let something run beside the protocol."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def stop(self) -> None:
+        """Let go of all that runs."""
+        self.leaving = True
+        for task in self._tasks:
+            task.cancel()
+
+    async def index(self, root: str) -> None:
+        """Bring a folder's index up to date, and say once what is worth knowing about it."""
+        try:
+            await editor.show(self, self.abilities, self.engine.index(root))
+            self.say_once((await self.engine.status(root))["notice"], types.MessageType.Info)
+        except SemlsError as error:
+            self.say_once(str(error), types.MessageType.Error)
+
+    def say_once(self, text: str, kind: types.MessageType) -> None:
+        """Tell the user, unless that has been told before."""
+        if text and text not in self._told:
+            self._told.add(text)
+            editor.tell(self, text, kind)
+
+    async def search(self, arguments: Mapping[str, Any]) -> AnswerMessage:
+        """Ask the engine. Raises JsonRpcException with a sentence for a person."""
+        unknown = [key for key in arguments if key not in _ARGUMENTS]
+        if unknown or not isinstance(arguments.get("query"), str):
+            raise JsonRpcInvalidParams(f"Give one object with `query` and, if you like, {_ARGUMENTS[1:]}.")
+        given = {key: value for key, value in arguments.items() if value is not None}
+        try:
+            return await self.engine.search(list(self.roots.values()), **given)
+        except UsageError as error:
+            raise JsonRpcInvalidParams(str(error)) from error
+        except SemlsError as error:
+            raise JsonRpcException(str(error), types.LSPErrorCodes.RequestFailed) from error
+
+    def report_server_error(self, error: Exception, source: Any) -> None:  # noqa: ANN401
+        """Log instead of a message in the user's face."""
+        log.error("%s: %s", getattr(source, "__name__", source), error)
+
+
+def serve(settings: Settings, engine: EngineSettings) -> None:
+    """Serve one editor on standard input and output, then leave with the exit code of the specification."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    stdin, stdout = stdio.claim()
+    server = _server(settings, engine)
+    server.start_io(stdin, stdout)
+    sys.exit(0 if server.leaving else 1)  # pygls itself always leaves with 0 (no public issue)
+
+
+def _server(settings: Settings, engine: EngineSettings) -> Server:
+    server = Server(settings, engine)
+    for method, handler in _FEATURES.items():
+        server.feature(method)(handler)
+    server.feature(types.TEXT_DOCUMENT_DID_SAVE, types.SaveOptions(include_text=False))(_did_save)
+    server.command("semls.search")(_search_command)
+    return server
+
+
+def _initialize(ls: Server, params: types.InitializeParams) -> None:
+    ls.abilities = editor.Abilities.of(params.capabilities)
+    for problem in ls.configure(params.initialization_options):
+        ls.say_once(problem, types.MessageType.Warning)
+
+
+def _initialized(ls: Server, params: types.InitializedParams) -> None:  # noqa: ARG001
+    folders = [folder.uri for folder in ls.workspace.folders.values()]
+    if not folders and ls.workspace.root_uri:
+        folders = [ls.workspace.root_uri]  # pygls gives no folder to a client that knows only roots
+    ls.open(_paths(folders))
+    if ls.process_id and os.name == "posix":
+        ls.spawn(_watch(ls.process_id))
+
+
+def _did_change_folders(ls: Server, params: types.DidChangeWorkspaceFoldersParams) -> None:
+    for folder in params.event.removed:
+        ls.roots.pop(folder.uri, None)
+    ls.open(_paths([folder.uri for folder in params.event.added]))
+
+
+def _did_save(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
+    saved = convert.path(params.text_document.uri)
+    for root in ls.roots.values():
+        if saved and Path(saved).is_relative_to(root):
+            ls.spawn(ls.index(root))
+
+
+def _shutdown(ls: Server, *_: object) -> None:
+    ls.stop()
+
+
+async def _workspace_symbol(ls: Server, params: types.WorkspaceSymbolParams) -> list[types.WorkspaceSymbol]:
+    if not params.query.strip() or not ls.roots:
+        return []
+    hits = (await ls.search({"query": params.query, "limit": _SYMBOLS}))["hits"]
+    source = await asyncio.to_thread(convert.lines, hits)
+    return [convert.symbol(hit, source[hit["uri"]], ls.encoding) for hit in hits]
+
+
+async def _search_command(ls: Server, *arguments: Any) -> list[types.Location]:  # noqa: ANN401
+    hits = (await ls.search(_only(arguments)))["hits"]
+    source = await asyncio.to_thread(convert.lines, hits)
+    return [convert.location(hit, source[hit["uri"]], ls.encoding) for hit in hits]
+
+
+async def _search_request(ls: Server, params: Any) -> Mapping[str, object]:  # noqa: ANN401
+    answer = await ls.search(_only((params,)))
+    source = await asyncio.to_thread(convert.lines, answer["hits"])
+    hits = [convert.message(hit, source[hit["uri"]], ls.encoding) for hit in answer["hits"]]
+    return {**answer, "hits": hits}
+
+
+_FEATURES: dict[str, Any] = {
+    types.INITIALIZE: _initialize,
+    types.INITIALIZED: _initialized,
+    types.SHUTDOWN: _shutdown,
+    types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: _did_change_folders,
+    types.WORKSPACE_SYMBOL: _workspace_symbol,
+    "semls/search": _search_request,
+}
+
+
+def _only(arguments: tuple[Any, ...]) -> Mapping[str, Any]:
+    """The one object among the arguments. Raises JsonRpcInvalidParams."""
+    if len(arguments) == 1:
+        given = arguments[0]._asdict() if hasattr(arguments[0], "_asdict") else arguments[0]
+        if isinstance(given, Mapping):
+            return given
+    raise JsonRpcInvalidParams("Give one object as the argument, such as {query: 'where are files read'}.")
+
+
+def _paths(uris: list[str]) -> dict[str, str]:
+    paths = {uri: convert.path(uri) for uri in uris}
+    return {uri: path for uri, path in paths.items() if path}
+
+
+async def _watch(pid: int) -> None:
+    """Leave when the editor is gone, even while another process holds our input open."""
+    with contextlib.suppress(PermissionError):
+        while True:
+            try:
+                os.kill(pid, 0)
+            except ProcessLookupError:
+                os._exit(1)
+            await asyncio.sleep(_PARENT)

@@ -1,0 +1,246 @@
+"""The engine's door: HTTP on the loopback interface, for those who have the token."""
+
+import asyncio
+import json
+import logging
+import os
+import secrets
+import time
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from semls import __version__
+from semls.engine import search
+from semls.engine.engine import Answer, Engine, Status
+from semls.engine.indexer import Progress
+from semls.engine.search import Hit
+from semls.errors import EngineError, SemlsError, UsageError
+from semls.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_LONGEST_BODY = 1 << 20  # bytes
+
+
+class _Body(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Options(_Body):
+    model: str = Settings().model
+    revision: str | None = None
+
+
+class _Workspace(_Body):
+    workspace: str
+    settings: _Options = _Options()
+
+
+class _Doctor(_Body):
+    settings: _Options = _Options()
+
+
+class _Index(_Workspace):
+    words_only: bool = False
+
+
+class _Search(_Body):
+    workspaces: list[str]
+    query: str
+    limit: int = 10
+    languages: list[str] = []
+    paths: list[str] = []
+    kinds: list[str] = []
+    words_only: bool = False
+    settings: _Options = _Options()
+
+
+class App:
+    """Routes requests to the engine, and counts them."""
+
+    def __init__(self, engine: Engine, port: int, token: str) -> None:
+        self.stopping = asyncio.Event()
+        self.requests = 0
+        self.last_request = time.monotonic()
+        self._engine = engine
+        routes = {
+            "/": self._hello,
+            "/index": self._index,
+            "/search": self._search,
+            "/status": self._status,
+            "/clear": self._clear,
+            "/doctor": self._doctor,
+            "/stop": self._stop,
+        }
+        starlette = Starlette(
+            routes=[Route(path, endpoint, methods=["POST"]) for path, endpoint in routes.items()],
+            exception_handlers={SemlsError: _refuse, Exception: _fail},
+        )
+        self._guarded = _Guard(starlette, port, token)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        self.requests += 1
+        try:
+            await self._guarded(scope, receive, send)
+        finally:
+            self.requests -= 1
+            self.last_request = time.monotonic()
+
+    async def _hello(self, _: Request) -> Response:
+        return JSONResponse({"version": __version__, "pid": os.getpid()})
+
+    async def _index(self, request: Request) -> Response:
+        asked = await _read(request, _Index)
+        settings = Settings(**asked.settings.model_dump())
+        progress = self._engine.index(asked.workspace, settings, words_only=asked.words_only)
+        return StreamingResponse(_lines(progress), media_type="application/x-ndjson")
+
+    async def _search(self, request: Request) -> Response:
+        asked = await _read(request, _Search)
+        query = search.query(
+            asked.query,
+            asked.limit,
+            languages=asked.languages,
+            paths=asked.paths,
+            kinds=asked.kinds,
+            words_only=asked.words_only,
+        )
+        answer = await self._engine.search(asked.workspaces, Settings(**asked.settings.model_dump()), query)
+        return JSONResponse(_answer(answer))
+
+    async def _status(self, request: Request) -> Response:
+        asked = await _read(request, _Workspace)
+        status, skipped = await self._engine.status(asked.workspace, Settings(**asked.settings.model_dump()))
+        files = [{"path": file.path, "reason": file.skipped} for file in skipped]
+        return JSONResponse({**_state(status), "skipped_files": files})
+
+    async def _clear(self, request: Request) -> Response:
+        await self._engine.clear((await _read(request, _Workspace)).workspace)
+        return JSONResponse({})
+
+    async def _doctor(self, request: Request) -> Response:
+        asked = await _read(request, _Doctor)
+        findings = await self._engine.examine(Settings(**asked.settings.model_dump()))
+        return JSONResponse([asdict(finding) for finding in findings])
+
+    async def _stop(self, _: Request) -> Response:
+        self.stopping.set()
+        return JSONResponse({})
+
+
+class _Guard:
+    """Lets pass who has the token and speaks to us by our own name, which a web page in a browser cannot."""
+
+    def __init__(self, app: ASGIApp, port: int, token: str) -> None:
+        self._app = app
+        self._hosts = {f"127.0.0.1:{port}".encode(), f"localhost:{port}".encode()}
+        self._authorization = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(scope)
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        headers = dict(scope["headers"])
+        if headers.get(b"host") not in self._hosts or b"origin" in headers:
+            return JSONResponse({"error": "engine", "message": "This host may not ask."}, 403)
+        if not secrets.compare_digest(headers.get(b"authorization", b""), self._authorization):
+            return JSONResponse({"error": "engine", "message": "The token is wrong."}, 401)
+        return None
+
+
+async def _read(request: Request, shape: type[Any]) -> Any:  # noqa: ANN401 - an instance of the shape
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > _LONGEST_BODY:
+            raise UsageError(f"The request has more than {_LONGEST_BODY:,} bytes: ask for less at once.")
+    try:
+        return shape.model_validate_json(bytes(body))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "The request"
+        raise UsageError(f"{where}: {first['msg']}.") from error
+
+
+async def _lines(progress: AsyncIterator[Progress]) -> AsyncIterator[str]:
+    try:
+        async for step in progress:
+            yield json.dumps(_progress(step)) + "\n"
+    except SemlsError as error:
+        yield json.dumps(_error(error)) + "\n"
+
+
+async def _refuse(_: Request, error: Exception) -> Response:
+    return JSONResponse(_error(error), 400)
+
+
+async def _fail(_: Request, error: Exception) -> Response:
+    log.error("A request failed", exc_info=error)
+    return JSONResponse(_error(EngineError("The engine failed: its log has the details.")), 500)
+
+
+def _error(error: Exception) -> dict[str, object]:
+    return {"error": getattr(error, "code", "failure"), "message": str(error)}
+
+
+def _progress(progress: Progress) -> dict[str, object]:
+    return {
+        "phase": progress.phase,
+        "files": progress.files,
+        "chunks": progress.coverage.chunks,
+        "embedded": progress.coverage.embedded,
+        "encoded": progress.encoded,
+    }
+
+
+def _state(status: Status) -> dict[str, object]:
+    return {
+        "workspace": str(status.root),
+        **_progress(status.progress),
+        "model": status.model,
+        "notice": status.notice,
+        "error": status.error,
+        "skipped": status.skipped,
+    }
+
+
+def _answer(answer: Answer) -> dict[str, object]:
+    coverage = {"chunks": answer.coverage.chunks, "embedded": answer.coverage.embedded}
+    hits = [_hit(root, hit) for root, hit in answer.hits]
+    return {"query": answer.query, "model": answer.model, "coverage": coverage, "hits": hits}
+
+
+def _hit(root: Path, hit: Hit) -> dict[str, object]:
+    entry = hit.entry
+    return {
+        "path": entry.path,
+        "uri": (root / entry.path).as_uri(),
+        "range": _range(entry.start_row, entry.start_column, entry.end_row, entry.end_column),
+        "selectionRange": _range(
+            entry.name_row, entry.name_column, entry.name_end_row, entry.name_end_column
+        ),
+        "name": entry.name or entry.path.rsplit("/", 1)[-1],
+        "container": entry.container,
+        "kind": entry.kind,
+        "language": entry.language,
+        "score": round(hit.score, 4),
+        "snippet": hit.snippet,
+    }
+
+
+def _range(row: int, column: int, end_row: int, end_column: int) -> dict[str, dict[str, int]]:
+    return {
+        "start": {"line": row, "character": column},
+        "end": {"line": end_row, "character": end_column},
+    }

@@ -1,0 +1,308 @@
+"""The front-ends' way to the engine: finds it, starts it, asks it, and asks again when it died meanwhile."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict
+from typing import Any, TypedDict, TypeVar, cast
+
+import httpx
+from filelock import Timeout
+
+from semls import __version__
+from semls.errors import EngineError, SemlsError
+from semls.service.process import State, Whereabouts, spawn
+from semls.settings import EngineSettings, Settings
+
+_START = 60.0  # seconds that an engine may take to come up on a slow disk
+_LEAVE = 10.0  # seconds that an engine of another version may take to leave
+_POLL = 0.02
+_TRIES = 3
+
+T = TypeVar("T")
+
+
+class Position(TypedDict):
+    """Zero-based; `character` counts bytes."""
+
+    line: int
+    character: int
+
+
+class Range(TypedDict):
+    """The end is exclusive."""
+
+    start: Position
+    end: Position
+
+
+class HitMessage(TypedDict):
+    """A hit as it travels; `range` is the whole definition, `selectionRange` its name."""
+
+    path: str
+    uri: str
+    range: Range
+    selectionRange: Range
+    name: str
+    container: str
+    kind: str
+    language: str
+    score: float
+    snippet: str
+
+
+class CoverageMessage(TypedDict):
+    """How much of the workspace the vectors cover."""
+
+    chunks: int
+    embedded: int
+
+
+class AnswerMessage(TypedDict):
+    """Hits, best first; `model` is empty when they were found by words alone."""
+
+    query: str
+    model: str
+    coverage: CoverageMessage
+    hits: list[HitMessage]
+
+
+class ProgressMessage(TypedDict):
+    """How far a workspace is; `phase` is words, model, vectors or ready."""
+
+    phase: str
+    files: int
+    chunks: int
+    embedded: int
+    encoded: int
+
+
+class SkippedMessage(TypedDict):
+    """A file that is not indexed."""
+
+    path: str
+    reason: str
+
+
+class StatusMessage(ProgressMessage):
+    """A workspace's state."""
+
+    workspace: str
+    model: str
+    notice: str
+    error: str
+    skipped: dict[str, int]
+    skipped_files: list[SkippedMessage]
+
+
+class FindingMessage(TypedDict):
+    """One thing examined; `advice` says what to do where it is not well."""
+
+    name: str
+    well: bool
+    detail: str
+    advice: str
+
+
+class Client:
+    """Speaks with the engine on behalf of one front-end. Every method raises SemlsError."""
+
+    def __init__(self, settings: Settings, engine: EngineSettings) -> None:
+        self._settings = asdict(settings)
+        self._places = Whereabouts(engine)
+        self._http: httpx.AsyncClient | None = None
+
+    async def search(
+        self,
+        workspaces: Sequence[str],
+        query: str,
+        *,
+        limit: int = 10,
+        languages: Sequence[str] = (),
+        paths: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+        words_only: bool = False,
+    ) -> AnswerMessage:
+        """The best hits; waits for the words of a workspace, never for its vectors."""
+        asked = {
+            "workspaces": list(workspaces),
+            "query": query,
+            "limit": limit,
+            "languages": list(languages),
+            "paths": list(paths),
+            "kinds": list(kinds),
+            "words_only": words_only,
+            "settings": self._settings,
+        }
+        return cast(AnswerMessage, await self._ask("/search", asked))
+
+    async def index(self, workspace: str, *, words_only: bool = False) -> AsyncIterator[ProgressMessage]:
+        """Bring the index up to the files, with progress; the last one tells the end state."""
+        asked = {"workspace": workspace, "words_only": words_only, "settings": self._settings}
+        for last in _tries():
+            try:
+                async with (await self._connected()).stream("POST", "/index", json=asked) as response:
+                    if response.is_error:
+                        await response.aread()
+                    _check(response)
+                    async for line in response.aiter_lines():
+                        yield cast(ProgressMessage, _message(json.loads(line)))
+                return
+            except httpx.TransportError as error:
+                await self._lost(error, last)
+
+    async def status(self, workspace: str) -> StatusMessage:
+        """The workspace's state."""
+        return cast(StatusMessage, await self._ask("/status", self._about(workspace)))
+
+    async def clear(self, workspace: str) -> None:
+        """Delete the workspace's index."""
+        await self._ask("/clear", self._about(workspace))
+
+    async def doctor(self) -> list[FindingMessage]:
+        """What the engine finds when it examines the machine."""
+        return cast(list[FindingMessage], await self._ask("/doctor", {"settings": self._settings}))
+
+    async def close(self) -> None:
+        """Let go of the connection; the engine stays."""
+        if self._http:
+            await self._http.aclose()
+
+    def _about(self, workspace: str) -> dict[str, object]:
+        return {"workspace": workspace, "settings": self._settings}
+
+    async def _ask(self, path: str, asked: dict[str, object]) -> object:
+        for last in _tries():
+            try:
+                response = await (await self._connected()).post(path, json=asked)
+            except httpx.TransportError as error:
+                await self._lost(error, last)
+            else:
+                return _check(response)
+        raise AssertionError
+
+    async def _connected(self) -> httpx.AsyncClient:
+        if self._http is None:
+            self._http = _http(await _ensure(self._places))
+        return self._http
+
+    async def _lost(self, error: httpx.TransportError, last: bool) -> None:
+        """The engine died, or another one has its port: forget it, to find or start one anew."""
+        await self.close()
+        self._http = None
+        if last:
+            raise EngineError(
+                f"The engine does not answer ({error}): its log is {self._places.log}"
+            ) from error
+
+
+async def find(engine: EngineSettings) -> State | None:
+    """The running engine, if there is one."""
+    state = Whereabouts(engine).read()
+    return state if state and await _alive(state) else None
+
+
+async def stop(engine: EngineSettings) -> bool:
+    """Ask the running engine to leave and wait until it has left; False if there was none."""
+    state = await find(engine)
+    if state is None:
+        return False
+    await _dismiss(Whereabouts(engine), state)
+    return True
+
+
+async def _ensure(places: Whereabouts) -> State:
+    """A running engine of our version, started if need be."""
+    state = places.read()
+    if state and state.version == __version__ and await _alive(state):
+        return state
+    await asyncio.to_thread(places.prepare)
+    lock = places.starting()
+    try:
+        await asyncio.to_thread(lock.acquire, _START)
+    except Timeout:
+        raise EngineError("Another program has been starting the engine for too long: try again.") from None
+    try:
+        state = places.read()
+        if state and await _alive(state):
+            if state.version == __version__:
+                return state
+            await _dismiss(places, state)
+        return await _start(places)
+    finally:
+        lock.release()
+
+
+async def _start(places: Whereabouts) -> State:
+    process = spawn(places)
+    deadline = time.monotonic() + _START
+    while time.monotonic() < deadline:
+        state = places.read()
+        if state and state.version == __version__ and await _alive(state):
+            return state
+        if process.poll() is not None:
+            break
+        await asyncio.sleep(_POLL)
+    raise EngineError(f"The engine did not start: its log {places.log} says why.")
+
+
+async def _alive(state: State) -> bool:
+    async with _http(state, timeout=5.0) as http:
+        try:
+            response = await http.post("/")
+            return bool(response.json().get("pid") == state.pid)
+        except (httpx.TransportError, ValueError, AttributeError):
+            return False
+
+
+async def _dismiss(places: Whereabouts, state: State) -> None:
+    async with _http(state, timeout=5.0) as http:
+        try:
+            await http.post("/stop")
+        except httpx.TransportError:
+            return  # it is gone already
+    try:
+        lock = places.owning()
+        await asyncio.to_thread(lock.acquire, _LEAVE)
+        lock.release()
+    except Timeout:
+        raise EngineError(
+            f"The engine (process {state.pid}) does not leave: end that process and try again."
+        ) from None
+
+
+def _http(state: State, timeout: float | None = None) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=f"http://127.0.0.1:{state.port}",
+        headers={"Authorization": f"Bearer {state.token}"},
+        timeout=httpx.Timeout(timeout, connect=5.0),
+        trust_env=False,  # a proxy has no business between us and our own machine
+    )
+
+
+def _tries() -> list[bool]:
+    """One item a try, True for the last."""
+    return [False] * (_TRIES - 1) + [True]
+
+
+def _check(response: httpx.Response) -> object:
+    if response.is_success and response.headers["content-type"] != "application/json":
+        return None
+    return _message(response.json())
+
+
+def _message(message: Any) -> object:  # noqa: ANN401 - whatever JSON holds
+    """The message, unless it is an error. Raises SemlsError."""
+    if isinstance(message, dict) and "error" in message and "message" in message:
+        raise _kinds().get(message["error"], EngineError)(message["message"])
+    return message
+
+
+def _kinds() -> dict[str, type[SemlsError]]:
+    kinds, todo = {}, [SemlsError]
+    while todo:
+        kind = todo.pop()
+        kinds[kind.code] = kind
+        todo += kind.__subclasses__()
+    return kinds

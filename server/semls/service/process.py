@@ -1,0 +1,178 @@
+"""The engine as a process: its lock, its state file, how it starts and how it leaves."""
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import logging
+import logging.handlers
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+
+from semls import __version__
+from semls.errors import EngineError, StoreError
+from semls.settings import EngineSettings
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from semls.engine.engine import Engine
+    from semls.service.app import App
+
+log = logging.getLogger(__name__)
+
+_CLOSING = 5.0  # seconds for an orderly end
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Where an engine is found, and the token that opens it."""
+
+    port: int
+    token: str
+    pid: int
+    version: str
+
+
+class Whereabouts:
+    """The files by which engines and front-ends of one cache directory find each other."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        name = hashlib.blake2b(os.fsencode(settings.cache_directory), digest_size=4).hexdigest()
+        self.cache_directory = settings.cache_directory
+        self._state = settings.state_directory / f"engine-{name}.json"
+        self.log = settings.state_directory / f"engine-{name}.log"
+
+    def prepare(self) -> None:
+        """Make the directories, for this user alone. Raises StoreError."""
+        for directory, variable in ((self.cache_directory, "CACHE"), (self._state.parent, "STATE")):
+            try:
+                directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+                tempfile.TemporaryFile(dir=directory).close()
+            except OSError as error:
+                raise StoreError(
+                    f"The {variable.lower()} directory {directory} cannot be written to ({error.strerror}): "
+                    f"make it writable or set SEMLS_{variable}_DIR to another one."
+                ) from error
+
+    def starting(self) -> FileLock:
+        """Held by the front-end that starts an engine, so that ten of them start one."""
+        return FileLock(self._state.with_suffix(".lock"), thread_local=False)
+
+    def owning(self) -> FileLock:
+        """Held by an engine as long as it lives: a store has one owner."""
+        return FileLock(self.cache_directory / "engine.lock", thread_local=False)
+
+    def read(self) -> State | None:
+        """What the last engine wrote; it may be gone."""
+        try:
+            return State(**json.loads(self._state.read_bytes()))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def write(self, state: State) -> None:
+        """Tell front-ends where the engine is; only this user can read it."""
+        new = self._state.with_suffix(f".{state.pid}")
+        new.unlink(missing_ok=True)
+        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            json.dump(asdict(state), file)
+        os.replace(new, self._state)
+
+    def forget(self, state: State) -> None:
+        """Take back what was written, unless another engine has written meanwhile."""
+        if self.read() == state:
+            self._state.unlink(missing_ok=True)
+
+
+def spawn(places: Whereabouts) -> "subprocess.Popen[bytes]":
+    """Start an engine that outlives this process. What it prints goes to its log."""
+    flags = 0
+    if sys.platform == "win32":
+        flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+    with places.log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "semls", "engine", "run"],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=places.log.parent,  # not a workspace: Python would import what lies there
+            creationflags=flags,
+            start_new_session=True,  # Ctrl-C in a terminal is not for the engine
+        )
+
+
+def run(settings: EngineSettings) -> None:
+    """Be the engine until asked to stop or idle for long. Raises EngineError if there is one already."""
+    places = Whereabouts(settings)
+    places.prepare()
+    lock = places.owning()
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise EngineError("An engine is running already: `semls engine status` shows it.") from None
+    _log_to(places.log)
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(128)
+        state = State(listener.getsockname()[1], secrets.token_urlsafe(32), os.getpid(), __version__)
+        asyncio.run(_serve(places, state, settings, listener))
+    # A thread inside torch would abort an orderly interpreter exit; everything of ours is closed by now.
+    logging.shutdown()
+    os._exit(0)
+
+
+async def _serve(
+    places: Whereabouts, state: State, settings: EngineSettings, listener: socket.socket
+) -> None:
+    import uvicorn
+
+    from semls.engine.engine import Engine
+    from semls.service.app import App
+
+    engine = Engine(settings.cache_directory)
+    app = App(engine, state.port, state.token)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1
+    )
+    server = uvicorn.Server(config)
+    leaving = asyncio.create_task(_leave(app, engine, server, settings.idle_minutes * 60))
+    places.write(state)
+    log.info("Engine %s, process %d, port %d", state.version, state.pid, state.port)
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        places.forget(state)
+        leaving.cancel()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(engine.close(), _CLOSING)
+        log.info("Engine left")
+
+
+async def _leave(app: "App", engine: "Engine", server: "uvicorn.Server", idle: float) -> None:
+    """Stop serving when asked to, or after a quiet while."""
+    while not app.stopping.is_set():
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(app.stopping.wait(), min(idle, 5.0))
+        if engine.busy or app.requests:
+            app.last_request = time.monotonic()
+        if time.monotonic() - app.last_request > idle:
+            break
+    server.should_exit = True
+
+
+def _log_to(path: Path) -> None:
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
+    logging.getLogger().setLevel(logging.WARNING)
+    logging.getLogger("semls").setLevel(logging.INFO)

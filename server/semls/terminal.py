@@ -1,0 +1,140 @@
+"""How things look in a terminal. Nothing from a workspace reaches it unescaped."""
+
+import re
+from collections.abc import AsyncIterator, Sequence
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, Progress, TextColumn
+from rich.syntax import Syntax
+from rich.text import Text
+
+from semls.service.client import (
+    AnswerMessage,
+    FindingMessage,
+    HitMessage,
+    ProgressMessage,
+    StatusMessage,
+)
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_LINES = 12  # of a snippet
+_FILES = 20  # of the skipped ones
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_PHASES = {"words": "Reading files", "model": "Loading the model", "vectors": "Embedding", "ready": "Ready"}
+
+
+def answer(message: AnswerMessage) -> None:
+    """The question and its hits."""
+    out.print(Text(_safe(message["query"]), style="bold"))
+    for rank, hit in enumerate(message["hits"], 1):
+        _hit(rank, hit)
+    if not message["hits"]:
+        out.print("No hits.")
+    coverage = message["coverage"]
+    if message["model"] and coverage["embedded"] < coverage["chunks"]:
+        err.print(
+            Text(f"{coverage['embedded']:,} of {coverage['chunks']:,} chunks embedded so far.", style="dim")
+        )
+
+
+def _hit(rank: int, hit: HitMessage) -> None:
+    name = f"{hit['container']}.{hit['name']}" if hit["container"] else hit["name"]
+    line = hit["selectionRange"]["start"]["line"] + 1
+    out.print(
+        Text.assemble(
+            (f"{rank:>3}  ", "dim"),
+            (f"{_safe(hit['path'])}:{line}", "cyan"),
+            "  ",
+            (_safe(name), "bold green"),
+            (f"  {hit['score']:.2f}", "dim"),
+        )
+    )
+    _snippet(hit)
+
+
+def _snippet(hit: HitMessage) -> None:
+    lines = [_safe(line) for line in hit["snippet"].rstrip().splitlines()]
+    shown = "\n".join(lines[:_LINES])
+    if out.is_terminal:
+        lexer = Syntax.guess_lexer(hit["path"], shown)
+        first = hit["range"]["start"]["line"] + 1
+        out.print(Padding(Syntax(shown, lexer, line_numbers=True, start_line=first), (0, 0, 0, 5)))
+    else:
+        out.print(Text("\n".join(f"     {line}".rstrip() for line in shown.split("\n"))))
+    if len(lines) > _LINES:
+        out.print(Text(f"     … {len(lines) - _LINES} more lines", style="dim"))
+
+
+async def progress(steps: AsyncIterator[ProgressMessage]) -> tuple[ProgressMessage, int]:
+    """A bar while the steps come in; gives the last of them and the texts encoded meanwhile."""
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}")
+    first = last = None
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(_PHASES["words"], total=None, count="")
+        async for last in steps:
+            first = first or last
+            total, count = _measure(last)
+            bar.update(
+                task, description=_PHASES[last["phase"]], total=total, completed=last["embedded"], count=count
+            )
+    if first is None or last is None:
+        raise RuntimeError("An index answers with one step at least.")
+    return last, last["encoded"] - first["encoded"]
+
+
+def _measure(step: ProgressMessage) -> tuple[int | None, str]:
+    """What the bar goes up to, if that is known, and the counts beside it."""
+    if step["phase"] == "vectors":
+        return step["chunks"], f"{step['embedded']:,}/{step['chunks']:,} chunks"
+    return None, f"{step['files']:,} files, {step['chunks']:,} chunks"
+
+
+def summary(last: ProgressMessage, embedded: int, seconds: float) -> None:
+    """What an index run did."""
+    done = f"{embedded:,} texts embedded" if embedded else "nothing to embed"
+    out.print(f"{last['files']:,} files, {last['chunks']:,} chunks, {done}, {seconds:.1f} s")
+
+
+def status(message: StatusMessage) -> None:
+    """A workspace's state and its skipped files by reason."""
+    out.print(Text(_safe(message["workspace"]), style="bold"))
+    out.print(f"  {_PHASES[message['phase']].lower()}")
+    out.print(f"  {message['files']:,} files, {message['chunks']:,} chunks, {message['embedded']:,} embedded")
+    out.print(Text(f"  model: {message['model'] or 'none: words alone'}"))
+    for reason, count in message["skipped"].items():
+        out.print(Text(f"  skipped {count:,}: {_safe(reason)}"))
+        files = [file["path"] for file in message["skipped_files"] if file["reason"] == reason]
+        for path in files[:_FILES]:
+            out.print(Text(f"    {_safe(path)}", style="dim"))
+        if len(files) > _FILES:
+            out.print(Text(f"    … {len(files) - _FILES:,} more: --json lists them", style="dim"))
+    if message["error"]:
+        problem(message["error"])
+
+
+def findings(messages: Sequence[FindingMessage]) -> None:
+    """What the doctor found."""
+    for message in messages:
+        mark = ("ok  ", "green") if message["well"] else ("look", "yellow")
+        out.print(Text.assemble(mark, f"  {message['name']}: {_safe(message['detail'])}"))
+        if message["advice"]:
+            out.print(Text(f"      {_safe(message['advice'])}"))
+
+
+def notice(text: str) -> None:
+    """Something worth knowing that is no failure."""
+    if text:
+        err.print(Text(_safe(text), style="yellow"))
+
+
+def problem(text: str) -> None:
+    """Something a person has to do something about."""
+    err.print(Text(f"semls: {_safe(text)}", style="red"))
+
+
+def _safe(text: str) -> str:
+    """Control and direction characters made visible: a file must not move the cursor or reorder a line."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)
