@@ -43,7 +43,7 @@ PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
 
-_HUMP = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_a-zA-Z]+")
+_HUMP = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 _CAMEL = re.compile(r"[A-Za-z0-9]*(?:[a-z0-9][A-Z]|[A-Z]{2}[a-z])[A-Za-z0-9]*")
 
 
@@ -230,7 +230,7 @@ class Catalogue:
     # Search
 
     def match(self, terms: Sequence[str], filters: Filters, limit: int) -> list[tuple[int, float]]:
-        """Ids of the chunks that have any of the terms, best first, with their bm25 score (higher is better)."""
+        """Ids of the chunks that have any of the terms, best first, with bm25 scores (higher is better)."""
         if not terms:
             return []
         expression = " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)

@@ -336,7 +336,7 @@ _TOKEN = re.compile(
     r"|(?P<text>[^*?\[\\]+)",
     re.DOTALL,
 )
-_PLAIN = re.compile(r"[^*?\[\\]*")
+_PLAIN_THEN_REST = re.compile(r"([^*?\[\\]*)(.*)", re.DOTALL)
 _MEMBER = re.compile(r"\[:([^\]]*):\]|(\\.|.)(?:-(\\.|.))?", re.DOTALL)
 _CLASSES = {
     "alnum": "0-9A-Za-z",
@@ -359,8 +359,7 @@ _ATOM = "(?>" if sys.version_info >= (3, 11, 5) else "(?:"
 def _regex(glob: str) -> str:
     """A pattern of git's as a regular expression. ValueError or KeyError: it matches nothing."""
     # Like git, which sets the plain beginning aside first: the "**" of "a**/b" then begins the pattern.
-    plain = _PLAIN.match(glob)[0]
-    glob = glob.removeprefix(plain)
+    plain, glob = _PLAIN_THEN_REST.findall(glob)[0]
     parts = [[re.escape(plain)]]
     at = 0
     while at < len(glob):
@@ -381,7 +380,7 @@ def _regex(glob: str) -> str:
             case _:
                 parts[-1][-1] += re.escape(token["text"] or token["escaped"])
     first, *deeper = map(_in_turn, parts)
-    return _in_turn([first, *(rf"(?:[^/\0]+/)*?{part}" for part in deeper)])
+    return _in_turn([first, *(rf"(?:[^/\0]*/)*?{part}" for part in deeper)])
 
 
 def _in_turn(pieces: list[str]) -> str:
@@ -400,8 +399,9 @@ def _set(members: str) -> str:
 def _range(named: str | None, first: str, last: str | None) -> str:
     if named is not None:
         return _CLASSES[named]
-    low, high = first[-1], (last or first)[-1]
-    return f"{re.escape(low)}-{re.escape(high)}" if low <= high else ""
+    low = first[-1]
+    high = max(low, (last or low)[-1])
+    return f"{re.escape(low)}-{re.escape(high)}"
 
 
 # -- Content

@@ -1,0 +1,175 @@
+import re
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from semls.engine.catalogue import (
+    APPLICATION_ID,
+    Catalogue,
+    Coverage,
+    Entry,
+    File,
+    Filters,
+    split_identifier,
+    split_identifiers,
+)
+from semls.errors import StoreError
+
+EVERYTHING = Filters()
+
+
+def entry(path="a.py", name="parseHeader", **changes):
+    plain = Entry(path, "python", "Function", name, "", f"def {name}()", "", f"hash of {name}", *[0] * 10)
+    return replace(plain, **changes)
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    opened = Catalogue(tmp_path / "catalogue.sqlite")
+    yield opened
+    opened.close()
+
+
+def names(catalogue, ids):
+    found = catalogue.entries(ids)
+    return [found[number].name for number in ids]
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("parseHTTPHeader", ["parse", "HTTP", "Header"]),
+        ("parse_http_header", ["parse", "http", "header"]),
+        ("utf8Decoder2", ["utf", "8", "Decoder", "2"]),
+        ("IOError", ["IO", "Error"]),
+        ("größe", ["größe"]),
+        ("größeÄndern", ["größeÄndern"]),
+        ("x", ["x"]),
+        ("___", []),
+    ],
+)
+def test_an_identifier_is_split_at_humps_digits_and_underscores(name, parts):
+    assert split_identifier(name) == parts
+
+
+def test_only_camel_case_is_split_in_a_text():
+    assert split_identifiers("call parseHeader in plain_words") == "parse Header"
+
+
+@pytest.mark.parametrize("term", ["parseheader", "header", "headers", "parse", "a", "body"])
+def test_a_chunk_is_found_by_its_name_its_parts_other_endings_path_and_body(catalogue, term):
+    catalogue.replace(File("a.py"), [(entry(), "the body of it")])
+    ((number, score),) = catalogue.match([term], EVERYTHING, 10)
+    assert names(catalogue, [number]) == ["parseHeader"]
+    assert score > 0
+
+
+def test_the_name_counts_more_than_the_body(catalogue):
+    catalogue.replace(File("a.py"), [(entry(name="other"), "header header header")])
+    catalogue.replace(File("b.py"), [(entry("b.py", "header"), "nothing")])
+    catalogue.replace(File("c.py"), [(entry("c.py", "unrelated"), "nothing")])
+    found = [number for number, _ in catalogue.match(["header"], EVERYTHING, 10)]
+    assert names(catalogue, found) == ["header", "other"]
+
+
+def test_quotes_and_operators_in_a_term_are_only_text(catalogue):
+    catalogue.replace(File("a.py"), [(entry(), 'say "AND" NOT (x) *')])
+    for term in ['"', "AND", "NOT", "*", "(", "name:x", "'; DROP TABLE files; --"]:
+        catalogue.match([term], EVERYTHING, 10)
+    assert "a.py" in catalogue.files()
+
+
+def test_replacing_and_removing_a_file_forget_its_chunks(catalogue):
+    catalogue.replace(File("a.py"), [(entry(), "old words")])
+    catalogue.replace(File("a.py"), [(entry(name="fresh"), "new words")])
+    assert catalogue.match(["old"], EVERYTHING, 10) == []
+    assert catalogue.named(["parseHeader"], EVERYTHING, 10) == []
+    catalogue.remove(["a.py"])
+    assert catalogue.match(["new"], EVERYTHING, 10) == []
+    assert catalogue.files() == {}
+    assert catalogue.coverage("store") == Coverage(0, 0)
+
+
+def test_filters_narrow_the_answer(catalogue):
+    catalogue.replace(File("src/a.py"), [(entry("src/a.py"), "x")])
+    catalogue.replace(File("lib/b.go"), [(entry("lib/b.go", language="go", kind="Method"), "x")])
+    for filters, path in [
+        (Filters(languages=frozenset({"go"})), "lib/b.go"),
+        (Filters(kinds=frozenset({"Function"})), "src/a.py"),
+        (Filters(paths=re.compile("lib/.*")), "lib/b.go"),
+    ]:
+        (number,) = [number for number, _ in catalogue.match(["parse"], filters, 10)]
+        assert catalogue.entries([number])[number].path == path
+        assert catalogue.named(["PARSEHEADER"], filters, 10) == [number]
+        assert catalogue.holding(["hash of parseHeader"], filters) == {"hash of parseHeader": [number]}
+
+
+def test_vectors_are_known_store_by_store(catalogue):
+    catalogue.replace(File("a.py", mtime_ns=1), [(entry(name="one"), "x"), (entry(name="two"), "y")])
+    catalogue.replace(File("b.py", mtime_ns=2), [(entry("b.py", "three"), "z"), (entry("b.py", "one"), "x")])
+    assert catalogue.without_vector("s")[-1] == "hash of two"
+    catalogue.know_vectors("s", ["hash of one", "of something else"])
+    assert catalogue.coverage("s") == Coverage(4, 2)
+    assert catalogue.coverage("t") == Coverage(4, 0)
+    catalogue.add_vectors("s", ["hash of two", "hash of one"])
+    assert catalogue.without_vector("s") == ["hash of three"]
+
+
+def test_everything_is_there_after_opening_again(tmp_path):
+    path = tmp_path / "catalogue.sqlite"
+    first = Catalogue(path)
+    first.replace(File("a.py", 3, 4, "digest", "python"), [(entry(), "text")])
+    first.replace(File("b.bin", skipped="binary"))
+    first.note("answers", "a model")
+    first.close()
+    again = Catalogue(path)
+    assert again.files()["a.py"] == File("a.py", 3, 4, "digest", "python")
+    assert again.skipped() == [File("b.bin", skipped="binary")]
+    assert again.noted("answers") == "a model"
+    assert again.noted("nothing") == ""
+    (number,) = again.named(["parseheader"], EVERYTHING, 10)
+    assert again.texts([number]) == {number: "text"}
+    again.close()
+
+
+def test_a_catalogue_of_another_schema_is_made_anew(tmp_path):
+    path = tmp_path / "catalogue.sqlite"
+    first = Catalogue(path)
+    first.replace(File("a.py"))
+    first.close()
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA user_version = 999")
+    db.close()
+    again = Catalogue(path)
+    assert again.files() == {}
+    again.close()
+
+
+@pytest.mark.parametrize("foreign", [b"no database at all, but a letter\n" * 100, None])
+def test_a_foreign_file_is_refused_and_left_alone(tmp_path, foreign):
+    path = tmp_path / "catalogue.sqlite"
+    if foreign is None:
+        with sqlite3.connect(path) as db:
+            db.execute("CREATE TABLE letters (text)")
+        db.close()
+    else:
+        path.write_bytes(foreign)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match=re.escape(str(path))):
+        Catalogue(path)
+    assert path.read_bytes() == before
+
+
+def test_our_files_say_that_they_are_ours(tmp_path):
+    path = tmp_path / "catalogue.sqlite"
+    Catalogue(path).close()
+    with sqlite3.connect(path) as db:
+        assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+    db.close()
+
+
+def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="SEMLS_CACHE_DIR"):
+        Catalogue(tmp_path / "file" / "catalogue.sqlite")
