@@ -1,0 +1,138 @@
+"""The engine as a process: one for all, found and started by whoever needs it, open to its own user only."""
+
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.conftest import HANG
+
+
+@pytest.fixture
+def shop(workspace):
+    return workspace("shop")
+
+
+@pytest.fixture
+def state(terminal, shop):
+    """Of a running engine."""
+    terminal.json("index", shop)
+    return read_state(terminal)
+
+
+def read_state(terminal):
+    (path,) = terminal.state.glob("engine-*.json")
+    return json.loads(path.read_text())
+
+
+def call(state, path="/", *, token=None, **headers):
+    authorization = {"Authorization": f"Bearer {token or state['token']}"}
+    url = f"http://127.0.0.1:{state['port']}{path}"
+    return httpx.post(url, headers=authorization | headers, trust_env=False, timeout=HANG)
+
+
+def test_the_state_file_is_for_its_user_alone(terminal, state):
+    (path,) = terminal.state.glob("engine-*.json")
+    assert len(state["token"]) > 30
+    if os.name == "posix":
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_only_the_token_opens_the_door(state):
+    assert call(state).status_code == 200
+    assert call(state, token="guess").status_code == 401
+    assert httpx.post(f"http://127.0.0.1:{state['port']}/", trust_env=False).status_code == 401
+    assert call(state, "/stop", token="guess").status_code == 401
+    assert call(state).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Host": "evil.example"}, {"Host": "evil.example:80"}, {"Origin": "https://evil.example"}]
+)
+def test_a_web_page_cannot_ask(state, headers):
+    assert call(state, **headers).status_code == 403
+
+
+def test_the_engine_listens_on_the_loopback_interface_only(state):
+    if not os.path.exists("/proc/net/tcp"):
+        pytest.skip("only Linux shows it there")
+    listening = [line.split()[1] for line in open("/proc/net/tcp").readlines()[1:] if line.split()[3] == "0A"]
+    assert f"0100007F:{state['port']:04X}" in listening
+    assert f"00000000:{state['port']:04X}" not in listening
+
+
+def test_a_request_of_another_shape_is_refused(state):
+    url, headers = f"http://127.0.0.1:{state['port']}/search", {"Authorization": f"Bearer {state['token']}"}
+    for body in (b"", b"[]", b"{", b'{"query": 3}', b'{"workspaces": [], "query": "x", "colour": 1}', b"x" * (2 << 20)):
+        answer = httpx.post(url, content=body, headers=headers, trust_env=False)
+        assert answer.status_code == 400
+        assert answer.json()["error"] == "usage"
+
+
+def test_many_front_ends_at_once_start_one_engine(terminal, shop):
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda _: terminal.run("search", "cart", "--json", cwd=shop), range(8)))
+    assert [one.returncode for one in done] == [0] * 8, [one.stderr for one in done]
+    (log,) = terminal.state.glob("engine-*.log")
+    assert log.read_text().count("Engine 0.") == 1
+
+
+def test_a_second_engine_on_the_same_cache_refuses(terminal, state):
+    done = terminal.run("engine", "run")
+    assert done.returncode == 3
+    assert "running already" in done.stderr
+    assert read_state(terminal) == state
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
+def test_another_takes_the_place_of_a_killed_engine(terminal, shop, state):
+    os.kill(state["pid"], signal.SIGKILL)
+    assert terminal.json("search", "cart", cwd=shop)["hits"]
+    assert read_state(terminal)["pid"] != state["pid"]
+
+
+def test_an_engine_of_another_version_is_asked_to_leave(terminal, shop, state):
+    (path,) = terminal.state.glob("engine-*.json")
+    path.write_text(json.dumps({**state, "version": "0.0.1"}))
+    assert terminal.json("search", "cart", cwd=shop)["hits"]
+    assert read_state(terminal)["pid"] != state["pid"]
+    assert read_state(terminal)["version"] != "0.0.1"
+
+
+@pytest.mark.parametrize("garbled", ["", "{", "[]", '{"port": 1}', '{"port": "x", "token": 1, "pid": [], "version": 2}'])
+def test_a_garbled_state_file_does_no_harm(terminal, shop, garbled):
+    terminal.json("index", shop)
+    (path,) = terminal.state.glob("engine-*.json")
+    terminal.run("engine", "stop")
+    path.write_text(garbled)
+    assert terminal.json("search", "cart", cwd=shop)["hits"]
+
+
+def test_an_idle_engine_leaves(terminal, shop):
+    terminal.environment["SEMLS_IDLE_MINUTES"] = "0.01"
+    process = subprocess.Popen([sys.executable, "-m", "semls", "engine", "run"], env=terminal.environment)
+    assert process.wait(HANG) == 0
+    assert not list(terminal.state.glob("engine-*.json"))
+    assert terminal.json("index", shop)["chunks"] > 0  # and the next command starts another
+
+
+def test_a_folder_named_semls_in_the_workspace_is_never_imported(terminal, shop):
+    (shop / "semls").mkdir()
+    (shop / "semls/__init__.py").write_text(f"open({str(shop / 'ran')!r}, 'w')")
+    (shop / "torch.py").write_text(f"open({str(shop / 'ran')!r}, 'w')")
+    done = subprocess.run(
+        [os.path.join(os.path.dirname(sys.executable), "semls"), "search", "cart"],
+        cwd=shop,
+        env=terminal.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=HANG,
+    )
+    assert done.returncode == 0, done.stderr
+    assert not (shop / "ran").exists()

@@ -1,0 +1,232 @@
+"""The command line with the hashing encoder: what it prints, how it leaves, what it refuses."""
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.fixture
+def shop(workspace):
+    return workspace("shop")
+
+
+def test_search_indexes_a_new_folder_and_prints_hits(terminal, shop):
+    done = terminal.run("search", "evict", "expired", cwd=shop)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "evict expired"
+    assert lines[1].split()[:3] == ["1", "store/session.rs:33", "SessionStore.evict_expired"]
+    assert "self.sessions.retain" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+def test_index_tells_what_it_did(terminal, shop):
+    first = terminal.json("index", shop)
+    assert set(first) == {"files", "chunks", "embedded", "seconds"}
+    assert first["files"] == 7
+    assert first["embedded"] > 10
+    assert terminal.json("index", shop) == {**first, "embedded": 0, "seconds": pytest.approx(0, abs=60)}
+
+
+def test_a_change_is_found_and_only_it_is_embedded(terminal, shop):
+    terminal.json("index", shop)
+    (shop / "worker/new.py").write_text("def quarantine_parcel():\n    return 1\n")
+    (shop / "web/src/timing.ts").unlink()
+    counts = terminal.json("index", shop)
+    assert counts["embedded"] == 1
+    answer = terminal.json("search", "quarantine_parcel", "--path", shop)
+    assert answer["hits"][0]["path"] == "worker/new.py"
+    assert all(hit["path"] != "web/src/timing.ts" for hit in terminal.json("search", "debounce", "--path", shop)["hits"])
+
+
+def test_renaming_and_reverting_embed_nothing(terminal, shop):
+    original = (shop / "worker/thumbnails.py").read_text()
+    terminal.json("index", shop)
+    (shop / "worker").rename(shop / "jobs")
+    assert terminal.json("index", shop)["embedded"] == 0
+    (shop / "jobs/thumbnails.py").write_text("def another():\n    pass\n")
+    assert terminal.json("index", shop)["embedded"] == 1
+    (shop / "jobs/thumbnails.py").write_text(original)
+    assert terminal.json("index", shop)["embedded"] == 0
+
+
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        (["--lang", "go"], {"go"}),
+        (["--lang", "rs", "--lang", "py"], {"rust", "python"}),
+        (["--in", "web"], {"typescript"}),
+        (["--in", "**/*.java"], {"java"}),
+        (["--in", "*.md"], {"markdown"}),
+    ],
+)
+def test_filters_keep_the_others_out(terminal, shop, filters, expected):
+    answer = terminal.json("search", "the goods of an order of a session", *filters, "-k", 50, cwd=shop)
+    assert {hit["language"] for hit in answer["hits"]} == expected
+
+
+def test_a_kind_keeps_the_others_out(terminal, shop):
+    answer = terminal.json("search", "session", "--kind", "struct", cwd=shop)
+    assert {hit["kind"] for hit in answer["hits"]} == {"Struct"}
+
+
+def test_words_alone_need_no_model(terminal, shop):
+    answer = terminal.json("search", "evict", "--words", cwd=shop)
+    assert answer["model"] == ""
+    assert answer["hits"][0]["name"] == "evict_expired"
+
+
+def test_no_hit_is_an_answer_of_its_own(terminal, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = terminal.run("search", "anything", cwd=tmp_path / "empty")
+    assert done.returncode == 1
+    assert "No hits" in done.stdout
+
+
+def test_questions_from_a_file(terminal, shop, tmp_path):
+    (tmp_path / "questions").write_text("evict_expired\nreserve\n")
+    done = terminal.run("search", "--from", tmp_path / "questions", "--json", cwd=shop)
+    names = [json.loads(line)["hits"][0]["name"] for line in done.stdout.splitlines()]
+    assert names == ["evict_expired", "reserve"]
+
+
+def test_status_lists_what_is_left_out_and_why(terminal, shop):
+    (shop / "picture.bin").write_bytes(b"\0" * 100)
+    (shop / ".gitignore").write_text("*.log\n")
+    (shop / "a.log").write_text("x")
+    (shop / "huge.txt").write_text("x" * (1 << 20) + "x")
+    terminal.json("index", shop)
+    status = terminal.json("status", shop)
+    reasons = {file["path"]: file["reason"] for file in status["skipped_files"]}
+    assert reasons.keys() >= {"picture.bin", "a.log", "huge.txt"}
+    assert "binary" in reasons["picture.bin"]
+    assert ".gitignore" in reasons["a.log"]
+    assert "1 MiB" in reasons["huge.txt"]
+    assert status["phase"] == "ready"
+    assert "huge.txt" in terminal.run("status", shop).stdout
+
+
+def test_clear_deletes_the_index_and_nothing_else(terminal, shop):
+    before = sorted(shop.rglob("*"))
+    terminal.json("index", shop)
+    assert terminal.run("clear", shop).returncode == 0
+    assert not list(terminal.cache.glob("*/catalogue.sqlite"))
+    assert sorted(shop.rglob("*")) == before
+    assert terminal.json("index", shop)["embedded"] == 0  # the cache still has the vectors
+
+
+def test_control_characters_of_a_file_do_not_reach_the_terminal(terminal, tmp_path):
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w/a.py").write_text("def evil():\n    return '\x1b]0;owned\x07 \u202e'\n")
+    done = terminal.run("search", "evil", cwd=tmp_path / "w")
+    assert "def evil" in done.stdout
+    assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout)
+
+
+def test_the_engine_can_be_seen_and_stopped(terminal, shop):
+    assert terminal.run("engine", "status").returncode == 1
+    terminal.json("index", shop)
+    assert "is running" in terminal.run("engine", "status").stdout
+    assert terminal.run("engine", "stop").returncode == 0
+    assert terminal.run("engine", "status").returncode == 1
+
+
+def test_help_and_version(terminal):
+    for arguments in (["--help"], ["search", "--help"], ["engine", "--help"]):
+        done = terminal.run(*arguments)
+        assert done.returncode == 0
+        assert "Usage" in done.stdout
+    assert terminal.run("--version").stdout.startswith("semls 0.")
+
+
+def test_the_doctor_finds_this_machine_well(terminal):
+    done = terminal.run("doctor")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "FTS5" in done.stdout
+
+
+def refused(done, status, *words):
+    assert done.returncode == status, done.stderr
+    assert "Traceback" not in done.stderr + done.stdout
+    for word in words:
+        assert word in done.stderr.replace("\n", " ")
+
+
+def test_a_missing_path_and_a_file_in_the_place_of_a_folder(terminal, shop):
+    refused(terminal.run("index", shop / "nowhere"), 2, "no folder")
+    refused(terminal.run("search", "x", "--path", shop / "nowhere"), 2, "no folder")
+    refused(terminal.run("index", shop / "api/orders.go"), 2, "is a file")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["search", ""], ["empty"]),
+        (["search", "   "], ["empty"]),
+        (["search"], ["question"]),
+        (["search", "x" * 100_000], ["100,000"]),
+        (["search", "x", "-k", "0"], ["0"]),
+        (["search", "x", "--lang", "klingon"], ["klingon"]),
+        (["search", "x", "--kind", "thing"], ["thing"]),
+        (["search", "x", "--in", ""], ["pattern"]),
+        (["search", "--from", "no-such-file"], ["no-such-file"]),
+        (["search", "x", "--colour"], ["--colour"]),
+        (["serach"], ["serach"]),
+    ],
+)
+def test_wrong_use_is_explained(terminal, shop, arguments, words):
+    refused(terminal.run(*arguments, cwd=shop), 2, *words)
+
+
+def test_an_unknown_model_is_explained(terminal, shop):
+    refused(terminal.run("index", shop, SEMLS_MODEL="gpt-17"), 2, "gpt-17", "nomic-ai/nomic-embed-text-v1")
+
+
+def test_pickle_weights_are_refused(terminal, shop, tmp_path):
+    (tmp_path / "pickled").mkdir()
+    (tmp_path / "pickled/config.json").write_text('{"model_type": "bert", "hidden_size": 8}')
+    (tmp_path / "pickled/pytorch_model.bin").write_bytes(b"\x80\x02.")
+    done = terminal.run("index", shop, SEMLS_MODEL=str(tmp_path / "pickled"))
+    refused(done, 3, "safetensors")
+
+
+def test_a_cache_that_cannot_be_written_to(terminal, shop, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    done = terminal.run("index", shop, SEMLS_CACHE_DIR=str(tmp_path / "file"))
+    refused(done, 3, "SEMLS_CACHE_DIR")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_foreign_file_in_the_place_of_the_catalogue(terminal, shop):
+    terminal.json("index", shop)
+    terminal.run("engine", "stop")
+    (catalogue,) = terminal.cache.glob("*/catalogue.sqlite")
+    for left in catalogue.parent.glob("catalogue.sqlite*"):
+        left.unlink()
+    with sqlite3.connect(catalogue) as db:
+        db.execute("CREATE TABLE letters (text)")
+    db.close()
+    before = catalogue.read_bytes()
+    refused(terminal.run("index", shop), 3, "not a semls catalogue")
+    refused(terminal.run("clear", shop), 3, "not a semls catalogue")
+    assert catalogue.read_bytes() == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a closed pipe looks otherwise there")
+def test_a_reader_that_leaves_early_is_no_error(terminal, shop):
+    terminal.json("index", shop)
+    search = subprocess.Popen(
+        [sys.executable, "-m", "semls", "search", "session", "-k", "50"],
+        cwd=shop,
+        env=terminal.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    search.stdout.close()
+    assert b"Traceback" not in search.stderr.read()
+    search.stderr.close()
+    search.wait()

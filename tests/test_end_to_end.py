@@ -1,0 +1,107 @@
+"""The whole way with the real bundled model: install, ask, be shown the right definition."""
+
+import json
+import shutil
+
+import pytest
+
+from tests.conftest import FIXTURES, Terminal
+
+DEFAULT = ""  # the default model, which cannot be had here: the bundled one answers
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("end-to-end")
+    for name in ("gpt", "shop"):
+        shutil.copytree(FIXTURES / name, directory / name)
+    terminal = Terminal(directory / "semls", model=DEFAULT)
+    for name in ("gpt", "shop"):
+        done = terminal.run("index", directory / name)
+        assert done.returncode == 0, done.stderr
+    yield directory, terminal
+    terminal.stop()
+
+
+@pytest.mark.parametrize(
+    ("question", "name", "path"),
+    [
+        ("What is the context length for the model?", "ModelConfig", "model/config.py"),
+        ("GPTLanguageModel", "GPTLanguageModel", "model/transformer.py"),
+        ("How can I load the decoder from the tokenizer?", "load_decoder", "model/tokenizer.py"),
+        ("write the weights to disk", "save_checkpoint", "train.py"),
+        ("where is attention computed", "Head", "model/transformer.py"),
+        ("Tokenizer.decode", "decode", "model/tokenizer.py"),
+    ],
+)
+def test_a_question_about_a_language_model_has_the_right_definition_first(indexed, question, name, path):
+    directory, terminal = indexed
+    answer = terminal.json("search", question, "--path", directory / "gpt")
+    first = answer["hits"][0]
+    assert (first["name"], first["path"]) == (name, path)
+    assert answer["query"] == question
+    assert answer["model"] == "sentence-transformers/all-MiniLM-L6-v2"
+    assert answer["coverage"]["chunks"] == answer["coverage"]["embedded"] > 10
+
+
+@pytest.mark.parametrize(
+    ("question", "name", "language"),
+    [
+        ("call the payment service once more after it failed", "RetryWithBackoff", "go"),
+        ("sum of all prices minus the rebate", "computeTotal", "typescript"),
+        ("remove sessions that nobody has used lately", "evict_expired", "rust"),
+        ("shrink an image but keep its aspect ratio", "fit_into", "python"),
+        ("take articles out of stock", "reserve", "java"),
+        ("go back to the version before", "Rolling back", "markdown"),
+    ],
+)
+def test_a_question_in_other_words_finds_code_in_six_languages(indexed, question, name, language):
+    directory, terminal = indexed
+    answer = terminal.json("search", question, "--path", directory / "shop", "-k", 3)
+    assert (name, language) in [(hit["name"], hit["language"]) for hit in answer["hits"]][:2]
+
+
+def test_a_hit_says_where_it_is(indexed):
+    directory, terminal = indexed
+    (hit,) = terminal.json("search", "fit_into", "--path", directory / "shop", "-k", 1)["hits"]
+    source = (directory / "shop/worker/thumbnails.py").read_text("utf-8").splitlines()
+    start, end = hit["range"]["start"], hit["range"]["end"]
+    name = hit["selectionRange"]
+    assert source[start["line"]].startswith("def fit_into")
+    assert "return Size" in source[end["line"]]
+    assert end["character"] == len(source[end["line"]])
+    assert source[name["start"]["line"]][name["start"]["character"] : name["end"]["character"]] == "fit_into"
+    assert hit["uri"] == (directory / "shop/worker/thumbnails.py").as_uri()
+    assert (hit["kind"], hit["container"]) == ("Function", "")
+    assert hit["snippet"].startswith("def fit_into") and hit["snippet"] in "\n".join(source)
+
+
+def test_an_unchanged_folder_embeds_nothing_and_says_so(indexed):
+    directory, terminal = indexed
+    assert terminal.json("index", directory / "gpt")["embedded"] == 0
+    assert "nothing to embed" in terminal.run("index", directory / "gpt").stdout
+
+
+def test_a_copy_of_a_folder_embeds_nothing(indexed):
+    directory, terminal = indexed
+    shutil.copytree(directory / "gpt", directory / "elsewhere/copy")
+    counts = terminal.json("index", directory / "elsewhere/copy")
+    assert counts["embedded"] == 0
+    assert counts["chunks"] > 10
+
+
+def test_the_model_that_takes_the_place_of_the_default_is_named(indexed):
+    directory, terminal = indexed
+    said = terminal.run("index", directory / "gpt").stderr
+    assert "nomic-ai/nomic-embed-text-v1" in said
+    assert "all-MiniLM-L6-v2" in said
+    assert "Traceback" not in said
+
+
+def test_several_questions_are_answered_in_turn(indexed):
+    directory, terminal = indexed
+    questions = "GPTLanguageModel\n\nsave a checkpoint\n"
+    done = terminal.run("search", "--from", "-", "--json", "--path", directory / "gpt", stdin=questions)
+    answers = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [answer["query"] for answer in answers] == ["GPTLanguageModel", "save a checkpoint"]
+    assert [answer["hits"][0]["name"] for answer in answers] == ["GPTLanguageModel", "save_checkpoint"]
