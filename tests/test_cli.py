@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -19,7 +20,7 @@ def test_search_indexes_a_new_folder_and_prints_hits(terminal, shop):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == "evict expired"
-    assert lines[1].split()[:3] == ["1", "store/session.rs:33", "SessionStore.evict_expired"]
+    assert lines[1].split()[:3] == ["1", "store/session.rs:27", "SessionStore.evict_expired"]
     assert "self.sessions.retain" in done.stdout
     assert "\x1b" not in done.stdout
 
@@ -214,6 +215,27 @@ def test_a_foreign_file_in_the_place_of_the_catalogue(terminal, shop):
     refused(terminal.run("index", shop), 3, "not a semls catalogue")
     refused(terminal.run("clear", shop), 3, "not a semls catalogue")
     assert catalogue.read_bytes() == before
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = shutil.which("mount") and subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", place], capture_output=True
+    )
+    if not mounted or mounted.returncode:
+        pytest.skip("only root may mount a small disk")
+    yield place
+    subprocess.run(["umount", "-l", place], check=True)
+
+
+def test_a_full_disk(terminal, shop, small_disk):
+    for number in range(300):
+        (shop / f"more{number}.py").write_text(f"def more{number}():\n    return {'x' * 3000!r}\n")
+    done = terminal.run("index", shop, SEMLS_CACHE_DIR=str(small_disk / "cache"))
+    terminal.run("engine", "stop", SEMLS_CACHE_DIR=str(small_disk / "cache"))
+    refused(done, 3, "free some space")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a closed pipe looks otherwise there")

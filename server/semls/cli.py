@@ -68,7 +68,7 @@ def search(
     path: Annotated[
         Path, typer.Option(help="The folder to search.", show_default="the current folder")
     ] = Path(),
-    k: Annotated[int, typer.Option("-k", min=1, max=1000, help="The number of hits.")] = 5,
+    k: Annotated[int, typer.Option("-k", help="The number of hits.")] = 5,
     lang: Annotated[list[str] | None, typer.Option(help="Only this language; may be repeated.")] = None,
     within: Annotated[
         list[str] | None,

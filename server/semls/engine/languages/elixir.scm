@@ -1,0 +1,26 @@
+(comment) @comment
+(unary_operator
+  operator: "@"
+  operand: (call target: (identifier) @_name)
+  (#any-of? @_name "doc" "spec" "impl" "deprecated" "typedoc")) @attribute
+
+(call
+  target: (identifier) @_keyword
+  (arguments . (alias) @name)
+  (do_block) @body
+  (#eq? @_keyword "defprotocol")) @definition.interface
+(call
+  target: (identifier) @_keyword
+  (arguments . (alias) @name)
+  (do_block) @body
+  (#any-of? @_keyword "defmodule" "defimpl")) @definition.module
+(call
+  target: (identifier) @_keyword
+  (arguments . [
+    (identifier) @name
+    (call target: (identifier) @name)
+    (binary_operator left: (call target: (identifier) @name) operator: "when")
+    (binary_operator left: (identifier) @name operator: "when")
+  ])
+  (do_block)? @body
+  (#any-of? @_keyword "def" "defp" "defmacro" "defmacrop" "defguard" "defguardp" "defdelegate")) @definition.function

@@ -1,0 +1,16 @@
+(line_comment) @comment
+(block_comment) @comment
+(annotation) @attribute
+(marker_annotation) @attribute
+
+(package_declaration (_) @qualified) @definition.namespace @level.1
+
+(class_declaration name: (identifier) @name) @definition.class
+(record_declaration name: (identifier) @name) @definition.class
+(interface_declaration name: (identifier) @name) @definition.interface
+(annotation_type_declaration name: (identifier) @name) @definition.interface
+(enum_declaration name: (identifier) @name) @definition.enum
+(constructor_declaration name: (identifier) @name) @definition.constructor
+(compact_constructor_declaration name: (identifier) @name) @definition.constructor
+; Methods without a body stay with their interface.
+(method_declaration name: (identifier) @name body: (_)) @definition.method

@@ -1,0 +1,8 @@
+(section (atx_heading (atx_h1_marker) heading_content: (_) @name) @definition.module @level.1)
+(section (atx_heading (atx_h2_marker) heading_content: (_) @name) @definition.module @level.2)
+(section (atx_heading (atx_h3_marker) heading_content: (_) @name) @definition.module @level.3)
+(section (atx_heading (atx_h4_marker) heading_content: (_) @name) @definition.module @level.4)
+(section (atx_heading (atx_h5_marker) heading_content: (_) @name) @definition.module @level.5)
+(section (atx_heading (atx_h6_marker) heading_content: (_) @name) @definition.module @level.6)
+(section (setext_heading heading_content: (_) @name (setext_h1_underline)) @definition.module @level.1)
+(section (setext_heading heading_content: (_) @name (setext_h2_underline)) @definition.module @level.2)

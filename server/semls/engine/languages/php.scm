@@ -1,0 +1,15 @@
+(comment) @comment
+(attribute_list) @attribute
+
+(namespace_definition name: (_) @qualified !body) @definition.namespace @level.1
+(namespace_definition name: (_) @qualified body: (_)) @definition.namespace
+
+(class_declaration name: (_) @name) @definition.class
+(trait_declaration name: (_) @name) @definition.class
+(interface_declaration name: (_) @name) @definition.interface
+(enum_declaration name: (_) @name) @definition.enum
+(method_declaration name: (_) @name body: (_) (#eq? @name "__construct")) @definition.constructor
+; Methods without a body stay with their interface.
+(method_declaration name: (_) @name body: (_)) @definition.method
+(function_definition name: (_) @name) @definition.function
+(anonymous_function) @scope

@@ -1,0 +1,9 @@
+(comment) @comment
+
+(class name: (_) @qualified) @definition.class
+(module name: (_) @qualified) @definition.module
+(singleton_method name: (_) @name) @definition.method
+(module body: (_ (method name: (_) @name) @definition.method))
+(singleton_class body: (_) @body) @definition.namespace
+(singleton_class body: (_ (method name: (_) @name) @definition.method))
+(method name: (_) @name) @definition.function

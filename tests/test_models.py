@@ -1,0 +1,139 @@
+import json
+
+import pytest
+
+from semls.engine import models
+from semls.errors import ModelError, UsageError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A folder with a model, by the files that are given."""
+
+    def make(weights="model.safetensors", **files):
+        config = {"hidden_size": 96, **files.pop("config", {})}
+        for name, content in {"config.json": config, **files}.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content if isinstance(content, str) else json.dumps(content))
+        (tmp_path / weights).write_bytes(b"")
+        return tmp_path
+
+    return make
+
+
+@pytest.mark.parametrize("name", models.PRESETS)
+def test_a_preset_has_its_name(name):
+    assert models.resolve(name).name == name
+
+
+def test_the_default_is_a_preset_with_the_prefixes_that_it_was_trained_with():
+    model = models.resolve(models.DEFAULT)
+    assert (model.document_prefix, model.query_prefix) == ("search_document: ", "search_query: ")
+
+
+def test_a_revision_is_pinned():
+    assert models.resolve(models.DEFAULT, "abc").revision == "abc"
+    assert models.resolve(models.DEFAULT).revision is None
+
+
+def test_an_unknown_name_is_answered_with_those_that_there_are():
+    with pytest.raises(UsageError) as caught:
+        models.resolve("nomic")
+    assert all(name in str(caught.value) for name in models.PRESETS)
+    assert "folder" in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["/no/such/folder", "~/no/such/folder", "~nobody-of-that-name/folder"])
+def test_a_missing_folder_is_named(name):
+    with pytest.raises(UsageError, match="no folder"):
+        models.resolve(name)
+
+
+def test_a_folder_tells_its_recipe(folder):
+    found = folder(
+        **{
+            "config_sentence_transformers.json": {"prompts": {"query": "q: ", "passage": "d: "}},
+            "sentence_bert_config.json": {"max_seq_length": 300},
+            "1_Pooling/config.json": {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False},
+        }
+    )
+    assert models.resolve(str(found)) == models.Model(str(found), 96, 300, "d: ", "q: ", "cls", folder=found)
+
+
+def test_a_folder_in_the_home_directory(folder, monkeypatch):
+    found = folder()
+    monkeypatch.setenv("HOME", str(found.parent))
+    monkeypatch.setenv("USERPROFILE", str(found.parent))
+    assert models.resolve(f"~/{found.name}").folder == found
+
+
+def test_a_folder_that_tells_little_is_read_by_the_mean_without_prefixes(folder):
+    found = folder(**{"sentence_bert_config.json": "no JSON", "1_Pooling/config.json": "[]"})
+    assert models.resolve(str(found)) == models.Model(str(found), 96, 512, folder=found)
+
+
+def test_no_input_is_longer_than_the_model_can_read(folder):
+    model = models.resolve(
+        str(
+            folder(
+                config={"max_position_embeddings": 64},
+                **{"sentence_bert_config.json": {"max_seq_length": 8192}},
+            )
+        )
+    )
+    assert model.longest_input == 64
+
+
+def test_nomic_has_its_prefixes_and_its_own_words_for_sizes(folder):
+    config = {"model_type": "nomic_bert", "hidden_size": None, "n_embd": 32, "n_positions": 8192}
+    model = models.resolve(str(folder(config=config)))
+    assert (model.dimension, model.longest_input, model.query_prefix) == (32, 512, "search_query: ")
+
+
+@pytest.mark.parametrize(
+    ("pooling", "expected"),
+    [
+        ({"pooling_mode": "cls"}, "cls"),
+        ({"pooling_mode": "mean"}, "mean"),
+        ({"pooling_mode": ["cls"]}, "cls"),
+    ],
+)
+def test_pooling_as_written_by_newer_versions(folder, pooling, expected):
+    assert models.resolve(str(folder(**{"1_Pooling/config.json": pooling}))).pooling == expected
+
+
+@pytest.mark.parametrize(
+    "pooling",
+    [
+        {"pooling_mode": "lasttoken"},
+        {"pooling_mode_max_tokens": True},
+        {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True},
+    ],
+)
+def test_other_pooling_is_refused(folder, pooling):
+    with pytest.raises(ModelError, match="mean and cls"):
+        models.resolve(str(folder(**{"1_Pooling/config.json": pooling})))
+
+
+def test_pickle_weights_are_refused(folder):
+    with pytest.raises(ModelError, match="only pickle weights"):
+        models.resolve(str(folder(weights="pytorch_model.bin")))
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({"weights": "readme"}, "no weights"),
+        ({"config.json": "garbled"}, "hidden_size"),
+        ({"config": {"hidden_size": "many"}}, "hidden_size"),
+    ],
+)
+def test_an_unfit_folder_is_refused_with_the_reason(folder, files, message):
+    with pytest.raises(ModelError, match=message):
+        models.resolve(str(folder(**files)))
+
+
+def test_a_folder_without_a_model(tmp_path):
+    with pytest.raises(ModelError, match=r"config\.json"):
+        models.resolve(str(tmp_path))

@@ -1,0 +1,125 @@
+"""Questions against a real catalogue and a real Chroma store, with the hashing encoder."""
+
+
+import pytest
+
+from semls.engine.catalogue import Catalogue, Entry, File
+from semls.engine.encoder import HashingEncoder
+from semls.engine.search import LONGEST_QUESTION, View, query, search
+from semls.engine.vectors import VectorStore
+from semls.errors import UsageError
+
+FILES = {
+    "src/http/client.py": ("retry_request", "send a request again after it failed"),
+    "src/http/server.go": ("ListenAndServe", "accept connections"),
+    "src/parse.py": ("parse_header", "read a header"),
+    "tests/test_parse.py": ("test_parse_header", "check that a header is read"),
+    "docs/retry.md": ("Retrying", "how a request is sent again"),
+}
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    opened = Catalogue(tmp_path / "catalogue.sqlite")
+    for path, (name, text) in FILES.items():
+        language = {"py": "python", "go": "go", "md": "markdown"}[path.rsplit(".", 1)[1]]
+        kind = "Module" if language == "markdown" else "Function"
+        entry = Entry(path, language, kind, name, "", name, "", f"hash of {name}", *[0] * 10)
+        opened.replace(File(path, language=language), [(entry, text)])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def view(tmp_path):
+    encoder = HashingEncoder()
+    store = VectorStore(tmp_path / "vectors", encoder.fingerprint, "hashing", encoder.model.dimension)
+    names, texts = zip(*FILES.values(), strict=True)
+    vectors = encoder.documents([f"{name}\n{text}" for name, text in FILES.values()])
+    assert len(texts) == len(vectors)
+    store.upsert({f"hash of {name}": vector for name, vector in zip(names, vectors, strict=True)})
+    yield View(encoder, store)
+    store.close()
+
+
+def paths(hits):
+    return [hit.entry.path for hit in hits]
+
+
+def test_words_and_vectors_find_each_on_its_own_and_together(catalogue, view):
+    asked = query("send the request again")
+    assert paths(search(asked, catalogue, None))[0] == "src/http/client.py"
+    assert paths(search(asked, catalogue, view))[0] == "src/http/client.py"
+
+
+def test_a_hit_carries_its_source_and_scores_fall(catalogue, view):
+    hits = search(query("header"), catalogue, view)
+    assert hits[0].snippet == "read a header"
+    scores = [hit.score for hit in hits]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_the_limit_is_kept(catalogue, view):
+    assert len(search(query("header request retry", 2), catalogue, view)) == 2
+
+
+def test_what_the_vectors_know_but_the_catalogue_does_not_is_no_hit(catalogue, view):
+    catalogue.remove(["src/http/client.py"])
+    assert "src/http/client.py" not in paths(search(query("send request again", 50), catalogue, view))
+
+
+@pytest.mark.parametrize("seen", [False, True])
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ({"languages": ["go"]}, {"src/http/server.go"}),
+        ({"languages": ["Py", "golang"]}, {path for path in FILES if not path.endswith(".md")}),
+        ({"kinds": ["MODULE"]}, {"docs/retry.md"}),
+        ({"paths": ["src"]}, {path for path in FILES if path.startswith("src/")}),
+        ({"paths": ["src/"]}, {path for path in FILES if path.startswith("src/")}),
+        ({"paths": ["http"]}, {path for path in FILES if "/http/" in path}),
+        ({"paths": ["/http"]}, set()),
+        ({"paths": ["*.py"]}, {path for path in FILES if path.endswith(".py")}),
+        ({"paths": ["src/*.py"]}, {"src/parse.py"}),
+        ({"paths": ["src/**/*.py"]}, {"src/parse.py", "src/http/client.py"}),
+        ({"paths": ["./src/parse.p?"]}, {"src/parse.py"}),
+        ({"paths": ["**/client.py", "docs"]}, {"src/http/client.py", "docs/retry.md"}),
+        ({"paths": ["src/parse.py"], "languages": ["go"]}, set()),
+        ({"paths": ["sr", "a+b", "[x]"]}, set()),
+    ],
+)
+def test_filters(catalogue, view, seen, filters, expected):
+    everything = "retry request listen and serve parse header test"
+    hits = search(query(everything, 50, **filters), catalogue, view if seen else None)
+    assert set(paths(hits)) == expected
+
+
+@pytest.mark.parametrize(
+    ("wrong", "word"),
+    [
+        ({"text": ""}, "empty"),
+        ({"text": " \n"}, "empty"),
+        ({"text": "x" * (LONGEST_QUESTION + 1)}, "10,001"),
+        ({"text": "x", "limit": 0}, "from 1"),
+        ({"text": "x", "limit": -5}, "from 1"),
+        ({"text": "x", "limit": 10**9}, "1,000"),
+        ({"text": "x", "languages": ["klingon"]}, "klingon"),
+        ({"text": "x", "kinds": ["thing"]}, "thing"),
+        ({"text": "x", "paths": [""]}, "pattern"),
+        ({"text": "x", "paths": ["/"]}, "pattern"),
+    ],
+)
+def test_a_wrong_question_is_explained(wrong, word):
+    with pytest.raises(UsageError, match=word):
+        query(**wrong)
+
+
+@pytest.mark.parametrize("text", ['"', "'; DROP TABLE chunks; --", "*", "a AND (b", "\0", "ä" * 5000, "日本語", "😀"])
+def test_no_question_is_too_odd(catalogue, view, text):
+    search(query(text), catalogue, view)
+    assert len(catalogue.files()) == len(FILES)
+
+
+def test_an_identifier_in_another_case_is_found(catalogue, view):
+    hits = search(query("PARSE_HEADER"), catalogue, view)
+    assert hits[0].entry.name == "parse_header"
