@@ -38,6 +38,7 @@ class Terminal:
             text=True,
             encoding="utf-8",
             timeout=HANG,
+            check=False,
         )
 
     def json(self, *arguments, status=0, **options):

@@ -41,7 +41,10 @@ def test_a_change_is_found_and_only_it_is_embedded(terminal, shop):
     assert counts["embedded"] == 1
     answer = terminal.json("search", "quarantine_parcel", "--path", shop)
     assert answer["hits"][0]["path"] == "worker/new.py"
-    assert all(hit["path"] != "web/src/timing.ts" for hit in terminal.json("search", "debounce", "--path", shop)["hits"])
+    assert all(
+        hit["path"] != "web/src/timing.ts"
+        for hit in terminal.json("search", "debounce", "--path", shop)["hits"]
+    )
 
 
 def test_renaming_and_reverting_embed_nothing(terminal, shop):
@@ -222,7 +225,7 @@ def small_disk(tmp_path):
     place = tmp_path / "disk"
     place.mkdir()
     mounted = shutil.which("mount") and subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", place], capture_output=True
+        ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", place], capture_output=True, check=False
     )
     if not mounted or mounted.returncode:
         pytest.skip("only root may mount a small disk")
@@ -241,14 +244,14 @@ def test_a_full_disk(terminal, shop, small_disk):
 @pytest.mark.skipif(os.name == "nt", reason="a closed pipe looks otherwise there")
 def test_a_reader_that_leaves_early_is_no_error(terminal, shop):
     terminal.json("index", shop)
-    search = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-m", "semls", "search", "session", "-k", "50"],
         cwd=shop,
         env=terminal.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-    )
-    search.stdout.close()
-    assert b"Traceback" not in search.stderr.read()
-    search.stderr.close()
-    search.wait()
+    ) as search:
+        assert search.stdout
+        search.stdout.close()
+        assert search.stderr
+        assert b"Traceback" not in search.stderr.read()

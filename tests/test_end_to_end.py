@@ -73,7 +73,8 @@ def test_a_hit_says_where_it_is(indexed):
     assert source[name["start"]["line"]][name["start"]["character"] : name["end"]["character"]] == "fit_into"
     assert hit["uri"] == (directory / "shop/worker/thumbnails.py").as_uri()
     assert (hit["kind"], hit["container"]) == ("Function", "")
-    assert hit["snippet"].startswith("def fit_into") and hit["snippet"] in "\n".join(source)
+    assert hit["snippet"].startswith("def fit_into")
+    assert hit["snippet"] in "\n".join(source)
 
 
 def test_an_unchanged_folder_embeds_nothing_and_says_so(indexed):

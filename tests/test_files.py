@@ -13,6 +13,7 @@ import pytest
 
 from semls.engine import files
 from semls.engine.files import Found, Skipped, read, scan
+from semls.engine.ignores import BY_DEFAULT
 from semls.errors import UsageError
 
 Tree = dict[str, str]
@@ -358,7 +359,7 @@ def test_git_may_be_a_file(tmp_path: Path) -> None:
     tree = plant(tmp_path / "tree", {"a.log": "", "a.tmp": "", "b": ""})
     assert (tree / ".git").is_file()
     assert found(tree) == git_sees(tree) == {".gitignore", "a", "b"}
-    assert skipped(tree)[".git"] == files.BY_DEFAULT
+    assert skipped(tree)[".git"] == BY_DEFAULT
 
 
 def test_a_broken_git_file_is_no_matter(tmp_path: Path) -> None:
@@ -388,7 +389,7 @@ def test_left_out_by_default(tmp_path: Path) -> None:
     plant(tmp_path, dict.fromkeys([*paths, "venv/a.py", "node_modules.js"], ""))
     assert found(tmp_path) == {"venv/a.py", "node_modules.js"}
     assert skipped(tmp_path) == dict.fromkeys(
-        [".git/", ".hg/", "d/__pycache__/", "env/", "node_modules/"], files.BY_DEFAULT
+        [".git/", ".hg/", "d/__pycache__/", "env/", "node_modules/"], BY_DEFAULT
     )
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from semls.engine import models
 from semls.errors import ModelError, UsageError
+from semls.settings import Settings
 
 
 @pytest.fixture
@@ -28,13 +29,13 @@ def test_a_preset_has_its_name(name):
 
 
 def test_the_default_is_a_preset_with_the_prefixes_that_it_was_trained_with():
-    model = models.resolve(models.DEFAULT)
+    model = models.resolve(Settings().model)
     assert (model.document_prefix, model.query_prefix) == ("search_document: ", "search_query: ")
 
 
 def test_a_revision_is_pinned():
-    assert models.resolve(models.DEFAULT, "abc").revision == "abc"
-    assert models.resolve(models.DEFAULT).revision is None
+    assert models.resolve(Settings().model, "abc").revision == "abc"
+    assert models.resolve(Settings().model).revision is None
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are():

@@ -1,6 +1,5 @@
 """Questions against a real catalogue and a real Chroma store, with the hashing encoder."""
 
-
 import pytest
 
 from semls.engine.catalogue import Catalogue, Entry, File
@@ -114,7 +113,9 @@ def test_a_wrong_question_is_explained(wrong, word):
         query(**wrong)
 
 
-@pytest.mark.parametrize("text", ['"', "'; DROP TABLE chunks; --", "*", "a AND (b", "\0", "ä" * 5000, "日本語", "😀"])
+@pytest.mark.parametrize(
+    "text", ['"', "'; DROP TABLE chunks; --", "*", "a AND (b", "\0", "ä" * 5000, "日本語", "😀"]
+)
 def test_no_question_is_too_odd(catalogue, view, text):
     search(query(text), catalogue, view)
     assert len(catalogue.files()) == len(FILES)

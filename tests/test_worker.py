@@ -19,7 +19,8 @@ async def test_an_error_reaches_who_awaits_the_step():
 
 
 async def test_the_lower_rank_goes_first_and_equal_ones_in_turn():
-    worker, gate, order = Worker(), threading.Event(), []
+    worker, gate = Worker(), threading.Event()
+    order: list[tuple[Rank, int]] = []
     first = asyncio.create_task(worker.run(Rank.VECTORS, gate.wait))
     await asyncio.sleep(0)
     ranks = [Rank.VECTORS, Rank.WORDS, Rank.SEARCH, Rank.VECTORS, Rank.SEARCH]
@@ -31,7 +32,8 @@ async def test_the_lower_rank_goes_first_and_equal_ones_in_turn():
 
 
 async def test_a_cancelled_step_that_has_not_begun_never_runs():
-    worker, gate, ran = Worker(), threading.Event(), []
+    worker, gate = Worker(), threading.Event()
+    ran: list[int] = []
     first = asyncio.create_task(worker.run(Rank.WORDS, gate.wait))
     second = asyncio.create_task(worker.run(Rank.WORDS, ran.append, 1))
     await asyncio.sleep(0)

@@ -3,16 +3,17 @@
 import shutil
 import sys
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
+from pygls.uris import to_fs_path
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
 
 from tests.conftest import FIXTURES, Terminal
 
 EDITORS = ["visual_studio_code", "neovim", "emacs"]
-WIDE = "'😋é'; größe = 1\n\n\n'😋é';  Größenwächter = lambda: 'guards the size of a picture'\n"
 
 
 @pytest.fixture(scope="module")
@@ -36,11 +37,13 @@ async def editing(place, *folders, editor="visual_studio_code", **initialize):
     client = await ClientServerConfig(server_command=command, server_env=terminal.environment).start()
     assert isinstance(client, LanguageClient)
     opened = [types.WorkspaceFolder((directory / name).as_uri(), name) for name in folders]
-    given = {"workspace_folders": opened, **initialize}
-    try:
-        await client.initialize_session(
-            types.InitializeParams(capabilities=client_capabilities(editor), process_id=None, **given)
+    await client.initialize_session(
+        types.InitializeParams(
+            **{"capabilities": client_capabilities(editor), "process_id": None, "workspace_folders": opened}
+            | initialize
         )
+    )
+    try:
         yield client
     finally:
         await client.shutdown_session()
@@ -58,10 +61,9 @@ async def command(client, *arguments):
 
 def text_at(location, encoding="utf-16"):
     """What the editor would select."""
-    from pygls.uris import to_fs_path
-
-    with open(to_fs_path(location.uri), encoding="utf-8", newline="") as file:
-        line = file.read().split("\n")[location.range.start.line]
+    path = to_fs_path(location.uri)
+    assert path
+    line = Path(path).read_bytes().decode().split("\n")[location.range.start.line]
     size = {"utf-8": 1, "utf-16": 2, "utf-32": 4}[encoding]
     name = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}[encoding]
     start, end = location.range.start.character * size, location.range.end.character * size
@@ -115,7 +117,11 @@ async def test_the_request_answers_hits_with_scores_and_coverage(place):
         assert answer.coverage.chunks == answer.coverage.embedded
         assert len(answer.hits) == 3
         first = answer.hits[0] if isinstance(answer.hits[0], dict) else answer.hits[0]._asdict()
-        assert (first["name"], first["container"], first["path"]) == ("load_decoder", "Tokenizer", "model/tokenizer.py")
+        assert (first["name"], first["container"], first["path"]) == (
+            "load_decoder",
+            "Tokenizer",
+            "model/tokenizer.py",
+        )
         assert first["score"] > 0
         assert "def load_decoder" in first["snippet"]
 
@@ -146,13 +152,15 @@ async def test_wrong_arguments_are_explained(place, arguments):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
 async def test_columns_are_in_the_units_of_the_client(place, encoding):
-    directory, terminal = place
+    directory, _ = place
     (directory / "wide").mkdir(exist_ok=True)
     (directory / "wide/wide.js").write_text(
         "/* 😋é */ function größenwächter() { return 'guards the size' }\n", "utf-8"
     )
     capabilities = client_capabilities("visual_studio_code")
-    capabilities.general = types.GeneralClientCapabilities(position_encodings=[encoding])
+    capabilities.general = types.GeneralClientCapabilities(
+        position_encodings=[types.PositionEncodingKind(encoding)]
+    )
     async with editing(place, "wide", capabilities=capabilities) as client:
         (location,) = [as_dict(one) for one in await command(client, {"query": "größenwächter", "limit": 1})]
         found = types.Location(location["uri"], as_range(location["range"]))

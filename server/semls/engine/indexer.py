@@ -8,7 +8,6 @@ worker runs are the plain functions at the end of this file.
 import asyncio
 import hashlib
 import logging
-import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from semls.engine.catalogue import Catalogue, Coverage, Entry, File
 from semls.engine.embeddings import EmbeddingCache
 from semls.engine.encoder import Encoder
 from semls.engine.search import Hit, Query, View, search
-from semls.engine.vectors import VectorStore
+from semls.engine.vectors import VectorStore, discard
 from semls.engine.worker import Rank, Worker
 from semls.errors import EngineError, SemlsError
 
@@ -384,7 +383,7 @@ def _open_view(directory: Path, encoder: Encoder) -> View:
 def _drop_other_views(directory: Path, view: View) -> None:
     for path in (directory / "vectors").iterdir():
         if path.name != view.encoder.fingerprint:
-            shutil.rmtree(path, ignore_errors=True)
+            discard(path)
 
 
 def _adapt(size: int, seconds: float) -> int:

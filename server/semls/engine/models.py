@@ -26,7 +26,6 @@ class Model:
 
 
 _NOMIC = Model("nomic-ai/nomic-embed-text-v1", 768, _LONGEST, "search_document: ", "search_query: ")
-DEFAULT = _NOMIC.name
 
 # MiniLM can read 256 tokens, but was measured to find code better with 128, in half the time.
 BUNDLED = Model("sentence-transformers/all-MiniLM-L6-v2", 384, 128)

@@ -7,15 +7,16 @@ from functools import cached_property
 
 from semls.engine.catalogue import Entry, split_identifier
 
-# Reciprocal rank fusion as in Cormack, Clarke and Büttcher, SIGIR 2009, which found 60 to be a good constant.
-_FUSION = 60
+# Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009). They take 60; with 20 a first place counts
+# enough to stand against the words in names and paths.
+_FUSION = 20
 
 _EXACT = 2.0  # the question names this very symbol
-_NAME = 0.5  # times the share of the question's words in the symbol's name
-_PATH = 0.3  # times the share of the question's words in the file's and folder's names
+_NAME = 0.3  # times the share of the question's words in the symbol's name
+_PATH = 0.2  # times the share of the question's words in the file's and folder's names
 _ASIDE = 0.6  # tests, examples, vendored code
 _PROSE = 0.8  # documentation and data beside code
-_FURTHER = 0.6  # each further chunk of the same file
+_FURTHER = 0.8  # each of the next two chunks of the same file
 
 _WORD = re.compile(r"[^\W_]+(?:_+[^\W_]+)*", re.UNICODE)
 _QUALIFIED = re.compile(r"[\w$]+(?:(?:::|\.|#|->)[\w$]+)+|[\w$]+")
@@ -113,7 +114,7 @@ def _spread(scores: Mapping[int, float], entries: Mapping[int, Entry]) -> list[t
     spread = {}
     for number in sorted(scores, key=lambda number: (-scores[number], number)):
         path = entries[number].path
-        spread[number] = scores[number] * _FURTHER ** seen.get(path, 0)
+        spread[number] = scores[number] * _FURTHER ** min(seen.get(path, 0), 2)
         seen[path] = seen.get(path, 0) + 1
     return sorted(spread.items(), key=lambda item: (-item[1], item[0]))
 

@@ -76,8 +76,9 @@ class Whereabouts:
     def read(self) -> State | None:
         """What the last engine wrote; it may be gone."""
         try:
-            return State(**json.loads(self._state.read_bytes()))
-        except (OSError, ValueError, TypeError):
+            found = json.loads(self._state.read_bytes())
+            return State(int(found["port"]), str(found["token"]), int(found["pid"]), str(found["version"]))
+        except (OSError, ValueError, TypeError, KeyError):
             return None
 
     def write(self, state: State) -> None:

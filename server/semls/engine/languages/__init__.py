@@ -29,8 +29,14 @@ def _row(
     grammar: str = "",
     query: str = "",
 ) -> Language:
-    words = (tuple(text.split()) for text in (extensions, filenames, aliases))
-    return Language(name, grammar or name, *words, query or name)
+    return Language(
+        name,
+        grammar or name,
+        tuple(extensions.split()),
+        tuple(filenames.split()),
+        tuple(aliases.split()),
+        query or name,
+    )
 
 
 # fmt: off

@@ -9,6 +9,11 @@
 (enum_item name: (type_identifier) @name) @definition.enum
 (trait_item name: (type_identifier) @name) @definition.interface
 (mod_item name: (identifier) @name body: (_)) @definition.namespace
+; An impl of nothing but its type says no more than the type's own definition.
+(impl_item !trait type: [
+  (type_identifier) @name
+  (generic_type type: (type_identifier) @name)
+]) @definition.namespace
 (impl_item type: [
   (type_identifier) @name
   (generic_type type: (type_identifier) @name)
