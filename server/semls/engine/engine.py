@@ -123,14 +123,15 @@ class Engine:
         """The best hits in some workspaces. Raises SemlsError."""
         indexers = [await self._open(path, settings) for path in paths]
         found = await asyncio.gather(*(indexer.search(query) for indexer in indexers))
-        hits = [(Path(path), hit) for path, some in zip(paths, found, strict=True) for hit in some]
+        hits = [(Path(path), hit) for path, some in zip(paths, found, strict=True) for hit in some.hits]
         hits.sort(key=lambda item: -item[1].score)
-        views = [indexer.view for indexer in indexers if indexer.view]
-        coverages = [indexer.coverage for indexer in indexers]
+        models_used = [some.model for some in found if some.model]
         return Answer(
             query.text,
-            views[0].encoder.model.name if views and not query.words_only else "",
-            Coverage(sum(c.chunks for c in coverages), sum(c.embedded for c in coverages)),
+            models_used[0] if models_used and not query.words_only else "",
+            Coverage(
+                sum(some.coverage.chunks for some in found), sum(some.coverage.embedded for some in found)
+            ),
             tuple(hits[: query.limit]),
         )
 

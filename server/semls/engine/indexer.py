@@ -44,6 +44,15 @@ class Progress:
     encoded: int
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Hits, best first, the model that helped to find them ("" for none), and what its vectors cover."""
+
+    hits: list[Hit]
+    model: str
+    coverage: Coverage
+
+
 class Indexer:
     """A workspace and its index."""
 
@@ -71,7 +80,7 @@ class Indexer:
     async def open(self) -> None:
         """Open the catalogue and start both loops. Raises StoreError."""
         self._catalogue = await self._worker.run(Rank.SEARCH, Catalogue, self._directory / "catalogue.sqlite")
-        await self._count("")
+        await self._count()
         self._tasks = [
             asyncio.create_task(self._loop(self._wake_words, self._refresh)),
             asyncio.create_task(self._loop(self._wake_vectors, self._embed)),
@@ -120,18 +129,23 @@ class Indexer:
             await asyncio.gather(self._news.wait(), asyncio.sleep(_NEWS))
         yield self.progress
 
-    async def search(self, query: Query) -> list[Hit]:
+    async def search(self, query: Query) -> Found:
         """The best hits; files that changed since they were read are read again first."""
         if self._words == 0:
             async for _ in self.follow(self._asked or self.refresh(), words_only=True):
                 pass
-        hits = await self._worker.run(Rank.SEARCH, search, query, self._catalogue, self.view)
-        paths = sorted({hit.entry.path for hit in hits})
+        found = await self._search(query)
+        paths = sorted({hit.entry.path for hit in found.hits})
         changed = await self._worker.run(Rank.SEARCH, _read_changed, self.root, self._catalogue, paths)
         if not changed:
-            return hits
+            return found
         self.refresh()
-        return await self._worker.run(Rank.SEARCH, search, query, self._catalogue, self.view)
+        return await self._search(query)
+
+    async def _search(self, query: Query) -> Found:
+        view, coverage = self.view, self.coverage
+        hits = await self._worker.run(Rank.SEARCH, search, query, self._catalogue, view)
+        return Found(hits, view.encoder.model.name if view else "", coverage)
 
     async def skipped(self) -> list[File]:
         """Files without chunks, each with the reason."""
@@ -172,7 +186,7 @@ class Indexer:
             self._tell()
         await self._worker.run(Rank.WORDS, self._catalogue.remove, list(unseen))
         self.files = seen
-        await self._count(self._store)
+        await self._count()
         self._words = ticket
         self._wake_vectors.set()
 
@@ -198,8 +212,7 @@ class Indexer:
         if self.view is None:
             name = await self._worker.run(Rank.VECTORS, self._catalogue.noted, _ANSWERS)
             former = await self._former(name) if name not in ("", encoder.model.name) else None
-            self.view = await self._open_view(former) if former else view
-            await self._count(self._store)
+            await self._show(await self._open_view(former) if former else view)
         return view
 
     async def _open_view(self, encoder: Encoder) -> View:
@@ -210,12 +223,12 @@ class Indexer:
 
     async def _answer_with(self, view: View) -> None:
         """Let a filled view answer, and drop the one before it: the embedding cache still has its vectors."""
-        before, self.view = self.view, view
+        before = self.view
+        await self._show(view)
         if before and before is not view:
             await self._worker.run(Rank.VECTORS, before.vectors.close)
         await self._worker.run(Rank.VECTORS, self._catalogue.note, _ANSWERS, view.encoder.model.name)
         await self._worker.run(Rank.VECTORS, _drop_other_views, self._directory, view)
-        await self._count(self._store)
 
     async def _fill(self, view: View, cache: EmbeddingCache) -> bool:
         """Give a vector to all that has none; False when the catalogue changed meanwhile."""
@@ -244,19 +257,29 @@ class Indexer:
 
     # Small things
 
-    @property
-    def _store(self) -> str:
-        return self.view.encoder.fingerprint if self.view else ""
-
-    async def _count(self, store: str) -> None:
-        began = time.monotonic()
-        self.coverage = await self._worker.run(Rank.WORDS, self._catalogue.coverage, store)
-        self._counted, self._count_took = time.monotonic(), time.monotonic() - began
+    async def _show(self, view: View) -> None:
+        """Let a view answer, from one moment to the next."""
+        coverage = await self._measure(view)
+        self.view, self.coverage = view, coverage
         self._tell()
+
+    async def _count(self) -> None:
+        view = self.view
+        coverage = await self._measure(view)
+        if view is self.view:
+            self.coverage = coverage
+        self._tell()
+
+    async def _measure(self, view: View | None) -> Coverage:
+        began = time.monotonic()
+        store = view.encoder.fingerprint if view else ""
+        coverage = await self._worker.run(Rank.WORDS, self._catalogue.coverage, store)
+        self._counted, self._count_took = time.monotonic(), time.monotonic() - began
+        return coverage
 
     async def _count_now_and_then(self) -> None:
         if time.monotonic() - self._counted > max(0.2, 20 * self._count_took):
-            await self._count(self._store)
+            await self._count()
 
     def _tell(self) -> None:
         self._news.set()

@@ -7,8 +7,8 @@ from functools import cached_property
 
 from semls.engine.catalogue import Entry, split_identifier
 
-# Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009). They take 60; with 20 a first place counts
-# enough to stand against the words in names and paths.
+# Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009). They take 60; with 20 a first place
+# counts enough to stand against the words in names and paths.
 _FUSION = 20
 
 _EXACT = 2.0  # the question names this very symbol

@@ -1,0 +1,206 @@
+"""The engine in this process, with real stores; an encoder that takes its time stands in for a slow model."""
+
+import asyncio
+import threading
+from dataclasses import replace
+
+import pytest
+
+from semls.engine import engine as engine_module
+from semls.engine import models, search
+from semls.engine.catalogue import Coverage
+from semls.engine.encoder import HashingEncoder
+from semls.engine.engine import Engine
+from semls.errors import ModelUnavailable, UsageError
+from semls.settings import Settings
+
+SETTINGS = Settings()
+HASHING = Settings(model="hashing")
+WANTED = SETTINGS.model
+
+
+class Slow(HashingEncoder):
+    """Another model, which takes its time until it is told to hurry."""
+
+    model = replace(models.HASHING, name=WANTED)
+    fingerprint = "0123456789abcdef"
+
+    def __init__(self):
+        self.told = threading.Event()
+
+    def documents(self, texts):
+        self.told.wait(0.3)
+        return super().documents(texts)
+
+
+class Hub:
+    """What can be loaded; without the wanted model, the hashing one is taken for the bundled one."""
+
+    def __init__(self, monkeypatch):
+        self.slow = Slow()
+        self.has_wanted = True
+        self.ready = threading.Event()
+        self.ready.set()
+        monkeypatch.setattr(engine_module, "load", self.load)
+        monkeypatch.setattr(engine_module, "bundled", lambda: models.HASHING)
+        monkeypatch.setattr(engine_module, "_AGAIN", 0.01)
+
+    def load(self, model):
+        if model.name != WANTED:
+            return HashingEncoder()
+        self.ready.wait()
+        if not self.has_wanted:
+            raise ModelUnavailable("It is not to be had.")
+        return self.slow
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    made = Hub(monkeypatch)
+    yield made
+    made.slow.told.set()
+    made.ready.set()
+
+
+@pytest.fixture
+async def engine(tmp_path):
+    made = Engine(tmp_path / "cache")
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+def shop(workspace):
+    return workspace("shop")
+
+
+async def index(engine, root, settings=HASHING):
+    steps = [step async for step in engine.index(str(root), settings)]
+    return steps[-1]
+
+
+async def ask(engine, text, *roots, settings=HASHING, **options):
+    return await engine.search([str(root) for root in roots], settings, search.query(text, **options))
+
+
+def names(answer):
+    return [hit.entry.name for _, hit in answer.hits]
+
+
+async def test_progress_ends_with_everything_embedded(engine, shop):
+    last = await index(engine, shop)
+    assert last.phase == "ready"
+    assert last.files == 7
+    assert last.coverage == Coverage(last.encoded, last.encoded)
+
+
+async def test_words_answer_while_the_model_is_being_made_ready(engine, shop, hub):
+    hub.ready.clear()
+    task = asyncio.create_task(index(engine, shop, SETTINGS))
+    answer = await ask(engine, "evict_expired", shop, settings=SETTINGS)
+    assert names(answer)[0] == "evict_expired"
+    assert answer.coverage.chunks > 10
+    assert answer.coverage.embedded == 0
+    hub.ready.set()
+    hub.slow.told.set()
+    await task
+
+
+async def test_the_wanted_model_takes_over_when_it_comes(engine, shop, hub):
+    hub.has_wanted = False
+    await index(engine, shop, SETTINGS)
+    before = await ask(engine, "evict_expired", shop, settings=SETTINGS)
+    status, _ = await engine.status(str(shop), SETTINGS)
+    assert before.model == status.model == "hashing"
+    assert "not to be had" in status.notice
+
+    hub.has_wanted = True
+    while not engine.busy:  # until it has looked again
+        await asyncio.sleep(0.01)
+    meanwhile = await ask(engine, "evict_expired", shop, settings=SETTINGS)
+    assert (meanwhile.model, meanwhile.coverage) == ("hashing", before.coverage)
+    hub.slow.told.set()
+    while engine.busy:
+        await asyncio.sleep(0.01)
+    after = await ask(engine, "evict_expired", shop, settings=SETTINGS)
+    assert (after.model, after.coverage) == (WANTED, before.coverage)
+    assert names(after)[0] == "evict_expired"
+    status, _ = await engine.status(str(shop), SETTINGS)
+    assert status.notice == ""
+
+
+async def test_vectors_of_an_earlier_life_answer_while_better_ones_are_made(tmp_path, shop, hub):
+    first = Engine(tmp_path / "cache")
+    await index(first, shop, HASHING)
+    await first.close()
+    second = Engine(tmp_path / "cache")
+    task = asyncio.create_task(index(second, shop, SETTINGS))
+    answer = await ask(second, "evict_expired", shop, settings=SETTINGS)
+    while not answer.model:  # until the former encoder is loaded
+        answer = await ask(second, "evict_expired", shop, settings=SETTINGS)
+    assert answer.model == "hashing"
+    assert answer.coverage.embedded == answer.coverage.chunks
+    hub.slow.told.set()
+    await task
+    assert (await ask(second, "evict_expired", shop, settings=SETTINGS)).model == WANTED
+    await second.close()
+    assert len(list((tmp_path / "cache").glob("*/vectors/*"))) == 1
+
+
+async def test_going_on_after_a_restart_embeds_nothing(tmp_path, shop):
+    first = Engine(tmp_path / "cache")
+    await index(first, shop)
+    await first.close()
+    second = Engine(tmp_path / "cache")
+    assert (await index(second, shop)).encoded == 0
+    await second.close()
+
+
+async def test_a_hit_in_a_changed_file_is_moved_and_one_in_a_vanished_file_dropped(engine, shop):
+    await index(engine, shop)
+    path = shop / "worker/thumbnails.py"
+    path.write_text("\n\n\n" + path.read_text())
+    (_, hit), *_ = (await ask(engine, "fit_into", shop)).hits
+    assert path.read_text().splitlines()[hit.entry.name_row].startswith("def fit_into")
+    path.unlink()
+    assert "fit_into" not in names(await ask(engine, "fit_into", shop))
+
+
+async def test_several_workspaces_answer_together(engine, shop, workspace):
+    gpt = workspace("gpt")
+    await index(engine, shop)
+    await index(engine, gpt)
+    answer = await ask(engine, "load_decoder evict_expired", shop, gpt)
+    assert {root for root, _ in answer.hits} == {shop, gpt}
+    assert [name for name in names(answer) if name in ("load_decoder", "evict_expired")] == names(answer)[:2]
+    alone = await ask(engine, "load_decoder", gpt)
+    assert answer.coverage.chunks > alone.coverage.chunks
+
+
+async def test_a_search_may_come_before_any_indexing(engine, shop):
+    assert names(await ask(engine, "evict_expired", shop))[0] == "evict_expired"
+
+
+async def test_a_search_without_workspaces_only_checks_the_question(engine):
+    assert (await ask(engine, "anything")).hits == ()
+
+
+@pytest.mark.parametrize("path", ["relative/path", "/no/such/folder"])
+async def test_a_workspace_that_is_none(engine, path):
+    with pytest.raises(UsageError):
+        await ask(engine, "anything", path)
+
+
+async def test_a_workspace_that_vanishes_is_said_to_be_gone(engine, shop):
+    await index(engine, shop)
+    shop.rename(shop.with_name("elsewhere"))
+    with pytest.raises(UsageError, match="no folder"):
+        await index(engine, shop)
+
+
+async def test_another_model_may_be_wanted_later(engine, shop, hub):
+    hub.slow.told.set()
+    await index(engine, shop, HASHING)
+    last = await index(engine, shop, SETTINGS)
+    assert last.coverage.embedded == last.coverage.chunks
+    assert (await ask(engine, "cart", shop, settings=SETTINGS)).model == WANTED
