@@ -318,7 +318,7 @@ class Catalogue:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            advice = _ADVICE.get(getattr(error, "sqlite_errorname", ""), "move that file away and try again")
+            advice = _ADVICE.get(str(error), "move that file away and try again")
             raise StoreError(f"The catalogue {self._path} cannot be used ({error}): {advice}.") from error
         except OSError as error:
             raise StoreError(
@@ -327,11 +327,13 @@ class Catalogue:
             ) from error
 
 
+# By SQLite's messages: its error names are known from Python 3.11 on.
 _ADVICE: Mapping[str, str] = {
-    "SQLITE_FULL": "free some space on that disk",
-    "SQLITE_IOERR_WRITE": "free some space on that disk",
-    "SQLITE_READONLY": "make it writable or set SEMLS_CACHE_DIR to another directory",
-    "SQLITE_CANTOPEN": "make its directory writable or set SEMLS_CACHE_DIR to another one",
+    "database or disk is full": "free some space on that disk",
+    "disk I/O error": "free some space on that disk, and see that it is sound",
+    "attempt to write a readonly database": "make it writable or set SEMLS_CACHE_DIR to another directory",
+    "unable to open database file": "make its directory writable or set SEMLS_CACHE_DIR to another one",
+    "database is locked": "end the other program that has it open",
 }
 
 

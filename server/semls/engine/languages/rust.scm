@@ -2,6 +2,7 @@
 (block_comment) @comment
 (attribute_item) @attribute
 
+(impl_item body: (_ (function_item name: (identifier) @name) @definition.method))
 (function_item name: (identifier) @name) @definition.function
 (macro_definition name: (identifier) @name) @definition.function
 (struct_item name: (type_identifier) @name) @definition.struct
