@@ -61,7 +61,11 @@ def _snippet(hit: HitMessage) -> None:
     if out.is_terminal:
         lexer = Syntax.guess_lexer(hit["path"], shown)
         first = hit["range"]["start"]["line"] + 1
-        out.print(Padding(Syntax(shown, lexer, line_numbers=True, start_line=first), (0, 0, 0, 5)))
+        out.print(
+            Padding(
+                Syntax(shown, lexer, theme="ansi_dark", line_numbers=True, start_line=first), (0, 0, 0, 5)
+            )
+        )
     else:
         out.print(Text("\n".join(f"     {line}".rstrip() for line in shown.split("\n"))))
     if len(lines) > _LINES:

@@ -1,0 +1,279 @@
+"""The definitions of a file as a tree, along what a language's query names.
+
+What a query may capture:
+
+- `@definition.<kind>`: a definition; the kind is an LSP SymbolKind in snake_case;
+- `@name`: its name, or `@qualified`: its name with what contains it (`A::b`), or with `@container` beside it;
+- `@body`: what its signature leaves out, where that is not the node's field `body`;
+- `@level.<n>`: beside a definition, a heading: it reaches as far as the next of this or a lower level;
+- `@outer` and `@inner`: a definition that is an inner node begins and ends with the outer one;
+- `@scope`: a function without a name, whose definitions are its own business while it is short;
+- `@comment` and `@attribute`: what belongs to the definition below it;
+- `@doc`: a string at the beginning of a body that documents it.
+"""
+
+import inspect
+import re
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+
+from tree_sitter import Node, Query, QueryCursor
+from tree_sitter_language_pack import get_language
+
+from semls.engine import languages
+from semls.engine.languages import Language
+from semls.engine.source import WHITE, Source
+
+_DEFINITION = "definition."
+_DEPTH = 40  # of definitions in definitions
+_BESIDE = 120  # bytes on a definition's lines that may be counted in with it
+_SIGNATURE = 300  # characters
+
+CLASS_LIKE = frozenset("class interface struct enum object".split())
+CONTAINERS = CLASS_LIKE | {"module", "namespace"}
+
+_PUNCTUATION = WHITE + b"{}()[];,"
+_SEPARATOR = re.compile(r"::|[.:\\]")
+_TYPE_ARGUMENTS = re.compile(r"<.*>|\[.*\]", re.DOTALL)
+_HEAD_END = re.compile(r"(?:\s|[{:=;]|=>|\bdo\b)+$")
+_MARKER = re.compile(r"/\*+!?|//+!?|\*+/?|#+!?|--+ ?\|?|;+|%+|\(\*+|\{-+ ?\|?")
+_QUOTES = re.compile(r"^[A-Za-z]*(\"\"\"|'''|\"|')(.*)\1$", re.DOTALL)
+
+_Match = tuple[int, dict[str, list[Node]]]
+
+
+@dataclass(slots=True)
+class Definition:
+    """A definition, and where its name, its body and what belongs to it lie; the root has no kind."""
+
+    kind: str
+    start: int
+    end: int
+    name: str = ""
+    container: str = ""  # as far as the definition itself names it
+    selection: tuple[int, int] = (0, 0)
+    body: tuple[int, int] | None = None
+    level: int = 0
+    head: int = 0  # where it starts without what stands above it
+    signature: str = ""
+    doc: str = ""
+    children: "list[Definition]" = field(default_factory=list)
+
+    @property
+    def head_end(self) -> int:
+        """Where what comes before the body ends."""
+        return self.body[0] if self.body else self.selection[1]
+
+
+class Outline:
+    """The definitions of a file as a tree, with what belongs to each before and behind it."""
+
+    def __init__(self, file: Source, matches: Sequence[_Match]) -> None:
+        self._file = file
+        self._found: dict[int, _Match] = {}
+        self._outer: dict[int, Node] = {}
+        self._docs: dict[int, Node] = {}  # by where they start
+        self._scopes: list[Definition] = []
+        self._above: dict[
+            int, tuple[int, bool]
+        ] = {}  # start of a comment or attribute → end, is it a comment
+        for match in matches:
+            self._sort(match)
+        self._above_starts = sorted(self._above)
+
+    def _sort(self, match: _Match) -> None:
+        pattern, captures = match
+        for capture, (node, *_) in captures.items():
+            if capture.startswith(_DEFINITION):
+                known = self._found.get(node.id, match)
+                self._found[node.id] = match if pattern <= known[0] else known
+            elif capture in ("comment", "attribute"):
+                start, end = self._file.strip(node.start_byte, node.end_byte)
+                self._above[start] = end, capture == "comment"
+            elif capture == "inner":
+                self._outer[node.id] = captures["outer"][0]
+            elif capture == "scope":
+                self._scopes.append(Definition("", node.start_byte, node.end_byte))
+            elif capture == "doc":
+                self._docs[node.start_byte] = node
+
+    def build(self) -> Definition:
+        """The root of the tree: the whole file."""
+        root = Definition("", 0, len(self._file.data))
+        stack, closed = [root], 0
+        for definition in self._ordered():
+            if definition.start < closed:
+                continue
+            while len(stack) > 1 and stack[-1].end <= definition.start:
+                stack.pop()
+            if definition.body and definition.body == stack[-1].body:  # typedef struct a { … } b;
+                continue
+            definition.end = min(definition.end, stack[-1].end)
+            if definition.kind not in CONTAINERS and self._file.fits(definition.start, definition.end):
+                closed = definition.end
+            if definition.kind and len(stack) <= _DEPTH:
+                stack[-1].children.append(definition)
+                stack.append(definition)
+        self._settle(root)
+        return root
+
+    def _ordered(self) -> list[Definition]:
+        found = [self._definition(captures) for _, captures in self._found.values()]
+        # Where a scope is all of a definition, the definition comes first.
+        ordered = sorted(found + self._scopes, key=lambda one: (one.start, -one.end, not one.kind))
+        _stretch([one for one in ordered if one.level], len(self._file.data))
+        return ordered
+
+    def _definition(self, captures: dict[str, list[Node]]) -> Definition:
+        kind, node = next(
+            (capture.removeprefix(_DEFINITION), nodes[0])
+            for capture, nodes in captures.items()
+            if capture.startswith(_DEFINITION)
+        )
+        bodies = captures.get("body")
+        body = bodies[0] if bodies else node.child_by_field_name("body")
+        level = next((int(capture[-1]) for capture in captures if capture.startswith("level.")), 0)
+        outer = node
+        while outer.id in self._outer:
+            outer = self._outer[outer.id]
+        # In Dart's grammar the body follows the definition.
+        end = max(outer.end_byte, body.end_byte if body else 0)
+        start, end = self._file.strip(outer.start_byte, end)
+        definition = Definition(kind, start, end, level=level)
+        definition.selection = node.start_byte, node.start_byte
+        definition.body = (body.start_byte, body.end_byte) if body else None
+        self._name(definition, captures)
+        return definition
+
+    def _name(self, definition: Definition, captures: dict[str, list[Node]]) -> None:
+        for node in captures.get("container", ()):
+            definition.container = _without_type_arguments(self._text(node))
+        for node in captures.get("name", ()):
+            definition.selection = node.start_byte, node.end_byte
+            definition.name = self._text(node).strip("\"'")
+        for node in captures.get("qualified", ()):
+            *containers, name = _SEPARATOR.split(_without_type_arguments(self._text(node)))
+            definition.selection = node.end_byte - len(name.encode(self._file.encoding)), node.end_byte
+            definition.name, definition.container = name, ".".join(filter(None, containers))
+
+    def _text(self, node: Node) -> str:
+        return self._file.text(node.start_byte, node.end_byte).strip()
+
+    def _settle(self, root: Definition) -> None:
+        parents = [root]
+        while parents:
+            parent = parents.pop()
+            floor, limits = parent.selection[1], [*(child.start for child in parent.children[1:]), parent.end]
+            for child, limit in zip(parent.children, limits, strict=False):
+                beside = max(floor, parent.head_end)
+                child.start = self._beginning(child.start, beside)
+                self._describe(child, floor)
+                child.end = floor = self._ending(child.end, limit)
+            parents.extend(parent.children)
+
+    def _beginning(self, start: int, floor: int) -> int:
+        """Count in what stands before a definition on its line."""
+        line = max(floor, self._file.line_start(start))
+        before = self._file.data[line:start].lstrip(_PUNCTUATION)
+        return start - len(before) if before.strip() and len(before) <= _BESIDE else start
+
+    def _ending(self, end: int, limit: int) -> int:
+        """Count in what stands behind a definition on its line."""
+        line = self._file.data[end : min(limit, self._file.line_end(end))]
+        if line.strip(_PUNCTUATION) and len(line) <= _BESIDE and end + len(line) < limit:
+            return end + len(line.rstrip())
+        return end + len(line) - len(line.lstrip(b" \t;,"))
+
+    def _describe(self, definition: Definition, floor: int) -> None:
+        first = definition.start
+        definition.start = self._top(first, floor)
+        comments = []
+        definition.head = definition.start
+        while definition.head in self._above:
+            end, is_comment = self._above[definition.head]
+            comments += [self._file.text(definition.head, end)] if is_comment else []
+            definition.head = self._file.strip(end, definition.end)[0]
+        definition.signature = self._signature(definition.head, definition)
+        docstring = self._docs.get(definition.body[0]) if definition.body else None
+        definition.doc = _docstring(self._text(docstring)) if docstring else _comment("\n".join(comments))
+
+    def _top(self, start: int, floor: int) -> int:
+        """Where the comments and attributes begin that stand above with no blank line between."""
+        top, index = start, bisect_left(self._above_starts, start) - 1
+        while index >= 0 and self._above_starts[index] >= floor:
+            above = self._above_starts[index]
+            between = self._file.data[self._above[above][0] : start]
+            if between.strip() or between.count(b"\n") > 1:
+                break
+            start = above
+            if not self._file.data[max(floor, self._file.line_start(above)) : above].strip():
+                top = above
+            index -= 1
+        return top
+
+    def _signature(self, start: int, definition: Definition) -> str:
+        if not definition.body or definition.body[0] < start:
+            return _one_line(self._file.text(start, min(definition.end, self._file.line_end(start))))
+        head = self._uncommented(start, definition.body[0])
+        if definition.body[1] <= definition.selection[0]:  # as in C: typedef struct { … } name;
+            head += " " + self._file.text(definition.body[1], definition.end)
+        return _one_line(head)
+
+    def _uncommented(self, start: int, end: int) -> str:
+        text = ""
+        first, last = (bisect_left(self._above_starts, offset) for offset in (start, end))
+        for above in self._above_starts[first:last]:
+            if above >= start and self._above[above][1]:
+                text += self._file.text(start, above)
+                start = min(self._above[above][0], end)
+        return text + self._file.text(start, end)
+
+
+def _stretch(headings: list[Definition], end: int) -> None:
+    pending: list[Definition] = []
+    for heading in headings:
+        while pending and pending[-1].level >= heading.level:
+            pending.pop().end = heading.start
+        pending.append(heading)
+    for heading in pending:
+        heading.end = end
+
+
+def _without_type_arguments(name: str) -> str:
+    return _TYPE_ARGUMENTS.sub("", name).lstrip("*&")
+
+
+def _one_line(text: str) -> str:
+    return _HEAD_END.sub("", " ".join(text.split())[:_SIGNATURE])
+
+
+def _docstring(literal: str) -> str:
+    match = _QUOTES.match(literal)
+    return inspect.cleandoc(match[2]).strip() if match else literal
+
+
+def _comment(text: str) -> str:
+    lines = (_uncomment(line.strip()) for line in text.splitlines())
+    return inspect.cleandoc("\n".join(lines)).strip()
+
+
+def _uncomment(line: str) -> str:
+    marker = _MARKER.match(line)
+    text = line[marker.end() :] if marker else line
+    for end in ("*/", "-}", "*)"):
+        text = text.removesuffix(end)
+    return text.removeprefix(" ").rstrip()
+
+
+@cache
+def _query(language: Language) -> Query | None:
+    source = languages.definitions(language)
+    return Query(get_language(language.grammar), source) if source else None
+
+
+def matches(language: Language, root: Node) -> list[_Match]:
+    """What the language's query finds in a syntax tree; nothing where it has none."""
+    query = _query(language)
+    return QueryCursor(query).matches(root) if query else []
