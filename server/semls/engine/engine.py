@@ -82,11 +82,18 @@ class Encoders:
 
     async def look_again(self) -> bool:
         """Try for the weights that could not be had; True when some came."""
-        before = set(self.unavailable)
-        for model in before:
+        came = False
+        for model in list(self.unavailable):
+            try:
+                await self.get(model)
+            except ModelUnavailable as error:
+                self.unavailable[model] = str(error)
+                continue
+            except SemlsError as error:
+                log.warning("%s", error)  # and whoever uses it next is told
             del self.unavailable[model]
-            await self.get_or_stand_in(model)
-        return before != set(self.unavailable)
+            came = True
+        return came
 
     async def _load(self, model: Model) -> tuple[Encoder, EmbeddingCache]:
         encoder = await asyncio.to_thread(_load, model)
@@ -215,7 +222,7 @@ class Engine:
     async def _former(self, name: str) -> Encoder | None:
         """The encoder of vectors made in an earlier life, to answer while better ones are made."""
         try:
-            return (await self._encoders.get(models.resolve(name)))[0]
+            return (await self._encoders.get(_wanted(Settings(model=name))))[0]
         except SemlsError as error:
             log.warning("The vectors of %s cannot be asked: %s", name, error)
             return None

@@ -6,6 +6,7 @@ worker runs are the plain functions at the end of this file.
 """
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import time
@@ -31,6 +32,7 @@ _STEP = 0.1  # seconds that a step should take: what a search may have to wait
 _ROUND = 256  # texts that are sorted by length together
 _UPSERT = 100  # rows at once: Chroma takes about 2 ms for each
 _ANSWERS = "answers"  # the note that names the model whose vectors are complete
+_FIRST_WORDS = 5.0  # seconds that a search waits for a workspace that is read for the first time
 _NEWS = 0.1  # seconds between two reports of progress
 
 
@@ -132,8 +134,8 @@ class Indexer:
     async def search(self, query: Query) -> Found:
         """The best hits; files that changed since they were read are read again first."""
         if self._words == 0:
-            async for _ in self.follow(self._asked or self.refresh(), words_only=True):
-                pass
+            with contextlib.suppress(asyncio.TimeoutError):  # then with the words that are there by now
+                await asyncio.wait_for(self._first_words(), _FIRST_WORDS)
         found = await self._search(query)
         paths = sorted({hit.entry.path for hit in found.hits})
         changed = await self._worker.run(Rank.SEARCH, _read_changed, self.root, self._catalogue, paths)
@@ -141,6 +143,10 @@ class Indexer:
             return found
         self.refresh()
         return await self._search(query)
+
+    async def _first_words(self) -> None:
+        async for _ in self.follow(self._asked or self.refresh(), words_only=True):
+            pass
 
     async def _search(self, query: Query) -> Found:
         view, coverage = self.view, self.coverage
