@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+import time
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
 
-from tests.conftest import FIXTURES, Terminal
+from tests.conftest import FIXTURES, HANG, Terminal
 
 EDITORS = ["visual_studio_code", "neovim", "emacs"]
 
@@ -204,3 +205,42 @@ async def test_the_model_in_the_place_of_the_default_is_mentioned_once(place):
             await symbols(client, "cart")
         assert len(client.messages) == 1
         assert "nomic-ai/nomic-embed-text-v1" in client.messages[0].message
+
+
+async def test_what_is_saved_is_found(place):
+    directory, _ = place
+    path = directory / "gpt/model/fresh.py"
+    async with editing(place, "gpt") as client:
+        path.write_text("def quantize_weights(model):\n    return model\n")
+        client.text_document_did_save(
+            types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(path.as_uri()))
+        )
+        deadline = time.monotonic() + HANG
+        while not any(one.name == "quantize_weights" for one in await symbols(client, "quantize_weights")):
+            assert time.monotonic() < deadline
+
+
+async def test_a_folder_that_is_gone_does_not_silence_the_others(place):
+    directory, _ = place
+    gone = types.WorkspaceFolder((directory / "gone").as_uri(), "gone")
+    shop = types.WorkspaceFolder((directory / "shop").as_uri(), "shop")
+    async with editing(place, workspace_folders=[gone, shop]) as client:
+        assert (await symbols(client, "evict_expired"))[0].name == "evict_expired"
+
+
+async def test_progress_is_shown_to_a_client_that_can(place):
+    directory, _ = place
+    many = directory / "many"
+    many.mkdir()
+    for number in range(200):
+        (many / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {number}\n")
+    async with editing(place, "many") as client:
+        deadline = time.monotonic() + HANG
+        while not any(type(report) is types.WorkDoneProgressEnd for report in reports(client)):
+            assert time.monotonic() < deadline
+            await symbols(client, "number")
+        assert isinstance(reports(client)[0], types.WorkDoneProgressBegin)
+
+
+def reports(client):
+    return [report for token in client.progress_reports.values() for report in token]

@@ -61,6 +61,11 @@ class Server(LanguageServer):
         """What the client counts columns in."""
         return self.workspace.position_encoding or types.PositionEncodingKind.Utf16
 
+    @property
+    def folders(self) -> list[str]:
+        """The open folders; one may be gone by now, which must not silence the others."""
+        return [root for root in self.roots.values() if os.path.isdir(root)]
+
     def open(self, folders: Mapping[str, str]) -> None:
         """Take up folders and begin to index them."""
         self.roots.update(folders)
@@ -100,7 +105,7 @@ class Server(LanguageServer):
             raise JsonRpcInvalidParams(f"Give one object with `query` and, if you like, {_ARGUMENTS[1:]}.")
         given = {key: value for key, value in arguments.items() if value is not None}
         try:
-            return await self.engine.search(list(self.roots.values()), **given)
+            return await self.engine.search(self.folders, **given)
         except UsageError as error:
             raise JsonRpcInvalidParams(str(error)) from error
         except SemlsError as error:
