@@ -11,7 +11,7 @@ import hashlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 
 _STEP = 0.1  # seconds that a step should take: what a search may have to wait
 _ROUND = 256  # texts that are sorted by length together
+_GONE = 200  # files forgotten in one step
 _UPSERT = 100  # rows at once: Chroma takes about 2 ms for each
+_UNCUT = "not understood, which is a mistake of semls"
 _ANSWERS = "answers"  # the note that names the model whose vectors are complete
 _FIRST_WORDS = 5.0  # seconds that a search waits for a workspace that is read for the first time
 _NEWS = 0.1  # seconds between two reports of progress
@@ -47,7 +49,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Result:
     """Hits, best first, the model that helped to find them ("" for none), and what its vectors cover."""
 
     hits: list[Hit]
@@ -68,6 +70,7 @@ class Indexer:
     ) -> None:
         self.root = root
         self.view: View | None = None  # what answers
+        self._filling: View | None = None  # what is to answer next, where that is another
         self.coverage = Coverage()  # of that view
         self.files = 0
         self.encoded = 0
@@ -94,8 +97,8 @@ class Indexer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._worker.run(Rank.SEARCH, self._catalogue.close)
-        if self.view:
-            await self._worker.run(Rank.SEARCH, self.view.vectors.close)
+        for view in filter(None, (self.view, self._filling)):
+            await self._worker.run(Rank.SEARCH, view.vectors.close)
 
     # What a client may ask
 
@@ -131,7 +134,7 @@ class Indexer:
             await asyncio.gather(self._news.wait(), asyncio.sleep(_NEWS))
         yield self.progress
 
-    async def search(self, query: Query) -> Found:
+    async def search(self, query: Query) -> Result:
         """The best hits; files that changed since they were read are read again first."""
         if self._words == 0:
             with contextlib.suppress(asyncio.TimeoutError):  # then with the words that are there by now
@@ -148,10 +151,10 @@ class Indexer:
         async for _ in self.follow(self._asked or self.refresh(), words_only=True):
             pass
 
-    async def _search(self, query: Query) -> Found:
+    async def _search(self, query: Query) -> Result:
         view, coverage = self.view, self.coverage
         hits = await self._worker.run(Rank.SEARCH, search, query, self._catalogue, view)
-        return Found(hits, view.encoder.model.name if view else "", coverage)
+        return Result(hits, view.encoder.model.name if view else "", coverage)
 
     async def skipped(self) -> list[File]:
         """Files without chunks, each with the reason."""
@@ -190,7 +193,8 @@ class Indexer:
                 await self._count_now_and_then()
             self.files = max(self.files, seen)
             self._tell()
-        await self._worker.run(Rank.WORDS, self._catalogue.remove, list(unseen))
+        for paths in _slices(list(unseen), _GONE):
+            await self._worker.run(Rank.WORDS, self._catalogue.remove, paths)
         self.files = seen
         await self._count()
         self._words = ticket
@@ -212,14 +216,26 @@ class Indexer:
 
     async def _target(self, encoder: Encoder) -> View:
         """The view to fill. It answers at once unless there is one that was filled before."""
-        if self.view and self.view.encoder.fingerprint == encoder.fingerprint:
-            return self.view
+        for view in filter(None, (self.view, self._filling)):
+            if view.encoder.fingerprint == encoder.fingerprint:
+                return view
         view = await self._open_view(encoder)
+        former = None if self.view else await self._former_view(encoder)
+        if former:
+            await self._show(former)
         if self.view is None:
-            name = await self._worker.run(Rank.VECTORS, self._catalogue.noted, _ANSWERS)
-            former = await self._former(name) if name not in ("", encoder.model.name) else None
-            await self._show(await self._open_view(former) if former else view)
+            await self._show(view)
+        else:
+            abandoned, self._filling = self._filling, view
+            if abandoned:
+                await self._worker.run(Rank.VECTORS, abandoned.vectors.close)
         return view
+
+    async def _former_view(self, encoder: Encoder) -> View | None:
+        """The view that was filled in an earlier life, if another model made it."""
+        name = await self._worker.run(Rank.VECTORS, self._catalogue.noted, _ANSWERS)
+        former = await self._former(name) if name not in ("", encoder.model.name) else None
+        return await self._open_view(former) if former else None
 
     async def _open_view(self, encoder: Encoder) -> View:
         view = await self._worker.run(Rank.VECTORS, _open_view, self._directory, encoder)
@@ -229,7 +245,7 @@ class Indexer:
 
     async def _answer_with(self, view: View) -> None:
         """Let a filled view answer, and drop the one before it: the embedding cache still has its vectors."""
-        before = self.view
+        before, self._filling = self.view, None
         await self._show(view)
         if before and before is not view:
             await self._worker.run(Rank.VECTORS, before.vectors.close)
@@ -336,7 +352,12 @@ def _read(root: Path, catalogue: Catalogue, item: files.Found | files.Skipped, k
         return catalogue.touch(File(item.path, item.size, item.mtime_ns))
     language = languages.detect(item.path, content[:256])
     file = File(item.path, item.size, item.mtime_ns, digest, language.name)
-    return catalogue.replace(file, [_entry(file, chunk) for chunk in chunks.chunk(content, language)])
+    try:
+        entries = [_entry(file, chunk) for chunk in chunks.chunk(content, language)]
+    except Exception:  # one file must not keep the others from being found; `semls status` names it
+        log.exception("%s in %s cannot be cut into chunks", item.path, root)
+        return catalogue.replace(replace(file, skipped=_UNCUT))
+    return catalogue.replace(file, entries)
 
 
 def _read_changed(root: Path, catalogue: Catalogue, paths: Sequence[str]) -> bool:
