@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from semls.engine import engine as engine_module
-from semls.engine import models, search
+from semls.engine import chunks, models, search
 from semls.engine.catalogue import Coverage
 from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
@@ -129,6 +129,19 @@ async def test_the_wanted_model_takes_over_when_it_comes(engine, shop, hub):
     assert status.notice == ""
 
 
+async def test_without_any_model_words_alone_answer(engine, shop, hub, monkeypatch):
+    hub.has_wanted = False
+    monkeypatch.setattr(engine_module, "bundled", lambda: None)
+    last = await index(engine, shop, SETTINGS)
+    assert (last.phase, last.coverage.embedded) == ("ready", 0)
+    answer = await ask(engine, "evict_expired", shop, settings=SETTINGS)
+    assert answer.model == ""
+    assert names(answer)[0] == "evict_expired"
+    status, _ = await engine.status(str(shop), SETTINGS)
+    assert "words alone" in status.notice
+    assert "semls[offline]" in status.notice
+
+
 async def test_vectors_of_an_earlier_life_answer_while_better_ones_are_made(tmp_path, shop, hub):
     first = Engine(tmp_path / "cache")
     await index(first, shop, HASHING)
@@ -175,6 +188,21 @@ async def test_several_workspaces_answer_together(engine, shop, workspace):
     assert [name for name in names(answer) if name in ("load_decoder", "evict_expired")] == names(answer)[:2]
     alone = await ask(engine, "load_decoder", gpt)
     assert answer.coverage.chunks > alone.coverage.chunks
+
+
+async def test_a_file_that_cannot_be_cut_is_named_and_the_others_are_found(engine, shop, monkeypatch):
+    cut = chunks.chunk
+
+    def fail(source, language):
+        if language.name == "go":
+            raise RecursionError
+        return cut(source, language)
+
+    monkeypatch.setattr(chunks, "chunk", fail)
+    await index(engine, shop)
+    assert names(await ask(engine, "evict_expired", shop))[0] == "evict_expired"
+    _, skipped = await engine.status(str(shop), HASHING)
+    assert [file.path for file in skipped] == ["api/orders.go"]
 
 
 async def test_a_search_may_come_before_any_indexing(engine, shop):
