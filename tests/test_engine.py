@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from semls.engine import engine as engine_module
 from semls.engine import chunks, models, search
+from semls.engine import engine as engine_module
 from semls.engine.catalogue import Coverage
 from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
