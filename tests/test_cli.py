@@ -111,6 +111,7 @@ def test_status_lists_what_is_left_out_and_why(terminal, shop):
     assert ".gitignore" in reasons["a.log"]
     assert "1 MiB" in reasons["huge.txt"]
     assert status["phase"] == "ready"
+    assert status["files"] == 8  # those of the shop and .gitignore
     assert "huge.txt" in terminal.run("status", shop).stdout
 
 
@@ -178,6 +179,7 @@ def test_a_missing_path_and_a_file_in_the_place_of_a_folder(terminal, shop):
         (["search", "x", "--kind", "thing"], ["thing"]),
         (["search", "x", "--in", ""], ["pattern"]),
         (["search", "--from", "no-such-file"], ["no-such-file"]),
+        (["search", "--from", os.devnull], ["no question"]),
         (["search", "x", "--colour"], ["--colour"]),
         (["serach"], ["serach"]),
     ],
@@ -255,3 +257,11 @@ def test_a_reader_that_leaves_early_is_no_error(terminal, shop):
         search.stdout.close()
         assert search.stderr
         assert b"Traceback" not in search.stderr.read()
+
+
+def test_a_front_end_imports_nothing_heavy():
+    heavy = ["torch", "transformers", "chromadb", "tree_sitter", "numpy", "sqlite3", "uvicorn", "starlette"]
+    for front_end, others in (("semls.cli", ["pygls", "lsprotocol"]), ("semls.lsp.server", [])):
+        program = f"import sys, {front_end}; print(sorted(sys.modules.keys() & {{*{heavy + others}}}))"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == "[]"

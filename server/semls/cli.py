@@ -229,4 +229,7 @@ def _questions(query: list[str], source: str | None) -> Iterator[str]:
         lines = sys.stdin.readlines() if source == "-" else Path(source).read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"The questions in {source} cannot be read: {error}.") from error
-    yield from (line.strip() for line in lines if line.strip())
+    questions = [line.strip() for line in lines if line.strip()]
+    if not questions:
+        raise UsageError(f"There is no question in {source}: write one on each line.")
+    yield from questions

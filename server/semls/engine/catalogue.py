@@ -165,6 +165,11 @@ class Catalogue:
         with self._blame():
             return [File(*row) for row in self._db.execute(query, (limit,))]
 
+    def count_files(self) -> int:
+        """How many files have been cut into chunks."""
+        with self._blame():
+            return int(self._db.execute("SELECT count(*) FROM files WHERE skipped = ''").fetchone()[0])
+
     def replace(self, file: File, entries: Sequence[tuple[Entry, str]] = ()) -> None:
         """Put a file and its chunks, each with its text, in the place of what was known of it."""
         with self._blame(), self._transaction():

@@ -85,6 +85,7 @@ class Indexer:
     async def open(self) -> None:
         """Open the catalogue and start both loops. Raises StoreError."""
         self._catalogue = await self._worker.run(Rank.SEARCH, Catalogue, self._directory / "catalogue.sqlite")
+        await self._count_files()
         await self._count()
         self._tasks = [
             asyncio.create_task(self._loop(self._wake_words, self._refresh)),
@@ -184,7 +185,7 @@ class Indexer:
         while found := await self._worker.run(Rank.WORDS, _take, scan):
             for path in found:
                 unseen.pop(path.path, None)
-            seen += len(found)
+            seen += sum(isinstance(item, files.Found) for item in found)
             changed = [item for item in found if _differs(item, known.get(item.path))]
             while changed:
                 changed = await self._worker.run(
@@ -195,7 +196,7 @@ class Indexer:
             self._tell()
         for paths in _slices(list(unseen), _GONE):
             await self._worker.run(Rank.WORDS, self._catalogue.remove, paths)
-        self.files = seen
+        await self._count_files()
         await self._count()
         self._words = ticket
         self._wake_vectors.set()
@@ -284,6 +285,9 @@ class Indexer:
         coverage = await self._measure(view)
         self.view, self.coverage = view, coverage
         self._tell()
+
+    async def _count_files(self) -> None:
+        self.files = await self._worker.run(Rank.WORDS, self._catalogue.count_files)
 
     async def _count(self) -> None:
         view = self.view
