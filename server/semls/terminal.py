@@ -10,6 +10,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from semls.service.client import (
+    PHASES,
     AnswerMessage,
     FindingMessage,
     HitMessage,
@@ -23,7 +24,6 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 _LINES = 12  # of a snippet
 _FILES = 20  # of the skipped ones
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-_PHASES = {"words": "Reading files", "model": "Loading the model", "vectors": "Embedding", "ready": "Ready"}
 
 
 def answer(message: AnswerMessage) -> None:
@@ -77,12 +77,12 @@ async def progress(steps: AsyncIterator[ProgressMessage]) -> tuple[ProgressMessa
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}")
     first = last = None
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
-        task = bar.add_task(_PHASES["words"], total=None, count="")
+        task = bar.add_task(PHASES["words"], total=None, count="")
         async for last in steps:
             first = first or last
             total, count = _measure(last)
             bar.update(
-                task, description=_PHASES[last["phase"]], total=total, completed=last["embedded"], count=count
+                task, description=PHASES[last["phase"]], total=total, completed=last["embedded"], count=count
             )
     if first is None or last is None:
         raise RuntimeError("An index answers with one step at least.")
@@ -105,7 +105,7 @@ def summary(last: ProgressMessage, embedded: int, seconds: float) -> None:
 def status(message: StatusMessage) -> None:
     """A workspace's state and its skipped files by reason."""
     out.print(Text(_safe(message["workspace"]), style="bold"))
-    out.print(f"  {_PHASES[message['phase']].lower()}")
+    out.print(f"  {PHASES[message['phase']].lower()}")
     out.print(f"  {message['files']:,} files, {message['chunks']:,} chunks, {message['embedded']:,} embedded")
     out.print(Text(f"  model: {message['model'] or 'none: words alone'}"))
     for reason, count in message["skipped"].items():

@@ -3,20 +3,19 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
 
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
-from semls.service.client import ProgressMessage
+from semls.service.client import PHASES, ProgressMessage
 
 log = logging.getLogger(__name__)
 
 _PATIENCE = 0.3  # seconds of work before progress is worth showing
 _tokens = itertools.count(1)
-_PHASES = {"words": "Reading files", "model": "Loading the model", "vectors": "Embedding", "ready": "Ready"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,20 +36,24 @@ def tell(server: LanguageServer, text: str, kind: types.MessageType = types.Mess
     server.window_show_message(types.ShowMessageParams(kind, text))
 
 
-async def show(server: LanguageServer, abilities: Abilities, steps: AsyncIterator[ProgressMessage]) -> None:
+async def show(
+    server: LanguageServer, abilities: Abilities, steps: AsyncGenerator[ProgressMessage, None]
+) -> None:
     """Follow the steps to their end, as progress in the editor where that takes a while."""
     token = None
     began = asyncio.get_running_loop().time()
-    async with aclosing(steps) as following:  # type: ignore[type-var]
-        async for step in following:
-            late = asyncio.get_running_loop().time() - began > _PATIENCE
-            if token is None and abilities.progress and late and step["phase"] != "ready":
-                token = await _begin(server)
-            elif token:
-                server.work_done_progress.report(token, _report(step))
-    if token:
-        server.work_done_progress.end(token, types.WorkDoneProgressEnd(message="Ready"))
-        server.work_done_progress.tokens.pop(token, None)  # pygls keeps it (openlawlibrary/pygls#607)
+    try:
+        async with aclosing(steps) as following:
+            async for step in following:
+                late = asyncio.get_running_loop().time() - began > _PATIENCE
+                if token is None and abilities.progress and late and step["phase"] != "ready":
+                    token = await _begin(server)
+                elif token:
+                    server.work_done_progress.report(token, _report(step))
+    finally:
+        if token:
+            server.work_done_progress.end(token, types.WorkDoneProgressEnd())
+            server.work_done_progress.tokens.pop(token, None)  # pygls keeps it (openlawlibrary/pygls#607)
 
 
 async def _begin(server: LanguageServer) -> str:
@@ -66,4 +69,4 @@ def _report(step: ProgressMessage) -> types.WorkDoneProgressReport:
     if step["phase"] == "vectors" and step["chunks"]:
         percentage = 100 * step["embedded"] // step["chunks"]
     counts = f"{step['files']} files, {step['embedded']} of {step['chunks']} chunks embedded"
-    return types.WorkDoneProgressReport(message=f"{_PHASES[step['phase']]}: {counts}", percentage=percentage)
+    return types.WorkDoneProgressReport(message=f"{PHASES[step['phase']]}: {counts}", percentage=percentage)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import asdict
 from typing import Any, TypedDict, TypeVar, cast
 
@@ -68,8 +68,11 @@ class AnswerMessage(TypedDict):
     hits: list[HitMessage]
 
 
+PHASES = {"words": "Reading files", "model": "Loading the model", "vectors": "Embedding", "ready": "Ready"}
+
+
 class ProgressMessage(TypedDict):
-    """How far a workspace is; `phase` is words, model, vectors or ready."""
+    """How far a workspace is; `phase` is one of PHASES, which say it to people."""
 
     phase: str
     files: int
@@ -137,7 +140,9 @@ class Client:
         }
         return cast(AnswerMessage, await self._ask("/search", asked))
 
-    async def index(self, workspace: str, *, words_only: bool = False) -> AsyncIterator[ProgressMessage]:
+    async def index(
+        self, workspace: str, *, words_only: bool = False
+    ) -> AsyncGenerator[ProgressMessage, None]:
         """Bring the index up to the files, with progress; the last one tells the end state."""
         asked = {"workspace": workspace, "words_only": words_only, "settings": self._settings}
         for last in _tries():
