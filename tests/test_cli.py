@@ -78,6 +78,11 @@ def test_a_kind_keeps_the_others_out(terminal, shop):
     assert {hit["kind"] for hit in answer["hits"]} == {"Struct"}
 
 
+def test_a_path_through_a_parent_gives_plain_uris(terminal, shop):
+    answer = terminal.json("search", "evict_expired", "--path", "../shop", cwd=shop)
+    assert answer["hits"][0]["uri"] == (shop / "store/session.rs").as_uri()
+
+
 def test_words_alone_need_no_model(terminal, shop):
     answer = terminal.json("search", "evict", "--words", cwd=shop)
     assert answer["model"] == ""

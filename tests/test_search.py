@@ -62,6 +62,13 @@ def test_the_limit_is_kept(catalogue, view):
     assert len(search(query("header request retry", 2), catalogue, view)) == 2
 
 
+def test_as_many_hits_as_are_asked_for(catalogue):
+    for number in range(300):
+        entry = Entry(f"many/{number}.py", "python", "Function", f"f{number}", "", "", "", "h", *[0] * 10)
+        catalogue.replace(File(entry.path), [(entry, "a widget")])
+    assert len(search(query("widget", 300), catalogue, None)) == 300
+
+
 def test_what_the_vectors_know_but_the_catalogue_does_not_is_no_hit(catalogue, view):
     catalogue.remove(["src/http/client.py"])
     assert "src/http/client.py" not in paths(search(query("send request again", 50), catalogue, view))

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -168,17 +169,13 @@ def engine_run() -> None:
 
 
 @engine.command("status")
-def engine_status(as_json: Json = False) -> None:
+def engine_status() -> None:
     """Tell whether an engine is running."""
     state = asyncio.run(client.find(EngineSettings.from_environment()))
-    if as_json:
-        print(json.dumps({"pid": state.pid, "port": state.port, "version": state.version} if state else None))
-    elif state:
-        print(f"Engine {state.version} is running: process {state.pid}, port {state.port}.")
-    else:
-        print("No engine is running.")
     if state is None:
+        print("No engine is running.")
         raise typer.Exit(1)
+    print(f"Engine {state.version} is running: process {state.pid}, port {state.port}.")
 
 
 @engine.command("stop")
@@ -216,7 +213,7 @@ async def _client() -> AsyncIterator[Client]:
 
 
 def _workspace(path: Path) -> str:
-    return str(path.absolute())
+    return os.path.abspath(path)
 
 
 def _questions(query: list[str], source: str | None) -> Iterator[str]:

@@ -13,7 +13,7 @@ from semls.errors import UsageError
 
 LONGEST_QUESTION = 10_000  # characters
 MOST_HITS = 1_000
-_POOL = 200  # candidates from each side
+_POOL = 200  # candidates from each side, at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +70,11 @@ def query(
 def search(asked: Query, catalogue: Catalogue, view: View | None) -> list[Hit]:
     """The best hits first; by words alone where there is no view."""
     question = ranking.Question.of(asked.text)
-    lists = [[number for number, _ in catalogue.match(question.terms, asked.filters, _POOL)]]
+    pool = max(_POOL, asked.limit)
+    lists = [[number for number, _ in catalogue.match(question.terms, asked.filters, pool)]]
     if view and not asked.words_only:
-        lists.append(_near(asked, catalogue, view))
-    named = catalogue.named(question.names, asked.filters, _POOL)
+        lists.append(_near(asked, catalogue, view, pool))
+    named = catalogue.named(question.names, asked.filters, pool)
     fused = ranking.fuse(lists, extra=named)
     entries = catalogue.entries(list(fused))
     ranked = ranking.rank(question, entries, fused)[: asked.limit]
@@ -81,9 +82,9 @@ def search(asked: Query, catalogue: Catalogue, view: View | None) -> list[Hit]:
     return [Hit(entries[number], score, texts[number]) for number, score in ranked]
 
 
-def _near(asked: Query, catalogue: Catalogue, view: View) -> list[int]:
+def _near(asked: Query, catalogue: Catalogue, view: View, pool: int) -> list[int]:
     among = catalogue.contents(asked.filters) if asked.filters else None
-    found = view.vectors.query(view.encoder.query(asked.text), _POOL, among)
+    found = view.vectors.query(view.encoder.query(asked.text), pool, among)
     holders = catalogue.holding([content for content, _ in found], asked.filters)
     return [number for content, _ in found for number in holders.get(content, ())]
 

@@ -127,9 +127,6 @@ def run(settings: EngineSettings) -> None:
         listener.listen(128)
         state = State(listener.getsockname()[1], secrets.token_urlsafe(32), os.getpid(), __version__)
         asyncio.run(_serve(places, state, settings, listener))
-    # A thread inside torch would abort an orderly interpreter exit; everything of ours is closed by now.
-    logging.shutdown()
-    os._exit(0)
 
 
 async def _serve(
@@ -157,6 +154,9 @@ async def _serve(
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(engine.close(), _CLOSING)
         log.info("Engine left")
+    # An orderly end would wait for a download, and abort inside torch; all that is ours is closed by now.
+    logging.shutdown()
+    os._exit(0)
 
 
 async def _leave(app: "App", engine: "Engine", server: "uvicorn.Server", idle: float) -> None:
