@@ -12,6 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from semls.service.client import Client
+from semls.settings import EngineSettings, Settings
 from tests.conftest import HANG
 
 
@@ -148,3 +150,15 @@ def test_a_folder_named_semls_in_the_workspace_is_never_imported(terminal, shop)
     )
     assert done.returncode == 0, done.stderr
     assert not (shop / "ran").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
+async def test_a_front_end_that_stays_goes_on_when_its_engine_dies(terminal, shop, monkeypatch):
+    for name in ("SEMLS_CACHE_DIR", "SEMLS_STATE_DIR"):
+        monkeypatch.setenv(name, terminal.environment[name])
+    client = Client(Settings(model="hashing"), EngineSettings.from_environment())
+    for _ in range(2):
+        answer = await client.search([str(shop)], "evict_expired")
+        assert answer["hits"][0]["name"] == "evict_expired"
+        os.kill(read_state(terminal)["pid"], signal.SIGKILL)
+    await client.close()

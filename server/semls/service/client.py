@@ -180,11 +180,9 @@ class Client:
     async def _ask(self, path: str, asked: dict[str, object]) -> object:
         for last in _tries():
             try:
-                response = await (await self._connected()).post(path, json=asked)
+                return _check(await (await self._connected()).post(path, json=asked))
             except httpx.TransportError as error:
                 await self._lost(error, last)
-            else:
-                return _check(response)
         raise AssertionError
 
     async def _connected(self) -> httpx.AsyncClient:
@@ -292,9 +290,15 @@ def _tries() -> list[bool]:
 
 
 def _check(response: httpx.Response) -> object:
-    if response.is_success and response.headers["content-type"] != "application/json":
+    """The message, None for a stream. Raises SemlsError, and TransportError when it is not our engine."""
+    if response.status_code in (401, 403):
+        raise httpx.RemoteProtocolError("another engine has its port")
+    if response.headers.get("content-type") == "application/x-ndjson":
         return None
-    return _message(response.json())
+    try:
+        return _message(response.json())
+    except ValueError as error:
+        raise httpx.RemoteProtocolError("another program has its port") from error
 
 
 def _message(message: Any) -> object:  # noqa: ANN401 - whatever JSON holds

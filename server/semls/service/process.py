@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 _CLOSING = 5.0  # seconds for an orderly end
 
+_started: "list[subprocess.Popen[bytes]]" = []  # by this process; kept until they have ended and are reaped
+
 
 @dataclass(frozen=True, slots=True)
 class State:
@@ -100,8 +102,9 @@ def spawn(places: Whereabouts) -> "subprocess.Popen[bytes]":
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
+    _started[:] = [engine for engine in _started if engine.poll() is None]
     with places.log.open("ab") as output:
-        return subprocess.Popen(
+        engine = subprocess.Popen(
             [sys.executable, "-m", "semls", "engine", "run"],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -110,6 +113,8 @@ def spawn(places: Whereabouts) -> "subprocess.Popen[bytes]":
             creationflags=flags,
             start_new_session=True,  # Ctrl-C in a terminal is not for the engine
         )
+    _started.append(engine)
+    return engine
 
 
 def run(settings: EngineSettings) -> None:
