@@ -10,6 +10,7 @@ from semls.engine.catalogue import (
     Coverage,
     Entry,
     File,
+    Filter,
     Filters,
     split_identifier,
     split_identifiers,
@@ -91,18 +92,47 @@ def test_replacing_and_removing_a_file_forget_its_chunks(catalogue):
     assert catalogue.coverage("store") == Coverage(0, 0)
 
 
-def test_filters_narrow_the_answer(catalogue):
-    catalogue.replace(File("src/a.py"), [(entry("src/a.py"), "x")])
-    catalogue.replace(File("lib/b.go"), [(entry("lib/b.go", language="go", kind="Method"), "x")])
-    for filters, path in [
-        (Filters(languages=frozenset({"go"})), "lib/b.go"),
-        (Filters(kinds=frozenset({"Function"})), "src/a.py"),
-        (Filters(paths=re.compile("lib/.*")), "lib/b.go"),
-    ]:
+@pytest.mark.parametrize(
+    ("wanted", "path"),
+    [
+        (Filter("language", ("go", "rust")), "lib/b.go"),
+        (Filter("kind", ("Function",)), "src/a.py"),
+        (Filter("path", ("lib/.*", "bin/.*")), "lib/b.go"),
+        (Filter("name", ("Parser.parse*",)), "lib/b.go"),
+        (Filter("text", ("x(", "z")), "src/a.py"),
+        (Filter("text", ("b.g",)), "lib/b.go"),
+    ],
+)
+def test_filters_narrow_the_answer(catalogue, wanted, path):
+    catalogue.replace(File("src/a.py"), [(entry("src/a.py"), "X()")])
+    method = entry("lib/b.go", language="go", kind="Method", container="http.Parser")
+    catalogue.replace(File("lib/b.go"), [(method, "y")])
+    (other,) = {"src/a.py", "lib/b.go"} - {path}
+    for filters, expected in [((wanted,), path), ((replace(wanted, negated=True),), other)]:
         (number,) = [number for number, _ in catalogue.match(["parse"], filters, 10)]
-        assert catalogue.entries([number])[number].path == path
+        assert catalogue.entries([number])[number].path == expected
         assert catalogue.named(["PARSEHEADER"], filters, 10) == [number]
         assert catalogue.holding(["hash of parseHeader"], filters) == {"hash of parseHeader": [number]}
+        assert catalogue.definitions(filters, 10) == [number]
+    assert catalogue.match(["parse"], (wanted, replace(wanted, negated=True)), 10) == []
+
+
+def test_a_text_is_looked_for_anew_after_a_change(catalogue):
+    filters = (Filter("text", ("fresh",)),)
+    assert catalogue.contents(filters) == set()
+    catalogue.replace(File("a.py"), [(entry(), "fresh")])
+    assert catalogue.contents(filters) == {"hash of parseHeader"}
+    catalogue.remove(["a.py"])
+    assert catalogue.containing(filters, 10) == []
+
+
+def test_definitions_come_by_path_and_position_and_in_one_piece(catalogue):
+    parts = [entry("b.py", "long", name_row=7, start_byte=start) for start in (9, 99)]
+    others = [entry("b.py", "first"), entry("b.py", "")]
+    catalogue.replace(File("b.py"), [(one, "") for one in parts + others])
+    catalogue.replace(File("a.py"), [(entry(name="other"), "")])
+    assert names(catalogue, catalogue.definitions((), 10)) == ["other", "first", "long"]
+    assert names(catalogue, catalogue.definitions((), 1)) == ["other"]
 
 
 def test_vectors_are_known_store_by_store(catalogue):

@@ -78,6 +78,21 @@ def test_a_kind_keeps_the_others_out(terminal, shop):
     assert {hit["kind"] for hit in answer["hits"]} == {"Struct"}
 
 
+def test_filters_may_be_in_the_question(terminal, shop):
+    answer = terminal.json("search", "lang:rs lang:go -kind:struct session -path:*_test.go", cwd=shop)
+    assert answer["query"] == "lang:rs lang:go -kind:struct session -path:*_test.go"
+    assert {hit["language"] for hit in answer["hits"]} <= {"rust", "go"}
+    assert "Struct" not in {hit["kind"] for hit in answer["hits"]}
+    answer = terminal.json("search", 'path:store "sessions.retain"', "--lang", "rs", cwd=shop)
+    assert [hit["name"] for hit in answer["hits"]] == ["evict_expired"]
+    answer = terminal.json("search", "name:SessionStore::*", "-k", 50, cwd=shop)
+    assert {hit["container"] for hit in answer["hits"]} == {"SessionStore"}
+    assert [hit["range"]["start"]["line"] for hit in answer["hits"]] == sorted(
+        hit["range"]["start"]["line"] for hit in answer["hits"]
+    )
+    assert terminal.json("search", "lang:rs session", "--lang", "go", cwd=shop, status=1)["hits"] == []
+
+
 def test_a_path_through_a_parent_gives_plain_uris(terminal, shop):
     answer = terminal.json("search", "evict_expired", "--path", "../shop", cwd=shop)
     assert answer["hits"][0]["uri"] == (shop / "store/session.rs").as_uri()
@@ -101,6 +116,79 @@ def test_questions_from_a_file(terminal, shop, tmp_path):
     done = terminal.run("search", "--from", tmp_path / "questions", "--json", cwd=shop)
     names = [json.loads(line)["hits"][0]["name"] for line in done.stdout.splitlines()]
     assert names == ["evict_expired", "reserve"]
+
+
+def test_similar_prints_copies_and_what_is_alike(terminal, shop):
+    source = (shop / "worker/thumbnails.py").read_text()
+    (shop / "worker/again.py").write_text(source.replace("\n\n\n", "\n\n"))
+    (shop / "worker/border.py").write_text(source.replace("frame", "border"))
+    done = terminal.run("similar", "worker/thumbnails.py:14:5", cwd=shop)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "worker/thumbnails.py:13  fit_into"
+    assert lines[1] == "  =  worker/again.py:11  fit_into"
+    assert lines[2].split()[:3] == ["1", "worker/border.py:13", "fit_into"]
+    assert "border.width" in done.stdout
+    assert (
+        lines[0]
+        == terminal.run(
+            "similar", "thumbnails.py:14", "--path", "..", cwd=shop / "worker"
+        ).stdout.splitlines()[0]
+    )
+
+
+def test_similar_as_json(terminal, shop):
+    answer = terminal.json("similar", "store/session.rs:27", "-k", 3, cwd=shop)
+    assert (answer["path"], answer["name"], answer["kind"]) == ("store/session.rs", "evict_expired", "Method")
+    assert answer["uri"] == (shop / "store/session.rs").as_uri()
+    assert answer["range"]["start"]["line"] <= 26 <= answer["range"]["end"]["line"]
+    assert (answer["copies"], answer["model"], len(answer["hits"])) == ([], "hashing", 3)
+    assert answer["coverage"]["chunks"] == answer["coverage"]["embedded"] > 10
+    assert {hit["count"] for hit in answer["hits"]} == {1}
+    assert terminal.json("similar", "store/session.rs:27", "--words", cwd=shop)["model"] == ""
+
+
+def test_nothing_similar_is_an_answer_of_its_own(terminal, tmp_path):
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w/a.py").write_text("def alone():\n    return 1\n")
+    done = terminal.run("similar", "a.py:1", cwd=tmp_path / "w")
+    assert done.returncode == 1
+    assert "Nothing is like it" in done.stdout
+
+
+def test_context_prints_markdown_within_the_budget(terminal, shop):
+    question = ["evict", "expired", "sessions", "--tokens", 300]
+    done = terminal.run("context", *question, cwd=shop)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("## `store/session.rs:")
+    assert "    pub fn evict_expired" in done.stdout
+    answer = terminal.json("context", *question, cwd=shop)
+    assert answer["markdown"] == done.stdout
+    assert 100 < answer["tokens"] <= 300
+    section = answer["sections"][0]
+    assert set(section) == {"path", "uri", "language", "tokens", "parts"}
+    lines = (shop / section["path"]).read_text().split("\n")
+    for part in section["parts"]:
+        start, end = part["range"]["start"], part["range"]["end"]
+        assert (start["character"], end["character"]) == (0, 0)
+        assert part["text"] == "\n".join(lines[start["line"] : end["line"]])
+
+
+def test_context_keeps_tabs_and_shows_no_control_characters(terminal, tmp_path):
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w/a.go").write_text(
+        'package a\n\nfunc Evil() {\n\tprint("\x1b]0;owned\x07\u202e[bold]")\n}\n'
+    )
+    done = terminal.run("context", "evil", cwd=tmp_path / "w")
+    assert "\n\tprint(" in done.stdout
+    assert "[bold]" in done.stdout
+    assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout)
+
+
+def test_no_context_is_an_answer_of_its_own(terminal, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = terminal.run("context", "anything", cwd=tmp_path / "empty")
+    assert (done.returncode, done.stdout) == (1, "No hits.\n")
 
 
 def test_status_lists_what_is_left_out_and_why(terminal, shop):
@@ -183,13 +271,30 @@ def test_a_missing_path_and_a_file_in_the_place_of_a_folder(terminal, shop):
         (["search", "x", "--lang", "klingon"], ["klingon"]),
         (["search", "x", "--kind", "thing"], ["thing"]),
         (["search", "x", "--in", ""], ["pattern"]),
+        (["search", "kind:klass"], ["class"]),
+        (["search", "where", "lang:pyton"], ["python"]),
+        (["search", "where is lang:"], ["lang:python"]),
         (["search", "--from", "no-such-file"], ["no-such-file"]),
         (["search", "--from", os.devnull], ["no question"]),
         (["search", "x", "--colour"], ["--colour"]),
+        (["similar"], ["FILE:LINE"]),
+        (["similar", "api/orders.go"], ["src/http.py:42"]),
+        (["similar", "api/orders.go:0"], ["src/http.py:42"]),
+        (["similar", f"api/orders.go:{'9' * 5000}"], ["src/http.py:42"]),
+        (["similar", "api/orders.go:99999999"], ["no code in line 99999999"]),
+        (["similar", "api/orders.go:1", "-k", "0"], ["limit"]),
+        (["similar", "nowhere.go:1"], ["no file"]),
+        (["similar", "../outside.py:1"], ["outside the workspace"]),
+        (["context"], ["QUESTION"]),
+        (["context", " "], ["empty"]),
+        (["context", "x", "--lang", "klingon"], ["klingon"]),
+        (["context", "session", "--tokens", "0"], ["tokens"]),
+        (["context", "session", "--tokens", "9"], ["9 tokens are too few"]),
         (["serach"], ["serach"]),
     ],
 )
 def test_wrong_use_is_explained(terminal, shop, arguments, words):
+    (shop.parent / "outside.py").touch()
     refused(terminal.run(*arguments, cwd=shop), 2, *words)
 
 

@@ -57,7 +57,7 @@ def test_a_question_about_a_language_model_has_the_right_definition_first(indexe
 )
 def test_a_question_in_other_words_finds_code_in_six_languages(indexed, question, name, language):
     directory, terminal = indexed
-    answer = terminal.json("search", question, "--path", directory / "shop", "-k", 3)
+    answer = terminal.json("search", question, "--path", directory / "shop", "-k", 4)
     assert (name, language) in [(hit["name"], hit["language"]) for hit in answer["hits"]]
 
 
@@ -75,6 +75,37 @@ def test_a_hit_says_where_it_is(indexed):
     assert (hit["kind"], hit["container"]) == ("Function", "")
     assert hit["snippet"].startswith("def fit_into")
     assert hit["snippet"] in "\n".join(source)
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "alike"),
+    [
+        ("gpt/model/tokenizer.py:17", "load_encoder", "load_decoder"),
+        ("shop/store/Inventory.java:17", "restock", "reserve"),
+    ],
+)
+def test_code_that_does_the_same_is_found(indexed, place, name, alike):
+    directory, terminal = indexed
+    folder = directory / place.split("/")[0]
+    answer = terminal.json("similar", directory / place, "--path", folder)
+    assert (answer["name"], answer["model"]) == (name, "sentence-transformers/all-MiniLM-L6-v2")
+    assert answer["copies"] == []
+    assert answer["hits"][0]["name"] == alike
+    assert 0.5 < answer["hits"][0]["score"] < 1
+
+
+def test_a_context_holds_the_definition_that_answers(indexed):
+    directory, terminal = indexed
+    question = "How can I load the decoder from the tokenizer?"
+    answer = terminal.json("context", question, "--tokens", 300, "--path", directory / "gpt")
+    assert (answer["query"], answer["model"]) == (question, "sentence-transformers/all-MiniLM-L6-v2")
+    assert answer["tokens"] <= 300
+    first = answer["sections"][0]
+    assert first["path"] == "model/tokenizer.py"
+    code = "".join(part["text"] for part in first["parts"])
+    assert code.startswith("class Tokenizer:")
+    assert "def load_decoder" in code
+    assert "def load_decoder" in answer["markdown"]
 
 
 def test_an_unchanged_folder_embeds_nothing_and_says_so(indexed):

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from semls.engine import chunks, models, search
+from semls.engine import chunks, models
 from semls.engine import engine as engine_module
 from semls.engine.catalogue import Coverage
 from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
+from semls.engine.query import query
 from semls.errors import ModelUnavailable, UsageError
 from semls.settings import Settings
 
@@ -80,7 +81,7 @@ async def index(engine, root, settings=HASHING):
 
 
 async def ask(engine, text, *roots, settings=HASHING, **options):
-    return await engine.search([str(root) for root in roots], settings, search.query(text, **options))
+    return await engine.search([str(root) for root in roots], settings, query(text, **options))
 
 
 def names(answer):

@@ -3,20 +3,20 @@ from dataclasses import replace
 import pytest
 
 from semls.engine.catalogue import Entry
-from semls.engine.ranking import Question, fuse, rank
+from semls.engine.ranking import Candidate, Question, rank
 
 PLAIN = Entry("src/a.py", "python", "Function", "", "", "", "", "", *[0] * 10)
 
 
 def entry(name="", path="src/a.py", **changes):
-    return replace(PLAIN, name=name, path=path, **changes)
+    """A chunk whose content is its own."""
+    return replace(PLAIN, name=name, path=path, **{"hash": f"{path} {name}", **changes})
 
 
-def order(question, *entries):
-    """Names in the order of their rank; all are found equally well by words and by vectors."""
-    known = dict(enumerate(entries))
-    ranked = rank(Question.of(question), known, dict.fromkeys(known, 0.5))
-    return [entries[number].name for number, _ in ranked]
+def order(question, *entries, words=0.5):
+    """Names in the order of their rank; all are found equally well by words."""
+    candidates = {number: Candidate(one, words) for number, one in enumerate(entries)}
+    return [entries[number].name for number, _ in rank(Question.of(question), candidates)]
 
 
 def test_stop_words_are_dropped_unless_there_is_nothing_else():
@@ -44,38 +44,85 @@ def test_names_of_symbols_are_seen_in_a_question(text, names):
     assert Question.of(text).names == names
 
 
-def test_reciprocal_ranks_add_up():
-    scores = fuse([[1, 2], [2, 3]], extra=[4])
-    assert scores[2] > scores[1] > scores[3] > scores[4] == 0
-    assert fuse([[7], [7]]) == {7: pytest.approx(1.0)}
+def test_words_and_vectors_add_up():
+    candidates = {
+        1: Candidate(entry("words"), words=9.0),
+        2: Candidate(entry("both", "src/b.py"), words=9.0, nearness=0.4),
+        3: Candidate(entry("vector", "src/c.py"), nearness=0.2),
+        4: Candidate(entry("neither", "src/d.py")),
+    }
+    assert [number for number, _ in rank(Question.of("anything"), candidates)] == [2, 1, 3, 4]
 
 
-def test_the_symbol_that_is_named_comes_first_though_nothing_else_found_it():
-    entries = {1: entry("decoder"), 2: entry("load_decoder_for_tokenizer", "src/b.py")}
-    ranked = rank(Question.of("decoder"), entries, {1: 0.0, 2: 1.0})
-    assert [number for number, _ in ranked] == [1, 2]
+def test_the_symbol_that_is_named_comes_first_though_few_words_found_it():
+    candidates = {
+        1: Candidate(entry("decoder"), 0.3),
+        2: Candidate(entry("load_decoder_for_tokenizer", "src/b.py"), 1.0),
+    }
+    assert next(iter(rank(Question.of("decoder"), candidates)))[0] == 1
+
+
+def test_a_type_comes_before_its_constructor():
+    method = entry("Decoder", container="Decoder", kind="Constructor")
+    assert order("Decoder", method, entry("Decoder", kind="Class", hash="type"))[0] == "Decoder"
+    candidates = {1: Candidate(method, 1.0), 2: Candidate(entry("Decoder", kind="Class"), 1.0)}
+    assert rank(Question.of("Decoder"), candidates)[0][0] == 2
 
 
 def test_a_member_is_looked_for_in_its_container():
     inside = entry("decode", "src/a.py", container="text.Tokenizer")
     outside = entry("decode", "src/b.py", container="Video")
-    question = Question.of("Tokenizer::decode")
-    ranked = rank(question, {1: outside, 2: inside}, {1: 1.0, 2: 0.1})
-    assert ranked[0][0] == 2
+    candidates = {1: Candidate(outside, 1.0), 2: Candidate(inside, 0.6)}
+    assert rank(Question.of("Tokenizer::decode"), candidates)[0][0] == 2
 
 
-def test_words_in_the_name_and_in_the_path_count():
-    assert order("load the decoder", entry("save"), entry("load_decoder", "src/b.py"))[0] == "load_decoder"
+@pytest.mark.parametrize("typed", ["parseHTTP", "pHH", "parHead"])
+def test_a_name_is_found_by_its_beginning_and_by_its_humps(typed):
+    other = entry("unrelated", "src/b.py")
+    wanted = entry("parseHTTPHeader") if typed != "parHead" else entry("parseHeader")
+    assert order(typed, other, wanted)[0] == wanted.name
+
+
+def test_a_file_named_after_the_subject_counts():
     assert order("session eviction", entry("x"), entry("y", "src/session/eviction.py"))[0] == "y"
 
 
-def test_tests_and_prose_stand_behind_unless_asked_for():
-    code = entry("code", "src/parse.py")
-    test, prose = entry("test", "tests/test_parse.py"), entry("prose", "docs/parse.md", language="markdown")
-    assert order("how is text parsed", test, prose, code)[0] == "code"
-    assert order("test of parsing", replace(code, path="src/other.py"), test)[0] == "test"
+def test_a_file_that_defines_the_subject_counts():
+    helper = entry("warn", "src/b.py")
+    assert order("load the decoder", entry("save"), helper, entry("load_decoder", "src/b.py"))[0] != "save"
+
+
+def test_a_file_that_speaks_of_it_throughout_comes_before_one_that_mentions_it():
+    spoken = [entry(f"part{number}", "src/one.py") for number in range(3)]
+    assert order("anything", entry("once", "src/b.py"), *spoken)[0] == "part0"
+
+
+@pytest.mark.parametrize(
+    ("path", "word"),
+    [
+        ("tests/test_parse.py", "test"),
+        ("src/parse.test.py", "test"),
+        ("examples/parse.py", "example"),
+        ("src/parse_pb2.py", "generated"),
+    ],
+)
+def test_what_is_seldom_meant_stands_behind_unless_asked_for(path, word):
+    code, aside = entry("code", "src/parse.py"), entry("aside", path)
+    assert order("how is text parsed", aside, code)[0] == "code"
+    assert order(f"{word} of parsing", replace(code, path="src/other.py"), aside)[0] == "aside"
+
+
+def test_prose_stands_behind_code_unless_asked_for():
+    code, prose = entry("code", "src/parse.py"), entry("prose", "parse.md", language="markdown")
+    assert order("how is text parsed", prose, code)[0] == "code"
+    assert order("changelog of parse", replace(code, path="src/other.py"), prose)[0] == "prose"
 
 
 def test_one_file_does_not_fill_the_answer():
     same = [entry(name, "src/one.py") for name in "abc"]
     assert order("anything else", *same, entry("other", "src/two.py"))[:2] == ["a", "other"]
+
+
+def test_copies_do_not_fill_the_answer():
+    copies = [entry(f"copy{number}", f"src/{number}.py", hash="same") for number in range(3)]
+    assert order("anything else", *copies, entry("other", "src/x.py"))[:2] == ["copy0", "other"]

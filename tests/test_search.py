@@ -4,7 +4,8 @@ import pytest
 
 from semls.engine.catalogue import Catalogue, Entry, File
 from semls.engine.encoder import HashingEncoder
-from semls.engine.search import LONGEST_QUESTION, View, query, search
+from semls.engine.query import LONGEST_QUESTION, MOST_FILTERS, query
+from semls.engine.search import View, search
 from semls.engine.vectors import VectorStore
 from semls.errors import UsageError
 
@@ -131,3 +132,88 @@ def test_no_question_is_too_odd(catalogue, view, text):
 def test_an_identifier_in_another_case_is_found(catalogue, view):
     hits = search(query("PARSE_HEADER"), catalogue, view)
     assert hits[0].entry.name == "parse_header"
+
+
+@pytest.mark.parametrize("seen", [False, True])
+@pytest.mark.parametrize(
+    ("filters", "expected"),
+    [
+        ("lang:go", {"src/http/server.go"}),
+        ("lang:go lang:md", {"src/http/server.go", "docs/retry.md"}),
+        ("-lang:py", {"src/http/server.go", "docs/retry.md"}),
+        ("path:src -path:http", {"src/parse.py"}),
+        ("-path:tests -path:*.md -path:/src/http", {"src/parse.py"}),
+        ("path:src/** lang:go", {"src/http/server.go"}),
+        ("kind:module", {"docs/retry.md"}),
+        ("-kind:module lang:md", set()),
+        ("name:parse_header", {"src/parse.py"}),
+        ("name:PARSE*", {"src/parse.py"}),
+        ("name:*parse…", {"src/parse.py", "tests/test_parse.py"}),
+        ("name:parse", set()),
+        ("name:parse?header", set()),
+        ("name:%", set()),
+        ("-name:*_*", {"src/http/server.go", "docs/retry.md"}),
+        ('"send a request"', {"src/http/client.py"}),
+        ('"END A REQ"', {"src/http/client.py"}),
+        ('"a request is sent" "again"', {"docs/retry.md"}),
+        ('"again" -"is sent"', {"src/http/client.py"}),
+        ('"src/http" -"server"', {"src/http/client.py"}),
+        ('"header read"', set()),
+    ],
+)
+def test_filters_in_the_question(catalogue, view, seen, filters, expected):
+    everything = "retry request listen and serve parse header test"
+    hits = search(query(f"{everything} {filters}", 50), catalogue, view if seen else None)
+    assert set(paths(hits)) == expected
+    listed = search(query(filters, 50), catalogue, view if seen else None)
+    assert set(paths(listed)) == expected
+
+
+def test_filters_in_the_question_and_beside_it_hold_together(catalogue, view):
+    assert paths(search(query("header lang:py", paths=["tests"]), catalogue, view)) == ["tests/test_parse.py"]
+    assert search(query("header lang:py", languages=["go"]), catalogue, view) == []
+
+
+def test_filters_alone_list_definitions_by_path(catalogue, view):
+    hits = search(query("-lang:md"), catalogue, view)
+    assert paths(hits) == sorted(path for path in FILES if not path.endswith(".md"))
+    assert len(search(query("-lang:md", 2), catalogue, view)) == 2
+
+
+@pytest.mark.parametrize(
+    "name", ["Parser.feed", "http::Parser::feed", "Parser#f*", "PARSER->feed", "Parser.*"]
+)
+def test_a_member_is_named_with_its_container(catalogue, name):
+    for path, container in [("a.py", "http.Parser"), ("b.py", "OtherParser"), ("c.py", "")]:
+        entry = Entry(path, "python", "Method", "feed", container, "", "", "h", *[0] * 10)
+        catalogue.replace(File(path), [(entry, "")])
+    assert paths(search(query(f"name:{name}"), catalogue, None)) == ["a.py"]
+    assert "a.py" not in paths(search(query(f"-name:{name}"), catalogue, None))
+
+
+def test_a_heading_with_a_dot_is_a_name(catalogue):
+    entry = Entry("a.md", "markdown", "Module", "1.2 Install", "Guide", "", "", "h", *[0] * 10)
+    catalogue.replace(File("a.md"), [(entry, "")])
+    assert paths(search(query('name:"1.2 install"'), catalogue, None)) == ["a.md"]
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    ['"std::vector<int> v = {1, 2};"', r'"print(\"hi\")"', '"%_*"', '"it\'s"', '"STRASSE"', '"x.y[0]"'],
+)
+def test_a_phrase_may_be_code(catalogue, phrase):
+    text = """std::vector<int> v = {1, 2}; print("hi") %_* it's Straße x.y[0]"""
+    catalogue.replace(
+        File("a.cpp"), [(Entry("a.cpp", "cpp", "Function", "f", "", "", "", "h", *[0] * 10), text)]
+    )
+    assert paths(search(query(phrase), catalogue, None)) == ["a.cpp"]
+    assert "a.cpp" not in paths(search(query(f"-{phrase}"), catalogue, None))
+
+
+def test_many_filters_are_still_one_query(catalogue, view):
+    many = [f'-"{number}" -path:{number} -name:{number}*' for number in range(MOST_FILTERS // 3)]
+    assert search(query(f"header {' '.join(many)}"), catalogue, view)
+    assert (
+        search(query(" ".join(f'"{"e" * number}"' for number in range(1, MOST_FILTERS))), catalogue, view)
+        == []
+    )

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -15,10 +16,12 @@ import typer
 from semls import __version__, terminal
 from semls.errors import SemlsError, UsageError
 from semls.service import client, process
-from semls.service.client import AnswerMessage, Client
+from semls.service.client import AnswerMessage, Client, ContextMessage
 from semls.settings import EngineSettings, Settings
 
 T = TypeVar("T")
+
+_PLACE = re.compile(r"(?P<file>.+?):0*(?P<line>[1-9][0-9]{0,8})(?::[0-9]*)?:?", re.DOTALL)
 
 app = typer.Typer(
     help="Search code by meaning.",
@@ -30,6 +33,15 @@ engine = typer.Typer(help="The background process that keeps the index.", no_arg
 app.add_typer(engine, name="engine")
 
 Workspace = Annotated[Path, typer.Argument(help="The folder to index.", show_default="the current folder")]
+Folder = Annotated[Path, typer.Option(help="The folder to search.", show_default="the current folder")]
+Number = Annotated[int, typer.Option("-k", help="The number of hits.")]
+Languages = Annotated[list[str] | None, typer.Option(help="Only this language; may be repeated.")]
+Within = Annotated[
+    list[str] | None, typer.Option("--in", metavar="GLOB", help="Only these files, such as 'src/**/*.py'.")
+]
+Kinds = Annotated[list[str] | None, typer.Option(help="Only this kind, such as class or function.")]
+Words = Annotated[bool, typer.Option("--words", help="Search by words alone, without the model.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Answer before all is embedded.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -66,22 +78,17 @@ def search(
     query: Annotated[
         list[str] | None, typer.Argument(help="A question in plain words, or a name.", show_default=False)
     ] = None,
-    path: Annotated[
-        Path, typer.Option(help="The folder to search.", show_default="the current folder")
-    ] = Path(),
-    k: Annotated[int, typer.Option("-k", help="The number of hits.")] = 5,
-    lang: Annotated[list[str] | None, typer.Option(help="Only this language; may be repeated.")] = None,
-    within: Annotated[
-        list[str] | None,
-        typer.Option("--in", metavar="GLOB", help="Only these files, such as 'src/**/*.py'."),
-    ] = None,
-    kind: Annotated[list[str] | None, typer.Option(help="Only this kind, such as class or function.")] = None,
+    path: Folder = Path(),
+    k: Number = 5,
+    lang: Languages = None,
+    within: Within = None,
+    kind: Kinds = None,
     source: Annotated[
         str | None,
         typer.Option("--from", metavar="FILE", help="Ask every line of a file, or of - for stdin."),
     ] = None,
-    words: Annotated[bool, typer.Option("--words", help="Search by words alone, without the model.")] = False,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Answer before all is embedded.")] = False,
+    words: Words = False,
+    no_wait: NoWait = False,
     as_json: Json = False,
 ) -> None:
     """Search a folder by meaning. The first search indexes the folder."""
@@ -114,6 +121,74 @@ def search(
         if embedded:
             terminal.notice((await ask.status(_workspace(path)))["notice"])
         return found
+
+    if not _run(run):
+        raise typer.Exit(1)
+
+
+@app.command()
+def similar(
+    place: Annotated[
+        str, typer.Argument(metavar="FILE:LINE", help="The code to compare with; lines count from 1.")
+    ],
+    path: Folder = Path(),
+    k: Number = 5,
+    words: Words = False,
+    no_wait: NoWait = False,
+    as_json: Json = False,
+) -> None:
+    """Find other code that does the same as the code at a line, and its exact copies."""
+    file, row = _place(place)
+
+    async def run(ask: Client) -> bool:
+        await _embed(ask, path, words_only=words or no_wait)
+        message = await ask.similar(_workspace(path), file, row, limit=k, words_only=words)
+        if as_json:
+            print(json.dumps(message))
+        else:
+            terminal.similar(message)
+        return bool(message["hits"] or message["copies"])
+
+    if not _run(run):
+        raise typer.Exit(1)
+
+
+@app.command()
+def context(
+    question: Annotated[
+        list[str], typer.Argument(metavar="QUESTION", help="What is to be answered, in plain words.")
+    ],
+    tokens: Annotated[int, typer.Option(help="How much there may be, estimated from above.")] = 4000,
+    path: Folder = Path(),
+    lang: Languages = None,
+    within: Within = None,
+    kind: Kinds = None,
+    words: Words = False,
+    no_wait: NoWait = False,
+    as_json: Json = False,
+) -> None:
+    """Print the code that answers a question, for a language model to read, as Markdown."""
+
+    async def run(ask: Client) -> bool:
+        async def answer(*workspaces: str) -> ContextMessage:
+            return await ask.context(
+                workspaces,
+                " ".join(question),
+                tokens=tokens,
+                languages=lang or (),
+                paths=within or (),
+                kinds=kind or (),
+                words_only=words,
+            )
+
+        await answer()  # asks nobody, but says what is wrong before any waiting
+        await _embed(ask, path, words_only=words or no_wait)
+        message = await answer(_workspace(path))
+        if as_json:
+            print(json.dumps(message))
+        else:
+            terminal.context(message)
+        return bool(message["sections"])
 
     if not _run(run):
         raise typer.Exit(1)
@@ -210,6 +285,21 @@ async def _client() -> AsyncIterator[Client]:
         yield ask
     finally:
         await ask.close()
+
+
+async def _embed(ask: Client, path: Path, *, words_only: bool) -> None:
+    """Bring the index up to date, and say what is worth knowing when that took the model."""
+    _, embedded = await terminal.progress(ask.index(_workspace(path), words_only=words_only))
+    if embedded:
+        terminal.notice((await ask.status(_workspace(path)))["notice"])
+
+
+def _place(place: str) -> tuple[str, int]:
+    """The file and the row of FILE:LINE, or of FILE:LINE:COLUMN as other programs print it."""
+    match = _PLACE.fullmatch(place)
+    if match is None:
+        raise UsageError(f"{place!r} names no line of a file: write, for example, src/http.py:42")
+    return os.path.abspath(match["file"]), int(match["line"]) - 1
 
 
 def _workspace(path: Path) -> str:

@@ -12,9 +12,12 @@ from rich.text import Text
 from semls.service.client import (
     PHASES,
     AnswerMessage,
+    ContextMessage,
     FindingMessage,
     HitMessage,
+    PlaceMessage,
     ProgressMessage,
+    SimilarMessage,
     StatusMessage,
 )
 
@@ -33,6 +36,28 @@ def answer(message: AnswerMessage) -> None:
         _hit(rank, hit)
     if not message["hits"]:
         out.print("No hits.")
+    _coverage(message)
+
+
+def similar(message: SimilarMessage) -> None:
+    """What was asked about, its copies, and what is like it."""
+    out.print(_place(message))
+    for copy in message["copies"]:
+        out.print(Text.assemble(("  =  ", "dim"), _place(copy)))
+    for rank, hit in enumerate(message["hits"], 1):
+        _hit(rank, hit, f", in {hit['count']:,} places" if hit["count"] > 1 else "")
+    if not message["hits"]:
+        out.print("Nothing is like it.")
+    _coverage(message)
+
+
+def context(message: ContextMessage) -> None:
+    """The Markdown as it is: rich would wrap lines and expand tabs."""
+    out.file.write(_safe(message["markdown"]) or "No hits.\n")
+    _coverage(message)
+
+
+def _coverage(message: AnswerMessage | SimilarMessage | ContextMessage) -> None:
     coverage = message["coverage"]
     if message["model"] and coverage["embedded"] < coverage["chunks"]:
         err.print(
@@ -40,19 +65,15 @@ def answer(message: AnswerMessage) -> None:
         )
 
 
-def _hit(rank: int, hit: HitMessage) -> None:
-    name = f"{hit['container']}.{hit['name']}" if hit["container"] else hit["name"]
-    line = hit["selectionRange"]["start"]["line"] + 1
-    out.print(
-        Text.assemble(
-            (f"{rank:>3}  ", "dim"),
-            (f"{_safe(hit['path'])}:{line}", "cyan"),
-            "  ",
-            (_safe(name), "bold green"),
-            (f"  {hit['score']:.2f}", "dim"),
-        )
-    )
+def _hit(rank: int, hit: HitMessage, note: str = "") -> None:
+    out.print(Text.assemble((f"{rank:>3}  ", "dim"), _place(hit), (f"  {hit['score']:.2f}{note}", "dim")))
     _snippet(hit)
+
+
+def _place(place: PlaceMessage) -> Text:
+    name = f"{place['container']}.{place['name']}" if place["container"] else place["name"]
+    line = place["selectionRange"]["start"]["line"] + 1
+    return Text.assemble((f"{_safe(place['path'])}:{line}", "cyan"), "  ", (_safe(name), "bold green"))
 
 
 def _snippet(hit: HitMessage) -> None:

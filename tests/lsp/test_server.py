@@ -94,6 +94,30 @@ async def test_nothing_is_found_for_nothing(place, query):
         assert not await symbols(client, query)
 
 
+async def test_filters_may_be_in_the_query(place):
+    async with editing(place, "shop") as client:
+        found = await symbols(client, "lang:rust name:evict* session of a visitor")
+        assert [symbol.name for symbol in found] == ["evict_expired"]
+        listed = await symbols(client, "lang:rust kind:method")
+        assert {symbol.location.uri.rsplit(".")[-1] for symbol in listed} == {"rs"}
+        assert {symbol.kind for symbol in listed} == {types.SymbolKind.Method}
+        answer = await client.protocol.send_request_async(
+            "semls/search", {"query": 'session "sessions.retain"', "languages": ["rust"]}
+        )
+        assert [hit.name for hit in answer.hits] == ["evict_expired"]
+        assert answer.query == 'session "sessions.retain"'
+
+
+async def test_a_filter_may_be_typed_letter_by_letter(place):
+    query = "evict_expired lang:rust"
+    async with editing(place, "shop") as client:
+        for end in range(1, len(query)):
+            await symbols(client, query[:end])
+        assert (await symbols(client, query))[0].name == "evict_expired"
+        assert not any("language" in message.message for message in client.messages)
+        assert any("There is no language 'rus'" in message.message for message in client.log_messages)
+
+
 async def test_the_command_answers_locations_and_takes_filters(place):
     async with editing(place, "shop") as client:
         everywhere = await command(client, {"query": "session of a visitor", "limit": 5})
@@ -138,6 +162,8 @@ async def test_the_request_answers_hits_with_scores_and_coverage(place):
         [{"query": "x", "limit": 0}],
         [{"query": "x", "limit": "many"}],
         [{"query": "x", "languages": ["klingon"]}],
+        [{"query": "x lang:klingon"}],
+        [{"query": "x path:"}],
         [{"query": "x", "colour": "red"}],
         [{"query": "x"}, {"query": "y"}],
     ],
@@ -146,6 +172,101 @@ async def test_wrong_arguments_are_explained(place, arguments):
     async with editing(place, "shop") as client:
         with pytest.raises(JsonRpcException) as raised:
             await command(client, *arguments)
+        assert raised.value.code == -32602
+        assert len(raised.value.message) > 20
+        assert "Traceback" not in raised.value.message
+
+
+def at(directory, path, line):
+    return {"uri": (directory / path).as_uri(), "position": {"line": line, "character": 3}}
+
+
+async def execute(client, name, *arguments):
+    return await client.workspace_execute_command_async(types.ExecuteCommandParams(name, list(arguments)))
+
+
+async def request(client, method, params):
+    return plain(await client.protocol.send_request_async(method, params))
+
+
+def plain(thing):
+    """What pygls made named tuples of, as it was sent."""
+    if isinstance(thing, list):
+        return [plain(one) for one in thing]
+    thing = thing._asdict() if hasattr(thing, "_asdict") else thing
+    return {key: plain(one) for key, one in thing.items()} if isinstance(thing, dict) else thing
+
+
+async def test_what_is_similar_to_the_code_at_a_position(place):
+    directory, _ = place
+    async with editing(place, "gpt", "shop") as client:
+        asked = at(directory, "gpt/model/tokenizer.py", 16)
+        first, *rest = [as_dict(one) for one in await execute(client, "semls.similar", {**asked, "limit": 4})]
+        assert text_at(types.Location(first["uri"], as_range(first["range"]))) == "load_decoder"
+        assert len(rest) == 3
+        answer = await request(client, "semls/similar", {**asked, "limit": 4})
+        assert (answer["name"], answer["container"], answer["copies"]) == ("load_encoder", "Tokenizer", [])
+        assert answer["model"] == "sentence-transformers/all-MiniLM-L6-v2"
+        assert [hit["uri"] for hit in answer["hits"]] == [first["uri"], *(one["uri"] for one in rest)]
+        assert {hit["count"] for hit in answer["hits"]} == {1}
+
+
+async def test_copies_are_told_with_the_columns_of_the_client(place):
+    directory, _ = place
+    (directory / "twice").mkdir()
+    for name in ("one.js", "two.js"):
+        (directory / "twice" / name).write_text("/* 😋é */ function größe() { return 'the size' }\n", "utf-8")
+    async with editing(place, "twice") as client:
+        answer = await request(client, "semls/similar", at(directory, "twice/one.js", 0))
+        (copy,) = answer["copies"]
+        assert (copy["path"], answer["hits"]) == ("two.js", [])
+        for found in (answer, copy):
+            assert text_at(types.Location(found["uri"], as_range(found["selectionRange"]))) == "größe"
+
+
+async def test_a_context_is_markdown_or_sections(place):
+    async with editing(place, "gpt") as client:
+        question = {"query": "How can I load the decoder from the tokenizer?", "tokens": 300}
+        text = await execute(client, "semls.context", question)
+        assert text.startswith("## `model/tokenizer.py:")
+        assert "def load_decoder" in text
+        answer = await request(client, "semls/context", question)
+        assert answer["markdown"] == text
+        assert answer["tokens"] <= 300
+        section = answer["sections"][0]
+        assert section["path"] == "model/tokenizer.py"
+        assert section["parts"][0]["text"].startswith("class Tokenizer:")
+        assert as_range(section["parts"][0]["range"]).start.character == 0
+        assert not await execute(client, "semls.context", {**question, "languages": ["go"]})
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("semls.similar", {}),
+        ("semls.similar", {"uri": "untitled:one", "position": {"line": 0, "character": 0}}),
+        ("semls.similar", {"uri": "file:///etc/passwd", "position": {"line": 0, "character": 0}}),
+        ("semls.similar", {"uri": "SHOP/api/orders.go"}),
+        ("semls.similar", {"uri": "SHOP/api/orders.go", "position": {"character": 0}}),
+        ("semls.similar", {"uri": "SHOP/api/orders.go", "position": {"line": -1, "character": 0}}),
+        ("semls.similar", {"uri": "SHOP/api/orders.go", "position": {"line": 10**6, "character": 0}}),
+        ("semls.similar", {"uri": "SHOP/api/orders.go", "position": {"line": 0, "character": 0}, "limit": 0}),
+        ("semls.similar", {"uri": "SHOP/a%00b.go", "position": {"line": 0, "character": 0}}),
+        ("semls.similar", {"uri": "SHOP/nowhere.go", "position": {"line": 0, "character": 0}}),
+        ("semls.context", {}),
+        ("semls.context", {"query": ""}),
+        ("semls.context", {"query": "session", "tokens": 5}),
+        ("semls.context", {"query": "session", "tokens": "many"}),
+        ("semls.context", {"query": "session", "limit": 5}),
+    ],
+)
+async def test_wrong_arguments_of_the_others_are_explained(place, name, arguments):
+    directory, _ = place
+    async with editing(place, "shop") as client:
+        if "uri" in arguments:
+            arguments = {**arguments, "uri": arguments["uri"].replace("SHOP", (directory / "shop").as_uri())}
+        with pytest.raises(JsonRpcException) as raised:
+            await execute(client, name, arguments)
         assert raised.value.code == -32602
         assert len(raised.value.message) > 20
         assert "Traceback" not in raised.value.message

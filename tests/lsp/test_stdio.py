@@ -75,7 +75,11 @@ def raw(terminal):
 def test_what_is_offered(raw):
     capabilities = raw().start()["capabilities"]
     assert capabilities["workspaceSymbolProvider"]
-    assert capabilities["executeCommandProvider"]["commands"] == ["semls.search"]
+    assert capabilities["executeCommandProvider"]["commands"] == [
+        "semls.search",
+        "semls.similar",
+        "semls.context",
+    ]
     assert capabilities["textDocumentSync"]["change"] == 0
     assert capabilities["workspace"]["workspaceFolders"]["supported"]
 

@@ -3,17 +3,20 @@
 Used by one thread at a time. Every method raises StoreError when the disk or the file is to blame.
 """
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass, fields
+from functools import lru_cache
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 from semls.errors import StoreError
 
 APPLICATION_ID = 0x53454D4C  # "SEML": tells our files from a stranger's
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # bm25 weights of the columns of `words`, in their order.
 _WEIGHTS = {"name": 8.0, "scope": 2.0, "path": 4.0, "about": 2.0, "body": 1.0, "parts": 0.5}
@@ -31,17 +34,27 @@ CREATE TABLE chunks (
     start_row INTEGER NOT NULL, start_column INTEGER NOT NULL,
     end_row INTEGER NOT NULL, end_column INTEGER NOT NULL,
     name_row INTEGER NOT NULL, name_column INTEGER NOT NULL,
-    name_end_row INTEGER NOT NULL, name_end_column INTEGER NOT NULL
+    name_end_row INTEGER NOT NULL, name_end_column INTEGER NOT NULL,
+    initials TEXT NOT NULL
 );
 CREATE INDEX chunks_of_path ON chunks(path);
 CREATE INDEX chunks_of_hash ON chunks(hash);
 CREATE INDEX chunks_of_name ON chunks(name);
+CREATE INDEX chunks_of_initials ON chunks(initials);
 CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5({", ".join(_WEIGHTS)}, tokenize = 'porter unicode61');
 CREATE TRIGGER words_follow_chunks AFTER DELETE ON chunks BEGIN DELETE FROM words WHERE rowid = old.id; END;
 PRAGMA application_id = {APPLICATION_ID};
 PRAGMA user_version = {SCHEMA_VERSION};
 """
+
+_IN_PATHS = "chunks.path IN (SELECT path FROM files WHERE in_paths(?, path))"
+_NAMED = r"""
+    chunks.name LIKE ? ESCAPE '\'
+    OR chunks.name LIKE ? ESCAPE '\' AND '.' || chunks.container LIKE ? ESCAPE '\'"""
+_LOOKED_AT = 4000  # chunks that bm25 looks at; it takes a good microsecond for each
+_LAST = "\U0010ffff"  # behind all other letters
+_VERDICTS = 1 << 14  # on paths, that are remembered
 
 _HUMP = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 _CAMEL = re.compile(r"[A-Za-z0-9]*(?:[a-z0-9][A-Z]|[A-Z]{2}[a-z])[A-Za-z0-9]*")
@@ -82,17 +95,29 @@ class Entry:
     name_end_row: int
     name_end_column: int
 
+    @property
+    def qualified_name(self) -> str:
+        """The name after its container's."""
+        return ".".join(filter(None, (self.container, self.name)))
+
+
+Field: TypeAlias = Literal["language", "kind", "path", "name", "text"]
+
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """What a hit must be; an empty set and None let everything pass."""
+class Filter:
+    """What a hit must be, one of the values, or, negated, must not be.
 
-    languages: frozenset[str] = frozenset()
-    kinds: frozenset[str] = frozenset()
-    paths: re.Pattern[str] | None = None
+    A path is a regular expression. A name may hold `*` and stand behind its container: `A.b*`. A text, which
+    is case-folded, must occur in the chunk or its path.
+    """
 
-    def __bool__(self) -> bool:
-        return bool(self.languages or self.kinds or self.paths)
+    field: Field
+    values: tuple[str, ...]
+    negated: bool = False
+
+
+Filters: TypeAlias = tuple[Filter, ...]  # a hit passes all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +133,12 @@ def split_identifier(name: str) -> list[str]:
     return _HUMP.findall(name)
 
 
+def humps(typed: str) -> list[str]:
+    """What each part of a name has to begin with: `PHH`, `pHH` and `paHTTPHe` stand for parseHTTPHeader."""
+    parts = split_identifier(typed)
+    return [*parts[:-1], *parts[-1]] if parts and parts[-1].isupper() else parts
+
+
 def split_identifiers(text: str) -> str:
     """The parts of every camel-case identifier in a text; FTS5 itself splits at underscores."""
     return " ".join(part for name in _CAMEL.findall(text) for part in split_identifier(name))
@@ -121,7 +152,8 @@ class Catalogue:
         with self._blame():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = self._open()
-            self._db.create_function("in_paths", 2, lambda pattern, path: bool(re.match(pattern, path)))
+            self._db.create_function("in_paths", 2, lru_cache(_VERDICTS)(_in_paths), deterministic=True)
+            self._holders = lru_cache(4)(self._find_holders)  # which one search asks for several times
             self._db.execute(
                 "CREATE TEMP TABLE vectors (store TEXT, hash TEXT, PRIMARY KEY (store, hash)) WITHOUT ROWID"
             )
@@ -177,8 +209,8 @@ class Catalogue:
             self._db.execute(f"INSERT INTO files VALUES ({_marks(File)})", astuple(file))
             for entry, text in entries:
                 row = self._db.execute(
-                    f"INSERT INTO chunks ({_names(Entry)}) VALUES ({_marks(Entry)})",
-                    astuple(entry),
+                    f"INSERT INTO chunks ({_names(Entry)}, initials) VALUES ({_marks(Entry)}, ?)",
+                    (*astuple(entry), _initials(entry.name)),
                 )
                 self._db.execute(
                     f"INSERT INTO words (rowid, {', '.join(_WEIGHTS)}) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -236,29 +268,54 @@ class Catalogue:
 
     def match(self, terms: Sequence[str], filters: Filters, limit: int) -> list[tuple[int, float]]:
         """Ids of the chunks that have any of the terms, best first, with bm25 scores (higher is better)."""
-        if not terms:
+        telling = self._telling(terms)
+        if not telling:
             return []
-        expression = " OR ".join('"' + term.replace('"', '""') + '"' for term in terms)
+        expression = " OR ".join(map(_quoted, telling))
         weights = ", ".join(map(str, _WEIGHTS.values()))
-        condition, values = _condition(filters)
+        condition, values = self._condition(filters)
+        passing = f"AND rowid IN (SELECT id FROM chunks WHERE {condition})" if filters else ""
         query = f"""
-            SELECT chunks.id, -bm25(words, {weights}) AS score
-            FROM words JOIN chunks ON chunks.id = words.rowid
-            WHERE words MATCH ? AND {condition} ORDER BY score DESC, chunks.id LIMIT ?"""
+            SELECT rowid, -bm25(words, {weights}) AS score
+            FROM words WHERE words MATCH ? {passing} ORDER BY score DESC, rowid LIMIT ?"""
         with self._blame():
             return [(row[0], row[1]) for row in self._db.execute(query, (expression, *values, limit))]
 
+    def _telling(self, terms: Sequence[str]) -> list[str]:
+        """The rarest terms, as far as bm25 can look at all chunks that have them in a few milliseconds."""
+        frequencies = self.frequencies(terms, _LOOKED_AT)
+        telling: list[str] = []
+        looked_at = 0
+        for term in sorted(frequencies, key=frequencies.__getitem__):
+            looked_at += frequencies[term]
+            if telling and looked_at > _LOOKED_AT:
+                break
+            telling += [term] if frequencies[term] else []
+        return telling
+
     def named(self, names: Sequence[str], filters: Filters, limit: int) -> list[int]:
         """Ids of the chunks with one of these names, in any case."""
-        condition, values = _condition(filters)
-        query = f"""
-            SELECT id FROM chunks WHERE name IN ({_list(names)}) AND {condition} ORDER BY id LIMIT ?"""
+        return self._where(f"name IN ({_list(names)})", names, filters, limit)
+
+    def beginning(self, typed: str, filters: Filters, limit: int) -> list[int]:
+        """Ids of the chunks whose name begins as typed, or its humps as those of what is typed."""
+        wanted = humps(typed)
+        if not wanted:
+            return []
+        initials = "".join(part[0] for part in wanted).lower()
+        condition = "name >= ? AND name < ? OR initials >= ? AND initials < ? AND name LIKE ?"
+        within = (typed, typed + _LAST, initials, initials + _LAST, "%".join([*wanted, ""]))
+        return self._where(f"({condition})", within, filters, limit)
+
+    def _where(self, condition: str, values: Sequence[str], filters: Filters, limit: int) -> list[int]:
+        passing, wanted = self._condition(filters)
+        query = f"SELECT id FROM chunks WHERE {condition} AND {passing} ORDER BY length(name), id LIMIT ?"
         with self._blame():
-            return [row[0] for row in self._db.execute(query, (*names, *values, limit))]
+            return [row[0] for row in self._db.execute(query, (*values, *wanted, limit))]
 
     def holding(self, hashes: Sequence[str], filters: Filters) -> dict[str, list[int]]:
         """Ids of the chunks that have these contents, by content."""
-        condition, values = _condition(filters)
+        condition, values = self._condition(filters)
         query = f"SELECT hash, id FROM chunks WHERE hash IN ({_list(hashes)}) AND {condition} ORDER BY id"
         found: dict[str, list[int]] = {}
         with self._blame():
@@ -266,12 +323,30 @@ class Catalogue:
                 found.setdefault(content, []).append(number)
         return found
 
-    def contents(self, filters: Filters) -> list[str]:
+    def contents(self, filters: Filters) -> set[str]:
         """The contents that pass the filters."""
-        condition, values = _condition(filters)
+        condition, values = self._condition(filters)
         with self._blame():
-            query = f"SELECT DISTINCT hash FROM chunks WHERE {condition}"
-            return [row[0] for row in self._db.execute(query, values)]
+            query = f"SELECT hash FROM chunks WHERE {condition}"
+            return {row[0] for row in self._db.execute(query, values)}
+
+    def definitions(self, filters: Filters, limit: int) -> list[int]:
+        """Ids of the definitions that pass the filters, by path and position; one in parts counts once."""
+        condition, values = self._condition(filters)
+        query = f"""
+            SELECT min(id) FROM chunks WHERE name != '' AND {condition}
+            GROUP BY path, name_row, name_column ORDER BY path, name_row, name_column LIMIT ?"""
+        with self._blame():
+            return [row[0] for row in self._db.execute(query, (*values, limit))]
+
+    def containing(self, filters: Filters, limit: int) -> list[int]:
+        """Ids of the chunks that pass the filters, where these ask for a text."""
+        if not any(each.field == "text" and not each.negated for each in filters):
+            return []
+        condition, values = self._condition(filters)
+        with self._blame():
+            query = f"SELECT id FROM chunks WHERE {condition} ORDER BY id LIMIT ?"
+            return [row[0] for row in self._db.execute(query, (*values, limit))]
 
     def entries(self, ids: Sequence[int]) -> dict[int, Entry]:
         """The chunks with these ids."""
@@ -285,6 +360,34 @@ class Catalogue:
         with self._blame():
             return dict(self._db.execute(query, ids).fetchall())
 
+    def at(self, path: str, row: int) -> int | None:
+        """The id of the chunk at a row; of several, a definition, and of these the one that begins last."""
+        query = """
+            SELECT id FROM chunks WHERE path = ? AND start_row <= ? AND end_row >= ?
+            ORDER BY name = '', start_byte DESC LIMIT 1"""
+        with self._blame():
+            found = self._db.execute(query, (path, row, row)).fetchone()
+        return found[0] if found else None
+
+    def chunks_of(self, path: str) -> list[Entry]:
+        """A file's chunks in their order."""
+        query = f"SELECT {_names(Entry)} FROM chunks WHERE path = ? ORDER BY start_byte"
+        with self._blame():
+            return [Entry(*row) for row in self._db.execute(query, (path,))]
+
+    def with_phrase(self, text: str, limit: int) -> dict[int, str]:
+        """Ids and source texts of the chunks that have the words of a text in a row."""
+        phrase = text.replace("\0", " ").replace('"', '""')
+        query = "SELECT rowid, body FROM words WHERE words MATCH ? ORDER BY rowid LIMIT ?"
+        with self._blame():
+            return dict(self._db.execute(query, (f'body : "{phrase}"', limit)).fetchall())
+
+    def frequencies(self, terms: Sequence[str], most: int) -> dict[str, int]:
+        """By term, how many chunks have it, counted up to `most`."""
+        query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
+        with self._blame():
+            return {term: self._db.execute(query, (_quoted(term), most)).fetchone()[0] for term in terms}
+
     def samples(self, hashes: Sequence[str]) -> dict[str, tuple[Entry, str]]:
         """For each content one chunk that has it, with its source text."""
         query = f"""
@@ -293,6 +396,27 @@ class Catalogue:
             WHERE chunks.hash IN ({_list(hashes)}) GROUP BY chunks.hash"""
         with self._blame():
             return {row[0]: (Entry(*row[1:-1]), row[-1]) for row in self._db.execute(query, hashes)}
+
+    def _condition(self, filters: Filters) -> tuple[str, Sequence[str]]:
+        texts = tuple(each for each in filters if each.field == "text")
+        others = tuple(each for each in filters if each.field != "text")
+        if texts:
+            return "chunks.id IN (SELECT value FROM json_each(?))", [
+                self._holders(texts, others, self._db.total_changes)
+            ]
+        return _condition(others)
+
+    def _find_holders(self, texts: Filters, others: Filters, _changes: int) -> str:
+        """Ids of the chunks that pass the filters, as JSON. Reads all that pass the others."""
+        condition, values = _condition(others)
+        query = f"""
+            SELECT chunks.id, chunks.path, words.body
+            FROM chunks JOIN words ON words.rowid = chunks.id WHERE {condition}"""
+        with self._blame():
+            rows = self._db.execute(query, values)
+            return json.dumps(
+                [number for number, *parts in rows if _holds("\n".join(parts).casefold(), texts)]
+            )
 
     # Notes: small facts that outlive the process
 
@@ -355,16 +479,47 @@ def _words(entry: Entry, text: str) -> tuple[str, ...]:
     )
 
 
+def _holds(text: str, filters: Filters) -> bool:
+    return all(any(part in text for part in each.values) != each.negated for each in filters)
+
+
+def _quoted(term: str) -> str:
+    return '"' + term.replace('"', '""') + '"'
+
+
+def _initials(name: str) -> str:
+    return "".join(part[0] for part in split_identifier(name)).lower()
+
+
 def _condition(filters: Filters) -> tuple[str, list[str]]:
-    conditions, values = ["TRUE"], []
-    for column, wanted in (("language", filters.languages), ("kind", filters.kinds)):
-        if wanted:
-            conditions.append(f"chunks.{column} IN ({_list(wanted)})")
-            values += sorted(wanted)
-    if filters.paths:
-        conditions.append("in_paths(?, chunks.path)")
-        values.append(filters.paths.pattern)
+    conditions, values = ["TRUE"], list[str]()
+    for each in filters:
+        condition, wanted = _passing(each)
+        conditions.append(f"{'NOT ' * each.negated}({condition})")
+        values += wanted
     return " AND ".join(conditions), values
+
+
+def _passing(wanted: Filter) -> tuple[str, Sequence[str]]:
+    match wanted.field:
+        case "path":
+            return _IN_PATHS, ["|".join(wanted.values)]
+        case "name":
+            patterns = [pattern for name in wanted.values for pattern in _patterns(name)]
+            return " OR ".join([_NAMED] * len(wanted.values)), patterns
+        case column:
+            return f"chunks.{column} IN ({_list(wanted.values)})", wanted.values
+
+
+def _in_paths(pattern: str, path: str) -> bool:
+    return bool(re.match(pattern, path))
+
+
+def _patterns(name: str) -> tuple[str, str, str]:
+    """What LIKE compares with a name, or with a name and its container."""
+    like = re.sub(r"[\\%_]", r"\\\g<0>", name).replace("*", "%")
+    container, _, member = like.rpartition(".")
+    return like, member, f"%.{container}"
 
 
 def _names(row: type[File] | type[Entry], prefix: str = "") -> str:

@@ -94,8 +94,11 @@ class _Cutter:
 
     def _nodes(self, start: int, end: int) -> Iterator[int]:
         """Where nodes that fit begin a line."""
+        row = -1
         for node in self._fitting(self._root, start, end) if self._root else ():
-            offset = node.start_byte
+            if row == node.start_point.row:  # beside another node
+                continue
+            offset, row = node.start_byte, node.start_point.row
             if start < offset and not self._file.data[self._file.line_start(offset) : offset].strip():
                 yield offset
 
@@ -158,7 +161,7 @@ class _Chunker:
         is_head = start == definition.start
         is_namespace = definition.kind == "namespace"
         says_only_its_name = is_namespace and is_head and start == definition.head
-        if self._file.is_bare(definition.head_end if says_only_its_name else start, end):
+        if self._file.is_bare(min(definition.head_end, end) if says_only_its_name else start, end):
             return
         if not definition.kind or is_namespace or (definition.kind in CONTAINERS and not is_head):
             yield from self._pieces(start, end, _joined(container, definition.name))

@@ -52,6 +52,11 @@ class Encoder(Protocol):
         """A vector of `model.dimension`."""
 
 
+def embedded_text(qualified_name: str, text: str) -> str:
+    """What is embedded of a chunk. Without the path, so that a renamed file costs nothing."""
+    return f"{qualified_name}\n{text}" if qualified_name else text
+
+
 class HashingEncoder:
     """The stand-in for tests: texts that share words are near each other. Needs no torch."""
 

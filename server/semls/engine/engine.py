@@ -7,17 +7,19 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from semls.engine import doctor, models
+from semls.engine import context, doctor, models
 from semls.engine.catalogue import Catalogue, Coverage, File
+from semls.engine.context import Section
 from semls.engine.doctor import Finding
 from semls.engine.embeddings import EmbeddingCache
 from semls.engine.encoder import Encoder, bundled, load
-from semls.engine.indexer import Indexer, Progress
+from semls.engine.indexer import Comparison, Indexer, Progress
 from semls.engine.models import Model
-from semls.engine.search import Hit, Query
+from semls.engine.query import Query
+from semls.engine.search import Hit
 from semls.engine.vectors import prepare
 from semls.engine.worker import Rank, Worker
 from semls.errors import ModelUnavailable, SemlsError, StoreError, UsageError
@@ -134,13 +136,34 @@ class Engine:
         hits.sort(key=lambda item: -item[1].score)
         models_used = [some.model for some in found if some.model]
         return Answer(
-            query.text,
+            query.typed,
             models_used[0] if models_used and not query.words_only else "",
             Coverage(
                 sum(some.coverage.chunks for some in found), sum(some.coverage.embedded for some in found)
             ),
             tuple(hits[: query.limit]),
         )
+
+    async def similar(
+        self, path: str, settings: Settings, file: str, row: int, limit: int, *, words_only: bool = False
+    ) -> Comparison:
+        """What is like the chunk at a row of a file. Raises SemlsError."""
+        indexer = await self._open(path, settings)
+        return await indexer.similar(_inside(indexer.root, file), row, limit, words_only=words_only)
+
+    async def context(
+        self, paths: Sequence[str], settings: Settings, query: Query, budget: int
+    ) -> tuple[Answer, list[Section]]:
+        """What a language model should read to answer, within a budget of tokens. Raises SemlsError."""
+        answer = await self.search(paths, settings, replace(query, limit=context.CANDIDATES))
+        documents = {}
+        for root in {root for root, _ in answer.hits}:
+            indexer = await self._open(str(root), settings)
+            wanted = {hit.entry.path for other, hit in answer.hits if other == root}
+            documents[root] = await indexer.documents(root, wanted)
+        found = [(documents[root].get(hit.entry.path), hit) for root, hit in answer.hits]
+        there = [(document, hit) for document, hit in found if document and hit.entry in document.entries]
+        return answer, await asyncio.to_thread(context.pack, there, budget)
 
     async def status(self, path: str, settings: Settings) -> tuple[Status, list[File]]:
         """A workspace's state and its skipped files. Raises SemlsError."""
@@ -266,6 +289,18 @@ def _root(path: str) -> Path:
     if not root.is_dir():
         raise UsageError(f"{path} is a file: name the folder that it lies in.")
     return root
+
+
+def _inside(root: Path, file: str) -> str:
+    """A file's path within its workspace. Raises UsageError."""
+    if not os.path.isabs(file):
+        raise UsageError(f"The file {file!r} is not an absolute path.")
+    if not os.path.isfile(file):
+        raise UsageError(f"There is no file {file}.")
+    path = Path(os.path.realpath(file))
+    if not path.is_relative_to(root):
+        raise UsageError(f"{file} lies outside the workspace {root}.")
+    return path.relative_to(root).as_posix()
 
 
 def _delete(directory: Path) -> None:

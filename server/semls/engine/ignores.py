@@ -251,11 +251,11 @@ def _regex(glob: str) -> str:
                 parts[-1][-1] += _set(token["set"])
             case _:
                 parts[-1][-1] += re.escape(token["text"] or token["escaped"])
-    first, *deeper = map(_in_turn, parts)
-    return _in_turn([first, *(rf"(?:[^/\0]*/)*?{part}" for part in deeper)])
+    first, *deeper = map(in_turn, parts)
+    return in_turn([first, *(rf"(?:[^/\0]*/)*?{part}" for part in deeper)])
 
 
-def _in_turn(pieces: list[str]) -> str:
+def in_turn(pieces: list[str]) -> str:
     """Pieces each of which, but the last, may stay with its first match: a later one never helps."""
     *early, last = pieces
     return "".join(f"{_ATOM}{piece})" for piece in early if piece) + last

@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,12 +19,15 @@ from numpy.typing import NDArray
 
 from semls.engine import chunks, files, languages
 from semls.engine.catalogue import Catalogue, Coverage, Entry, File
+from semls.engine.context import Document
 from semls.engine.embeddings import EmbeddingCache
-from semls.engine.encoder import Encoder
-from semls.engine.search import Hit, Query, View, search
+from semls.engine.encoder import Encoder, embedded_text
+from semls.engine.query import Query
+from semls.engine.search import Hit, View, search
+from semls.engine.similar import Similar, similar
 from semls.engine.vectors import VectorStore, discard
 from semls.engine.worker import Rank, Worker
-from semls.errors import EngineError, SemlsError
+from semls.errors import EngineError, SemlsError, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +56,15 @@ class Result:
     """Hits, best first, the model that helped to find them ("" for none), and what its vectors cover."""
 
     hits: list[Hit]
+    model: str
+    coverage: Coverage
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is similar, the model that compared ("" for words alone), and what its vectors cover."""
+
+    similar: Similar
     model: str
     coverage: Coverage
 
@@ -141,16 +153,50 @@ class Indexer:
             with contextlib.suppress(asyncio.TimeoutError):  # then with the words that are there by now
                 await asyncio.wait_for(self._first_words(), _FIRST_WORDS)
         found = await self._search(query)
-        paths = sorted({hit.entry.path for hit in found.hits})
-        changed = await self._worker.run(Rank.SEARCH, _read_changed, self.root, self._catalogue, paths)
-        if not changed:
-            return found
-        self.refresh()
-        return await self._search(query)
+        if await self._read_changed({hit.entry.path for hit in found.hits}):
+            found = await self._search(query)
+        return found
+
+    async def similar(self, path: str, row: int, limit: int, *, words_only: bool) -> Comparison:
+        """What is like the chunk at a row. Raises UsageError where there is none."""
+        known = await self._worker.run(Rank.SEARCH, self._catalogue.files, [path])
+        if not known:
+            await self._catalogued(self.refresh())
+            known = await self._worker.run(Rank.SEARCH, self._catalogue.files, [path])
+        if path not in known or known[path].skipped:
+            reason = known[path].skipped if known else "`semls status` tells what is left out and why"
+            raise UsageError(f"{path} is not indexed: {reason}.")
+        await self._read_changed({path})
+        found = await self._similar(path, row, limit, words_only)
+        if await self._read_changed({one.path for one in found.similar.entries}):
+            found = await self._similar(path, row, limit, words_only)
+        return found
+
+    async def documents(self, root: Path, paths: Iterable[str]) -> dict[str, Document]:
+        """Files as they were catalogued, by path; without those that change this very moment."""
+        return await self._worker.run(Rank.SEARCH, _documents, root, self._catalogue, sorted(paths))
 
     async def _first_words(self) -> None:
-        async for _ in self.follow(self._asked or self.refresh(), words_only=True):
+        await self._catalogued(self._asked or self.refresh())
+
+    async def _catalogued(self, ticket: int) -> None:
+        async for _ in self.follow(ticket, words_only=True):
             pass
+
+    async def _read_changed(self, paths: Iterable[str]) -> bool:
+        """Read again what changed since it was read; False when nothing did."""
+        ordered = sorted(paths)
+        changed = await self._worker.run(Rank.SEARCH, _read_changed, self.root, self._catalogue, ordered)
+        if changed:
+            self.refresh()
+        return changed
+
+    async def _similar(self, path: str, row: int, limit: int, words_only: bool) -> Comparison:
+        view, coverage = self.view, self.coverage
+        if words_only or 2 * coverage.embedded < coverage.chunks:  # a few vectors know less than all words
+            view = None
+        found = await self._worker.run(Rank.SEARCH, _similar, self._catalogue, view, path, row, limit)
+        return Comparison(found, view.encoder.model.name if view else "", coverage)
 
     async def _search(self, query: Query) -> Result:
         view, coverage = self.view, self.coverage
@@ -351,7 +397,7 @@ def _read(root: Path, catalogue: Catalogue, item: files.Found | files.Skipped, k
     content = files.read(root, item.path)
     if isinstance(content, files.Skipped):
         return catalogue.replace(File(item.path, item.size, item.mtime_ns, skipped=content.reason))
-    digest = hashlib.blake2b(content, digest_size=16).hexdigest()
+    digest = _digest(content)
     if known and known.digest == digest:
         return catalogue.touch(File(item.path, item.size, item.mtime_ns))
     language = languages.detect(item.path, content[:256])
@@ -376,9 +422,29 @@ def _read_changed(root: Path, catalogue: Catalogue, paths: Sequence[str]) -> boo
     return bool(vanished or changed)
 
 
+def _similar(catalogue: Catalogue, view: View | None, path: str, row: int, limit: int) -> Similar:
+    number = catalogue.at(path, row)
+    if number is None:
+        raise UsageError(f"There is no code in line {row + 1} of {path}: name a line that has some.")
+    return similar(number, catalogue, view, limit)
+
+
+def _documents(root: Path, catalogue: Catalogue, paths: Sequence[str]) -> dict[str, Document]:
+    documents = {}
+    for path, known in catalogue.files(paths).items():
+        content = files.read(root, path)
+        if isinstance(content, bytes) and _digest(content) == known.digest:
+            documents[path] = Document(root, path, known.language, content, catalogue.chunks_of(path))
+    return documents
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
 def _entry(file: File, chunk: chunks.Chunk) -> tuple[Entry, str]:
     span, name = chunk.span, chunk.selection
-    embedded = _embedded_text(chunk.qualified_name, chunk.text)
+    embedded = embedded_text(chunk.qualified_name, chunk.text)
     entry = Entry(
         file.path,
         file.language,
@@ -402,17 +468,11 @@ def _entry(file: File, chunk: chunks.Chunk) -> tuple[Entry, str]:
     return entry, chunk.text
 
 
-def _embedded_text(qualified_name: str, text: str) -> str:
-    """What is embedded. Without the path, so that a renamed file costs nothing."""
-    return f"{qualified_name}\n{text}" if qualified_name else text
-
-
 def _texts(catalogue: Catalogue, hashes: Sequence[str]) -> list[tuple[str, str]]:
     """Contents and what to embed for them, the shortest first."""
     samples = catalogue.samples(hashes)
     texts = [
-        (content, _embedded_text(".".join(filter(None, (entry.container, entry.name))), text))
-        for content, (entry, text) in samples.items()
+        (content, embedded_text(entry.qualified_name, text)) for content, (entry, text) in samples.items()
     ]
     return sorted(texts, key=lambda item: len(item[1]))
 

@@ -4,10 +4,12 @@ What a query may capture:
 
 - `@definition.<kind>`: a definition; the kind is an LSP SymbolKind in snake_case;
 - `@name`: its name, or `@qualified`: its name with what contains it (`A::b`), or with `@container` beside it;
+- `@title`: instead of its name, a node whose text without tags is the name;
 - `@body`: what its signature leaves out, where that is not the node's field `body`;
+- `@entry`: beside a definition, an entry of data: of very many, the short ones are not told apart;
 - `@level.<n>`: beside a definition, a heading: it reaches as far as the next of this or a lower level;
 - `@outer` and `@inner`: a definition that is an inner node begins and ends with the outer one;
-- `@scope`: a function without a name, whose definitions are its own business while it is short;
+- `@scope`: what keeps its definitions to itself while it is short, such as a function without a name;
 - `@comment` and `@attribute`: what belongs to the definition below it;
 - `@doc`: a string at the beginning of a body that documents it.
 """
@@ -18,18 +20,22 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from html import unescape
+from itertools import pairwise
 
 from tree_sitter import Node, Query, QueryCursor
 from tree_sitter_language_pack import get_language
 
 from semls.engine import languages
 from semls.engine.languages import Language
-from semls.engine.source import WHITE, Source
+from semls.engine.source import LIMIT, WHITE, Source
 
 _DEFINITION = "definition."
 _DEPTH = 40  # of definitions in definitions
 _BESIDE = 120  # bytes on a definition's lines that may be counted in with it
+_ENTRIES = 100  # in a file that are told apart however short they are
 _SIGNATURE = 300  # characters
+_TITLE = 100  # characters
 
 CLASS_LIKE = frozenset("class interface struct enum object".split())
 CONTAINERS = CLASS_LIKE | {"module", "namespace"}
@@ -37,8 +43,9 @@ CONTAINERS = CLASS_LIKE | {"module", "namespace"}
 _PUNCTUATION = WHITE + b"{}()[];,"
 _SEPARATOR = re.compile(r"::|[.:\\]")
 _TYPE_ARGUMENTS = re.compile(r"<.*>|\[.*\]", re.DOTALL)
+_TAG = re.compile(r"<[^<>]*>")
 _HEAD_END = re.compile(r"(?:\s|[{:=;]|=>|\bdo\b)+$")
-_MARKER = re.compile(r"/\*+!?|//+!?|\*+/?|#+!?|--+ ?\|?|;+|%+|\(\*+|\{-+ ?\|?")
+_MARKER = re.compile(r"/\*+!?|//+!?|\*+/?|#+!?|--+ ?\|?|;+|%+|\(\*+|\{-+ ?\|?|<!--+")
 _QUOTES = re.compile(r"^[A-Za-z]*(\"\"\"|'''|\"|')(.*)\1$", re.DOTALL)
 
 _Match = tuple[int, dict[str, list[Node]]]
@@ -56,6 +63,7 @@ class Definition:
     selection: tuple[int, int] = (0, 0)
     body: tuple[int, int] | None = None
     level: int = 0
+    is_entry: bool = False
     head: int = 0  # where it starts without what stands above it
     signature: str = ""
     doc: str = ""
@@ -95,7 +103,7 @@ class Outline:
             elif capture == "inner":
                 self._outer[node.id] = captures["outer"][0]
             elif capture == "scope":
-                self._scopes.append(Definition("", node.start_byte, node.end_byte))
+                self._scopes.append(Definition("", *self._file.strip(node.start_byte, node.end_byte)))
             elif capture == "doc":
                 self._docs[node.start_byte] = node
 
@@ -120,7 +128,7 @@ class Outline:
         return root
 
     def _ordered(self) -> list[Definition]:
-        found = [self._definition(captures) for _, captures in self._found.values()]
+        found = _worth([self._definition(captures) for _, captures in self._found.values()])
         # Where a scope is all of a definition, the definition comes first.
         ordered = sorted(found + self._scopes, key=lambda one: (one.start, -one.end, not one.kind))
         _stretch([one for one in ordered if one.level], len(self._file.data))
@@ -141,7 +149,7 @@ class Outline:
         # In Dart's grammar the body follows the definition.
         end = max(outer.end_byte, body.end_byte if body else 0)
         start, end = self._file.strip(outer.start_byte, end)
-        definition = Definition(kind, start, end, level=level)
+        definition = Definition(kind, start, end, level=level, is_entry="entry" in captures)
         definition.selection = node.start_byte, node.start_byte
         definition.body = (body.start_byte, body.end_byte) if body else None
         self._name(definition, captures)
@@ -153,6 +161,9 @@ class Outline:
         for node in captures.get("name", ()):
             definition.selection = node.start_byte, node.end_byte
             definition.name = self._text(node).strip("\"'")
+        for node in captures.get("title", ()):
+            definition.selection = node.start_byte, node.end_byte
+            definition.name = _without_tags(self._text(node))
         for node in captures.get("qualified", ()):
             *containers, name = _SEPARATOR.split(_without_type_arguments(self._text(node)))
             definition.selection = node.end_byte - len(name.encode(self._file.encoding)), node.end_byte
@@ -165,8 +176,11 @@ class Outline:
         parents = [root]
         while parents:
             parent = parents.pop()
-            floor, limits = parent.selection[1], [*(child.start for child in parent.children[1:]), parent.end]
+            # What stands above a definition may lie in the node of the one before it.
+            tops = (self._top(after.start, child.selection[1]) for child, after in pairwise(parent.children))
+            floor, limits = parent.selection[1], [*tops, parent.end]
             for child, limit in zip(parent.children, limits, strict=False):
+                child.end = self._file.strip(child.start, min(child.end, limit))[1]
                 beside = max(floor, parent.head_end)
                 child.start = self._beginning(child.start, beside)
                 self._describe(child, floor)
@@ -231,6 +245,12 @@ class Outline:
         return text + self._file.text(start, end)
 
 
+def _worth(found: list[Definition]) -> list[Definition]:
+    if sum(one.is_entry for one in found) <= _ENTRIES:
+        return found
+    return [one for one in found if not one.is_entry or one.end - one.start > LIMIT // 2]
+
+
 def _stretch(headings: list[Definition], end: int) -> None:
     pending: list[Definition] = []
     for heading in headings:
@@ -243,6 +263,10 @@ def _stretch(headings: list[Definition], end: int) -> None:
 
 def _without_type_arguments(name: str) -> str:
     return _TYPE_ARGUMENTS.sub("", name).lstrip("*&")
+
+
+def _without_tags(text: str) -> str:
+    return " ".join(unescape(_TAG.sub("", text)).split())[:_TITLE]
 
 
 def _one_line(text: str) -> str:
@@ -262,7 +286,7 @@ def _comment(text: str) -> str:
 def _uncomment(line: str) -> str:
     marker = _MARKER.match(line)
     text = line[marker.end() :] if marker else line
-    for end in ("*/", "-}", "*)"):
+    for end in ("*/", "-}", "*)", "-->"):
         text = text.removesuffix(end)
     return text.removeprefix(" ").rstrip()
 

@@ -1,22 +1,36 @@
-"""What moves a hit up or down. Pure arithmetic over what the catalogue knows of a chunk."""
+"""How well chunks answer a question: arithmetic over what the catalogue knows of them.
 
+The weights are round. What each is worth was measured; CONTRIBUTING.md keeps the table.
+"""
+
+import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, lru_cache
 
-from semls.engine.catalogue import Entry, split_identifier
+import snowballstemmer
 
-# Reciprocal rank fusion (Cormack, Clarke and Büttcher, SIGIR 2009). They take 60; with 20 a first place
-# counts enough to stand against the words in names and paths.
-_FUSION = 20
+from semls.engine.catalogue import Entry, humps, split_identifier
 
-_EXACT = 2.0  # the question names this very symbol
-_NAME = 0.3  # times the share of the question's words in the symbol's name
-_PATH = 0.2  # times the share of the question's words in the file's and folder's names
-_ASIDE = 0.6  # tests, examples, vendored code
-_PROSE = 0.8  # documentation and data beside code
-_FURTHER = 0.8  # each of the next two chunks of the same file
+# Added up. The best candidate has 1 by its words, and 1 by its vector.
+_NEARNESS = 1.0
+_MODULE = 0.6  # times the share of the file's name that the question covers
+_FOLDER = 0.1  # times the same of its folder's name
+_DEFINES = 0.4  # times how well any name in the file fits the question
+_COHERENCE = 0.4  # times what all candidates of the file have by their words
+_SIZE = 1 / 16  # for each doubling of the rows: bm25 prefers what is short
+_EXACT = 0.6  # the question names this very symbol
+_TYPE = 0.5  # and that is a type
+_BEGINS = 0.4  # the name begins with what is typed
+_HUMPS = 0.3  # or its humps do: pHH for parseHTTPHeader
+
+# Multiplied with that.
+_ASIDE = 0.5  # tests, examples, documentation, vendored and generated code
+_PROSE = 0.5  # prose and data beside code
+_FURTHER = 0.5  # each of the next two chunks of the same file
+_COPY = 0.5  # what a better candidate says, too
 
 _WORD = re.compile(r"[^\W_]+(?:_+[^\W_]+)*", re.UNICODE)
 _QUALIFIED = re.compile(r"[\w$]+(?:(?:::|\.|#|->)[\w$]+)+|[\w$]+")
@@ -31,15 +45,24 @@ _STOP_WORDS = frozenset(
 )
 _ASIDE_PATH = re.compile(
     r"(?:^|/)(?:tests?|testing|specs?|__tests__|__mocks__|mocks?|fixtures?|testdata|e2e|examples?|samples?|demos?"
-    r"|bench(?:es|marks?)?|vendor|vendored|third[_-]?party|external|node_modules)/"
-    r"|(?:^|/)(?:test_[^/]*|conftest|[^/]*(?:_test|_spec|\.test|\.spec|Tests?|Spec))\.\w+$"
+    r"|bench(?:es|marks?)?|docs?|docs?_\w+|tutorials?|website|playgrounds?"
+    r"|vendor|vendored|third[_-]?party|external|node_modules)/"
+    r"|(?:^|/)(?:test_[^/]*|conftest|[^/]*(?:_test|_spec|\.test|\.spec|Tests?|Spec|[_.-]bench(?:mark)?))\.\w+$"
+    r"|(?:^|/)[^/]*(?:_pb2(?:_grpc)?|\.pb|\.g|\.gen|[._-]generated)\.\w+$"
 )
 _ASIDE_WORDS = frozenset(
-    "test tests testing spec example examples sample demo bench benchmark mock fixture".split()
+    "test tests testing spec example examples sample demo bench benchmark mock fixture generated".split()
 )
 _PROSE_LANGUAGES = frozenset(
     "markdown rst text json yaml toml xml html csv tsv ini properties org latex".split()
 )
+_PROSE_WORDS = frozenset(
+    """
+    doc docs documentation documented readme changelog guide tutorial config configuration settings
+    json yaml toml xml html markdown
+    """.split()
+)
+_TYPES = frozenset(("Class", "Interface", "Struct", "Enum", "Object", "Module"))
 
 
 @dataclass(frozen=True)
@@ -49,6 +72,8 @@ class Question:
     terms: tuple[str, ...]  # for the word index: words and their parts, without stop words
     names: tuple[str, ...]  # of symbols that it may be asking for
     containers: Mapping[str, str]  # name → what it says the name lies in, for `A.b` and `A::b`
+    stems: frozenset[str]  # of the terms
+    symbol: str = ""  # what it is all of, as typed into a box for symbols
 
     @classmethod
     def of(cls, text: str) -> "Question":
@@ -56,81 +81,162 @@ class Question:
         words = _WORD.findall(text)
         parts = [part for word in words for part in (word, *split_identifier(word))]
         terms = dict.fromkeys(part.lower() for part in parts)
-        telling = tuple(term for term in terms if term not in _STOP_WORDS)
+        telling = tuple(term for term in terms if term not in _STOP_WORDS) or tuple(terms)
         qualified = [_SEPARATOR.split(name) for name in _QUALIFIED.findall(text)]
-        symbols = [path for path in qualified if len(qualified) == 1 or _looks_like_code(path)]
+        alone = len(qualified) == 1
+        symbols = [path for path in qualified if alone or _looks_like_code(path)]
         containers = {path[-1].lower(): ".".join(path[:-1]).lower() for path in symbols}
-        return cls(telling or tuple(terms), tuple(path[-1] for path in symbols), containers)
+        return cls(
+            telling,
+            tuple(path[-1] for path in symbols),
+            containers,
+            frozenset(map(_stem, telling)),
+            qualified[0][-1] if alone else "",
+        )
 
-    @cached_property
-    def words(self) -> tuple[str, ...]:
-        """The terms without those that are only the whole of their own parts."""
-        return tuple(term for term in self.terms if "_" not in term)
-
-
-def fuse(lists: Sequence[Sequence[int]], extra: Iterable[int] = ()) -> dict[int, float]:
-    """Reciprocal rank fusion, scaled so that the first of every list has 1.0; `extra` ones start from 0."""
-    scores = dict.fromkeys(extra, 0.0)
-    for ids in lists:
-        for rank, number in enumerate(ids):
-            scores[number] = scores.get(number, 0.0) + (_FUSION + 1) / (_FUSION + 1 + rank) / len(lists)
-    return scores
+    def asks_for(self, words: Collection[str]) -> bool:
+        """Whether any of the words is a term of it."""
+        return not frozenset(self.terms).isdisjoint(words)
 
 
-def rank(
-    question: Question, entries: Mapping[int, Entry], fused: Mapping[int, float]
-) -> list[tuple[int, float]]:
-    """Ids with their final scores, best first."""
-    aside_wanted = bool(_ASIDE_WORDS.intersection(question.terms))
-    scores = {
-        number: fused[number] * _standing(entry, aside_wanted) + _fit(question, entry)
-        for number, entry in entries.items()
-    }
-    return _spread(scores, entries)
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A chunk, what it has by its words and by its vector; each is 0 where that did not find it."""
+
+    entry: Entry
+    words: float = 0.0  # bm25
+    nearness: float = 0.0  # cosine above that of the farthest candidate
+
+
+def rank(question: Question, candidates: Mapping[int, Candidate]) -> list[tuple[int, float]]:
+    """Ids with their scores, best first."""
+    most_words = max((one.words for one in candidates.values()), default=0.0) or 1.0
+    nearest = max((one.nearness for one in candidates.values()), default=0.0) or 1.0
+    files = _files(question, candidates.values())
+    standing = _Standing(question)
+    scores = {}
+    for number, one in candidates.items():
+        own = one.words / most_words + _NEARNESS * one.nearness / nearest + _fit(question, one.entry)
+        scores[number] = (own + files[one.entry.path]) * standing.of(one.entry)
+    return _spread(scores, candidates)
 
 
 def _fit(question: Question, entry: Entry) -> float:
-    name = _words(entry.name)
-    path = _words("/".join(entry.path.split("/")[-2:]))
-    exact = _EXACT if _is_named(question, entry) else 0.0
-    return exact + _NAME * _share(question.words, name) + _PATH * _share(question.words, path)
+    size = _SIZE * math.log2(2 + entry.end_row - entry.start_row)
+    return size + (_symbol(question, entry) if entry.name else 0.0)
 
 
-def _is_named(question: Question, entry: Entry) -> bool:
-    container = question.containers.get(entry.name.lower())
-    if container is None or not entry.name:
-        return False
-    return not container or f".{entry.container.lower()}".endswith(f".{container}")
+def _symbol(question: Question, entry: Entry) -> float:
+    """How well it is the symbol that the question names."""
+    return _named(question, entry) + _typed(question.symbol, entry.name)
 
 
-def _standing(entry: Entry, aside_wanted: bool) -> float:
-    aside = _ASIDE if not aside_wanted and _ASIDE_PATH.search(entry.path) else 1.0
-    return aside * (_PROSE if entry.language in _PROSE_LANGUAGES else 1.0)
+def _named(question: Question, entry: Entry) -> float:
+    path = f".{entry.container}.{entry.name}".lower()
+    container = question.containers.get(path.rpartition(".")[2])
+    if container is None or (container and not path.rpartition(".")[0].endswith(f".{container}")):
+        return 0.0
+    return _EXACT + (_TYPE if entry.kind in _TYPES else 0.0)
 
 
-def _spread(scores: Mapping[int, float], entries: Mapping[int, Entry]) -> list[tuple[int, float]]:
-    """Lower the further chunks of a file, so that one file does not fill the answer."""
-    seen: dict[str, int] = {}
+def _typed(symbol: str, name: str) -> float:
+    if symbol and name.lower().startswith(symbol.lower()):
+        return _BEGINS
+    return _HUMPS if symbol and _has_humps(name, symbol) else 0.0
+
+
+def _has_humps(name: str, typed: str) -> bool:
+    parts, wanted = split_identifier(name), humps(typed)
+    return 1 < len(wanted) <= len(parts) and all(
+        part.lower().startswith(begin.lower()) for begin, part in zip(wanted, parts, strict=False)
+    )
+
+
+def _files(question: Question, candidates: Iterable[Candidate]) -> dict[str, float]:
+    """What each file adds to its chunks."""
+    of_path: dict[str, list[Candidate]] = defaultdict(list)
+    for one in candidates:
+        of_path[one.entry.path].append(one)
+    words = {path: sum(one.words for one in some) for path, some in of_path.items()}
+    most = max(words.values(), default=0.0) or 1.0
+    return {
+        path: _COHERENCE * words[path] / most
+        + _DEFINES * max(_naming(one.entry.name, question.stems) for one in some)
+        + _path(path, question.stems)
+        for path, some in of_path.items()
+    }
+
+
+def _path(path: str, stems: frozenset[str]) -> float:
+    *folders, file = path.split("/")
+    folder = folders[-1] if folders else ""
+    return _MODULE * _covered(file.rpartition(".")[0] or file, stems) + _FOLDER * _covered(folder, stems)
+
+
+def _naming(name: str, stems: frozenset[str]) -> float:
+    """How well a name says what is asked: what it covers of the question counts less than the reverse."""
+    parts = _stems(name)
+    found = sum(any(_akin(stem, part) for part in parts) for stem in stems)
+    return _covered(name, stems) * math.sqrt(found / len(stems)) if stems else 0.0
+
+
+def _covered(name: str, stems: frozenset[str]) -> float:
+    """The share of a name's parts that the question has."""
+    parts = _stems(name)
+    return sum(any(_akin(part, stem) for stem in stems) for part in parts) / len(parts) if parts else 0.0
+
+
+class _Standing:
+    """Lowers what is seldom meant, unless the question asks for it."""
+
+    def __init__(self, question: Question) -> None:
+        self._aside = 1.0 if question.asks_for(_ASIDE_WORDS) else _ASIDE
+        self._prose = 1.0 if question.asks_for(_PROSE_WORDS) else _PROSE
+
+    def of(self, entry: Entry) -> float:
+        """A factor."""
+        aside = self._aside if _is_aside(entry.path) else 1.0
+        return aside * (self._prose if entry.language in _PROSE_LANGUAGES else 1.0)
+
+
+@lru_cache(1 << 14)
+def _is_aside(path: str) -> bool:
+    return bool(_ASIDE_PATH.search(path))
+
+
+def _spread(scores: Mapping[int, float], candidates: Mapping[int, Candidate]) -> list[tuple[int, float]]:
+    """Lower the further chunks of a file and copies, so that neither fills the answer."""
+    seen: dict[str, int] = defaultdict(int)
+    said: set[str] = set()
     spread = {}
     for number in sorted(scores, key=lambda number: (-scores[number], number)):
-        path = entries[number].path
-        spread[number] = scores[number] * _FURTHER ** min(seen.get(path, 0), 2)
-        seen[path] = seen.get(path, 0) + 1
+        entry = candidates[number].entry
+        copy = _COPY if entry.hash in said else 1.0
+        spread[number] = scores[number] * copy * _FURTHER ** min(seen[entry.path], 2)
+        seen[entry.path] += 1
+        said.add(entry.hash)
     return sorted(spread.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _share(wanted: Sequence[str], words: frozenset[str]) -> float:
-    """The part of the wanted words found there; `token` is found in `tokenizer` and the other way round."""
-    return sum(any(_akin(want, word) for word in words) for want in wanted) / len(wanted) if wanted else 0.0
-
-
 def _akin(one: str, other: str) -> bool:
-    short, long = sorted((one, other), key=len)
+    """`auth` is akin to `authentication`."""
+    short, long = (one, other) if len(one) < len(other) else (other, one)
     return one == other or (len(short) >= 4 and long.startswith(short))
 
 
-def _words(name: str) -> frozenset[str]:
-    return frozenset(part.lower() for part in split_identifier(name))
+@lru_cache(1 << 14)
+def _stems(name: str) -> frozenset[str]:
+    return frozenset(_stem(part.lower()) for part in split_identifier(name))
+
+
+@lru_cache(1 << 14)
+def _stem(word: str) -> str:
+    return str(_stemmer().stemWord(word))
+
+
+@cache
+def _stemmer() -> "snowballstemmer.stemmer":
+    return snowballstemmer.stemmer("english")
 
 
 def _looks_like_code(path: Sequence[str]) -> bool:

@@ -12,7 +12,9 @@ WHITE = b" \t\r\n\f\v"
 _INSIDE = bytes(range(0x80, 0xC0))  # a UTF-8 character
 _ASCII = bytes(byte if 0 < byte < 0x80 else ord("x" if byte else " ") for byte in range(256))
 # Each place matches in one way only: the gaps of a file must not cost more than linear time.
-_CLOSING = re.compile(rb"(?:\}[ \t;]*//[^\n]*$|[\s{}()\[\];,]|\bend\b|\?>|#endif\b[^\n]*$)*", re.MULTILINE)
+_CLOSING = re.compile(
+    rb"(?:\}[ \t;]*//[^\n]*$|[\s{}()\[\];,]|\bend\b|\?>|</[\w:.-]+>|#endif\b[^\n]*$)*", re.MULTILINE
+)
 _LONE_CR = re.compile(rb"\r(?!\n)")
 
 
@@ -89,6 +91,14 @@ class Source:
     def is_bare(self, start: int, end: int) -> bool:
         """Whether a stretch holds only closing punctuation."""
         return _CLOSING.fullmatch(self.data, start, end) is not None
+
+
+def essence(text: str) -> str:
+    """A text with every run of white space as one space. What has the same essence is an exact copy.
+
+    So indentation, line breaks and blank lines do not count; names, comments and the order of things do.
+    """
+    return " ".join(text.split())
 
 
 def _encoding(source: bytes) -> str:

@@ -60,6 +60,13 @@ class VectorStore:
         """All ids."""
         return set(self._ids)
 
+    def get(self, ids: Collection[str]) -> dict[str, NDArray[np.float32]]:
+        """The vectors of those of the ids that there are."""
+        known = list(self._ids.intersection(ids))
+        with self._blame():
+            rows = self._collection.get(ids=known, include=["embeddings"]) if known else {"ids": []}
+            return {key: rows["embeddings"][number] for number, key in enumerate(rows["ids"])}
+
     def upsert(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Add or replace vectors; what comes before a failure is kept."""
         rest = iter(vectors.items())

@@ -36,6 +36,11 @@ def tell(server: LanguageServer, text: str, kind: types.MessageType = types.Mess
     server.window_show_message(types.ShowMessageParams(kind, text))
 
 
+def note(server: LanguageServer, text: str) -> None:
+    """A message for the editor's log."""
+    server.window_log_message(types.LogMessageParams(types.MessageType.Info, text))
+
+
 async def show(
     server: LanguageServer, abilities: Abilities, steps: AsyncGenerator[ProgressMessage, None]
 ) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
-from semls.service.client import HitMessage, Position, Range
+from semls.service.client import PlaceMessage, Position, Range
 
 Encoding = types.PositionEncodingKind | str
 
@@ -16,7 +16,7 @@ def path(uri: str) -> str | None:
     return to_fs_path(uri) if uri.startswith("file:") else None
 
 
-def lines(hits: Sequence[HitMessage]) -> dict[str, list[bytes]]:
+def lines(hits: Sequence[PlaceMessage]) -> dict[str, list[bytes]]:
     """By URI, the lines of the files that the hits lie in, none for an unreadable one. Reads the disk."""
     found = {}
     for uri in {hit["uri"] for hit in hits}:
@@ -33,12 +33,12 @@ def split(source: bytes) -> list[bytes]:
     return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
 
 
-def location(hit: HitMessage, source: Sequence[bytes], encoding: Encoding) -> types.Location:
+def location(hit: PlaceMessage, source: Sequence[bytes], encoding: Encoding) -> types.Location:
     """Where the name of the hit stands: there a reader wants to land."""
     return types.Location(hit["uri"], to_range(hit["selectionRange"], source, encoding))
 
 
-def symbol(hit: HitMessage, source: Sequence[bytes], encoding: Encoding) -> types.WorkspaceSymbol:
+def symbol(hit: PlaceMessage, source: Sequence[bytes], encoding: Encoding) -> types.WorkspaceSymbol:
     """A hit as a workspace symbol."""
     return types.WorkspaceSymbol(
         name=hit["name"],
@@ -48,7 +48,7 @@ def symbol(hit: HitMessage, source: Sequence[bytes], encoding: Encoding) -> type
     )
 
 
-def message(hit: HitMessage, source: Sequence[bytes], encoding: Encoding) -> Mapping[str, object]:
+def message(hit: PlaceMessage, source: Sequence[bytes], encoding: Encoding) -> Mapping[str, object]:
     """A hit as the engine sent it, with the client's columns."""
     return {
         **hit,

@@ -5,10 +5,10 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Coroutine, Mapping
+from collections.abc import Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
@@ -19,14 +19,16 @@ from semls.errors import SemlsError, UsageError
 from semls.lsp import client as editor
 from semls.lsp import convert, stdio
 from semls.lsp.repairs import Protocol
-from semls.service.client import AnswerMessage, Client
+from semls.service.client import AnswerMessage, Client, ContextMessage, PlaceMessage, SimilarMessage
 from semls.settings import EngineSettings, Settings
 
 log = logging.getLogger(__name__)
 
 _SYMBOLS = 50
 _PARENT = 2.0  # seconds between two looks at whether the editor lives
-_ARGUMENTS = ("query", "limit", "languages", "paths", "kinds")
+_FILTERS = ("languages", "paths", "kinds")
+
+T = TypeVar("T")
 
 
 class Server(LanguageServer):
@@ -99,17 +101,23 @@ class Server(LanguageServer):
             editor.tell(self, text, kind)
 
     async def search(self, arguments: Mapping[str, Any]) -> AnswerMessage:
-        """Ask the engine. Raises JsonRpcException with a sentence for a person."""
-        unknown = [key for key in arguments if key not in _ARGUMENTS]
-        if unknown or not isinstance(arguments.get("query"), str):
-            raise JsonRpcInvalidParams(f"Give one object with `query` and, if you like, {_ARGUMENTS[1:]}.")
-        given = {key: value for key, value in arguments.items() if value is not None}
-        try:
-            return await self.engine.search(self.folders, **given)
-        except UsageError as error:
-            raise JsonRpcInvalidParams(str(error)) from error
-        except SemlsError as error:
-            raise JsonRpcException(str(error), types.LSPErrorCodes.RequestFailed) from error
+        """The best hits. Raises JsonRpcException with a sentence for a person, as the next ones do."""
+        given = _checked(arguments, ("query",), ("limit", *_FILTERS))
+        return await _explained(self.engine.search(self.folders, **given))
+
+    async def similar(self, arguments: Mapping[str, Any]) -> SimilarMessage:
+        """What is like the code at a position."""
+        given = _checked(arguments, ("uri", "position"), ("limit",))
+        file, row = _place(given.pop("uri"), given.pop("position"))
+        around = [root for root in self.folders if Path(file).is_relative_to(root)]
+        if not around:
+            raise JsonRpcInvalidParams(f"{file} lies in none of the open folders.")
+        return await _explained(self.engine.similar(max(around, key=len), file, row, **given))
+
+    async def context(self, arguments: Mapping[str, Any]) -> ContextMessage:
+        """What a language model should read to answer."""
+        given = _checked(arguments, ("query",), ("tokens", *_FILTERS))
+        return await _explained(self.engine.context(self.folders, **given))
 
     def report_server_error(self, error: Exception, source: Any) -> None:  # noqa: ANN401
         """Log instead of a message in the user's face."""
@@ -130,7 +138,8 @@ def _server(settings: Settings, engine: EngineSettings) -> Server:
     for method, handler in _FEATURES.items():
         server.feature(method)(handler)
     server.feature(types.TEXT_DOCUMENT_DID_SAVE, types.SaveOptions(include_text=False))(_did_save)
-    server.command("semls.search")(_search_command)
+    for name, command in _COMMANDS.items():
+        server.command(name)(command)
     return server
 
 
@@ -169,22 +178,51 @@ def _shutdown(ls: Server, *_: object) -> None:
 async def _workspace_symbol(ls: Server, params: types.WorkspaceSymbolParams) -> list[types.WorkspaceSymbol]:
     if not params.query.strip() or not ls.roots:
         return []
-    hits = (await ls.search({"query": params.query, "limit": _SYMBOLS}))["hits"]
+    try:
+        hits = (await ls.search({"query": params.query, "limit": _SYMBOLS}))["hits"]
+    except JsonRpcInvalidParams as error:  # whoever types `lang:py` has typed `lang:p` before
+        editor.note(ls, error.message)
+        return []
     source = await asyncio.to_thread(convert.lines, hits)
     return [convert.symbol(hit, source[hit["uri"]], ls.encoding) for hit in hits]
 
 
 async def _search_command(ls: Server, *arguments: Any) -> list[types.Location]:  # noqa: ANN401
-    hits = (await ls.search(_only(arguments)))["hits"]
-    source = await asyncio.to_thread(convert.lines, hits)
-    return [convert.location(hit, source[hit["uri"]], ls.encoding) for hit in hits]
+    return await _locations(ls, (await ls.search(_only(arguments)))["hits"])
 
 
 async def _search_request(ls: Server, params: Any) -> Mapping[str, object]:  # noqa: ANN401
     answer = await ls.search(_only((params,)))
-    source = await asyncio.to_thread(convert.lines, answer["hits"])
-    hits = [convert.message(hit, source[hit["uri"]], ls.encoding) for hit in answer["hits"]]
-    return {**answer, "hits": hits}
+    return {**answer, "hits": await _messages(ls, answer["hits"])}
+
+
+async def _similar_command(ls: Server, *arguments: Any) -> list[types.Location]:  # noqa: ANN401
+    return await _locations(ls, (await ls.similar(_only(arguments)))["hits"])
+
+
+async def _similar_request(ls: Server, params: Any) -> Mapping[str, object]:  # noqa: ANN401
+    answer = await ls.similar(_only((params,)))
+    (asked,) = await _messages(ls, [answer])
+    copies, hits = await _messages(ls, answer["copies"]), await _messages(ls, answer["hits"])
+    return {**asked, "copies": copies, "hits": hits}
+
+
+async def _context_command(ls: Server, *arguments: Any) -> str:  # noqa: ANN401
+    return (await ls.context(_only(arguments)))["markdown"]
+
+
+async def _context_request(ls: Server, params: Any) -> ContextMessage:  # noqa: ANN401
+    return await ls.context(_only((params,)))  # its ranges are of whole lines
+
+
+async def _locations(ls: Server, places: Sequence[PlaceMessage]) -> list[types.Location]:
+    source = await asyncio.to_thread(convert.lines, places)
+    return [convert.location(place, source[place["uri"]], ls.encoding) for place in places]
+
+
+async def _messages(ls: Server, places: Sequence[PlaceMessage]) -> list[Mapping[str, object]]:
+    source = await asyncio.to_thread(convert.lines, places)
+    return [convert.message(place, source[place["uri"]], ls.encoding) for place in places]
 
 
 _FEATURES: dict[str, Any] = {
@@ -194,16 +232,58 @@ _FEATURES: dict[str, Any] = {
     types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: _did_change_folders,
     types.WORKSPACE_SYMBOL: _workspace_symbol,
     "semls/search": _search_request,
+    "semls/similar": _similar_request,
+    "semls/context": _context_request,
+}
+
+_COMMANDS: dict[str, Any] = {
+    "semls.search": _search_command,
+    "semls.similar": _similar_command,
+    "semls.context": _context_command,
 }
 
 
 def _only(arguments: tuple[Any, ...]) -> Mapping[str, Any]:
     """The one object among the arguments. Raises JsonRpcInvalidParams."""
     if len(arguments) == 1:
-        given = arguments[0]._asdict() if hasattr(arguments[0], "_asdict") else arguments[0]
+        given = _plain(arguments[0])
         if isinstance(given, Mapping):
             return given
     raise JsonRpcInvalidParams("Give one object as the argument, such as {query: 'where are files read'}.")
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    """Mappings for the named tuples that pygls makes of objects."""
+    given = value._asdict() if hasattr(value, "_asdict") else value
+    return {key: _plain(one) for key, one in given.items()} if isinstance(given, Mapping) else given
+
+
+def _checked(arguments: Mapping[str, Any], needed: Sequence[str], others: Sequence[str]) -> dict[str, Any]:
+    """The arguments that are given. Raises JsonRpcInvalidParams."""
+    given = {key: value for key, value in arguments.items() if value is not None}
+    if not set(needed) <= given.keys() <= {*needed, *others} or not isinstance(given[needed[0]], str):
+        names, more = " and ".join(needed), ", ".join(others)
+        raise JsonRpcInvalidParams(f"Give one object with {names} and, if you like, {more}.")
+    return given
+
+
+def _place(uri: str, position: object) -> tuple[str, int]:
+    """The file and the row that are meant. Raises JsonRpcInvalidParams."""
+    file = convert.path(uri)
+    row = position.get("line") if isinstance(position, Mapping) else None
+    if not file or not isinstance(row, int):
+        raise JsonRpcInvalidParams("Give the `uri` of a file and a `position` in it: {line, character}.")
+    return file, row
+
+
+async def _explained(answer: Awaitable[T]) -> T:
+    """What the engine answers. Raises JsonRpcException with a sentence for a person."""
+    try:
+        return await answer
+    except UsageError as error:
+        raise JsonRpcInvalidParams(str(error)) from error
+    except SemlsError as error:
+        raise JsonRpcException(str(error), types.LSPErrorCodes.RequestFailed) from error
 
 
 def _paths(uris: list[str]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -19,9 +19,11 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from semls import __version__
-from semls.engine import search
+from semls.engine.catalogue import Entry
+from semls.engine.context import Section, count_tokens, markdown
 from semls.engine.engine import Answer, Engine, Status
-from semls.engine.indexer import Progress
+from semls.engine.indexer import Comparison, Progress
+from semls.engine.query import MOST_HITS, Query, query
 from semls.engine.search import Hit
 from semls.errors import EngineError, SemlsError, UsageError
 from semls.settings import Settings
@@ -53,15 +55,39 @@ class _Index(_Workspace):
     words_only: bool = False
 
 
-class _Search(_Body):
+class _Question(_Body):
     workspaces: list[str]
     query: str
-    limit: int = 10
     languages: list[str] = []
     paths: list[str] = []
     kinds: list[str] = []
     words_only: bool = False
     settings: _Options = _Options()
+
+    def checked(self, limit: int = 10) -> Query:
+        return query(
+            self.query,
+            limit,
+            languages=self.languages,
+            paths=self.paths,
+            kinds=self.kinds,
+            words_only=self.words_only,
+        )
+
+
+class _Search(_Question):
+    limit: int = 10
+
+
+class _Context(_Question):
+    tokens: int = Field(default=4000, ge=1)
+
+
+class _Similar(_Workspace):
+    file: str
+    row: int = Field(ge=0, lt=2**31)
+    limit: int = Field(default=10, ge=1, le=MOST_HITS)
+    words_only: bool = False
 
 
 class App:
@@ -76,6 +102,8 @@ class App:
             "/": self._hello,
             "/index": self._index,
             "/search": self._search,
+            "/similar": self._similar,
+            "/context": self._context,
             "/status": self._status,
             "/clear": self._clear,
             "/doctor": self._doctor,
@@ -107,16 +135,31 @@ class App:
 
     async def _search(self, request: Request) -> Response:
         asked = await _read(request, _Search)
-        query = search.query(
-            asked.query,
+        settings = Settings(**asked.settings.model_dump())
+        answer = await self._engine.search(asked.workspaces, settings, asked.checked(asked.limit))
+        return JSONResponse({**_source(answer), "hits": [_hit(root, hit) for root, hit in answer.hits]})
+
+    async def _similar(self, request: Request) -> Response:
+        asked = await _read(request, _Similar)
+        found = await self._engine.similar(
+            asked.workspace,
+            Settings(**asked.settings.model_dump()),
+            asked.file,
+            asked.row,
             asked.limit,
-            languages=asked.languages,
-            paths=asked.paths,
-            kinds=asked.kinds,
             words_only=asked.words_only,
         )
-        answer = await self._engine.search(asked.workspaces, Settings(**asked.settings.model_dump()), query)
-        return JSONResponse(_answer(answer))
+        return JSONResponse(_comparison(Path(asked.workspace), found))
+
+    async def _context(self, request: Request) -> Response:
+        asked = await _read(request, _Context)
+        settings = Settings(**asked.settings.model_dump())
+        answer, sections = await self._engine.context(
+            asked.workspaces, settings, asked.checked(), asked.tokens
+        )
+        text = markdown(sections)
+        packed = {"tokens": count_tokens(text), "markdown": text, "sections": list(map(_section, sections))}
+        return JSONResponse({**_source(answer), **packed})
 
     async def _status(self, request: Request) -> Response:
         asked = await _read(request, _Workspace)
@@ -215,14 +258,42 @@ def _state(status: Status) -> dict[str, object]:
     }
 
 
-def _answer(answer: Answer) -> dict[str, object]:
-    coverage = {"chunks": answer.coverage.chunks, "embedded": answer.coverage.embedded}
-    hits = [_hit(root, hit) for root, hit in answer.hits]
-    return {"query": answer.query, "model": answer.model, "coverage": coverage, "hits": hits}
+def _source(answer: Answer) -> dict[str, object]:
+    """What is said about an answer before its hits."""
+    return {"query": answer.query, "model": answer.model, "coverage": asdict(answer.coverage)}
+
+
+def _comparison(root: Path, found: Comparison) -> dict[str, object]:
+    similar = found.similar
+    return {
+        **_place(root, similar.entry),
+        "model": found.model,
+        "coverage": asdict(found.coverage),
+        "copies": [_place(root, copy) for copy in similar.copies],
+        "hits": [{**_hit(root, hit), "count": count} for hit, count in similar.hits],
+    }
+
+
+def _section(section: Section) -> dict[str, object]:
+    document = section.document
+    parts = [
+        {"range": _range(rows.start, 0, rows.stop, 0), "text": document.text(rows)}
+        for rows in section.stretches
+    ]
+    return {
+        "path": document.path,
+        "uri": (document.root / document.path).as_uri(),
+        "language": document.language,
+        "tokens": section.tokens,
+        "parts": parts,
+    }
 
 
 def _hit(root: Path, hit: Hit) -> dict[str, object]:
-    entry = hit.entry
+    return {**_place(root, hit.entry), "score": round(hit.score, 4), "snippet": hit.snippet}
+
+
+def _place(root: Path, entry: Entry) -> dict[str, object]:
     return {
         "path": entry.path,
         "uri": (root / entry.path).as_uri(),
@@ -234,8 +305,6 @@ def _hit(root: Path, hit: Hit) -> dict[str, object]:
         "container": entry.container,
         "kind": entry.kind,
         "language": entry.language,
-        "score": round(hit.score, 4),
-        "snippet": hit.snippet,
     }
 
 

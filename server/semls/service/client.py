@@ -37,8 +37,8 @@ class Range(TypedDict):
     end: Position
 
 
-class HitMessage(TypedDict):
-    """A hit as it travels; `range` is the whole definition, `selectionRange` its name."""
+class PlaceMessage(TypedDict):
+    """A chunk as it travels; `range` is the whole definition, `selectionRange` its name."""
 
     path: str
     uri: str
@@ -48,6 +48,11 @@ class HitMessage(TypedDict):
     container: str
     kind: str
     language: str
+
+
+class HitMessage(PlaceMessage):
+    """A hit."""
+
     score: float
     snippet: str
 
@@ -66,6 +71,49 @@ class AnswerMessage(TypedDict):
     model: str
     coverage: CoverageMessage
     hits: list[HitMessage]
+
+
+class AlikeMessage(HitMessage):
+    """A hit that stands in `count` places, of which this is one."""
+
+    count: int
+
+
+class SimilarMessage(PlaceMessage):
+    """What was asked about, its exact copies, and what is like it; `model` as in an answer."""
+
+    model: str
+    coverage: CoverageMessage
+    copies: list[PlaceMessage]
+    hits: list[AlikeMessage]
+
+
+class PartMessage(TypedDict):
+    """Whole lines of a file."""
+
+    range: Range
+    text: str
+
+
+class SectionMessage(TypedDict):
+    """What was taken of a file."""
+
+    path: str
+    uri: str
+    language: str
+    tokens: int
+    parts: list[PartMessage]
+
+
+class ContextMessage(TypedDict):
+    """What a language model should read to answer, as Markdown and in parts; `model` as in an answer."""
+
+    query: str
+    model: str
+    coverage: CoverageMessage
+    tokens: int
+    markdown: str
+    sections: list[SectionMessage]
 
 
 PHASES = {"words": "Reading files", "model": "Loading the model", "vectors": "Embedding", "ready": "Ready"}
@@ -139,6 +187,16 @@ class Client:
             "settings": self._settings,
         }
         return cast(AnswerMessage, await self._ask("/search", asked))
+
+    async def similar(self, workspace: str, file: str, row: int, **options: object) -> SimilarMessage:
+        """What is like the code at a row; the options are `limit` and `words_only`."""
+        asked = {**self._about(workspace), "file": file, "row": row, **options}
+        return cast(SimilarMessage, await self._ask("/similar", asked))
+
+    async def context(self, workspaces: Sequence[str], query: str, **options: object) -> ContextMessage:
+        """What to read to answer; the options are `tokens` and those of a search but its limit."""
+        asked = {"workspaces": list(workspaces), "query": query, "settings": self._settings, **options}
+        return cast(ContextMessage, await self._ask("/context", asked))
 
     async def index(
         self, workspace: str, *, words_only: bool = False

@@ -192,7 +192,7 @@ _TABLE = (
     _row("swift", "swift"),
     _row("tablegen", "td"),
     _row("tcl", "tcl tk tm", aliases="tclsh wish"),
-    _row("terraform", "tf tfvars tofu", aliases="tf opentofu"),
+    _row("terraform", "tf tfvars tofu", aliases="tf opentofu", query="hcl"),
     _row("thrift", "thrift"),
     _row("toml", "toml", "Cargo.lock poetry.lock uv.lock Pipfile"),
     _row("tsv", "tsv tab"),
@@ -231,7 +231,7 @@ NAMES = tuple(sorted(language.name for language in _ROWS))
 
 
 def detect(path: str, head: bytes) -> Language:
-    """The language by the file's name, then by its longest known extension, then by its first line."""
+    """The language by the file's name, by its longest known extension, by its stem, by its first line."""
     filename = path.replace("\\", "/").rpartition("/")[2]
     if filename in _BY_FILENAME:
         return _BY_FILENAME[filename]
@@ -240,6 +240,8 @@ def detect(path: str, head: bytes) -> Language:
         extension = ".".join(parts[index:])
         if extension in _BY_EXTENSION:
             return _BY_EXTENSION[extension]
+    if (stem := filename.partition(".")[0]) in _BY_FILENAME:  # Dockerfile.dev
+        return _BY_FILENAME[stem]
     shebang = _SHEBANG.match(head.removeprefix(b"\xef\xbb\xbf"))
     return (shebang and find(shebang[1].decode("latin-1"))) or TEXT
 

@@ -1,0 +1,7 @@
+(comment) @comment
+
+; A block with two labels is called as in expressions: aws_s3_bucket.logs, one with one label module.vpc.
+((block . (identifier) @_type (string_lit (template_literal) @container) . (string_lit (template_literal) @name) . (block_start))
+  @definition.object @scope)
+((block . (identifier) @container . (string_lit (template_literal) @name) . (block_start)) @definition.object @scope)
+((config_file (body (block . (identifier) @name . (block_start)) @definition.object @scope)))
