@@ -173,7 +173,7 @@ class Engine:
             indexer.root,
             indexer.progress,
             indexer.view.encoder.model.name if indexer.view else "",
-            self._notice(_wanted(settings)),
+            self._notice(model_of(settings)),
             str(indexer.error or ""),
             dict(Counter(file.skipped for file in skipped).most_common()),
         )
@@ -186,7 +186,7 @@ class Engine:
 
     async def _examine_model(self, settings: Settings) -> Finding:
         try:
-            model = _wanted(settings)
+            model = model_of(settings)
             tools = await self._encoders.get_or_stand_in(model)
         except SemlsError as error:
             return Finding("model", False, str(error), "Set SEMLS_MODEL to another model.")
@@ -217,7 +217,7 @@ class Engine:
 
     async def _open(self, path: str, settings: Settings) -> Indexer:
         root = _root(path)
-        _wanted(settings)
+        model_of(settings)
         async with self._opening:
             indexer = self._indexers.get(root)
             if indexer is None:
@@ -236,7 +236,7 @@ class Engine:
         return self._directory / hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()
 
     async def _tools(self, root: Path) -> tuple[Encoder, EmbeddingCache] | None:
-        model = _wanted(self._settings[root])
+        model = model_of(self._settings[root])
         tools = await self._encoders.get_or_stand_in(model)
         if model in self._encoders.unavailable and self._retry is None:
             self._retry = asyncio.create_task(self._look_again())
@@ -245,7 +245,7 @@ class Engine:
     async def _former(self, name: str) -> Encoder | None:
         """The encoder of vectors made in an earlier life, to answer while better ones are made."""
         try:
-            return (await self._encoders.get(_wanted(Settings(model=name))))[0]
+            return (await self._encoders.get(model_of(Settings(model=name))))[0]
         except SemlsError as error:
             log.warning("The vectors of %s cannot be asked: %s", name, error)
             return None
@@ -268,7 +268,7 @@ class Engine:
         return f"{why} Until it is, {instead}."
 
 
-def _wanted(settings: Settings) -> Model:
+def model_of(settings: Settings) -> Model:
     """The model of the settings; its bundled copy where that is installed. Raises UsageError, ModelError."""
     model = models.resolve(settings.model, settings.revision)
     copy = bundled() if model.name == models.BUNDLED.name and model.revision is None else None

@@ -1,0 +1,270 @@
+"""How good the answers are: NDCG@10 over questions whose answers are known.
+
+python -m tests.bench.quality BENCHMARK CHECKOUTS, where BENCHMARK has repos.json and annotations/*.json, and
+CHECKOUTS a folder for each repository; CONTRIBUTING.md tells where to get them.
+
+The metric is that of MinishLab/semble's benchmark. A question is answered by files, or by stretches of files,
+each of gain 1 at the rank of the first hit in it; hits elsewhere use up ranks. Means are taken over the
+questions of a repository, then over repositories.
+"""
+
+import asyncio
+import json
+import os
+import platform
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from math import log2
+from pathlib import Path
+from statistics import mean, quantiles
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from semls.engine.catalogue import Catalogue, Entry
+from semls.engine.embeddings import EmbeddingCache
+from semls.engine.encoder import Encoder
+from semls.engine.engine import Encoders, model_of
+from semls.engine.indexer import Indexer
+from semls.engine.models import BUNDLED
+from semls.engine.query import query
+from semls.engine.search import View
+from semls.engine.worker import Rank, Worker
+from semls.errors import SemlsError
+from semls.settings import Settings
+
+HITS = 10
+WAYS = ("words", "vectors", "both")
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question, and how well and how fast each way answered it; NDCG is None where a way was not tried."""
+
+    repository: str
+    language: str
+    category: str
+    query: str
+    ndcg: dict[str, float | None]
+    seconds: dict[str, float]
+
+
+def main(
+    benchmark: Path,
+    checkouts: Path,
+    whole: Annotated[
+        bool, typer.Option(help="Search whole checkouts, not only their benchmark_root.")
+    ] = False,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A repository or a language; may be repeated.")
+    ] = None,
+    words: Annotated[bool, typer.Option("--words", help="Words alone.")] = False,
+    model: Annotated[str, typer.Option(help="The model of the vectors.")] = BUNDLED.name,
+    cache: Annotated[Path, typer.Option(help="The folder of the indexes.")] = Path("bench-cache"),
+    save: Annotated[Path | None, typer.Option(help="Write the results here, as JSON.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Earlier results, to compare with.")] = None,
+) -> None:
+    """Index repositories, ask all questions, and print how good the answers are."""
+    console = Console()
+    repositories = [
+        row
+        for row in json.loads((benchmark / "repos.json").read_text("utf-8"))
+        if not only or {row["name"], row["language"]}.intersection(only)
+    ]
+    settings = {
+        "model": "" if words else model,
+        "whole": whole,
+        "repositories": [row["name"] for row in repositories],
+        "processors": os.cpu_count(),
+        "python": platform.python_version(),
+    }
+    bench = Bench(benchmark, checkouts, cache.absolute(), settings)
+    result: Row = {"settings": settings, "indexes": [], "questions": []}
+
+    async def measure() -> None:
+        for row in repositories:
+            index, asked = await bench.run(row)
+            result["indexes"].append(index)
+            result["questions"] += map(asdict, asked)
+            if save:  # what is done is kept
+                save.write_text(json.dumps(result, indent=1), "utf-8")
+            console.print(" ".join(f"{key} {value}" for key, value in index.items()))
+
+    try:
+        asyncio.run(measure())
+    except SemlsError as error:
+        sys.exit(str(error))
+    console.print(settings)
+    console.print(_quality(result["questions"]), _speed(result))
+    if against:
+        _compare(json.loads(against.read_text("utf-8"))["questions"], result["questions"], console)
+
+
+class Bench:
+    """Indexes a repository as the engine does, and asks it."""
+
+    def __init__(self, benchmark: Path, checkouts: Path, cache: Path, settings: Row) -> None:
+        self._benchmark, self._checkouts, self._cache, self._settings = benchmark, checkouts, cache, settings
+        self._worker = Worker()
+        self._encoders = Encoders(cache / "embeddings", self._worker)
+
+    async def run(self, repository: Row) -> tuple[Row, list[Asked]]:
+        """What the index took, and how each question was answered."""
+        name, whole = repository["name"], self._settings["whole"]
+        root = self._checkouts / name / ("" if whole else repository.get("benchmark_root") or "")
+        directory = self._cache / f"{name}-{'whole' if whole else 'root'}"
+        indexer = Indexer(root.resolve(strict=True), directory, self._worker, self._tools, _none)
+        began = time.perf_counter()
+        await indexer.open()
+        async for _ in indexer.follow(indexer.refresh()):
+            pass
+        index = {
+            "repository": name,
+            "files": indexer.files,
+            "chunks": indexer.coverage.chunks,
+            "encoded": indexer.encoded,
+            "seconds": round(time.perf_counter() - began, 1),
+        }
+        catalogue = await self._worker.run(Rank.SEARCH, Catalogue, directory / "catalogue.sqlite")
+        items = json.loads((self._benchmark / "annotations" / f"{name}.json").read_text("utf-8"))
+        asked = [await self._ask(repository, item, indexer, catalogue) for item in items]
+        await self._worker.run(Rank.SEARCH, catalogue.close)
+        await indexer.close()
+        return index, asked
+
+    async def _tools(self) -> tuple[Encoder, EmbeddingCache] | None:
+        model = self._settings["model"]
+        return await self._encoders.get(model_of(Settings(model=model))) if model else None
+
+    async def _ask(self, repository: Row, item: Row, indexer: Indexer, catalogue: Catalogue) -> Asked:
+        text, view = item["query"], indexer.view
+        found: dict[str, list[Entry]] = {}
+        seconds = {}
+        for way in ("words", "both") if view else ("words",):
+            began = time.perf_counter()
+            result = await indexer.search(query(text, HITS, words_only=way == "words"))
+            seconds[way] = time.perf_counter() - began
+            found[way] = [hit.entry for hit in result.hits]
+        if view:
+            found["vectors"] = await self._worker.run(Rank.SEARCH, _nearest, text, view, catalogue)
+        return Asked(
+            repository["name"],
+            repository["language"],
+            item["category"],
+            text,
+            {way: ndcg(found[way], item) if way in found else None for way in WAYS},
+            seconds,
+        )
+
+
+async def _none(_: str) -> None:
+    """No vectors of another model may answer meanwhile."""
+
+
+def _nearest(text: str, view: View, catalogue: Catalogue) -> list[Entry]:
+    """The chunks whose vectors are nearest, as they come."""
+    near = view.vectors.query(view.encoder.query(text), HITS)
+    holders = catalogue.holding([content for content, _ in near], ())
+    numbers = [number for content, _ in near for number in holders.get(content, [])][:HITS]
+    entries = catalogue.entries(numbers)
+    return [entries[number] for number in numbers]
+
+
+def ndcg(hits: Sequence[Entry], item: Row) -> float:
+    """Normalised discounted cumulative gain of the first ten hits."""
+    targets = [*(item.get("relevant") or ()), *(item.get("secondary") or ())]
+    ranks = {rank for target in targets if (rank := _rank(hits[:HITS], target))}
+    ideal = range(1, min(HITS, len(targets)) + 1)
+    return sum(map(_gain, ranks)) / sum(map(_gain, ideal)) if targets else 0.0
+
+
+def _gain(rank: int) -> float:
+    return 1 / log2(rank + 1)
+
+
+def _rank(hits: Sequence[Entry], target: str | Row) -> int | None:
+    """From one; None where no hit lies in the target."""
+    place: Row = {"path": target} if isinstance(target, str) else target
+    first, last = place.get("start_line"), place.get("end_line")
+    for rank, hit in enumerate(hits, 1):
+        beside = first and last and (hit.end_row + 1 < first or hit.start_row + 1 > last)
+        if _same(hit.path, place["path"]) and not beside:
+            return rank
+    return None
+
+
+def _same(one: str, other: str) -> bool:
+    """Paths may begin at the checkout or at the part of it that is searched."""
+    return f"/{one}".endswith(f"/{other}") or f"/{other}".endswith(f"/{one}")
+
+
+def _quality(questions: Sequence[Row]) -> Table:
+    table = Table("NDCG@10", *WAYS)
+    for way in WAYS:
+        table.columns[WAYS.index(way) + 1].justify = "right"
+    for field in ("all", "category", "language"):
+        groups = defaultdict(list)
+        for row in questions:
+            groups[row.get(field, "all")].append(row)
+        for name in sorted(groups):
+            table.add_row(name, *(_show(_mean(groups[name], way)) for way in WAYS))
+        table.add_section()
+    return table
+
+
+def _mean(questions: Iterable[Row], way: str) -> float | None:
+    """Over the questions of each repository, then over repositories."""
+    scores = defaultdict(list)
+    for row in questions:
+        if row["ndcg"][way] is not None:
+            scores[row["repository"]].append(row["ndcg"][way])
+    return mean(map(mean, scores.values())) if scores else None
+
+
+def _show(score: float | None) -> str:
+    return "-" if score is None else f"{score:.4f}"
+
+
+def _speed(result: Row) -> str:
+    indexes = result["indexes"]
+    total = {key: sum(row[key] for row in indexes) for key in ("files", "chunks", "encoded", "seconds")}
+    lines = ["Indexed: " + ", ".join(f"{value:,.0f} {key}" for key, value in total.items())]
+    for way in ("words", "both"):
+        times = [row["seconds"][way] for row in result["questions"] if way in row["seconds"]]
+        if len(times) > 1:
+            p50, p95 = quantiles(times, n=20)[9], quantiles(times, n=20)[18]
+            lines.append(f"A question by {way}: p50 {1000 * p50:.1f} ms, p95 {1000 * p95:.1f} ms")
+    return "\n".join(lines)
+
+
+def _compare(before: Sequence[Row], after: Sequence[Row], console: Console) -> None:
+    """Gains and losses, question by question."""
+    earlier = {(row["repository"], row["query"]): row for row in before}
+    both = [(earlier[key], row) for row in after if (key := (row["repository"], row["query"])) in earlier]
+    for way in WAYS:
+        pairs = [pair for pair in both if None not in (pair[0]["ndcg"][way], pair[1]["ndcg"][way])]
+        changes = sorted(
+            (new["ndcg"][way] - old["ndcg"][way], new["repository"], new["query"]) for old, new in pairs
+        )
+        moved = [change for change in changes if abs(change[0]) > 1e-9]
+        if not pairs:
+            continue
+        sides: Sequence[Callable[[tuple[Row, Row]], Row]] = (lambda pair: pair[0], lambda pair: pair[1])
+        means = [_show(_mean(map(side, pairs), way)) for side in sides]
+        gains = sum(change[0] > 0 for change in moved)
+        console.print(
+            f"\n{way}: {' → '.join(means)}, {gains} gains, {len(moved) - gains} losses", style="bold"
+        )
+        for change, repository, text in moved:
+            console.print(f"{change:+.3f}  {repository}: {text}", markup=False, highlight=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)
