@@ -19,6 +19,7 @@ _NEARNESS = 1.0
 _MODULE = 0.6  # times the share of the file's name that the question covers
 _FOLDER = 0.1  # times the same of its folder's name
 _DEFINES = 0.4  # times how well any name in the file fits the question
+_NAME = 0.2  # times how well its own does
 _COHERENCE = 0.4  # times what all candidates of the file have by their words
 _SIZE = 1 / 16  # for each doubling of the rows: bm25 prefers what is short
 _EXACT = 0.6  # the question names this very symbol
@@ -123,7 +124,8 @@ def rank(question: Question, candidates: Mapping[int, Candidate]) -> list[tuple[
 
 def _fit(question: Question, entry: Entry) -> float:
     size = _SIZE * math.log2(2 + entry.end_row - entry.start_row)
-    return size + (_symbol(question, entry) if entry.name else 0.0)
+    name = _NAME * _naming(entry.name, question.stems) + _symbol(question, entry) if entry.name else 0.0
+    return size + name
 
 
 def _symbol(question: Question, entry: Entry) -> float:
