@@ -7,6 +7,8 @@ What a query may capture:
 - `@title`: instead of its name, a node whose text without tags is the name;
 - `@body`: what its signature leaves out, where that is not the node's field `body`;
 - `@entry`: beside a definition, an entry of data: of very many, the short ones are not told apart;
+- `@clause`: beside a definition, one of several in a row that are one if they have the same name: equations,
+  overloads; alone, what belongs to the definition right before it and not to the next one;
 - `@level.<n>`: beside a definition, a heading: it reaches as far as the next of this or a lower level;
 - `@outer` and `@inner`: a definition that is an inner node begins and ends with the outer one;
 - `@scope`: what keeps its definitions to itself while it is short, such as a function without a name;
@@ -45,7 +47,7 @@ _SEPARATOR = re.compile(r"::|[.:\\]")
 _TYPE_ARGUMENTS = re.compile(r"<.*>|\[.*\]", re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
 _HEAD_END = re.compile(r"(?:\s|[{:=;]|=>|\bdo\b)+$")
-_MARKER = re.compile(r"/\*+!?|//+!?|\*+/?|#+!?|--+ ?\|?|;+|%+|\(\*+|\{-+ ?\|?|<!--+")
+_MARKER = re.compile(r"/\*+!?|//+!?|\*+/?|#+['!]?|--+ ?\|?|;+|%+|\(\*+|\{-+ ?\|?|<!--+")
 _QUOTES = re.compile(r"^[A-Za-z]*(\"\"\"|'''|\"|')(.*)\1$", re.DOTALL)
 
 _Match = tuple[int, dict[str, list[Node]]]
@@ -64,6 +66,7 @@ class Definition:
     body: tuple[int, int] | None = None
     level: int = 0
     is_entry: bool = False
+    is_clause: bool = False
     head: int = 0  # where it starts without what stands above it
     signature: str = ""
     doc: str = ""
@@ -84,6 +87,7 @@ class Outline:
         self._outer: dict[int, Node] = {}
         self._docs: dict[int, Node] = {}  # by where they start
         self._scopes: list[Definition] = []
+        self._tails: list[Definition] = []
         self._above: dict[
             int, tuple[int, bool]
         ] = {}  # start of a comment or attribute → end, is it a comment
@@ -104,6 +108,8 @@ class Outline:
                 self._outer[node.id] = captures["outer"][0]
             elif capture == "scope":
                 self._scopes.append(Definition("", *self._file.strip(node.start_byte, node.end_byte)))
+            elif capture == "clause" and node.id not in self._found:
+                self._tails.append(Definition("", *self._file.strip(node.start_byte, node.end_byte)))
             elif capture == "doc":
                 self._docs[node.start_byte] = node
 
@@ -129,10 +135,37 @@ class Outline:
 
     def _ordered(self) -> list[Definition]:
         found = _worth([self._definition(captures) for _, captures in self._found.values()])
+        found = self._joined(sorted(found + self._tails, key=lambda one: (one.start, -one.end)))
         # Where a scope is all of a definition, the definition comes first.
         ordered = sorted(found + self._scopes, key=lambda one: (one.start, -one.end, not one.kind))
         _stretch([one for one in ordered if one.level], len(self._file.data))
         return ordered
+
+    def _joined(self, found: list[Definition]) -> list[Definition]:
+        """Make one of the clauses of each definition."""
+        joined: list[Definition] = []
+        around: list[Definition] = []
+        for one, after in pairwise([*found, Definition("", len(self._file.data), 0)]):
+            last = None
+            while around and around[-1].end <= one.start:
+                last = around.pop()
+            if last and self._belongs(one, last, after):
+                last.body = (last.body or (one.start,))[0], one.end
+                last.end = one.end
+            elif one.kind:
+                joined.append(one)
+                last = one
+            around += [last] if last else []
+        return joined
+
+    def _belongs(self, one: Definition, last: Definition, after: Definition) -> bool:
+        if one.kind:
+            return one.is_clause and last.is_clause and one.name == last.name
+        return self._are_close(last, one) and not (after.kind and self._are_close(one, after))
+
+    def _are_close(self, one: Definition, other: Definition) -> bool:
+        between = self._file.data[one.end : other.start]
+        return not between.strip() and between.count(b"\n") <= 1
 
     def _definition(self, captures: dict[str, list[Node]]) -> Definition:
         kind, node = next(
@@ -150,6 +183,7 @@ class Outline:
         end = max(outer.end_byte, body.end_byte if body else 0)
         start, end = self._file.strip(outer.start_byte, end)
         definition = Definition(kind, start, end, level=level, is_entry="entry" in captures)
+        definition.is_clause = "clause" in captures
         definition.selection = node.start_byte, node.start_byte
         definition.body = (body.start_byte, body.end_byte) if body else None
         self._name(definition, captures)
@@ -160,14 +194,15 @@ class Outline:
             definition.container = _without_type_arguments(self._text(node))
         for node in captures.get("name", ()):
             definition.selection = node.start_byte, node.end_byte
-            definition.name = self._text(node).strip("\"'")
+            definition.name = _without_quotes(self._text(node))
         for node in captures.get("title", ()):
             definition.selection = node.start_byte, node.end_byte
             definition.name = _without_tags(self._text(node))
         for node in captures.get("qualified", ()):
             *containers, name = _SEPARATOR.split(_without_type_arguments(self._text(node)))
             definition.selection = node.end_byte - len(name.encode(self._file.encoding)), node.end_byte
-            definition.name, definition.container = name, ".".join(filter(None, containers))
+            definition.name = _without_quotes(name)
+            definition.container = ".".join(filter(None, map(_without_quotes, containers)))
 
     def _text(self, node: Node) -> str:
         return self._file.text(node.start_byte, node.end_byte).strip()
@@ -207,7 +242,7 @@ class Outline:
         definition.head = definition.start
         while definition.head in self._above:
             end, is_comment = self._above[definition.head]
-            comments += [self._file.text(definition.head, end)] if is_comment else []
+            comments += [_unquoted(self._file.text(definition.head, end))] if is_comment else []
             definition.head = self._file.strip(end, definition.end)[0]
         definition.signature = self._signature(definition.head, definition)
         docstring = self._docs.get(definition.body[0]) if definition.body else None
@@ -265,6 +300,10 @@ def _without_type_arguments(name: str) -> str:
     return _TYPE_ARGUMENTS.sub("", name).lstrip("*&")
 
 
+def _without_quotes(name: str) -> str:
+    return name.strip("\"'`") if name.startswith(("'", '"', "`")) else name  # x' is a name
+
+
 def _without_tags(text: str) -> str:
     return " ".join(unescape(_TAG.sub("", text)).split())[:_TITLE]
 
@@ -274,6 +313,11 @@ def _one_line(text: str) -> str:
 
 
 def _docstring(literal: str) -> str:
+    text = _unquoted(literal)
+    return _comment(literal) if text == literal else text
+
+
+def _unquoted(literal: str) -> str:
     match = _QUOTES.match(literal)
     return inspect.cleandoc(match[2]).strip() if match else literal
 

@@ -1,0 +1,528 @@
+"""Languages whose grammars know equations, specifications, packages and the like."""
+
+import pytest
+
+from tests.test_chunks import check, chunks_of, named
+
+SOURCES = {
+    "haskell": (
+        """\
+{-# LANGUAGE CPP #-}
+-- | Module doc.
+module Data.Foo (foo, Bar(..)) where
+
+import qualified Data.Map as M
+
+-- | Folds it.
+--
+-- Twice.
+foo :: Int -> [a]
+    -> Int
+foo 0 _ = 0
+foo n [] | n > 1 = 2
+         | otherwise = go n
+  where
+    go :: Int -> Int
+    go x = x
+foo n (x:xs) = n
+{-# INLINE foo #-}
+
+-- | A type.
+data Bar = Bar { bar :: Int -- ^ field
+               , baz :: !Text }
+         | Qux
+  deriving (Eq, Show)
+
+newtype Wrap a = Wrap { unWrap :: a }
+type Syn = Int
+
+class Monoid' a where
+  -- | empty
+  mempty' :: a
+  mappend' :: a -> a -> a
+  mappend' = undefined
+  {-# MINIMAL mempty' #-}
+
+instance Monoid' Int where
+  mempty' = 0
+  mappend' a b = a + b
+
+instance (ToJSON a, ToJSON b) => ToJSON (Either a b) where
+  toJSON (Left a) = x
+  toJSON (Right b) = y
+
+x <+> y = x
+infixl 6 <+>
+
+(<->) :: Int -> Int
+(<->) = id
+
+deriving instance Show Bar
+pattern P x = Just x
+type family F a where
+  F Int = Bool
+a, b :: Int
+a = 1
+b = 2
+
+deriveJSON defaultOptions ''Bar
+""",
+        """
+        Module - 0 4
+        Function foo 6 18
+        Struct Bar 20 24
+        Struct Wrap 26 26
+        Interface Syn 27 27
+        Interface Monoid' 29 34
+        Object Monoid' 36 38
+        Object ToJSON 40 42
+        Function <+> 44 44
+        Module - 45 45
+        Function (<->) 47 48
+        Module - 50 50
+        Function P 51 51
+        Interface F 52 53
+        Function a 54 55
+        Function b 56 56
+        Module - 58 58
+        """,
+    ),
+    "ocaml": (
+        """\
+(* Module comment. *)
+open Core
+
+(** A cart. *)
+type cart = { items : item list; total : int }
+and item = Apple | Pear of int
+
+(** Adds. *)
+let add x y = x + y
+
+let rec even n = n = 0 || odd (n - 1)
+and odd n = n <> 0 && even (n - 1)
+
+let pi = 3.14
+
+exception Not_found of string
+
+module type S = sig
+  type t
+  (** Makes. *)
+  val make : int -> t
+end
+
+module Make (X : S) : S = struct
+  type t = X.t
+  let make n = X.make n
+  let go = function
+    | 0 -> 1
+    | n -> n
+end
+
+class point x_init =
+  object (self)
+    val mutable x = x_init
+    (** Moves. *)
+    method move d = x <- x + d
+  end
+
+external sin : float -> float = "sin"
+let%test "foo" = 1 = 1
+let () = print_endline "hi"
+let ( + ) a b = a
+[@@inline]
+""",
+        """
+        Module - 0 1
+        Struct cart 3 4
+        Struct item 5 5
+        Function add 7 8
+        Function even 10 10
+        Function odd 11 11
+        Function pi 13 13
+        Class Not_found 15 15
+        Interface S 17 21
+        Module Make 23 23
+        Struct Make.t 24 24
+        Function Make.make 25 25
+        Function Make.go 26 28
+        Class point 31 33
+        Method point.move 34 35
+        Function sin 38 38
+        Module - 39 40
+        Function ( + ) 41 42
+        """,
+    ),
+    "ocaml_interface": (
+        """\
+(** Adds. *)
+val add : int -> int -> int
+(** After. *)
+
+type t
+module type S = sig
+  val make : int -> t
+end
+external sin : float -> float = "sin"
+
+module M : sig
+  val x : int
+  (** The x. *)
+
+  val y : int
+end
+(** All about M. *)
+
+class type c = object
+  method go : int
+end
+""",
+        """
+        Function add 0 2
+        Struct t 4 4
+        Interface S 5 7
+        Function sin 8 8
+        Module M 10 10
+        Function M.x 11 12
+        Function M.y 14 14
+        Module M 15 16
+        Module - 18 20
+        """,
+    ),
+    "julia": (
+        '''\
+module Shop
+using Base
+
+"""
+    add(x, y)
+
+Adds.
+"""
+function add(x::Int, y=1)::Int where T
+    x + y
+end
+
+# Short.
+double(x) = 2x
+area(s::Shape)::Float64 where {T} = s.w
+
+@inline function Base.show(io::IO, s::Shop)
+    print(io)
+end
+
+abstract type Shape end
+Base.@kwdef mutable struct Cart{T} <: Shape
+    items::Vector{T}
+    Cart(x) = new(x)
+end
+
+macro twice(ex)
+    quote $ex end
+end
+const PI = 3
+"Doc" const X = 1
++(a::Cart, b::Cart) = a
+(f::Foo)(x) = 1
+end
+''',
+        """
+        Module Shop 0 1
+        Function Shop.add 3 10
+        Function Shop.double 12 13
+        Function Shop.area 14 14
+        Method Shop.Base.show 16 18
+        Interface Shop.Shape 20 20
+        Struct Shop.Cart 21 24
+        Function Shop.twice 26 28
+        Module Shop 29 30
+        Function Shop.+ 31 31
+        Module Shop 32 33
+        """,
+    ),
+    "r": (
+        """\
+#' Adds.
+#' @export
+add <- function(x, y) {
+  x + y
+}
+sq = function(x) x^2
+`my fun` <- function() 1
+print.cart <- function(x, ...) {
+  inner <- function() 1
+  cat("x")
+}
+setClass("Person", representation(name = "character"))
+setGeneric("area", function(shape) standardGeneric("area"))
+setMethod("area", "Circle", function(shape) {
+  pi
+})
+Stack <- R6Class("Stack", public = list(
+  items = NULL,
+  push = function(x) {
+    1
+  }
+))
+x <- 5
+function(x) x -> g
+""",
+        """
+        Function add 0 4
+        Function sq 5 5
+        Function my fun 6 6
+        Function print.cart 7 10
+        Class Person 11 11
+        Function area 12 12
+        Function area 13 15
+        Class Stack 16 17
+        Method Stack.push 18 20
+        Module - 22 23
+        """,
+    ),
+    "perl": (
+        """\
+#!/usr/bin/perl
+package Shop::Cart;
+use strict;
+
+=head1 NAME
+
+Shop::Cart
+
+=cut
+
+# Adds.
+sub add {
+    my ($self, $x) = @_;
+    return $x;
+}
+
+=head2 total
+
+Total.
+
+=cut
+
+sub total($x, $y) :lvalue { 1 }
+has name => (is => 'ro', isa => 'Str');
+package Shop::Item {
+    sub new { bless {} }
+}
+my $f = sub { 1 };
+1;
+__END__
+=head1 foo
+""",
+        """
+        Class Shop.Cart 0 8
+        Method Shop.Cart.add 10 14
+        Method Shop.Cart.total 16 22
+        Property Shop.Cart.name 23 23
+        Class Shop.Cart.Shop.Item 24 24
+        Method Shop.Cart.Shop.Item.new 25 25
+        Module Shop.Cart 27 30
+        """,
+    ),
+    "sql": (
+        """\
+-- Who buys.
+CREATE TABLE IF NOT EXISTS shop.customers (
+    id SERIAL PRIMARY KEY,
+    name TEXT NOT NULL -- the name
+);
+
+CREATE INDEX idx_name ON customers (name);
+/* Active ones. */
+CREATE OR REPLACE VIEW active AS SELECT * FROM customers;
+CREATE MATERIALIZED VIEW mv AS SELECT 1;
+
+CREATE OR REPLACE FUNCTION add(a int, b int) RETURNS int AS $$
+BEGIN
+  RETURN a + b;
+END;
+$$ LANGUAGE plpgsql;
+
+CREATE TRIGGER trg BEFORE INSERT ON customers FOR EACH ROW EXECUTE FUNCTION f();
+CREATE TYPE mood AS ENUM ('sad', 'ok');
+CREATE SCHEMA shop;
+CREATE EXTENSION pgcrypto;
+CREATE SEQUENCE seq;
+CREATE PROCEDURE proc(a int) LANGUAGE SQL AS $$ INSERT INTO t VALUES (1); $$;
+INSERT INTO customers VALUES (1, 'a');
+ALTER TABLE customers ADD COLUMN x int;
+SELECT * FROM customers WHERE id = 1;
+CREATE TABLE `orders` (id int);
+""",
+        """
+        Class shop.customers 0 4
+        Key idx_name 6 6
+        Class active 7 8
+        Class mv 9 9
+        Function add 11 15
+        Event trg 17 17
+        Struct mood 18 18
+        Module shop 19 19
+        Module - 20 20
+        Variable seq 21 21
+        Module - 22 25
+        Class orders 26 26
+        """,
+    ),
+    "proto": (
+        """\
+syntax = "proto3";
+package shop.v1;
+import "x.proto";
+
+// A cart.
+message Cart {
+  // The items.
+  repeated Item items = 1;
+  message Item {
+    string name = 1;
+    enum Kind { A = 0; }
+  }
+  oneof x { int32 a = 2; }
+}
+
+enum State { OK = 0; }
+
+// Shop.
+service Shop {
+  // Buys.
+  rpc Buy(Cart) returns (Cart) {
+    option (google.api.http) = { post: "/v1" };
+  }
+  rpc Sell(stream Cart) returns (stream Cart);
+}
+extend google.protobuf.FieldOptions { string s = 50000; }
+""",
+        """
+        Module - 0 2
+        Class Cart 4 13
+        Enum State 15 15
+        Interface Shop 17 24
+        Class google.protobuf.FieldOptions 25 25
+        """,
+    ),
+    "graphql": (
+        '''\
+"""
+A user.
+"""
+type User implements Node & Entity @key(fields: "id") {
+  "The id."
+  id: ID!
+  posts(first: Int): [Post!]! # all
+}
+interface Node { id: ID! }
+# Input.
+input NewUser {
+  name: String
+}
+enum Role { ADMIN USER }
+union Any = User | Post
+scalar Date
+directive @auth(role: Role) on FIELD_DEFINITION
+schema { query: Query mutation: Mutation }
+extend type Query {
+  me: User
+}
+query GetUser($id: ID!) {
+  user(id: $id) { ...UserParts }
+}
+mutation Add { add }
+fragment UserParts on User { id }
+''',
+        """
+        Class User 0 7
+        Interface Node 8 8
+        Class NewUser 9 12
+        Enum Role 13 13
+        Interface Any 14 14
+        Interface Date 15 15
+        Function auth 16 16
+        Module - 17 17
+        Class Query 18 20
+        Function GetUser 21 23
+        Function Add 24 24
+        Function UserParts 25 25
+        """,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_a_file_is_taken_apart_along_its_definitions(name):
+    source, expected = SOURCES[name]
+    found = [
+        f"{one.kind} {one.qualified_name or '-'} {one.span.start.row} {one.span.end.row}"
+        for one in chunks_of(source, name)
+    ]
+    assert found == [line.strip() for line in expected.strip().splitlines()]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_is_written_is_found_once_and_where_it_is_said_to_be(name):
+    source = SOURCES[name][0]
+    check(source.encode(), name)
+    check(source.replace("\n", "\r\n").encode(), name)
+    check(source.encode()[: len(source) // 2], name)
+
+
+@pytest.mark.parametrize(
+    ("name", "qualified_name", "signature", "doc"),
+    [
+        ("haskell", "foo", "foo :: Int -> [a] -> Int", "Folds it.\n\nTwice."),
+        ("haskell", "Monoid'", "class Monoid' a where", ""),
+        ("ocaml", "add", "let add x y", "Adds."),
+        ("ocaml_interface", "M.x", "val x : int", "The x."),
+        ("julia", "Shop.add", "function add(x::Int, y=1)::Int where T", "add(x, y)\n\nAdds."),
+        ("r", "add", "add <- function(x, y)", "Adds.\n@export"),
+        ("perl", "Shop.Cart.add", "sub add", "Adds."),
+        ("perl", "Shop.Cart.total", "sub total($x, $y) :lvalue", "=head2 total\n\nTotal.\n\n=cut"),
+        ("sql", "shop.customers", "CREATE TABLE IF NOT EXISTS shop.customers", "Who buys."),
+        ("proto", "Cart", "message Cart", "A cart."),
+        ("graphql", "User", 'type User implements Node & Entity @key(fields: "id")', "A user."),
+    ],
+)
+def test_a_definition_knows_its_signature_and_what_is_said_of_it(name, qualified_name, signature, doc):
+    found = named(chunks_of(SOURCES[name][0], name), qualified_name)
+    assert (found.signature, found.doc) == (signature, doc)
+
+
+@pytest.mark.parametrize(
+    ("name", "head", "member", "last"),
+    [
+        ("haskell", "class Shape a where\n", "  area{0} :: a -> Int\n  area{0} x = {1}\n", ""),
+        ("ocaml", "module type SHAPE = sig\n", "  val area{0} : t -> int\n  (** {1} *)\n\n", "end\n"),
+        ("proto", "service Shape {{\n", "  // {1}\n  rpc Area{0}(Shape) returns (Area);\n", "}}\n"),
+        ("julia", "struct Shape\n", "  function area{0}(x)\n    {1}\n  end\n", "end\n"),
+    ],
+)
+def test_what_is_long_is_told_by_its_members_what_is_short_as_a_whole(name, head, member, last):
+    for number, count in ((2, 1), (60, 61)):
+        members = (member.format(one, "+".join(["sqrt"] * 20)) for one in range(number))
+        found = chunks_of(head.format() + "".join(members) + last.format(), name)
+        assert len(found) == count
+        assert found[0].name.lower() == "shape"
+
+
+def test_clauses_of_two_names_are_two_definitions():
+    found = chunks_of("f 0 = 1\nf n = 2\ng 0 = 1\n\nf' = 3\n", "haskell")
+    assert [(one.name, one.span.end.row) for one in found] == [("f", 1), ("g", 2), ("f'", 4)]
+
+
+def test_documentation_below_is_not_that_of_the_next():
+    found = chunks_of(
+        "val a : t\n(** Of b. *)\nval b : t\n(** Of b, too. *)\n\nval c : t\n", "ocaml_interface"
+    )
+    assert [(one.name, one.span.end.row) for one in found] == [("a", 0), ("b", 3), ("c", 5)]
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_thousands_of_definitions_keep_the_rules(name):
+    source = SOURCES[name][0]
+    check((source * (10_000 // source.count("\n"))).encode(), name)
