@@ -526,3 +526,35 @@ def test_documentation_below_is_not_that_of_the_next():
 def test_thousands_of_definitions_keep_the_rules(name):
     source = SOURCES[name][0]
     check((source * (10_000 // source.count("\n"))).encode(), name)
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "kind"),
+    [
+        ("javascript", "// Known.\nexport const known = [{0}];\n", "Constant"),
+        ("typescript", "// Known.\nconst known: string[] = [{0}];\n", "Constant"),
+        ("tsx", "// Known.\nexport const known = z.object([{0}]);\n", "Constant"),
+        ("python", "# Known.\nknown: list[str] = [{0}]\n", "Constant"),
+        ("go", "package a\n\n// Known.\nvar known = []string{{{0}}}\n", "Variable"),
+        ("rust", "// Known.\nstatic known: [&str; 4] = [{0}];\n", "Constant"),
+        ("ruby", "# Known.\nKnown = [{0}].freeze\n", "Constant"),
+        ("c", "// Known.\nstatic const char *known[] = {{{0}}};\n", "Variable"),
+        ("cpp", "// Known.\nconst char known[2][3] = {{{0}}};\n", "Variable"),
+    ],
+)
+def test_a_table_of_some_lines_at_the_top_is_a_definition(name, source, kind):
+    long, short = (source.format(f'{gap}"b",' * 4) for gap in ("\n  ", ""))
+    assert [(one.kind, one.doc) for one in chunks_of(long, name) if one.name.lower() == "known"] == [
+        (kind, "Known.")
+    ]
+    assert not any(one.name for one in chunks_of(short, name))
+
+
+def test_overloads_are_one_definition():
+    source = (
+        "/** One. */\nexport function f(a: string): void;\nexport function f(a: any) {}\nfunction g() {}\n"
+    )
+    assert [(one.name, one.span.end.row) for one in chunks_of(source, "typescript")] == [("f", 2), ("g", 3)]
+    source = "class A {\n  f(a: string): void;\n  f(a: any) {}\n  g() {}\n}\n"
+    found = [(one.qualified_name, one.span.end.row) for one in chunks_of(source, "typescript")]
+    assert found == [("A", 0), ("A.f", 2), ("A.g", 3)]

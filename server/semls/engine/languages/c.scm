@@ -14,3 +14,14 @@
   type: [(struct_specifier body: (_) @body) (union_specifier body: (_) @body)]
   declarator: (type_identifier) @name) @definition.struct
 (type_definition type: (enum_specifier body: (_) @body) declarator: (type_identifier) @name) @definition.enum
+
+; A table: what takes some lines
+(declaration
+  declarator: (init_declarator
+    declarator: [
+      (identifier) @name
+      (array_declarator declarator: (identifier) @name)
+      (_ declarator: (array_declarator declarator: (identifier) @name))
+    ]
+    value: (initializer_list) @body)
+  (#match? @body "(\\n.*){3}")) @definition.variable

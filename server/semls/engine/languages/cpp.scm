@@ -26,3 +26,14 @@
   declarator: (init_declarator
     declarator: (identifier) @name
     value: (lambda_expression body: (_) @body))) @definition.function
+
+; A table: what takes some lines
+(declaration
+  declarator: (init_declarator
+    declarator: [
+      (identifier) @name
+      (array_declarator declarator: (identifier) @name)
+      (_ declarator: (array_declarator declarator: (identifier) @name))
+    ]
+    value: (initializer_list) @body)
+  (#match? @body "(\\n.*){3}")) @definition.variable

@@ -8,3 +8,8 @@
 (type_spec name: (type_identifier) @name type: (struct_type (_) @body)) @definition.struct
 (type_spec name: (type_identifier) @name type: (interface_type)) @definition.interface
 (type_spec name: (type_identifier) @name) @definition.class
+
+; A table: what takes some lines
+(source_file
+  (var_declaration
+    (var_spec name: (identifier) @name value: (_) @body (#match? @body "(\\n.*){3}"))) @definition.variable)

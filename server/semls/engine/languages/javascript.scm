@@ -82,3 +82,12 @@
       (arrow_function body: (statement_block) @body)
       (function_expression body: (_) @body)
     ]))) @definition.property
+
+; A table, a schema, a store: what takes some lines at the top of a file
+(program
+  (lexical_declaration
+    (variable_declarator name: (identifier) @name value: (_) @body (#match? @body "(\\n.*){3}")) @definition.constant))
+(program
+  (export_statement
+    (lexical_declaration
+      (variable_declarator name: (identifier) @name value: (_) @body (#match? @body "(\\n.*){3}")) @definition.constant)))

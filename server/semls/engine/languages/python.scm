@@ -6,3 +6,7 @@
 (class_definition name: (identifier) @name) @definition.class
 (function_definition name: (identifier) @name) @definition.function
 (type_alias_statement left: (type) @name) @definition.type_parameter
+
+; A table: what takes some lines at the top of a file
+(module
+  (assignment left: (identifier) @name right: (_) @body (#match? @body "(\\n.*){3}")) @definition.constant)

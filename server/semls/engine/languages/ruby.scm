@@ -7,3 +7,6 @@
 (singleton_class body: (_) @body) @definition.namespace
 (singleton_class body: (_ (method name: (_) @name) @definition.method))
 (method name: (_) @name) @definition.function
+
+; A table: what takes some lines
+(assignment left: (constant) @name right: (_) @body (#match? @body "(\\n.*){3}")) @definition.constant

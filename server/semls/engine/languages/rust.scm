@@ -23,3 +23,9 @@
   (reference_type type: (type_identifier) @name)
 ]) @definition.object
 (impl_item type: (_) @name) @definition.object
+
+; A table: what takes some lines
+([
+  (const_item name: (_) @name value: (_) @body)
+  (static_item name: (_) @name value: (_) @body)
+] @definition.constant (#match? @body "(\\n.*){3}"))

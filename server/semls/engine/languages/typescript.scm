@@ -16,13 +16,14 @@
 (variable_declarator name: (identifier) @name value: (class body: (_) @body)) @definition.class
 
 (method_definition name: (property_identifier) @name (#eq? @name "constructor")) @definition.constructor
-(class_body (method_definition name: (_) @name) @definition.method)
+(class_body (method_definition name: (_) @name) @definition.method @clause)
+(class_body (method_signature name: (_) @name) @definition.method @clause)
 (class_body
   (public_field_definition
     name: (_) @name
     value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method)
 
-(function_declaration name: (identifier) @name) @definition.function
+(function_declaration name: (identifier) @name) @definition.function @clause
 (generator_function_declaration name: (identifier) @name) @definition.function
 (export_statement
   "default" @name
@@ -84,11 +85,20 @@
       (function_expression body: (_) @body)
     ]))) @definition.property
 
+; A table, a schema, a store: what takes some lines at the top of a file
+(program
+  (lexical_declaration
+    (variable_declarator name: (identifier) @name value: (_) @body (#match? @body "(\\n.*){3}")) @definition.constant))
+(program
+  (export_statement
+    (lexical_declaration
+      (variable_declarator name: (identifier) @name value: (_) @body (#match? @body "(\\n.*){3}")) @definition.constant)))
+
 (ambient_declaration (_) @inner) @outer
 (expression_statement (internal_module) @inner) @outer
 (interface_declaration name: (_) @name) @definition.interface
 (enum_declaration name: (_) @name) @definition.enum
 (type_alias_declaration name: (_) @name) @definition.interface
-(function_signature name: (_) @name) @definition.function
+(function_signature name: (_) @name) @definition.function @clause
 (module name: (_) @name) @definition.namespace
 (internal_module name: (_) @name) @definition.namespace
