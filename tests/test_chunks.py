@@ -580,8 +580,7 @@ EXPECTED = {
         Struct Cart 2 4
         Object Cart 6 6
         Method Cart.fmt 7 9
-        Interface Store 12 13
-        Method Store.size 14 14
+        Interface Store 12 15
         Function inner.helper 18 18
         Function square 21 21
         """,

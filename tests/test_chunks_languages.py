@@ -74,13 +74,12 @@ deriveJSON defaultOptions ''Bar
         Struct Wrap 26 26
         Interface Syn 27 27
         Interface Monoid' 29 34
-        Object Monoid' 36 38
-        Object ToJSON 40 42
-        Function <+> 44 44
-        Module - 45 45
-        Function (<->) 47 48
+        Object Monoid' Int 36 38
+        Object ToJSON (Either a b) 40 42
+        Function <+> 44 45
+        Function <-> 47 48
         Module - 50 50
-        Function P 51 51
+        Constructor P 51 51
         Interface F 52 53
         Function a 54 55
         Function b 56 56
@@ -453,6 +452,38 @@ fragment UserParts on User { id }
     ),
 }
 
+OPERATORS = """\
+infixr 5 <+>
+-- | What is said of it.
+
+(<+>) :: Int -> Int -> Int
+-- By hand.
+a <+> b = a + b
+{-# INLINE (<+>) #-}
+
+{-# DEPRECATED plus "No." #-}
+-- | Adds.
+plus, minus :: Int -> Int -> Int
+x `plus` y = x + y
+
+x `minus` y = x - y
+(f . g) x = f (g x)
+type family Size a
+-- ^ How large it is.
+
+data a :*: b = a :*: b
+class Eq a => a :<: b where
+  into :: a -> b
+instance a :<: b where
+  into = id
+newtype instance Size Int = Large
+  { large :: Int }
+pattern One :: Int
+pattern One = 1
+pattern x :| y = (x, y)
+foreign import ccall "sin" sine :: Double -> Double
+"""
+
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_a_file_is_taken_apart_along_its_definitions(name):
@@ -499,13 +530,21 @@ def test_a_definition_knows_its_signature_and_what_is_said_of_it(name, qualified
         ("haskell", "class Shape a where\n", "  area{0} :: a -> Int\n  area{0} x = {1}\n", ""),
         ("ocaml", "module type SHAPE = sig\n", "  val area{0} : t -> int\n  (** {1} *)\n\n", "end\n"),
         ("proto", "service Shape {{\n", "  // {1}\n  rpc Area{0}(Shape) returns (Area);\n", "}}\n"),
+        ("java", "interface Shape {{\n", "  /** {1} */\n  int area{0}();\n", "}}\n"),
+        ("kotlin", "interface Shape {{\n", "  // {1}\n  fun area{0}(): Int\n", "}}\n"),
+        ("csharp", "interface Shape {{\n", "  // {1}\n  int Area{0}();\n", "}}\n"),
+        ("php", "<?php\ninterface Shape {{\n", "  /** {1} */\n  public function area{0}(): int;\n", "}}\n"),
+        ("swift", "protocol Shape {{\n", "  // {1}\n  func area{0}() -> Int\n", "}}\n"),
+        ("rust", "trait Shape {{\n", "  // {1}\n  fn area{0}(&self) -> u8;\n", "}}\n"),
+        ("typescript", "interface Shape {{\n", "  // {1}\n  area{0}(): number;\n", "}}\n"),
         ("julia", "struct Shape\n", "  function area{0}(x)\n    {1}\n  end\n", "end\n"),
     ],
 )
 def test_what_is_long_is_told_by_its_members_what_is_short_as_a_whole(name, head, member, last):
     for number, count in ((2, 1), (60, 61)):
         members = (member.format(one, "+".join(["sqrt"] * 20)) for one in range(number))
-        found = chunks_of(head.format() + "".join(members) + last.format(), name)
+        chunks = chunks_of(head.format() + "".join(members) + last.format(), name)
+        found = [one for one in chunks if one.name]
         assert len(found) == count
         assert found[0].name.lower() == "shape"
 
@@ -513,6 +552,57 @@ def test_what_is_long_is_told_by_its_members_what_is_short_as_a_whole(name, head
 def test_clauses_of_two_names_are_two_definitions():
     found = chunks_of("f 0 = 1\nf n = 2\ng 0 = 1\n\nf' = 3\n", "haskell")
     assert [(one.name, one.span.end.row) for one in found] == [("f", 1), ("g", 2), ("f'", 4)]
+
+
+def test_operators_are_definitions_like_others():
+    check(OPERATORS.encode(), "haskell")
+    found = chunks_of(OPERATORS, "haskell")
+    assert [f"{one.kind} {one.name} {one.span.start.row} {one.span.end.row}" for one in found] == [
+        "Function <+> 0 6",
+        "Function plus 8 11",
+        "Function minus 13 13",
+        "Function . 14 14",
+        "Interface Size 15 16",
+        "Struct :*: 18 18",
+        "Interface :<: 19 20",
+        "Object a :<: b 21 22",
+        "Struct Size 23 24",
+        "Constructor One 25 26",
+        "Constructor :| 27 27",
+        "Function sine 28 28",
+    ]
+    assert (found[0].signature, found[0].doc) == (
+        "(<+>) :: Int -> Int -> Int",
+        "What is said of it.",
+    )
+    assert named(found, "Size").doc == "How large it is."
+
+
+def test_a_pragma_below_is_that_of_the_method_above():
+    method = "  {0} x = x\n  {0} _ = {1}\n  {{-# INLINE {0} #-}}\n"
+    source = "instance Shape Circle where\n" + "".join(
+        method.format(name, "+".join(["sqrt"] * 200)) for name in ("area", "size", "scale")
+    )
+    head, *methods = chunks_of(source, "haskell")
+    assert (head.name, head.text) == ("Shape Circle", "instance Shape Circle where")
+    assert [one.text.splitlines()[-1].strip() for one in methods] == [
+        f"{{-# INLINE {name} #-}}" for name in ("area", "size", "scale")
+    ]
+
+
+def test_what_a_long_function_keeps_to_itself_is_told_apart_with_its_signature():
+    local = "    {0} :: Int -> Int\n    {0} 0 = 1\n    {0} n = {1}\n"
+    source = "f :: Int -> Int\nf 0 = 1\nf n = a n\n  where\n" + "".join(
+        local.format(name, "+".join(["n"] * 600)) for name in "abc"
+    )
+    found = chunks_of(source, "haskell")
+    assert [f"{one.qualified_name} {one.span.start.row} {one.span.end.row}" for one in found] == [
+        "f 0 3",
+        "f.a 4 6",
+        "f.b 7 9",
+        "f.c 10 12",
+    ]
+    assert all(one.signature.endswith(" :: Int -> Int") for one in found)
 
 
 def test_documentation_below_is_not_that_of_the_next():

@@ -4,11 +4,12 @@ What a query may capture:
 
 - `@definition.<kind>`: a definition; the kind is an LSP SymbolKind in snake_case;
 - `@name`: its name, or `@qualified`: its name with what contains it (`A::b`), or with `@container` beside it;
+  several nodes are a name from the first to the last;
 - `@title`: instead of its name, a node whose text without tags is the name;
 - `@body`: what its signature leaves out, where that is not the node's field `body`;
 - `@entry`: beside a definition, an entry of data: of very many, the short ones are not told apart;
 - `@clause`: beside a definition, one of several in a row that are one if they have the same name: equations,
-  overloads; alone, what belongs to the definition right before it and not to the next one;
+  overloads; alone, what belongs to the definition right before it, a comment only if none follows right away;
 - `@level.<n>`: beside a definition, a heading: it reaches as far as the next of this or a lower level;
 - `@outer` and `@inner`: a definition that is an inner node begins and ends with the outer one;
 - `@scope`: what keeps its definitions to itself while it is short, such as a function without a name;
@@ -47,7 +48,7 @@ _SEPARATOR = re.compile(r"::|[.:\\]")
 _TYPE_ARGUMENTS = re.compile(r"<.*>|\[.*\]", re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
 _HEAD_END = re.compile(r"(?:\s|[{:=;]|=>|\bdo\b)+$")
-_MARKER = re.compile(r"/\*+!?|//+!?|\*+/?|#+['!]?|--+ ?\|?|;+|%+|\(\*+|\{-+ ?\|?|<!--+")
+_MARKER = re.compile(r"/\*+!?|//+!?|\*+/?|#+['!]?|--+ ?[|^]?|;+|%+|\(\*+|\{-+ ?[|^]?|<!--+")
 _QUOTES = re.compile(r"^[A-Za-z]*(\"\"\"|'''|\"|')(.*)\1$", re.DOTALL)
 
 _Match = tuple[int, dict[str, list[Node]]]
@@ -93,7 +94,7 @@ class Outline:
         ] = {}  # start of a comment or attribute → end, is it a comment
         for match in matches:
             self._sort(match)
-        self._above_starts = sorted(self._above)
+        self._above_starts: list[int] = []
 
     def _sort(self, match: _Match) -> None:
         pattern, captures = match
@@ -117,7 +118,9 @@ class Outline:
         """The root of the tree: the whole file."""
         root = Definition("", 0, len(self._file.data))
         stack, closed = [root], 0
-        for definition in self._ordered():
+        ordered = self._ordered()
+        self._above_starts = sorted(self._above)
+        for definition in ordered:
             if definition.start < closed:
                 continue
             while len(stack) > 1 and stack[-1].end <= definition.start:
@@ -152,6 +155,8 @@ class Outline:
             if last and self._belongs(one, last, after):
                 last.body = (last.body or (one.start,))[0], one.end
                 last.end = one.end
+                if not one.kind:
+                    self._above.pop(one.start, None)
             elif one.kind:
                 joined.append(one)
                 last = one
@@ -161,7 +166,8 @@ class Outline:
     def _belongs(self, one: Definition, last: Definition, after: Definition) -> bool:
         if one.kind:
             return one.is_clause and last.is_clause and one.name == last.name
-        return self._are_close(last, one) and not (after.kind and self._are_close(one, after))
+        _, is_comment = self._above.get(one.start, (0, False))
+        return self._are_close(last, one) and not (is_comment and after.kind and self._are_close(one, after))
 
     def _are_close(self, one: Definition, other: Definition) -> bool:
         between = self._file.data[one.end : other.start]
@@ -180,7 +186,7 @@ class Outline:
         while outer.id in self._outer:
             outer = self._outer[outer.id]
         # In Dart's grammar the body follows the definition.
-        end = max(outer.end_byte, body.end_byte if body else 0)
+        end = max(node.end_byte, outer.end_byte, body.end_byte if body else 0)
         start, end = self._file.strip(outer.start_byte, end)
         definition = Definition(kind, start, end, level=level, is_entry="entry" in captures)
         definition.is_clause = "clause" in captures
@@ -192,9 +198,9 @@ class Outline:
     def _name(self, definition: Definition, captures: dict[str, list[Node]]) -> None:
         for node in captures.get("container", ()):
             definition.container = _without_type_arguments(self._text(node))
-        for node in captures.get("name", ()):
-            definition.selection = node.start_byte, node.end_byte
-            definition.name = _without_quotes(self._text(node))
+        if names := captures.get("name"):
+            definition.selection = names[0].start_byte, names[-1].end_byte
+            definition.name = _without_quotes(" ".join(self._file.text(*definition.selection).split()))
         for node in captures.get("title", ()):
             definition.selection = node.start_byte, node.end_byte
             definition.name = _without_tags(self._text(node))

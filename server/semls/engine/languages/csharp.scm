@@ -11,8 +11,7 @@
 
 (constructor_declaration name: (_) @name) @definition.constructor
 (destructor_declaration name: (_) @name) @definition.method
-; Methods without a body stay with their interface.
-(method_declaration name: (_) @name body: (_)) @definition.method
+(method_declaration name: (_) @name) @definition.method
 (operator_declaration operator: _ @name) @definition.operator
 (property_declaration
   name: (_) @name
@@ -20,3 +19,5 @@
 (property_declaration name: (_) @name value: (arrow_expression_clause) @body) @definition.property
 (indexer_declaration "this" @name) @definition.property
 (local_function_statement name: (_) @name) @definition.function
+; What is in a short interface is told with it.
+(interface_declaration) @scope

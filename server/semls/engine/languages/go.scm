@@ -1,5 +1,5 @@
 (comment) @comment
-(type_declaration . (type_spec) @inner .) @outer
+(type_declaration . [(type_spec) (type_alias)] @inner .) @outer
 
 (function_declaration name: (identifier) @name) @definition.function
 (method_declaration
@@ -8,6 +8,7 @@
 (type_spec name: (type_identifier) @name type: (struct_type (_) @body)) @definition.struct
 (type_spec name: (type_identifier) @name type: (interface_type)) @definition.interface
 (type_spec name: (type_identifier) @name) @definition.class
+(type_alias name: (type_identifier) @name) @definition.class
 
 ; A table: what takes some lines
 (source_file

@@ -1,43 +1,45 @@
 [(comment) (haddock)] @comment
-(declarations (pragma) @clause)
-(class_declarations (pragma) @clause)
-(instance_declarations (pragma) @clause)
+((haddock) @clause @doc (#match? @clause "^(--|\\{-) *\\^"))
+; Right below a definition they are its own, else that of the next.
+[(pragma) (fixity) (role_annotation)] @attribute @clause
+; Documentation may stand above a blank line.
+(declarations ((haddock) @outer . (_) @inner (#match? @outer "^(--|\\{-) *\\|")))
 
 ; A function is its signature and all its equations.
-(declarations [
-  (signature name: (_) @name)
-  (function name: (_) @name)
-  (function . (infix operator: (_) @name))
-  (bind name: (_) @name)
-  (foreign_import signature: (signature name: (_) @name))
-] @definition.function @clause)
-(declarations (signature names: (binding_list . (_) @name)) @definition.function @clause)
-(class_declarations [
-  (signature name: (_) @name)
-  (function name: (_) @name)
-  (function . (infix operator: (_) @name))
-  (bind name: (_) @name)
-] @definition.method @clause)
-(instance_declarations [
-  (function name: (_) @name)
-  (function . (infix operator: (_) @name))
-  (bind name: (_) @name)
-] @definition.method @clause)
-(class name: (_) @name declarations: (_)? @body) @definition.interface
-(instance name: (_) @name declarations: (_)? @body) @definition.object
-(data_type name: (_) @name) @definition.struct
-(newtype name: (_) @name) @definition.struct
-(type_synomym name: (_) @name) @definition.interface
-(type_family name: (_) @name) @definition.interface
-(data_family name: (_) @name) @definition.interface
+[
+  (signature name: [(variable) @name (prefix_id (_) @name)])
+  (signature names: (binding_list . name: [(variable) @name (prefix_id (_) @name)]))
+  (default_signature signature: (signature name: [(variable) @name (prefix_id (_) @name)]))
+  (foreign_import signature: (signature name: [(variable) @name (prefix_id (_) @name)]))
+  (function name: [(variable) @name (prefix_id (_) @name)])
+  (function . (infix operator: [(operator) @name (infix_id (_) @name)]))
+  (function . (function_head_parens (infix operator: [(operator) @name (infix_id (_) @name)])))
+  (bind name: [(variable) @name (prefix_id (_) @name)])
+] @definition.function @clause
 (pattern_synonym [
-  (signature synonym: (_) @name)
+  (signature synonym: [(constructor) @name (prefix_id (_) @name) (binding_list . (_) @name)])
   (equation synonym: [
-    (apply function: (_) @name)
-    (infix operator: (_) @name)
     (constructor) @name
+    (apply function: (constructor) @name)
+    (infix operator: [(constructor_operator) @name (infix_id (_) @name)])
+    (record constructor: (_) @name)
   ])
-]) @definition.function @clause
-; What is in a short class or instance is told with it.
-(class) @scope
-(instance) @scope
+]) @definition.constructor @clause
+
+(class
+  [name: (_) @name (infix operator: (_) @name) (parens (infix operator: (_) @name))]
+  declarations: (_)? @body) @definition.interface
+(instance [name: (_) patterns: (_) (infix)]+ @name declarations: (_)? @body) @definition.object
+[
+  (data_type name: (_) @name)
+  (data_type . (infix operator: (_) @name))
+  (newtype name: (_) @name)
+] @definition.struct
+[
+  (type_synomym name: (_) @name)
+  (type_family name: (_) @name)
+  (data_family name: (_) @name)
+] @definition.interface
+
+; What is in a short one is told with it.
+[(class) (instance) (local_binds) (let) (let_in)] @scope

@@ -12,5 +12,6 @@
 (enum_declaration name: (identifier) @name) @definition.enum
 (constructor_declaration name: (identifier) @name) @definition.constructor
 (compact_constructor_declaration name: (identifier) @name) @definition.constructor
-; Methods without a body stay with their interface.
-(method_declaration name: (identifier) @name body: (_)) @definition.method
+(method_declaration name: (identifier) @name) @definition.method
+; What is in a short interface is told with it.
+(interface_declaration) @scope

@@ -9,7 +9,8 @@
 (class_declaration (type_identifier) @name (class_body)? @body) @definition.class
 (object_declaration (type_identifier) @name (class_body)? @body) @definition.object
 (companion_object (class_body) @body) @definition.namespace
-; Functions without a body stay with their interface.
-(function_declaration (simple_identifier) @name (function_body) @body) @definition.function
+(function_declaration (simple_identifier) @name (function_body)? @body) @definition.function
 (secondary_constructor "constructor" @name) @definition.constructor
 (type_alias (type_identifier) @name) @definition.class
+; What is in a short interface is told with it.
+(class_declaration "interface") @scope

@@ -1,16 +1,33 @@
 ; Documentation may stand above or right below.
 (comment) @comment @clause @doc
 
+(let_binding
+  pattern: [(value_name) @name (parenthesized_operator (_) @name)]
+  . (parameter)
+  body: (_) @body) @definition.function
+(let_binding
+  pattern: [(value_name) @name (parenthesized_operator (_) @name)]
+  body: [(function_expression) (fun_expression)] @body) @definition.function
+; A test: let%expect_test "adds" = …
+(let_binding pattern: (string) @name body: (_) @body) @definition.function
+; Another value is told apart at the top, and where it takes some lines.
 (compilation_unit
   (value_definition
-    (let_binding pattern: [(value_name) (parenthesized_operator)] @name body: (_) @body) @definition.function))
+    (let_binding
+      pattern: [(value_name) @name (parenthesized_operator (_) @name)]
+      body: (_) @body) @definition.constant
+    (#match? @definition.constant "\n")))
 (structure
   (value_definition
-    (let_binding pattern: [(value_name) (parenthesized_operator)] @name body: (_) @body) @definition.function))
-(value_specification . [(value_name) (parenthesized_operator)] @name) @definition.function
-(external . [(value_name) (parenthesized_operator)] @name) @definition.function
+    (let_binding
+      pattern: [(value_name) @name (parenthesized_operator (_) @name)]
+      body: (_) @body) @definition.constant
+    (#match? @definition.constant "\n")))
+
+(value_specification . [(value_name) @name (parenthesized_operator (_) @name)]) @definition.function
+(external . [(value_name) @name (parenthesized_operator (_) @name)]) @definition.function
 (exception_definition (constructor_declaration . (constructor_name) @name)) @definition.class
-(type_binding name: (type_constructor) @name) @definition.struct
+(type_binding name: (_) @name) @definition.struct
 (module_type_definition . (module_type_name) @name body: (_) @body) @definition.interface
 (module_binding . (module_name) @name) @definition.module
 (class_binding (class_name) @name) @definition.class
@@ -18,6 +35,7 @@
 (method_definition (method_name) @name) @definition.method
 (method_specification (method_name) @name) @definition.method
 
-; A signature is told as a whole while it is short.
-(module_type_definition) @scope
-(class_type_definition) @scope
+; What is in a short signature is told with it, and what is in a module or a class of a few lines.
+[(module_type_definition) (class_type_definition)] @scope
+(module_binding module_type: (signature) @scope body: (_))
+([(module_binding) (class_definition)] @scope (#not-match? @scope "(\n.*){5}"))

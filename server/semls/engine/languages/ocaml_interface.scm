@@ -1,14 +1,16 @@
 ; Documentation may stand above or right below.
 (comment) @comment @clause @doc
 
-(value_specification . [(value_name) (parenthesized_operator)] @name) @definition.function
-(external . [(value_name) (parenthesized_operator)] @name) @definition.function
+(value_specification . [(value_name) @name (parenthesized_operator (_) @name)]) @definition.function
+(external . [(value_name) @name (parenthesized_operator (_) @name)]) @definition.function
 (exception_definition (constructor_declaration . (constructor_name) @name)) @definition.class
-(type_binding name: (type_constructor) @name) @definition.struct
+(type_binding name: (_) @name) @definition.struct
 (module_type_definition . (module_type_name) @name body: (_) @body) @definition.interface
 (module_definition (module_binding . (module_name) @name)) @definition.module
 (class_binding (class_name) @name) @definition.class
 (class_type_binding (class_type_name) @name) @definition.interface
 (method_specification (method_name) @name) @definition.method
-(module_type_definition) @scope
-(class_type_definition) @scope
+
+; What is in a short signature is told with it, and what is in a module or a class of a few lines.
+[(module_type_definition) (class_type_definition)] @scope
+([(module_definition) (class_definition)] @scope (#not-match? @scope "(\n.*){5}"))

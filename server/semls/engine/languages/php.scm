@@ -9,7 +9,8 @@
 (interface_declaration name: (_) @name) @definition.interface
 (enum_declaration name: (_) @name) @definition.enum
 (method_declaration name: (_) @name body: (_) (#eq? @name "__construct")) @definition.constructor
-; Methods without a body stay with their interface.
-(method_declaration name: (_) @name body: (_)) @definition.method
+(method_declaration name: (_) @name) @definition.method
 (function_definition name: (_) @name) @definition.function
 (anonymous_function) @scope
+; What is in a short interface is told with it.
+(interface_declaration) @scope

@@ -3,7 +3,12 @@
 (attribute_item) @attribute
 
 (impl_item body: (_ (function_item name: (identifier) @name) @definition.method))
+(trait_item body: (_ [
+  (function_item name: (identifier) @name)
+  (function_signature_item name: (identifier) @name)
+] @definition.method))
 (function_item name: (identifier) @name) @definition.function
+(source_file (type_item name: (type_identifier) @name) @definition.class)
 (macro_definition name: (identifier) @name) @definition.function
 (struct_item name: (type_identifier) @name) @definition.struct
 (union_item name: (type_identifier) @name) @definition.struct
@@ -29,3 +34,6 @@
   (const_item name: (_) @name value: (_) @body)
   (static_item name: (_) @name value: (_) @body)
 ] @definition.constant (#match? @body "(\\n.*){3}"))
+
+; What is in a short trait is told with it.
+(trait_item) @scope

@@ -97,8 +97,11 @@
 (ambient_declaration (_) @inner) @outer
 (expression_statement (internal_module) @inner) @outer
 (interface_declaration name: (_) @name) @definition.interface
+(interface_body (method_signature name: (_) @name) @definition.method @clause)
 (enum_declaration name: (_) @name) @definition.enum
 (type_alias_declaration name: (_) @name) @definition.interface
 (function_signature name: (_) @name) @definition.function @clause
 (module name: (_) @name) @definition.namespace
 (internal_module name: (_) @name) @definition.namespace
+; What is in a short interface is told with it.
+(interface_declaration) @scope
