@@ -131,6 +131,25 @@ let%test "foo" = 1 = 1
 let () = print_endline "hi"
 let ( + ) a b = a
 [@@inline]
+
+let%expect_test "adds" =
+  print_int (1 + 1);
+  [%expect {| 2 |}]
+
+(** What is known. *)
+let known =
+  [ "a"; "b" ]
+
+module Open (X : S) : sig
+  val make : int -> X.t
+end = struct
+  module Small = struct
+    let one = 1
+  end
+
+  let make = X.make
+  let close = fun x -> x
+end
 """,
         """
         Module - 0 1
@@ -139,7 +158,7 @@ let ( + ) a b = a
         Function add 7 8
         Function even 10 10
         Function odd 11 11
-        Function pi 13 13
+        Module - 13 13
         Class Not_found 15 15
         Interface S 17 21
         Module Make 23 23
@@ -149,8 +168,15 @@ let ( + ) a b = a
         Class point 31 33
         Method point.move 34 35
         Function sin 38 38
-        Module - 39 40
-        Function ( + ) 41 42
+        Function foo 39 39
+        Module - 40 40
+        Function + 41 42
+        Function adds 44 46
+        Constant known 48 50
+        Module Open 52 54
+        Module Open.Small 55 57
+        Module Open 59 59
+        Function Open.close 60 60
         """,
     ),
     "ocaml_interface": (
@@ -224,6 +250,28 @@ const PI = 3
 "Doc" const X = 1
 +(a::Cart, b::Cart) = a
 (f::Foo)(x) = 1
+Cart{T}(x, y) where {T} = Cart{T}(x)
+function later end
+
+"What is known."
+const KNOWN = Dict(
+    :a => 1,
+    :b => 2,
+)
+
+@enum Color red green
+@testset "adds" begin
+    @test add(1, 2) == 3
+end
+
+for T in (:Cart, :Item)
+    @eval size(x::$T) = 1
+end
+
+"Inner."
+module Inner
+h() = 1
+end
 end
 ''',
         """
@@ -237,7 +285,15 @@ end
         Function Shop.twice 26 28
         Module Shop 29 30
         Function Shop.+ 31 31
-        Module Shop 32 33
+        Function Shop.(f::Foo) 32 32
+        Function Shop.Cart 33 33
+        Function Shop.later 34 34
+        Constant Shop.KNOWN 36 40
+        Enum Shop.Color 42 42
+        Function Shop.adds 43 45
+        Module Shop 47 49
+        Module Shop.Inner 51 52
+        Function Shop.Inner.h 53 53
         """,
     ),
     "r": (
@@ -266,6 +322,19 @@ Stack <- R6Class("Stack", public = list(
 ))
 x <- 5
 function(x) x -> g
+Stack$size <- function() 1
+Account <- setRefClass("Account", methods = list(
+  pay = function(x) {
+    tryCatch(x, error = function(e) e)
+  }
+))
+known <- list(
+  a = 1,
+  b = 2
+)
+test_that("it adds", {
+  expect_equal(add(1, 2), 3)
+})
 """,
         """
         Function add 0 4
@@ -278,6 +347,11 @@ function(x) x -> g
         Class Stack 16 17
         Method Stack.push 18 20
         Module - 22 23
+        Method Stack.size 24 24
+        Class Account 25 25
+        Method Account.pay 26 28
+        Variable known 30 33
+        Function it adds 34 36
         """,
     ),
     "perl": (
@@ -310,6 +384,21 @@ package Shop::Item {
     sub new { bless {} }
 }
 my $f = sub { 1 };
+has [qw(a b)] => (is => 'ro');
+around total => sub {
+    my ($orig, $self) = @_;
+    return $self->$orig;
+};
+subtest "it adds" => sub { ok(1) };
+
+# What is known.
+our %KNOWN = (
+    a => 1,
+    b => 2,
+    c => 3,
+);
+sub ahead($$);
+sub behind { 1 }
 1;
 __END__
 =head1 foo
@@ -321,7 +410,14 @@ __END__
         Property Shop.Cart.name 23 23
         Class Shop.Cart.Shop.Item 24 24
         Method Shop.Cart.Shop.Item.new 25 25
-        Module Shop.Cart 27 30
+        Module Shop.Cart 27 27
+        Property Shop.Cart.[qw(a b)] 28 28
+        Method Shop.Cart.total 29 32
+        Method Shop.Cart.it adds 33 33
+        Variable Shop.Cart.%KNOWN 35 40
+        Module Shop.Cart 41 41
+        Method Shop.Cart.behind 42 42
+        Module Shop.Cart 43 45
         """,
     ),
     "sql": (

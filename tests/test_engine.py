@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from semls.engine import chunks, models
 from semls.engine import engine as engine_module
+from semls.engine import models
 from semls.engine.catalogue import Coverage
 from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
@@ -191,19 +191,12 @@ async def test_several_workspaces_answer_together(engine, shop, workspace):
     assert answer.coverage.chunks > alone.coverage.chunks
 
 
-async def test_a_file_that_cannot_be_cut_is_named_and_the_others_are_found(engine, shop, monkeypatch):
-    cut = chunks.chunk
-
-    def fail(source, language):
-        if language.name == "go":
-            raise RecursionError
-        return cut(source, language)
-
-    monkeypatch.setattr(chunks, "chunk", fail)
+async def test_a_file_that_crashes_its_grammar_is_found_and_so_are_the_others(engine, shop):
+    (shop / "evil.md").write_text("> " * 300 + "unmistakable")
     await index(engine, shop)
+    answer = await ask(engine, "unmistakable", shop)
+    assert next(hit.entry.path for _, hit in answer.hits) == "evil.md"
     assert names(await ask(engine, "evict_expired", shop))[0] == "evict_expired"
-    _, skipped = await engine.status(str(shop), HASHING)
-    assert [file.path for file in skipped] == ["api/orders.go"]
 
 
 async def test_a_search_may_come_before_any_indexing(engine, shop):

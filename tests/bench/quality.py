@@ -27,6 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from semls.engine.catalogue import Catalogue, Entry
+from semls.engine.chunker import Chunker
 from semls.engine.embeddings import EmbeddingCache
 from semls.engine.encoder import Encoder
 from semls.engine.engine import Encoders, model_of
@@ -112,7 +113,7 @@ class Bench:
 
     def __init__(self, benchmark: Path, checkouts: Path, cache: Path, settings: Row) -> None:
         self._benchmark, self._checkouts, self._cache, self._settings = benchmark, checkouts, cache, settings
-        self._worker = Worker()
+        self._worker, self._chunker = Worker(), Chunker()
         self._encoders = Encoders(cache / "embeddings", self._worker)
 
     async def run(self, repository: Row) -> tuple[Row, list[Asked]]:
@@ -120,7 +121,9 @@ class Bench:
         name, whole = repository["name"], self._settings["whole"]
         root = self._checkouts / name / ("" if whole else repository.get("benchmark_root") or "")
         directory = self._cache / f"{name}-{'whole' if whole else 'root'}"
-        indexer = Indexer(root.resolve(strict=True), directory, self._worker, self._tools, _none)
+        indexer = Indexer(
+            root.resolve(strict=True), directory, self._worker, self._chunker, self._tools, _none
+        )
         began = time.perf_counter()
         await indexer.open()
         async for _ in indexer.follow(indexer.refresh()):

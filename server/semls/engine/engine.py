@@ -12,6 +12,7 @@ from pathlib import Path
 
 from semls.engine import context, doctor, models
 from semls.engine.catalogue import Catalogue, Coverage, File
+from semls.engine.chunker import Chunker
 from semls.engine.context import Section
 from semls.engine.doctor import Finding
 from semls.engine.embeddings import EmbeddingCache
@@ -108,7 +109,7 @@ class Engine:
 
     def __init__(self, cache_directory: Path) -> None:
         self._directory = cache_directory
-        self._worker = Worker()
+        self._worker, self._chunker = Worker(), Chunker()
         self._encoders = Encoders(cache_directory / "embeddings", self._worker)
         self._indexers: dict[Path, Indexer] = {}
         self._settings: dict[Path, Settings] = {}
@@ -214,6 +215,7 @@ class Engine:
         for indexer in self._indexers.values():
             await indexer.close()
         self._indexers.clear()
+        self._chunker.close()
 
     async def _open(self, path: str, settings: Settings) -> Indexer:
         root = _root(path)
@@ -223,7 +225,12 @@ class Engine:
             if indexer is None:
                 self._settings[root] = settings
                 indexer = Indexer(
-                    root, self._home(root), self._worker, lambda: self._tools(root), self._former
+                    root,
+                    self._home(root),
+                    self._worker,
+                    self._chunker,
+                    lambda: self._tools(root),
+                    self._former,
                 )
                 await indexer.open()
                 self._indexers[root] = indexer

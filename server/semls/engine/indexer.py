@@ -11,14 +11,16 @@ import hashlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semls.engine import chunks, files, languages
+from semls.engine import files, languages
 from semls.engine.catalogue import Catalogue, Coverage, Entry, File
+from semls.engine.chunker import Chunker
+from semls.engine.chunks import Chunk
 from semls.engine.context import Document
 from semls.engine.embeddings import EmbeddingCache
 from semls.engine.encoder import Encoder, embedded_text
@@ -31,11 +33,13 @@ from semls.errors import EngineError, SemlsError, UsageError
 
 log = logging.getLogger(__name__)
 
+_Item = files.Found | files.Skipped
+
 _STEP = 0.1  # seconds that a step should take: what a search may have to wait
+_BYTES = 300_000  # of the files that are cut in one step
 _ROUND = 256  # texts that are sorted by length together
 _GONE = 200  # files forgotten in one step
 _UPSERT = 100  # rows at once: Chroma takes about 2 ms for each
-_UNCUT = "not understood, which is a mistake of semls"
 _ANSWERS = "answers"  # the note that names the model whose vectors are complete
 _FIRST_WORDS = 5.0  # seconds that a search waits for a workspace that is read for the first time
 _NEWS = 0.1  # seconds between two reports of progress
@@ -77,6 +81,7 @@ class Indexer:
         root: Path,
         directory: Path,
         worker: Worker,
+        chunker: Chunker,
         tools: Callable[[], Awaitable[tuple[Encoder, EmbeddingCache] | None]],
         former: Callable[[str], Awaitable[Encoder | None]],
     ) -> None:
@@ -87,7 +92,8 @@ class Indexer:
         self.files = 0
         self.encoded = 0
         self.error: SemlsError | None = None
-        self._directory, self._worker, self._tools, self._former = directory, worker, tools, former
+        self._directory, self._worker, self._chunker = directory, worker, chunker
+        self._tools, self._former = tools, former
         self._phase = "words"
         self._size = 4  # texts encoded in one step; adapts to the machine
         self._asked = self._words = self._vectors = 0  # tickets: handed out, catalogued, embedded
@@ -186,10 +192,22 @@ class Indexer:
     async def _read_changed(self, paths: Iterable[str]) -> bool:
         """Read again what changed since it was read; False when nothing did."""
         ordered = sorted(paths)
-        changed = await self._worker.run(Rank.SEARCH, _read_changed, self.root, self._catalogue, ordered)
-        if changed:
-            self.refresh()
-        return changed
+        known = await self._worker.run(Rank.SEARCH, self._catalogue.files, ordered)
+        changed, vanished = await self._worker.run(Rank.SEARCH, _look_again, self.root, known, ordered)
+        if not changed and not vanished:
+            return False
+        self.refresh()
+        await self._worker.run(Rank.SEARCH, self._catalogue.remove, vanished)
+        while changed:
+            changed = await self._read_some(Rank.SEARCH, known, changed)
+        return True
+
+    async def _read_some(self, rank: Rank, known: Mapping[str, File], items: Sequence[_Item]) -> list[_Item]:
+        """Catalogue as many files as fit into a step, gives back the rest. Nobody waits for a parser."""
+        opened, rest = await self._worker.run(rank, _open_some, self.root, self._catalogue, known, items)
+        cut = await asyncio.to_thread(_cut, self._chunker, opened)
+        await self._worker.run(rank, _store, self._catalogue, known, cut)
+        return rest
 
     async def _similar(self, path: str, row: int, limit: int, words_only: bool) -> Comparison:
         view, coverage = self.view, self.coverage
@@ -234,9 +252,7 @@ class Indexer:
             seen += sum(isinstance(item, files.Found) for item in found)
             changed = [item for item in found if _differs(item, known.get(item.path))]
             while changed:
-                changed = await self._worker.run(
-                    Rank.WORDS, _read_some, self.root, self._catalogue, known, changed
-                )
+                changed = await self._read_some(Rank.WORDS, known, changed)
                 await self._count_now_and_then()
             self.files = max(self.files, seen)
             self._tell()
@@ -361,7 +377,7 @@ class Indexer:
 # Steps for the worker
 
 
-def _take(scan: Iterator[files.Found | files.Skipped]) -> list[files.Found | files.Skipped]:
+def _take(scan: Iterator[_Item]) -> list[_Item]:
     deadline = time.monotonic() + _STEP
     taken = []
     for item in scan:
@@ -371,7 +387,7 @@ def _take(scan: Iterator[files.Found | files.Skipped]) -> list[files.Found | fil
     return taken
 
 
-def _differs(item: files.Found | files.Skipped, known: File | None) -> bool:
+def _differs(item: _Item, known: File | None) -> bool:
     if known is None:
         return True
     if isinstance(item, files.Skipped):
@@ -379,47 +395,71 @@ def _differs(item: files.Found | files.Skipped, known: File | None) -> bool:
     return (known.size, known.mtime_ns) != (item.size, item.mtime_ns)
 
 
-def _read_some(
-    root: Path, catalogue: Catalogue, known: dict[str, File], items: list[files.Found | files.Skipped]
-) -> list[files.Found | files.Skipped]:
-    """Read as many as fit into a step; gives back the rest."""
-    deadline = time.monotonic() + _STEP
+def _open_some(
+    root: Path, catalogue: Catalogue, known: Mapping[str, File], items: Sequence[_Item]
+) -> tuple[list[tuple[File, bytes]], list[_Item]]:
+    """As many files to be cut as make a step, with their bytes, and the rest of the items."""
+    deadline, size = time.monotonic() + _STEP, 0
+    opened = []
     for done, item in enumerate(items, 1):
-        _read(root, catalogue, item, known.get(item.path))
-        if time.monotonic() > deadline:
-            return items[done:]
-    return []
+        if found := _open(root, catalogue, item, known.get(item.path)):
+            opened.append(found)
+            size += len(found[1])
+        if time.monotonic() > deadline or size > _BYTES:
+            return opened, list(items[done:])
+    return opened, []
 
 
-def _read(root: Path, catalogue: Catalogue, item: files.Found | files.Skipped, known: File | None) -> None:
+def _open(root: Path, catalogue: Catalogue, item: _Item, known: File | None) -> tuple[File, bytes] | None:
+    """A file that is to be cut; None where the catalogue has all that there is to know."""
     if isinstance(item, files.Skipped):
-        return catalogue.replace(File(item.path, skipped=item.reason))
+        catalogue.replace(File(item.path, skipped=item.reason))
+        return None
     content = files.read(root, item.path)
     if isinstance(content, files.Skipped):
-        return catalogue.replace(File(item.path, item.size, item.mtime_ns, skipped=content.reason))
+        catalogue.replace(File(item.path, item.size, item.mtime_ns, skipped=content.reason))
+        return None
     digest = _digest(content)
     if known and known.digest == digest:
-        return catalogue.touch(File(item.path, item.size, item.mtime_ns))
+        catalogue.touch(File(item.path, item.size, item.mtime_ns))
+        return None
     language = languages.detect(item.path, content[:256])
-    file = File(item.path, item.size, item.mtime_ns, digest, language.name)
-    try:
-        entries = [_entry(file, chunk) for chunk in chunks.chunk(content, language)]
-    except Exception:  # one file must not keep the others from being found; `semls status` names it
-        log.exception("%s in %s cannot be cut into chunks", item.path, root)
-        return catalogue.replace(replace(file, skipped=_UNCUT))
-    return catalogue.replace(file, entries)
+    return File(item.path, item.size, item.mtime_ns, digest, language.name), content
 
 
-def _read_changed(root: Path, catalogue: Catalogue, paths: Sequence[str]) -> bool:
-    """Read again those of the files that are not as the catalogue knows them; False when there are none."""
-    known = catalogue.files(paths)
+def _cut(
+    chunker: Chunker, opened: Sequence[tuple[File, bytes]]
+) -> list[tuple[File, list[tuple[Entry, str]]]]:
+    """Runs beside the worker."""
+    return [
+        (
+            file,
+            [
+                _entry(file, chunk)
+                for chunk in chunker.chunk(content, languages.find(file.language) or languages.TEXT)
+            ],
+        )
+        for file, content in opened
+    ]
+
+
+def _store(
+    catalogue: Catalogue,
+    known: Mapping[str, File],
+    cut: Sequence[tuple[File, list[tuple[Entry, str]]]],
+) -> None:
+    """A file that was catalogued meanwhile is newer."""
+    now = catalogue.files([file.path for file, _ in cut])
+    for file, entries in cut:
+        if now.get(file.path) == known.get(file.path):
+            catalogue.replace(file, entries)
+
+
+def _look_again(root: Path, known: Mapping[str, File], paths: Sequence[str]) -> tuple[list[_Item], list[str]]:
+    """The files that are not as the catalogue knows them, and those that are gone."""
     found = {path: files.look(root, path) for path in paths}
-    vanished = [path for path, item in found.items() if item is None]
-    changed = [item for path, item in found.items() if item and _differs(item, known.get(path))]
-    catalogue.remove(vanished)
-    for item in changed:
-        _read(root, catalogue, item, known.get(item.path))
-    return bool(vanished or changed)
+    changed: list[_Item] = [item for path, item in found.items() if item and _differs(item, known.get(path))]
+    return changed, [path for path, item in found.items() if item is None]
 
 
 def _similar(catalogue: Catalogue, view: View | None, path: str, row: int, limit: int) -> Similar:
@@ -442,7 +482,7 @@ def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
-def _entry(file: File, chunk: chunks.Chunk) -> tuple[Entry, str]:
+def _entry(file: File, chunk: Chunk) -> tuple[Entry, str]:
     span, name = chunk.span, chunk.selection
     embedded = embedded_text(chunk.qualified_name, chunk.text)
     entry = Entry(

@@ -47,7 +47,7 @@ _PUNCTUATION = WHITE + b"{}()[];,"
 _SEPARATOR = re.compile(r"::|[.:\\]")
 _TYPE_ARGUMENTS = re.compile(r"<.*>|\[.*\]", re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
-_HEAD_END = re.compile(r"(?:\s|[{:=;]|=>|\bdo\b)+$")
+_HEAD_END = re.compile(r"(?:\s|[{:=;]|=>|<-|\bdo\b)+$")
 _MARKER = re.compile(r"/\*+!?|//+!?|\*+/?|#+['!]?|--+ ?[|^]?|;+|%+|\(\*+|\{-+ ?[|^]?|<!--+")
 _QUOTES = re.compile(r"^[A-Za-z]*(\"\"\"|'''|\"|')(.*)\1$", re.DOTALL)
 

@@ -1,20 +1,43 @@
-(comment) @comment
-(pod) @comment
+[(comment) (pod)] @comment
 ; Documentation stands above a blank line.
 ((pod) @outer . (subroutine_declaration_statement) @inner)
 ((pod) @outer . (method_declaration_statement) @inner)
 
 (package_statement name: (_) @qualified (block) @body) @definition.class
-(package_statement name: (_) @qualified .) @definition.class @level.1
+(package_statement name: (_) @qualified) @definition.class @level.1
 (class_statement name: (_) @qualified (block) @body) @definition.class
-(subroutine_declaration_statement name: (_) @name) @definition.function
+(class_statement name: (_) @qualified) @definition.class @level.1
+; To the grammar, the body of a forward declaration is the rest of the file.
+((subroutine_declaration_statement name: (_) @name body: (_) @body) @definition.function
+  (#not-match? @body "^;"))
 (method_declaration_statement name: (_) @name) @definition.method
-; Moose: has name => (is => 'ro', …)
+; Moose: has name => (is => "ro", …)
 (expression_statement (ambiguous_function_call_expression
   function: (function) @_has
-  arguments: [
-    (autoquoted_bareword) @name
-    (string_literal) @name
-    (list_expression . [(autoquoted_bareword) (string_literal)] @name)
+  . [
+    (_) @name
+    (list_expression . (_) @name)
   ]
   (#eq? @_has "has"))) @definition.property
+; What a call makes of a function: around name => sub { … }, subtest "It adds" => sub { … }
+(expression_statement [
+  (ambiguous_function_call_expression
+    function: (function)
+    . [(autoquoted_bareword) (string_literal) (interpolated_string_literal)] @name
+    . (anonymous_subroutine_expression body: (_) @body) .)
+  (function_call_expression
+    function: (function)
+    . (list_expression
+      . [(autoquoted_bareword) (string_literal) (interpolated_string_literal)] @name
+      . (anonymous_subroutine_expression body: (_) @body) .))
+]) @definition.function
+(expression_statement
+  (assignment_expression
+    left: [(variable_declaration variable: (_) @name) (glob (varname) @name)]
+    right: (anonymous_subroutine_expression body: (_) @body))
+  (#match? @body "\n")) @definition.function
+; A table: what takes some lines
+(source_file
+  (expression_statement
+    (assignment_expression . (variable_declaration variable: (_) @name) . (_) @body .)
+    (#match? @body "(\n.*){2}")) @definition.variable)

@@ -1,0 +1,77 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from semls.engine import languages
+from semls.engine.chunker import Chunker
+from semls.engine.chunks import chunk
+from semls.engine.languages import Language
+
+CRASHING = {
+    "markdown": b"> " * 300 + b"found\n",
+    "yaml": b"- " * 300 + b"found\n",
+    "typst": b"[" * 1000 + b"found\n",
+}
+OWNER = """
+from semls.engine import languages
+from semls.engine.chunker import Chunker
+chunker = Chunker()
+chunker.chunk(b"def f(): pass", languages.TEXT)
+print("ready", flush=True)
+input()
+"""
+
+
+@pytest.fixture
+def chunker():
+    chunker = Chunker()
+    yield chunker
+    chunker.close()
+
+
+def test_chunks_are_the_same_in_a_process_of_its_own(chunker):
+    for path in sorted(Path(__file__).parent.glob("fixtures/**/*.*")):
+        source = path.read_bytes()
+        language = languages.detect(path.name, source)
+        assert chunker.chunk(source, language) == chunk(source, language)
+
+
+@pytest.mark.parametrize("name", CRASHING)
+def test_a_file_that_crashes_its_grammar_is_cut_by_lines(chunker, name):
+    assert [one.text.endswith("found") for one in chunker.chunk(CRASHING[name], language(name))] == [True]
+    assert [one.name for one in chunker.chunk(b"def f(): pass", language("python"))] == ["f"]
+
+
+def test_a_file_that_takes_too_long_is_cut_by_lines():
+    chunker = Chunker(limit=1.0)
+    try:
+        found = chunker.chunk(b"[" * 200_000 + b"\nfound\n", language("json"))
+        assert found[-1].text.endswith("found")
+        assert [one.name for one in chunker.chunk(b"def f(): pass", language("python"))] == ["f"]
+    finally:
+        chunker.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists a process's children in /proc")
+def test_the_process_leaves_when_its_owner_is_killed():
+    with subprocess.Popen(
+        [sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout.readline() == "ready\n"
+        child = int(Path(f"/proc/{owner.pid}/task/{owner.pid}/children").read_text())
+        os.kill(owner.pid, signal.SIGKILL)
+    deadline = time.monotonic() + 30
+    while Path(f"/proc/{child}").exists() and "zombie" not in Path(f"/proc/{child}/status").read_text():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def language(name: str) -> Language:
+    found = languages.find(name)
+    assert found
+    return found
