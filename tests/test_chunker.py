@@ -62,6 +62,7 @@ def test_the_process_leaves_when_its_owner_is_killed():
     with subprocess.Popen(
         [sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as owner:
+        assert owner.stdout
         assert owner.stdout.readline() == "ready\n"
         child = int(Path(f"/proc/{owner.pid}/task/{owner.pid}/children").read_text())
         os.kill(owner.pid, signal.SIGKILL)
