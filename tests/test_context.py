@@ -288,7 +288,7 @@ async def test_the_whole_of_a_long_definition_is_found_by_a_part_of_it(engine, t
     lines[140] = "    quarantine = parcel.customs\n"
     (tmp_path / "w/long.py").write_text(f"import os\n\ndef process(parcel):\n{''.join(lines)}    return 1\n")
     _, text = await ask(engine, "quarantine of a parcel by customs", tmp_path / "w", budget=10_000)
-    assert heading(text)[0] == "long.py:1-154"
+    assert heading(text)[0] == "long.py:3-154"
     _, part = await ask(engine, "quarantine of a parcel by customs", tmp_path / "w", budget=2500)
     assert "def process(parcel):\n…\n" in part
     assert "quarantine = parcel.customs" in part

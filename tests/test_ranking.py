@@ -54,6 +54,15 @@ def test_words_and_vectors_add_up():
     assert [number for number, _ in rank(Question.of("anything"), candidates)] == [2, 1, 3, 4]
 
 
+@pytest.mark.parametrize(("share", "first"), [(0.1, "meaning"), (0.6, "words")])
+def test_the_less_of_the_question_any_words_say_the_more_its_meaning_decides(share, first):
+    candidates = {
+        1: Candidate(entry("words"), words=share),
+        2: Candidate(entry("meaning", "src/b.py"), nearness=0.4),
+    }
+    assert candidates[rank(Question.of("anything"), candidates)[0][0]].entry.name == first
+
+
 def test_the_symbol_that_is_named_comes_first_though_few_words_found_it():
     candidates = {
         1: Candidate(entry("decoder"), 0.3),

@@ -4,6 +4,7 @@ Used by one thread at a time. Every method raises StoreError when the disk or th
 """
 
 import json
+import math
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -267,8 +268,12 @@ class Catalogue:
     # Search
 
     def match(self, terms: Sequence[str], filters: Filters, limit: int) -> list[tuple[int, float]]:
-        """Ids of the chunks that have any of the terms, best first, with bm25 scores (higher is better)."""
-        telling = self._telling(terms)
+        """Ids of the chunks that have any of the terms, best first, with their bm25 as a share.
+
+        1 is what bm25 nears in a chunk that has every term again and again.
+        """
+        frequencies = self.frequencies(terms, _LOOKED_AT)
+        telling = _telling(frequencies)
         if not telling:
             return []
         expression = " OR ".join(map(_quoted, telling))
@@ -279,19 +284,9 @@ class Catalogue:
             SELECT rowid, -bm25(words, {weights}) AS score
             FROM words WHERE words MATCH ? {passing} ORDER BY score DESC, rowid LIMIT ?"""
         with self._blame():
-            return [(row[0], row[1]) for row in self._db.execute(query, (expression, *values, limit))]
-
-    def _telling(self, terms: Sequence[str]) -> list[str]:
-        """The rarest terms, as far as bm25 can look at all chunks that have them in a few milliseconds."""
-        frequencies = self.frequencies(terms, _LOOKED_AT)
-        telling: list[str] = []
-        looked_at = 0
-        for term in sorted(frequencies, key=frequencies.__getitem__):
-            looked_at += frequencies[term]
-            if telling and looked_at > _LOOKED_AT:
-                break
-            telling += [term] if frequencies[term] else []
-        return telling
+            (chunks,) = self._db.execute("SELECT max(id) FROM chunks").fetchone()
+            most = _most(chunks, frequencies.values())
+            return [(row[0], row[1] / most) for row in self._db.execute(query, (expression, *values, limit))]
 
     def named(self, names: Sequence[str], filters: Filters, limit: int) -> list[int]:
         """Ids of the chunks with one of these names, in any case."""
@@ -464,6 +459,24 @@ _ADVICE: Mapping[str, str] = {
     "unable to open database file": "make its directory writable or set SEMLS_CACHE_DIR to another one",
     "database is locked": "end the other program that has it open",
 }
+
+
+def _telling(frequencies: Mapping[str, int]) -> list[str]:
+    """The rarest terms, as far as bm25 can look at all chunks that have them in a few milliseconds."""
+    telling: list[str] = []
+    looked_at = 0
+    for term in sorted(frequencies, key=frequencies.__getitem__):
+        looked_at += frequencies[term]
+        if telling and looked_at > _LOOKED_AT:
+            break
+        telling += [term] if frequencies[term] else []
+    return telling
+
+
+def _most(chunks: int, frequencies: Iterable[int]) -> float:
+    """What bm25 nears: k1 + 1 for each term, times its inverse document frequency as FTS5 computes it."""
+    ratios = ((chunks - each + 0.5) / (each + 0.5) for each in frequencies)
+    return 2.2 * sum(max(1e-6, math.log(ratio)) for ratio in ratios)
 
 
 def _words(entry: Entry, text: str) -> tuple[str, ...]:

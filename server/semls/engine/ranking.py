@@ -14,8 +14,9 @@ import snowballstemmer
 
 from semls.engine.catalogue import Entry, humps, split_identifier
 
-# Added up. The best candidate has 1 by its words, and 1 by its vector.
-_NEARNESS = 1.0
+# Added up. The best candidate has 1 by its words.
+_NEARNESS = 1.5  # times the cosine; not a share of the best one's, which may not be near
+_DOUBT = 2.0  # times the nearness again, where no chunk has even half of what the question says
 _MODULE = 0.6  # times the share of the file's name that the question covers
 _FOLDER = 0.1  # times the same of its folder's name
 _DEFINES = 0.4  # times how well any name in the file fits the question
@@ -105,19 +106,19 @@ class Candidate:
     """A chunk, what it has by its words and by its vector; each is 0 where that did not find it."""
 
     entry: Entry
-    words: float = 0.0  # bm25
+    words: float = 0.0  # bm25, as a share of what it could be
     nearness: float = 0.0  # cosine above that of the farthest candidate
 
 
 def rank(question: Question, candidates: Mapping[int, Candidate]) -> list[tuple[int, float]]:
     """Ids with their scores, best first."""
-    most_words = max((one.words for one in candidates.values()), default=0.0) or 1.0
-    nearest = max((one.nearness for one in candidates.values()), default=0.0) or 1.0
+    most_words = max((one.words for one in candidates.values()), default=0.0)
+    nearness = _NEARNESS * (1 + _DOUBT * max(0.0, 1 - 2 * most_words))
     files = _files(question, candidates.values())
     standing = _Standing(question)
     scores = {}
     for number, one in candidates.items():
-        own = one.words / most_words + _NEARNESS * one.nearness / nearest + _fit(question, one.entry)
+        own = one.words / (most_words or 1.0) + nearness * one.nearness + _fit(question, one.entry)
         scores[number] = (own + files[one.entry.path]) * standing.of(one.entry)
     return _spread(scores, candidates)
 
