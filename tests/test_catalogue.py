@@ -22,7 +22,7 @@ EVERYTHING = Filters()
 
 def entry(path="a.py", name="parseHeader", **changes):
     plain = Entry(path, "python", "Function", name, "", f"def {name}()", "", f"hash of {name}", *[0] * 10)
-    return replace(plain, **changes)
+    return plain._replace(**changes)
 
 
 @pytest.fixture

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from semls.engine.catalogue import Entry
@@ -10,7 +8,7 @@ PLAIN = Entry("src/a.py", "python", "Function", "", "", "", "", "", *[0] * 10)
 
 def entry(name="", path="src/a.py", **changes):
     """A chunk whose content is its own."""
-    return replace(PLAIN, name=name, path=path, **{"hash": f"{path} {name}", **changes})
+    return PLAIN._replace(name=name, path=path, **{"hash": f"{path} {name}", **changes})
 
 
 def order(question, *entries, words=0.5):
@@ -118,13 +116,13 @@ def test_a_file_that_speaks_of_it_throughout_comes_before_one_that_mentions_it()
 def test_what_is_seldom_meant_stands_behind_unless_asked_for(path, word):
     code, aside = entry("code", "src/parse.py"), entry("aside", path)
     assert order("how is text parsed", aside, code)[0] == "code"
-    assert order(f"{word} of parsing", replace(code, path="src/other.py"), aside)[0] == "aside"
+    assert order(f"{word} of parsing", code._replace(path="src/other.py"), aside)[0] == "aside"
 
 
 def test_prose_stands_behind_code_unless_asked_for():
     code, prose = entry("code", "src/parse.py"), entry("prose", "parse.md", language="markdown")
     assert order("how is text parsed", prose, code)[0] == "code"
-    assert order("changelog of parse", replace(code, path="src/other.py"), prose)[0] == "prose"
+    assert order("changelog of parse", code._replace(path="src/other.py"), prose)[0] == "prose"
 
 
 def test_one_file_does_not_fill_the_answer():

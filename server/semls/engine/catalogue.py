@@ -9,10 +9,10 @@ import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from semls.errors import StoreError
 
@@ -61,8 +61,7 @@ _HUMP = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
 _CAMEL = re.compile(r"[A-Za-z0-9]*(?:[a-z0-9][A-Z]|[A-Z]{2}[a-z])[A-Za-z0-9]*")
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """A file as it was when it was last read; `skipped` is the reason why it has no chunks, or ""."""
 
     path: str
@@ -73,8 +72,7 @@ class File:
     skipped: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """A chunk as catalogued. Rows are zero-based, columns count bytes, ends are exclusive."""
 
     path: str
@@ -207,11 +205,11 @@ class Catalogue:
         """Put a file and its chunks, each with its text, in the place of what was known of it."""
         with self._blame(), self._transaction():
             self._db.execute("DELETE FROM files WHERE path = ?", (file.path,))
-            self._db.execute(f"INSERT INTO files VALUES ({_marks(File)})", astuple(file))
+            self._db.execute(f"INSERT INTO files VALUES ({_marks(File)})", file)
             for entry, text in entries:
                 row = self._db.execute(
                     f"INSERT INTO chunks ({_names(Entry)}, initials) VALUES ({_marks(Entry)}, ?)",
-                    (*astuple(entry), _initials(entry.name)),
+                    (*entry, _initials(entry.name)),
                 )
                 self._db.execute(
                     f"INSERT INTO words (rowid, {', '.join(_WEIGHTS)}) VALUES (?, ?, ?, ?, ?, ?, ?)",
@@ -536,11 +534,11 @@ def _patterns(name: str) -> tuple[str, str, str]:
 
 
 def _names(row: type[File] | type[Entry], prefix: str = "") -> str:
-    return ", ".join(prefix + field.name for field in fields(row))
+    return ", ".join(prefix + name for name in row._fields)
 
 
 def _marks(row: type[File] | type[Entry]) -> str:
-    return ", ".join("?" * len(fields(row)))
+    return ", ".join("?" * len(row._fields))
 
 
 def _list(values: "Sequence[object] | frozenset[str]") -> str:

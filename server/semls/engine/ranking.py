@@ -34,6 +34,8 @@ _PROSE = 0.5  # prose and data beside code
 _FURTHER = 0.5  # each of the next two chunks of the same file
 _COPY = 0.5  # what a better candidate says, too
 
+_ROOT = 4  # letters: `auth` is akin to `authentication`
+
 _WORD = re.compile(r"[^\W_]+(?:_+[^\W_]+)*", re.UNICODE)
 _QUALIFIED = re.compile(r"[\w$]+(?:(?:::|\.|#|->)[\w$]+)+|[\w$]+")
 _SEPARATOR = re.compile(r"::|\.|#|->")
@@ -114,19 +116,18 @@ def rank(question: Question, candidates: Mapping[int, Candidate]) -> list[tuple[
     """Ids with their scores, best first."""
     most_words = max((one.words for one in candidates.values()), default=0.0)
     nearness = _NEARNESS * (1 + _DOUBT * max(0.0, 1 - 2 * most_words))
-    files = _files(question, candidates.values())
-    standing = _Standing(question)
+    names, standing = _Names(question), _Standing(question)
+    files = _files(names, candidates.values())
     scores = {}
     for number, one in candidates.items():
-        own = one.words / (most_words or 1.0) + nearness * one.nearness + _fit(question, one.entry)
+        own = one.words / (most_words or 1.0) + nearness * one.nearness + _fit(question, names, one.entry)
         scores[number] = (own + files[one.entry.path]) * standing.of(one.entry)
     return _spread(scores, candidates)
 
 
-def _fit(question: Question, entry: Entry) -> float:
+def _fit(question: Question, names: "_Names", entry: Entry) -> float:
     size = _SIZE * math.log2(2 + entry.end_row - entry.start_row)
-    name = _NAME * _naming(entry.name, question.stems) + _symbol(question, entry) if entry.name else 0.0
-    return size + name
+    return size + (_NAME * names.fit(entry.name) + _symbol(question, entry) if entry.name else 0.0)
 
 
 def _symbol(question: Question, entry: Entry) -> float:
@@ -155,7 +156,7 @@ def _has_humps(name: str, typed: str) -> bool:
     )
 
 
-def _files(question: Question, candidates: Iterable[Candidate]) -> dict[str, float]:
+def _files(names: "_Names", candidates: Iterable[Candidate]) -> dict[str, float]:
     """What each file adds to its chunks."""
     of_path: dict[str, list[Candidate]] = defaultdict(list)
     for one in candidates:
@@ -164,29 +165,49 @@ def _files(question: Question, candidates: Iterable[Candidate]) -> dict[str, flo
     most = max(words.values(), default=0.0) or 1.0
     return {
         path: _COHERENCE * words[path] / most
-        + _DEFINES * max(_naming(one.entry.name, question.stems) for one in some)
-        + _path(path, question.stems)
+        + _DEFINES * max(names.fit(one.entry.name) for one in some)
+        + _path(names, path)
         for path, some in of_path.items()
     }
 
 
-def _path(path: str, stems: frozenset[str]) -> float:
+def _path(names: "_Names", path: str) -> float:
     *folders, file = path.split("/")
     folder = folders[-1] if folders else ""
-    return _MODULE * _covered(file.rpartition(".")[0] or file, stems) + _FOLDER * _covered(folder, stems)
+    return _MODULE * names.covered(file.rpartition(".")[0] or file) + _FOLDER * names.covered(folder)
 
 
-def _naming(name: str, stems: frozenset[str]) -> float:
-    """How well a name says what is asked: what it covers of the question counts less than the reverse."""
-    parts = _stems(name)
-    found = sum(any(_akin(stem, part) for part in parts) for stem in stems)
-    return _covered(name, stems) * math.sqrt(found / len(stems)) if stems else 0.0
+class _Names:
+    """How well names say what is asked."""
 
+    def __init__(self, question: Question) -> None:
+        self._stems = question.stems
+        self._alike: dict[str, list[str]] = defaultdict(list)  # stems by how they begin
+        for stem in question.stems:
+            self._alike[stem[:_ROOT]].append(stem)
+        self._akin: dict[str, frozenset[str]] = {}
+        self._fits: dict[str, float] = {}
 
-def _covered(name: str, stems: frozenset[str]) -> float:
-    """The share of a name's parts that the question has."""
-    parts = _stems(name)
-    return sum(any(_akin(part, stem) for stem in stems) for part in parts) / len(parts) if parts else 0.0
+    def fit(self, name: str) -> float:
+        """From 0 to 1; what the name covers of the question counts less than the reverse."""
+        if name not in self._fits:
+            said = frozenset[str]().union(*map(self._said, _stems(name)))
+            self._fits[name] = self.covered(name) * math.sqrt(len(said) / len(self._stems)) if said else 0.0
+        return self._fits[name]
+
+    def covered(self, name: str) -> float:
+        """The share of a name's parts that the question has."""
+        parts = _stems(name)
+        return sum(bool(self._said(part)) for part in parts) / len(parts) if parts else 0.0
+
+    def _said(self, part: str) -> frozenset[str]:
+        """The stems of the question that a part of a name says."""
+        if part not in self._akin:
+            alike = self._alike.get(part[:_ROOT], ())
+            self._akin[part] = frozenset(
+                stem for stem in alike if part.startswith(stem) or stem.startswith(part)
+            )
+        return self._akin[part]
 
 
 class _Standing:
@@ -219,12 +240,6 @@ def _spread(scores: Mapping[int, float], candidates: Mapping[int, Candidate]) ->
         seen[entry.path] += 1
         said.add(entry.hash)
     return sorted(spread.items(), key=lambda item: (-item[1], item[0]))
-
-
-def _akin(one: str, other: str) -> bool:
-    """`auth` is akin to `authentication`."""
-    short, long = (one, other) if len(one) < len(other) else (other, one)
-    return one == other or (len(short) >= 4 and long.startswith(short))
 
 
 @lru_cache(1 << 14)
