@@ -58,8 +58,10 @@ class Asked:
 
 
 def main(
-    benchmark: Path,
-    checkouts: Path,
+    benchmark: Annotated[Path, typer.Argument(exists=True, help="The folder with repos.json.")],
+    checkouts: Annotated[
+        Path, typer.Argument(exists=True, help="The folder of the checked-out repositories.")
+    ],
     whole: Annotated[
         bool, typer.Option(help="Search whole checkouts, not only their benchmark_root.")
     ] = False,
@@ -79,6 +81,8 @@ def main(
         for row in json.loads((benchmark / "repos.json").read_text("utf-8"))
         if not only or {row["name"], row["language"]}.intersection(only)
     ]
+    if not repositories:
+        sys.exit("No repository and no language of the benchmark has that name.")
     settings = {
         "model": "" if words else model,
         "whole": whole,
@@ -100,7 +104,7 @@ def main(
 
     try:
         asyncio.run(measure())
-    except SemlsError as error:
+    except (SemlsError, OSError) as error:
         sys.exit(str(error))
     console.print(settings)
     console.print(_quality(result["questions"]), _speed(result))
