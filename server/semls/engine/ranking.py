@@ -18,9 +18,9 @@ from semls.engine.catalogue import Entry, humps, split_identifier
 _NEARNESS = 1.5  # times the cosine; not a share of the best one's, which may not be near
 _DOUBT = 2.0  # times the nearness again, where no chunk has even half of what the question says
 _MODULE = 0.6  # times the share of the file's name that the question covers
-_FOLDER = 0.1  # times the same of its folder's name
-_DEFINES = 0.4  # times how well any name in the file fits the question
-_NAME = 0.2  # times how well its own does
+_FOLDER = 0.2  # times the same of its folder's name
+_DEFINES = 0.3  # times how well any name in the file fits the question
+_NAME = 0.3  # times the square of how well its own does
 _COHERENCE = 0.4  # times what all candidates of the file have by their words
 _SIZE = 1 / 16  # for each doubling of the rows: bm25 prefers what is short
 _EXACT = 0.6  # the question names this very symbol
@@ -127,7 +127,7 @@ def rank(question: Question, candidates: Mapping[int, Candidate]) -> list[tuple[
 
 def _fit(question: Question, names: "_Names", entry: Entry) -> float:
     size = _SIZE * math.log2(2 + entry.end_row - entry.start_row)
-    return size + (_NAME * names.fit(entry.name) + _symbol(question, entry) if entry.name else 0.0)
+    return size + (_NAME * names.fit(entry.name) ** 2 + _symbol(question, entry) if entry.name else 0.0)
 
 
 def _symbol(question: Question, entry: Entry) -> float:
