@@ -1,13 +1,15 @@
 """The engine in this process, with real stores; an encoder that takes its time stands in for a slow model."""
 
 import asyncio
+import contextlib
+import sqlite3
 import threading
 from dataclasses import replace
 
 import pytest
 
 from semls.engine import engine as engine_module
-from semls.engine import models
+from semls.engine import indexer, models
 from semls.engine.catalogue import Coverage
 from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
@@ -159,6 +161,25 @@ async def test_vectors_of_an_earlier_life_answer_while_better_ones_are_made(tmp_
     assert (await ask(second, "evict_expired", shop, settings=SETTINGS)).model == WANTED
     await second.close()
     assert len(list((tmp_path / "cache").glob("*/vectors/*"))) == 1
+
+
+async def test_a_semls_that_cuts_files_otherwise_cuts_them_anew_and_embeds_nothing_twice(
+    tmp_path, shop, monkeypatch
+):
+    async def answers_of(chunker_version):
+        monkeypatch.setattr(indexer, "fingerprint", lambda: chunker_version)
+        engine = Engine(tmp_path / "cache")
+        last = await index(engine, shop)
+        found = names(await ask(engine, "evict_expired", shop))[0]
+        await engine.close()
+        return found, last.encoded
+
+    assert (await answers_of("first"))[0] == "evict_expired"
+    (catalogue,) = (tmp_path / "cache").glob("*/catalogue.sqlite")
+    with contextlib.closing(sqlite3.connect(catalogue)) as database, database:
+        database.execute("UPDATE chunks SET name = 'evict' WHERE name = 'evict_expired'")
+    assert await answers_of("first") == ("evict", 0)
+    assert await answers_of("second") == ("evict_expired", 0)
 
 
 async def test_going_on_after_a_restart_embeds_nothing(tmp_path, shop):

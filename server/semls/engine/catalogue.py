@@ -224,6 +224,11 @@ class Catalogue:
                 (file.size, file.mtime_ns, file.path),
             )
 
+    def doubt(self) -> None:
+        """Let every file be read again as if it had changed; until then it is found as it was."""
+        with self._blame():
+            self._db.execute("UPDATE files SET mtime_ns = -1, digest = ''")
+
     def remove(self, paths: Iterable[str]) -> None:
         """Forget files and their chunks."""
         with self._blame(), self._transaction():

@@ -1,10 +1,14 @@
 """The bytes of a file → chunks: its definitions, long ones in parts, and pieces of what lies between them."""
 
+import hashlib
 import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from importlib.metadata import version
 from itertools import pairwise
 
 from tree_sitter import Node, Parser
@@ -43,6 +47,20 @@ class Chunk:
     def qualified_name(self) -> str:
         """The name after its container's."""
         return ".".join(filter(None, (self.container, self.name)))
+
+
+@cache
+def fingerprint() -> str:
+    """Another one whenever files may be cut otherwise: made of the code, the queries and the parsers."""
+    code = resources.files(__package__)
+    parts = [code / name for name in ("chunks.py", "outline.py", "source.py")]
+    parts += sorted((code / "languages").iterdir(), key=lambda part: part.name)
+    digest = hashlib.blake2b(digest_size=8)
+    for part in parts:
+        digest.update(part.read_bytes() if part.is_file() else b"")
+    for library in ("tree-sitter", "tree-sitter-language-pack"):
+        digest.update(version(library).encode())
+    return digest.hexdigest()
 
 
 def chunk(source: bytes, language: Language) -> list[Chunk]:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from semls.engine import files, languages
 from semls.engine.catalogue import Catalogue, Coverage, Entry, File
 from semls.engine.chunker import Chunker
-from semls.engine.chunks import Chunk
+from semls.engine.chunks import Chunk, fingerprint
 from semls.engine.context import Document
 from semls.engine.embeddings import EmbeddingCache
 from semls.engine.encoder import Encoder, embedded_text
@@ -40,6 +40,7 @@ _BYTES = 300_000  # of the files that are cut in one step
 _ROUND = 256  # texts that are sorted by length together
 _GONE = 200  # files forgotten in one step
 _UPSERT = 100  # rows at once: Chroma takes about 2 ms for each
+_CUT = "cut"  # the note that tells how files were cut
 _ANSWERS = "answers"  # the note that names the model whose vectors are complete
 _FIRST_WORDS = 5.0  # seconds that a search waits for a workspace that is read for the first time
 _NEWS = 0.1  # seconds between two reports of progress
@@ -102,7 +103,7 @@ class Indexer:
 
     async def open(self) -> None:
         """Open the catalogue and start both loops. Raises StoreError."""
-        self._catalogue = await self._worker.run(Rank.SEARCH, Catalogue, self._directory / "catalogue.sqlite")
+        self._catalogue = await self._worker.run(Rank.SEARCH, _open_catalogue, self._directory)
         await self._count_files()
         await self._count()
         self._tasks = [
@@ -375,6 +376,14 @@ class Indexer:
 
 
 # Steps for the worker
+
+
+def _open_catalogue(directory: Path) -> Catalogue:
+    catalogue = Catalogue(directory / "catalogue.sqlite")
+    if catalogue.noted(_CUT) != fingerprint():
+        catalogue.doubt()
+        catalogue.note(_CUT, fingerprint())
+    return catalogue
 
 
 def _take(scan: Iterator[_Item]) -> list[_Item]:
