@@ -89,9 +89,8 @@ class Outline:
         self._docs: dict[int, Node] = {}  # by where they start
         self._scopes: list[Definition] = []
         self._tails: list[Definition] = []
-        self._above: dict[
-            int, tuple[int, bool]
-        ] = {}  # start of a comment or attribute → end, is it a comment
+        # Start of a comment or attribute → its end, and whether it is a comment
+        self._above: dict[int, tuple[int, bool]] = {}
         for match in matches:
             self._sort(match)
         self._above_starts: list[int] = []
