@@ -74,6 +74,16 @@ def test_the_name_counts_more_than_the_body(catalogue):
     assert names(catalogue, found) == ["header", "other"]
 
 
+def test_a_frequent_term_adds_to_what_a_rare_one_finds(catalogue, monkeypatch):
+    monkeypatch.setattr("semls.engine.catalogue._LOOKED_AT", 3)
+    texts = {"rare": "quarantine", "both": "quarantine of a parcel", **{f"n{i}": "parcel" for i in range(5)}}
+    for name, text in texts.items():
+        catalogue.replace(File(f"{name}.py"), [(entry(f"{name}.py", name), text)])
+    found = dict(catalogue.match(["parcel", "quarantine"], EVERYTHING, 10))
+    assert names(catalogue, found) == ["both", "rare"]
+    assert max(found.values()) < 1
+
+
 def test_quotes_and_operators_in_a_term_are_only_text(catalogue):
     catalogue.replace(File("a.py"), [(entry(), 'say "AND" NOT (x) *')])
     for term in ['"', "AND", "NOT", "*", "(", "name:x", "'; DROP TABLE files; --"]:

@@ -271,15 +271,19 @@ class Catalogue:
     # Search
 
     def match(self, terms: Sequence[str], filters: Filters, limit: int) -> list[tuple[int, float]]:
-        """Ids of the chunks that have any of the terms, best first, with their bm25 as a share.
+        """Ids of the chunks that have any of the rarer terms, best first, with their bm25 as a share.
 
-        1 is what bm25 nears in a chunk that has every term again and again.
+        1 is what bm25 nears in a chunk that has every term again and again. Frequent terms only add to what
+        the rarer ones find, which then count twice, as FTS5 scores each mention.
         """
         frequencies = self.frequencies(terms, _LOOKED_AT)
-        telling = _telling(frequencies)
-        if not telling:
+        rarer = _rarer(frequencies)
+        if not rarer:
             return []
-        expression = " OR ".join(map(_quoted, telling))
+        frequent = [term for term in frequencies if frequencies[term] and term not in rarer]
+        expression = " OR ".join(map(_quoted, rarer))
+        if frequent:
+            expression = f"({expression}) AND ({expression} OR {' OR '.join(map(_quoted, frequent))})"
         weights = ", ".join(map(str, _WEIGHTS.values()))
         condition, values = self._condition(filters)
         passing = f"AND rowid IN (SELECT id FROM chunks WHERE {condition})" if filters else ""
@@ -288,7 +292,8 @@ class Catalogue:
             FROM words WHERE words MATCH ? {passing} ORDER BY score DESC, rowid LIMIT ?"""
         with self._blame():
             (chunks,) = self._db.execute("SELECT max(id) FROM chunks").fetchone()
-            most = _most(chunks, frequencies.values())
+            again = [frequencies[term] for term in rarer] if frequent else []
+            most = _most(chunks, [*frequencies.values(), *again])
             return [(row[0], row[1] / most) for row in self._db.execute(query, (expression, *values, limit))]
 
     def named(self, names: Sequence[str], filters: Filters, limit: int) -> list[int]:
@@ -464,16 +469,16 @@ _ADVICE: Mapping[str, str] = {
 }
 
 
-def _telling(frequencies: Mapping[str, int]) -> list[str]:
+def _rarer(frequencies: Mapping[str, int]) -> list[str]:
     """The rarest terms, as far as bm25 can look at all chunks that have them in a few milliseconds."""
-    telling: list[str] = []
+    rarer: list[str] = []
     looked_at = 0
     for term in sorted(frequencies, key=frequencies.__getitem__):
         looked_at += frequencies[term]
-        if telling and looked_at > _LOOKED_AT:
+        if rarer and looked_at > _LOOKED_AT:
             break
-        telling += [term] if frequencies[term] else []
-    return telling
+        rarer += [term] if frequencies[term] else []
+    return rarer
 
 
 def _most(chunks: int, frequencies: Iterable[int]) -> float:

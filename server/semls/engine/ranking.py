@@ -136,6 +136,8 @@ def _symbol(question: Question, entry: Entry) -> float:
 
 
 def _named(question: Question, entry: Entry) -> float:
+    if not question.containers:
+        return 0.0
     path = f".{entry.container}.{entry.name}".lower()
     container = question.containers.get(path.rpartition(".")[2])
     if container is None or (container and not path.rpartition(".")[0].endswith(f".{container}")):
