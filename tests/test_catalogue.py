@@ -80,7 +80,7 @@ def test_a_frequent_term_adds_to_what_a_rare_one_finds(catalogue, monkeypatch):
     for name, text in texts.items():
         catalogue.replace(File(f"{name}.py"), [(entry(f"{name}.py", name), text)])
     found = dict(catalogue.match(["parcel", "quarantine"], EVERYTHING, 10))
-    assert names(catalogue, found) == ["both", "rare"]
+    assert names(catalogue, list(found)) == ["both", "rare"]
     assert max(found.values()) < 1
 
 
