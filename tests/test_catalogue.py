@@ -76,7 +76,9 @@ def test_the_name_counts_more_than_the_body(catalogue):
 
 def test_a_frequent_term_adds_to_what_a_rare_one_finds(catalogue, monkeypatch):
     monkeypatch.setattr("semls.engine.catalogue._LOOKED_AT", 3)
-    texts = {"rare": "quarantine", "both": "quarantine of a parcel", **{f"n{i}": "parcel" for i in range(5)}}
+    texts = {"rare": "quarantine of a letter", "both": "quarantine of a parcel"}
+    texts |= {f"frequent{number}": "parcel" for number in range(5)}
+    texts |= {f"other{number}": "nothing" for number in range(20)}
     for name, text in texts.items():
         catalogue.replace(File(f"{name}.py"), [(entry(f"{name}.py", name), text)])
     found = dict(catalogue.match(["parcel", "quarantine"], EVERYTHING, 10))
