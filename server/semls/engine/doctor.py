@@ -7,8 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from semls.engine import chunks, languages
+from semls.engine import languages
 from semls.engine.catalogue import Catalogue, File
+from semls.engine.chunker import Chunker
 
 _ROOM = 1 << 30  # bytes: a large workspace with its vectors
 
@@ -23,14 +24,18 @@ class Finding:
     advice: str = ""
 
 
-def examine(cache_directory: Path) -> list[Finding]:
+def examine(cache_directory: Path, chunker: Chunker) -> list[Finding]:
     """Everything but the model."""
     return [
         Finding("python", True, platform.python_version()),
         _try(
             "word index", _catalogue, "Use a Python whose SQLite has FTS5, such as the one from python.org."
         ),
-        _try("grammars", _grammars, "Install semls anew: tree-sitter-language-pack is not whole."),
+        _try(
+            "grammars",
+            lambda: _grammars(chunker),
+            "Install semls anew: tree-sitter-language-pack is not whole.",
+        ),
         _disk(cache_directory),
     ]
 
@@ -50,9 +55,9 @@ def _catalogue() -> str:
     return "SQLite with FTS5"
 
 
-def _grammars() -> str:
-    language = languages.find("python")
-    if not language or not chunks.chunk(b"def f():\n    pass\n", language):
+def _grammars(chunker: Chunker) -> str:
+    language = languages.detect("a.py", b"")
+    if [chunk.name for chunk in chunker.chunk(b"def f():\n    pass\n", language)] != ["f"]:
         raise RuntimeError("Python source is not recognised")
     return f"{len(languages.NAMES)} languages"
 

@@ -182,7 +182,7 @@ class Engine:
 
     async def examine(self, settings: Settings) -> list[Finding]:
         """What the machine has of what is needed."""
-        findings = await self._worker.run(Rank.WORDS, doctor.examine, self._directory)
+        findings = await self._worker.run(Rank.WORDS, doctor.examine, self._directory, self._chunker)
         return [*findings, await self._examine_model(settings)]
 
     async def _examine_model(self, settings: Settings) -> Finding:
