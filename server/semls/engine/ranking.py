@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import chain
 
 import snowballstemmer
 
@@ -187,29 +188,29 @@ class _Names:
         self._alike: dict[str, list[str]] = defaultdict(list)  # stems by how they begin
         for stem in question.stems:
             self._alike[stem[:_ROOT]].append(stem)
-        self._akin: dict[str, frozenset[str]] = {}
         self._fits: dict[str, float] = {}
 
     def fit(self, name: str) -> float:
         """From 0 to 1; what the name covers of the question counts less than the reverse."""
-        if name not in self._fits:
-            said = frozenset[str]().union(*map(self._said, _stems(name)))
-            self._fits[name] = self.covered(name) * math.sqrt(len(said) / len(self._stems)) if said else 0.0
-        return self._fits[name]
+        fit = self._fits.get(name)
+        if fit is None:
+            share = len(set(chain.from_iterable(self._said(name)))) / max(1, len(self._stems))
+            fit = self._fits[name] = self.covered(name) * math.sqrt(share) if share else 0.0
+        return fit
 
     def covered(self, name: str) -> float:
         """The share of a name's parts that the question has."""
-        parts = _stems(name)
-        return sum(bool(self._said(part)) for part in parts) / len(parts) if parts else 0.0
+        said = self._said(name)
+        return len(said) / len(_stems(name)) if said else 0.0
 
-    def _said(self, part: str) -> frozenset[str]:
-        """The stems of the question that a part of a name says."""
-        if part not in self._akin:
-            alike = self._alike.get(part[:_ROOT], ())
-            self._akin[part] = frozenset(
-                stem for stem in alike if part.startswith(stem) or stem.startswith(part)
-            )
-        return self._akin[part]
+    def _said(self, name: str) -> list[list[str]]:
+        """The stems of the question that a part of the name says, for each part that says any."""
+        return [
+            said
+            for part in _stems(name)
+            if (alike := self._alike.get(part[:_ROOT]))
+            and (said := [stem for stem in alike if part.startswith(stem) or stem.startswith(part)])
+        ]
 
 
 class _Standing:
