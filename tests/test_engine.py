@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from semls.engine import engine as engine_module
-from semls.engine import indexer, models
+from semls.engine import models, reader
 from semls.engine.catalogue import Coverage
 from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
@@ -167,7 +167,7 @@ async def test_a_semls_that_cuts_files_otherwise_cuts_them_anew_and_embeds_nothi
     tmp_path, shop, monkeypatch
 ):
     async def answers_of(chunker_version):
-        monkeypatch.setattr(indexer, "fingerprint", lambda: chunker_version)
+        monkeypatch.setattr(reader, "fingerprint", lambda: chunker_version)
         engine = Engine(tmp_path / "cache")
         last = await index(engine, shop)
         found = names(await ask(engine, "evict_expired", shop))[0]

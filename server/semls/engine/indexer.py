@@ -7,7 +7,6 @@ worker runs are the plain functions at the end of this file.
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,10 +16,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from semls.engine import files, languages
-from semls.engine.catalogue import Catalogue, Coverage, Entry, File
+from semls.engine import files, reader
+from semls.engine.catalogue import Catalogue, Coverage, File
 from semls.engine.chunker import Chunker
-from semls.engine.chunks import Chunk, fingerprint
 from semls.engine.context import Document
 from semls.engine.embeddings import EmbeddingCache
 from semls.engine.encoder import Encoder, embedded_text
@@ -33,14 +31,10 @@ from semls.errors import EngineError, SemlsError, UsageError
 
 log = logging.getLogger(__name__)
 
-_Item = files.Found | files.Skipped
-
 _STEP = 0.1  # seconds that a step should take: what a search may have to wait
-_BYTES = 300_000  # of the files that are cut in one step
 _ROUND = 256  # texts that are sorted by length together
 _GONE = 200  # files forgotten in one step
 _UPSERT = 100  # rows at once: Chroma takes about 2 ms for each
-_CUT = "cut"  # the note that tells how files were cut
 _ANSWERS = "answers"  # the note that names the model whose vectors are complete
 _FIRST_WORDS = 5.0  # seconds that a search waits for a workspace that is read for the first time
 _NEWS = 0.1  # seconds between two reports of progress
@@ -103,7 +97,7 @@ class Indexer:
 
     async def open(self) -> None:
         """Open the catalogue and start both loops. Raises StoreError."""
-        self._catalogue = await self._worker.run(Rank.SEARCH, _open_catalogue, self._directory)
+        self._catalogue = await self._worker.run(Rank.SEARCH, reader.open_catalogue, self._directory)
         await self._count_files()
         await self._count()
         self._tasks = [
@@ -181,7 +175,7 @@ class Indexer:
 
     async def documents(self, root: Path, paths: Iterable[str]) -> dict[str, Document]:
         """Files as they were catalogued, by path; without those that change this very moment."""
-        return await self._worker.run(Rank.SEARCH, _documents, root, self._catalogue, sorted(paths))
+        return await self._worker.run(Rank.SEARCH, reader.documents, root, self._catalogue, sorted(paths))
 
     async def _first_words(self) -> None:
         await self._catalogued(self._asked or self.refresh())
@@ -194,7 +188,7 @@ class Indexer:
         """Read again what changed since it was read; False when nothing did."""
         ordered = sorted(paths)
         known = await self._worker.run(Rank.SEARCH, self._catalogue.files, ordered)
-        changed, vanished = await self._worker.run(Rank.SEARCH, _look_again, self.root, known, ordered)
+        changed, vanished = await self._worker.run(Rank.SEARCH, reader.look_again, self.root, known, ordered)
         if not changed and not vanished:
             return False
         self.refresh()
@@ -203,11 +197,15 @@ class Indexer:
             changed = await self._read_some(Rank.SEARCH, known, changed)
         return True
 
-    async def _read_some(self, rank: Rank, known: Mapping[str, File], items: Sequence[_Item]) -> list[_Item]:
+    async def _read_some(
+        self, rank: Rank, known: Mapping[str, File], items: Sequence[reader.Item]
+    ) -> list[reader.Item]:
         """Catalogue as many files as fit into a step, gives back the rest. Nobody waits for a parser."""
-        opened, rest = await self._worker.run(rank, _open_some, self.root, self._catalogue, known, items)
-        cut = await asyncio.to_thread(_cut, self._chunker, opened)
-        await self._worker.run(rank, _store, self._catalogue, known, cut)
+        opened, rest = await self._worker.run(
+            rank, reader.open_some, self.root, self._catalogue, known, items
+        )
+        cut = await asyncio.to_thread(reader.cut, self._chunker, opened)
+        await self._worker.run(rank, reader.store, self._catalogue, known, cut)
         return rest
 
     async def _similar(self, path: str, row: int, limit: int, words_only: bool) -> Comparison:
@@ -247,11 +245,11 @@ class Indexer:
         known = await self._worker.run(Rank.WORDS, self._catalogue.files)
         scan, seen = files.scan(self.root), 0
         unseen = dict(known)
-        while found := await self._worker.run(Rank.WORDS, _take, scan):
+        while found := await self._worker.run(Rank.WORDS, reader.take, scan):
             for path in found:
                 unseen.pop(path.path, None)
             seen += sum(isinstance(item, files.Found) for item in found)
-            changed = [item for item in found if _differs(item, known.get(item.path))]
+            changed = [item for item in found if reader.differs(item, known.get(item.path))]
             while changed:
                 changed = await self._read_some(Rank.WORDS, known, changed)
                 await self._count_now_and_then()
@@ -378,143 +376,11 @@ class Indexer:
 # Steps for the worker
 
 
-def _open_catalogue(directory: Path) -> Catalogue:
-    catalogue = Catalogue(directory / "catalogue.sqlite")
-    if catalogue.noted(_CUT) != fingerprint():
-        catalogue.doubt()
-        catalogue.note(_CUT, fingerprint())
-    return catalogue
-
-
-def _take(scan: Iterator[_Item]) -> list[_Item]:
-    deadline = time.monotonic() + _STEP
-    taken = []
-    for item in scan:
-        taken.append(item)
-        if time.monotonic() > deadline or len(taken) == 1000:
-            break
-    return taken
-
-
-def _differs(item: _Item, known: File | None) -> bool:
-    if known is None:
-        return True
-    if isinstance(item, files.Skipped):
-        return known.skipped != item.reason
-    return (known.size, known.mtime_ns) != (item.size, item.mtime_ns)
-
-
-def _open_some(
-    root: Path, catalogue: Catalogue, known: Mapping[str, File], items: Sequence[_Item]
-) -> tuple[list[tuple[File, bytes]], list[_Item]]:
-    """As many files to be cut as make a step, with their bytes, and the rest of the items."""
-    deadline, size = time.monotonic() + _STEP, 0
-    opened = []
-    for done, item in enumerate(items, 1):
-        if found := _open(root, catalogue, item, known.get(item.path)):
-            opened.append(found)
-            size += len(found[1])
-        if time.monotonic() > deadline or size > _BYTES:
-            return opened, list(items[done:])
-    return opened, []
-
-
-def _open(root: Path, catalogue: Catalogue, item: _Item, known: File | None) -> tuple[File, bytes] | None:
-    """A file that is to be cut; None where the catalogue has all that there is to know."""
-    if isinstance(item, files.Skipped):
-        catalogue.replace(File(item.path, skipped=item.reason))
-        return None
-    content = files.read(root, item.path)
-    if isinstance(content, files.Skipped):
-        catalogue.replace(File(item.path, item.size, item.mtime_ns, skipped=content.reason))
-        return None
-    digest = _digest(content)
-    if known and known.digest == digest:
-        catalogue.touch(File(item.path, item.size, item.mtime_ns))
-        return None
-    language = languages.detect(item.path, content[:256])
-    return File(item.path, item.size, item.mtime_ns, digest, language.name), content
-
-
-def _cut(
-    chunker: Chunker, opened: Sequence[tuple[File, bytes]]
-) -> list[tuple[File, list[tuple[Entry, str]]]]:
-    """Runs beside the worker."""
-    return [
-        (
-            file,
-            [
-                _entry(file, chunk)
-                for chunk in chunker.chunk(content, languages.find(file.language) or languages.TEXT)
-            ],
-        )
-        for file, content in opened
-    ]
-
-
-def _store(
-    catalogue: Catalogue,
-    known: Mapping[str, File],
-    cut: Sequence[tuple[File, list[tuple[Entry, str]]]],
-) -> None:
-    """A file that was catalogued meanwhile is newer."""
-    now = catalogue.files([file.path for file, _ in cut])
-    for file, entries in cut:
-        if now.get(file.path) == known.get(file.path):
-            catalogue.replace(file, entries)
-
-
-def _look_again(root: Path, known: Mapping[str, File], paths: Sequence[str]) -> tuple[list[_Item], list[str]]:
-    """The files that are not as the catalogue knows them, and those that are gone."""
-    found = {path: files.look(root, path) for path in paths}
-    changed: list[_Item] = [item for path, item in found.items() if item and _differs(item, known.get(path))]
-    return changed, [path for path, item in found.items() if item is None]
-
-
 def _similar(catalogue: Catalogue, view: View | None, path: str, row: int, limit: int) -> Similar:
     number = catalogue.at(path, row)
     if number is None:
         raise UsageError(f"There is no code in line {row + 1} of {path}: name a line that has some.")
     return similar(number, catalogue, view, limit)
-
-
-def _documents(root: Path, catalogue: Catalogue, paths: Sequence[str]) -> dict[str, Document]:
-    documents = {}
-    for path, known in catalogue.files(paths).items():
-        content = files.read(root, path)
-        if isinstance(content, bytes) and _digest(content) == known.digest:
-            documents[path] = Document(root, path, known.language, content, catalogue.chunks_of(path))
-    return documents
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def _entry(file: File, chunk: Chunk) -> tuple[Entry, str]:
-    span, name = chunk.span, chunk.selection
-    embedded = embedded_text(chunk.qualified_name, chunk.text)
-    entry = Entry(
-        file.path,
-        file.language,
-        chunk.kind,
-        chunk.name,
-        chunk.container,
-        chunk.signature,
-        chunk.doc,
-        hashlib.blake2b(embedded.encode(errors="surrogatepass"), digest_size=16).hexdigest(),
-        span.start_byte,
-        span.end_byte,
-        span.start.row,
-        span.start.column,
-        span.end.row,
-        span.end.column,
-        name.start.row,
-        name.start.column,
-        name.end.row,
-        name.end.column,
-    )
-    return entry, chunk.text
 
 
 def _texts(catalogue: Catalogue, hashes: Sequence[str]) -> list[tuple[str, str]]:

@@ -1,0 +1,147 @@
+"""Files → chunks in the catalogue: short steps for the worker, and one that runs beside it."""
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TypeAlias
+
+from semls.engine import files, languages
+from semls.engine.catalogue import Catalogue, Entry, File
+from semls.engine.chunker import Chunker
+from semls.engine.chunks import Chunk, fingerprint
+from semls.engine.context import Document
+from semls.engine.encoder import embedded_text
+
+Item: TypeAlias = files.Found | files.Skipped
+Cut: TypeAlias = tuple[File, list[tuple[Entry, str]]]  # with its chunks and their texts
+
+_STEP = 0.1  # seconds that a step should take: what a search may have to wait
+_BYTES = 300_000  # of the files that are cut at a time
+_CUT = "cut"  # the note that tells how files were cut
+
+
+def open_catalogue(directory: Path) -> Catalogue:
+    """A workspace's catalogue; what another version of semls cut is to be read again. Raises StoreError."""
+    catalogue = Catalogue(directory / "catalogue.sqlite")
+    if catalogue.noted(_CUT) != fingerprint():
+        catalogue.doubt()
+        catalogue.note(_CUT, fingerprint())
+    return catalogue
+
+
+def take(scan: Iterator[Item]) -> list[Item]:
+    """As much of a scan as makes a step; nothing when it has ended."""
+    deadline = time.monotonic() + _STEP
+    taken = []
+    for item in scan:
+        taken.append(item)
+        if time.monotonic() > deadline or len(taken) == 1000:
+            break
+    return taken
+
+
+def differs(item: Item, known: File | None) -> bool:
+    """Whether a file is not as the catalogue knows it."""
+    if known is None:
+        return True
+    if isinstance(item, files.Skipped):
+        return known.skipped != item.reason
+    return (known.size, known.mtime_ns) != (item.size, item.mtime_ns)
+
+
+def open_some(
+    root: Path, catalogue: Catalogue, known: Mapping[str, File], items: Sequence[Item]
+) -> tuple[list[tuple[File, bytes]], list[Item]]:
+    """As many files to be cut as make a step, with their bytes, and the rest of the items."""
+    deadline, size = time.monotonic() + _STEP, 0
+    opened = []
+    for done, item in enumerate(items, 1):
+        if found := _open(root, catalogue, item, known.get(item.path)):
+            opened.append(found)
+            size += len(found[1])
+        if time.monotonic() > deadline or size > _BYTES:
+            return opened, list(items[done:])
+    return opened, []
+
+
+def _open(root: Path, catalogue: Catalogue, item: Item, known: File | None) -> tuple[File, bytes] | None:
+    """A file that is to be cut; None where the catalogue has all that there is to know."""
+    if isinstance(item, files.Skipped):
+        catalogue.replace(File(item.path, skipped=item.reason))
+        return None
+    content = files.read(root, item.path)
+    if isinstance(content, files.Skipped):
+        catalogue.replace(File(item.path, item.size, item.mtime_ns, skipped=content.reason))
+        return None
+    digest = _digest(content)
+    if known and known.digest == digest:
+        catalogue.touch(File(item.path, item.size, item.mtime_ns))
+        return None
+    language = languages.detect(item.path, content[:256])
+    return File(item.path, item.size, item.mtime_ns, digest, language.name), content
+
+
+def cut(chunker: Chunker, opened: Sequence[tuple[File, bytes]]) -> list[Cut]:
+    """The chunks of files. Runs beside the worker, as a parser may take its time."""
+    return [(file, _entries(chunker, file, content)) for file, content in opened]
+
+
+def _entries(chunker: Chunker, file: File, content: bytes) -> list[tuple[Entry, str]]:
+    language = languages.find(file.language) or languages.TEXT
+    return [_entry(file, chunk) for chunk in chunker.chunk(content, language)]
+
+
+def store(catalogue: Catalogue, known: Mapping[str, File], found: Sequence[Cut]) -> None:
+    """Put files into the catalogue, but those that were catalogued meanwhile, and are newer there."""
+    now = catalogue.files([file.path for file, _ in found])
+    for file, entries in found:
+        if now.get(file.path) == known.get(file.path):
+            catalogue.replace(file, entries)
+
+
+def look_again(root: Path, known: Mapping[str, File], paths: Sequence[str]) -> tuple[list[Item], list[str]]:
+    """The files that are not as the catalogue knows them, and those that are gone."""
+    found = {path: files.look(root, path) for path in paths}
+    changed: list[Item] = [item for path, item in found.items() if item and differs(item, known.get(path))]
+    return changed, [path for path, item in found.items() if item is None]
+
+
+def documents(root: Path, catalogue: Catalogue, paths: Sequence[str]) -> dict[str, Document]:
+    """Files as they were catalogued, by path; without those that have changed since."""
+    documents = {}
+    for path, known in catalogue.files(paths).items():
+        content = files.read(root, path)
+        if isinstance(content, bytes) and _digest(content) == known.digest:
+            documents[path] = Document(root, path, known.language, content, catalogue.chunks_of(path))
+    return documents
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _entry(file: File, chunk: Chunk) -> tuple[Entry, str]:
+    span, name = chunk.span, chunk.selection
+    embedded = embedded_text(chunk.qualified_name, chunk.text)
+    entry = Entry(
+        file.path,
+        file.language,
+        chunk.kind,
+        chunk.name,
+        chunk.container,
+        chunk.signature,
+        chunk.doc,
+        hashlib.blake2b(embedded.encode(errors="surrogatepass"), digest_size=16).hexdigest(),
+        span.start_byte,
+        span.end_byte,
+        span.start.row,
+        span.start.column,
+        span.end.row,
+        span.end.column,
+        name.start.row,
+        name.start.column,
+        name.end.row,
+        name.end.column,
+    )
+    return entry, chunk.text
