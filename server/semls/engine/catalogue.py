@@ -53,6 +53,7 @@ _IN_PATHS = "chunks.path IN (SELECT path FROM files WHERE in_paths(?, path))"
 _NAMED = r"""
     chunks.name LIKE ? ESCAPE '\'
     OR chunks.name LIKE ? ESCAPE '\' AND '.' || chunks.container LIKE ? ESCAPE '\'"""
+_ADDED = 10  # frequent terms that count; a question has fewer, a piece of code has hundreds
 _LOOKED_AT = 4000  # chunks that bm25 looks at; it takes a good microsecond for each
 _LAST = "\U0010ffff"  # behind all other letters
 _VERDICTS = 1 << 14  # on paths, that are remembered
@@ -280,7 +281,7 @@ class Catalogue:
         rarer = _rarer(frequencies)
         if not rarer:
             return []
-        frequent = [term for term in frequencies if frequencies[term] and term not in rarer]
+        frequent = [term for term in frequencies if frequencies[term] and term not in rarer][:_ADDED]
         expression = " OR ".join(map(_quoted, rarer))
         if frequent:
             expression = f"({expression}) AND ({expression} OR {' OR '.join(map(_quoted, frequent))})"
