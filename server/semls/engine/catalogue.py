@@ -54,7 +54,7 @@ _NAMED = r"""
     chunks.name LIKE ? ESCAPE '\'
     OR chunks.name LIKE ? ESCAPE '\' AND '.' || chunks.container LIKE ? ESCAPE '\'"""
 _ADDED = 10  # frequent terms that count; a question has fewer, a piece of code has hundreds
-_LOOKED_AT = 4000  # chunks that bm25 looks at; it takes a good microsecond for each
+_LOOKED_AT = 4000  # chunks that bm25 looks at; it takes two or three microseconds for each
 _LAST = "\U0010ffff"  # behind all other letters
 _VERDICTS = 1 << 14  # on paths, that are remembered
 
