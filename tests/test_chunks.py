@@ -811,6 +811,10 @@ def test_a_definition_knows_its_signature_and_what_is_said_of_it():
         ("python", "# Licence.\n\ndef f(): ...", ""),
         ("python", "x = 1  # not this\ndef f(): ...", ""),
         ("python", "# this\n# and this\ndef f(): ...", "this\nand this"),
+        ("elixir", '@doc """\nAdds.\n"""\n@spec f() :: 1\ndef f(), do: 1\n', "Adds."),
+        ("elixir", '@doc ~S"""\nAdds.\n"""\n@doc since: "1.2"\ndef f(), do: 1\n', "Adds."),
+        ("elixir", "@doc false\ndef f(), do: 1\n", ""),
+        ("lua", '--- Adds.\n--- All.\nf = lazy("f")\n', "Adds.\nAll."),
     ],
 )
 def test_documentation_is_freed_of_its_markers(name, source, doc):
@@ -873,7 +877,7 @@ def test_bytes_that_are_not_utf_8_are_latin_1(source, text):
 
 
 @pytest.mark.parametrize(
-    ("path", "head", "name"),
+    ("path", "content", "name"),
     [
         ("a/b.py", b"", "python"),
         ("A.PY", b"", "python"),
@@ -881,7 +885,15 @@ def test_bytes_that_are_not_utf_8_are_latin_1(source, text):
         ("x.d.ts", b"", "typescript"),
         ("x.test.jsx", b"", "javascript"),
         ("x.tsx", b"", "tsx"),
-        ("x.h", b"", "c"),
+        ("x.h", b"// std lib\n#include <stdio.h>\nint f(void);\n", "c"),
+        ("x.h", b"#pragma once\nnamespace a {\nint f();\n}\n", "cpp"),
+        ("x.h", b"#include <string>\n", "cpp"),
+        ("x.h", b"class A final : public B {\n", "cpp"),
+        ("x.h", b"int f(std::string);\n", "cpp"),
+        ("x.h", b"#import <Foundation/Foundation.h>\n@interface A\n@end\n", "objc"),
+        ("x.m", b"@implementation A\n@end\n", "objc"),
+        ("x.m", b"function y = f(x)\n", "matlab"),
+        ("x.mm", b"", "objc"),
         ("docker/Dockerfile", b"", "dockerfile"),
         ("CMakeLists.txt", b"", "cmake"),
         ("requirements.txt", b"", "requirements"),
@@ -899,8 +911,8 @@ def test_bytes_that_are_not_utf_8_are_latin_1(source, text):
         ("", b"", "text"),
     ],
 )
-def test_a_language_is_told_by_name_then_by_first_line(path, head, name):
-    assert languages.detect(path, head).name == name
+def test_a_language_is_told_by_name_then_by_content(path, content, name):
+    assert languages.detect(path, content).name == name
 
 
 @pytest.mark.parametrize(

@@ -744,3 +744,51 @@ def test_overloads_are_one_definition():
     source = "class A {\n  f(a: string): void;\n  f(a: any) {}\n  g() {}\n}\n"
     found = [(one.qualified_name, one.span.end.row) for one in chunks_of(source, "typescript")]
     assert found == [("A", 0), ("A.f", 2), ("A.g", 3)]
+
+
+def test_a_module_says_what_it_is_for():
+    source = 'defmodule A.B do\n  use C\n  @moduledoc """\n  Adds.\n  """\n  def f(), do: 1\nend\n'
+    assert named(chunks_of(source, "elixir"), "A.B").doc == "Adds."
+
+
+def test_what_is_documented_is_a_definition():
+    source = (
+        "-- Of all.\nlocal M = {}\n\n---@type number\nM.size = 3\n--- Finds.\nM.find = lazy('find')\nM.b = 1"
+    )
+    found = [(one.kind, one.qualified_name, one.doc) for one in chunks_of(source, "lua") if one.name]
+    assert found == [("Variable", "M.size", "@type number"), ("Variable", "M.find", "Finds.")]
+
+
+def test_what_a_macro_compiles_on_condition_is_read_like_the_rest():
+    source = """\
+cfg_net! {
+    /// A listener.
+    pub struct Listener {
+        port: u16,
+    }
+
+    cfg_unix! {
+        impl Listener {
+            /// Binds it.
+            pub fn bind(&self) -> bool {
+                let known = vec![1, 2];
+                known.is_empty()
+            }
+        }
+    }
+}
+
+fn plain() {
+    select! { a => { fn inner() {} } }
+}
+"""
+    found = [
+        f"{one.kind} {one.qualified_name} {one.span.start.row} {one.span.end.row} {one.doc}".strip()
+        for one in chunks_of(source, "rust")
+        if one.name
+    ]
+    assert found == [
+        "Struct Listener 1 4 A listener.",
+        "Method Listener.bind 8 12 Binds it.",
+        "Function plain 17 19",
+    ]

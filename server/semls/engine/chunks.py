@@ -11,11 +11,10 @@ from importlib import resources
 from importlib.metadata import version
 from itertools import pairwise
 
-from tree_sitter import Node, Parser
-from tree_sitter_language_pack import get_language
+from tree_sitter import Node
 
 from semls.engine.languages import Language
-from semls.engine.outline import CLASS_LIKE, CONTAINERS, Definition, Outline, matches
+from semls.engine.outline import CLASS_LIKE, CONTAINERS, Definition, Outline, parse
 from semls.engine.source import LIMIT, Source, Span
 
 KINDS = tuple(
@@ -68,9 +67,8 @@ def chunk(source: bytes, language: Language) -> list[Chunk]:
     file = Source(source)
     if not language.grammar:
         return list(_Chunker(file, None).run(Definition("", 0, len(file.data))))
-    tree = Parser(get_language(language.grammar)).parse(file.readable())
-    outline = Outline(file, matches(language, tree.root_node)).build()
-    return list(_Chunker(file, tree.root_node).run(outline))
+    root, matches = parse(language, file.readable())
+    return list(_Chunker(file, root).run(Outline(file, matches).build()))
 
 
 _Borders = Callable[[int, int], Iterator[int]]

@@ -14,7 +14,8 @@ What a query may capture:
 - `@outer` and `@inner`: a definition that is an inner node begins and ends with the outer one;
 - `@scope`: what keeps its definitions to itself while it is short, such as a function without a name;
 - `@comment` and `@attribute`: what belongs to the definition below it;
-- `@doc`: a string at the beginning of a body that documents it.
+- `@doc`: a string at the beginning of a body that documents it; with `@body` beside it, anywhere in it;
+- `@inline`: what a macro has between its brackets and compiles as if they were not there.
 """
 
 import inspect
@@ -26,7 +27,7 @@ from functools import cache
 from html import unescape
 from itertools import pairwise
 
-from tree_sitter import Node, Query, QueryCursor
+from tree_sitter import Node, Parser, Query, QueryCursor, Range
 from tree_sitter_language_pack import get_language
 
 from semls.engine import languages
@@ -49,7 +50,7 @@ _TYPE_ARGUMENTS = re.compile(r"<.*>|\[.*\]", re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
 _HEAD_END = re.compile(r"(?:\s|[{:=;]|=>|<-|\bdo\b)+$")
 _MARKER = re.compile(r"/\*+!?|//+!?|\*+/?|#+['!]?|--+ ?[|^]?|;+|%+|\(\*+|\{-+ ?[|^]?|<!--+")
-_QUOTES = re.compile(r"^[A-Za-z]*(\"\"\"|'''|\"|')(.*)\1$", re.DOTALL)
+_QUOTES = re.compile(r"^[@A-Za-z ~]*(\"\"\"|'''|\"|')(.*)\1$", re.DOTALL)
 
 _Match = tuple[int, dict[str, list[Node]]]
 
@@ -111,7 +112,7 @@ class Outline:
             elif capture == "clause" and node.id not in self._found:
                 self._tails.append(Definition("", *self._file.strip(node.start_byte, node.end_byte)))
             elif capture == "doc":
-                self._docs[node.start_byte] = node
+                self._docs[captures.get("body", [node])[0].start_byte] = node
 
     def build(self) -> Definition:
         """The root of the tree: the whole file."""
@@ -346,7 +347,23 @@ def _query(language: Language) -> Query | None:
     return Query(get_language(language.grammar), source) if source else None
 
 
-def matches(language: Language, root: Node) -> list[_Match]:
-    """What the language's query finds in a syntax tree; nothing where it has none."""
+def parse(language: Language, text: bytes) -> tuple[Node, list[_Match]]:
+    """The root of a text's syntax tree, and what the language's query finds; nothing where it has none."""
+    parser = Parser(get_language(language.grammar))
+    root = parser.parse(text).root_node
+    found = latest = _matches(language, root)
+    while ranges := [_inside(node) for _, captures in latest for node in captures.get("inline", ())]:
+        parser.included_ranges = ranges
+        latest = _matches(language, parser.parse(text).root_node)
+        found = found + latest
+    return root, found
+
+
+def _matches(language: Language, root: Node) -> list[_Match]:
     query = _query(language)
     return QueryCursor(query).matches(root) if query else []
+
+
+def _inside(brackets: Node) -> Range:
+    (row, column), (last, end) = brackets.start_point, brackets.end_point
+    return Range((row, column + 1), (last, end - 1), brackets.start_byte + 1, brackets.end_byte - 1)

@@ -78,7 +78,7 @@ def _open(root: Path, catalogue: Catalogue, item: Item, known: File | None) -> t
     if known and known.digest == digest:
         catalogue.touch(File(item.path, item.size, item.mtime_ns))
         return None
-    language = languages.detect(item.path, content[:256])
+    language = languages.detect(item.path, content)
     return File(item.path, item.size, item.mtime_ns, digest, language.name), content
 
 

@@ -1,11 +1,23 @@
 """Languages: how to tell them by file, what people call them, and their definition queries."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
 _SHEBANG = re.compile(rb"#![ \t]*(?:\S*/)?(?:env[ \t]+(?:-\S+[ \t]+|\w+=\S*[ \t]+)*)?(?:\S*/)?([^\s\d./-]+)")
+
+
+_CPP = re.compile(
+    rb"^[ \t]*(?:template[ \t]*<|(?:inline )?namespace\b[^;()]*\{|(?:public|private|protected)[ \t]*:"
+    rb"|class[ \t][^;()\n]*[{:;]|using[ \t]+(?:namespace\b|[\w:]+[ \t]*[=;])|#[ \t]*include[ \t]*<[a-z_]+>)"
+    rb"|\bstd::\w",
+    re.MULTILINE,
+)
+_OBJC = re.compile(
+    rb"^[ \t]*(?:@(?:interface|implementation|protocol|class|import)\b|#[ \t]*import\b)", re.MULTILINE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +30,7 @@ class Language:
     filenames: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     query: str = ""  # the file that names its definitions, where it is not its own
+    marks: re.Pattern[bytes] | None = None  # what tells its files from others with the same extension
 
 
 def _row(
@@ -28,6 +41,7 @@ def _row(
     *,
     grammar: str = "",
     query: str = "",
+    marks: re.Pattern[bytes] | None = None,
 ) -> Language:
     return Language(
         name,
@@ -36,6 +50,7 @@ def _row(
         tuple(filenames.split()),
         tuple(aliases.split()),
         query or name,
+        marks,
     )
 
 
@@ -67,7 +82,7 @@ _TABLE = (
     _row("cobol", "cob cbl cobol cpy"),
     _row("commonlisp", "lisp lsp cl asd", ".sbclrc", "lisp sbcl"),
     _row("cpon", "cpon"),
-    _row("cpp", "cpp cc cxx c++ hpp hh hxx h++ ipp tpp txx inl cppm ixx", aliases="c++ cplusplus cxx"),
+    _row("cpp", "cpp cc cxx c++ h hpp hh hxx h++ ipp tpp txx inl cppm ixx", "", "c++ cplusplus cxx", marks=_CPP),
     _row("csharp", "cs csx cake", aliases="c# cs"),
     _row("css", "css"),
     _row("csv", "csv"),
@@ -133,7 +148,7 @@ _TABLE = (
     _row("make", "mk mak make", "Makefile makefile GNUmakefile BSDmakefile Makefile.am Makefile.in Kbuild",
          "makefile gmake"),
     _row("markdown", "md markdown mdown mkd mkdn mdx mdc", aliases="md"),
-    _row("matlab", "mlx matlab", aliases="octave"),
+    _row("matlab", "m mlx matlab", aliases="octave"),
     _row("mermaid", "mmd mermaid"),
     _row("meson", "", "meson.build meson_options.txt meson.options"),
     _row("netlinx", "axs axi"),
@@ -141,7 +156,7 @@ _TABLE = (
     _row("ninja", "ninja"),
     _row("nix", "nix"),
     _row("nqc", "nqc"),
-    _row("objc", "m mm", aliases="objective-c objectivec obj-c"),
+    _row("objc", "h m mm", aliases="objective-c objectivec obj-c", marks=_OBJC),
     _row("ocaml", "ml", aliases="ml"),
     _row("ocaml_interface", "mli", aliases="mli"),
     _row("odin", "odin"),
@@ -225,13 +240,19 @@ TEXT = Language("text", None, ("txt",), aliases=("plaintext", "plain"))
 _ROWS = (*_TABLE, TEXT)
 _BY_NAME = {word: language for language in _ROWS for word in (*language.aliases, language.name)}
 _BY_FILENAME = {name: language for language in _ROWS for name in language.filenames}
-_BY_EXTENSION = {extension: language for language in _ROWS for extension in language.extensions}
+_BY_EXTENSION = {
+    extension: [language for language in _ROWS if extension in language.extensions]
+    for extension in {extension for language in _ROWS for extension in language.extensions}
+}
 
 NAMES = tuple(sorted(language.name for language in _ROWS))
 
 
-def detect(path: str, head: bytes) -> Language:
-    """The language by the file's name, by its longest known extension, by its stem, by its first line."""
+def detect(path: str, content: bytes) -> Language:
+    """The language by the file's name, by its longest known extension, by its stem, by its first line.
+
+    Where languages share an extension, what the file holds tells which it is.
+    """
     filename = path.replace("\\", "/").rpartition("/")[2]
     if filename in _BY_FILENAME:
         return _BY_FILENAME[filename]
@@ -239,11 +260,18 @@ def detect(path: str, head: bytes) -> Language:
     for index in range(len(parts)):
         extension = ".".join(parts[index:])
         if extension in _BY_EXTENSION:
-            return _BY_EXTENSION[extension]
+            return _told_apart(_BY_EXTENSION[extension], content)
     if (stem := filename.partition(".")[0]) in _BY_FILENAME:  # Dockerfile.dev
         return _BY_FILENAME[stem]
-    shebang = _SHEBANG.match(head.removeprefix(b"\xef\xbb\xbf"))
+    shebang = _SHEBANG.match(content.removeprefix(b"\xef\xbb\xbf"))
     return (shebang and find(shebang[1].decode("latin-1"))) or TEXT
+
+
+def _told_apart(candidates: Sequence[Language], content: bytes) -> Language:
+    if len(candidates) == 1:
+        return candidates[0]
+    marked = (one for one in candidates if one.marks and one.marks.search(content))
+    return next(marked, next(one for one in candidates if not one.marks))
 
 
 def find(name: str) -> Language | None:

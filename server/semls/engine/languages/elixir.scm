@@ -3,6 +3,15 @@
   operator: "@"
   operand: (call target: (identifier) @_name)
   (#any-of? @_name "doc" "spec" "impl" "deprecated" "typedoc")) @attribute
+(unary_operator
+  operator: "@"
+  operand: (call target: (identifier) @_name (arguments [(string) (sigil)]))
+  (#any-of? @_name "doc" "typedoc")) @comment
+((do_block
+  (unary_operator
+    operator: "@"
+    operand: (call target: (identifier) @_name (arguments [(string) (sigil)] @doc)))) @body
+  (#eq? @_name "moduledoc"))
 
 (call
   target: (identifier) @_keyword

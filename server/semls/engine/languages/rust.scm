@@ -37,3 +37,8 @@
 
 ; What is in a short trait is told with it.
 (trait_item) @scope
+
+; Conditional items: cfg_feature! { pub fn … }
+(source_file (macro_invocation (token_tree . "{") @inline))
+(mod_item body: (declaration_list (macro_invocation (token_tree . "{") @inline)))
+(impl_item body: (declaration_list (macro_invocation (token_tree . "{") @inline)))
