@@ -82,7 +82,7 @@ _TABLE = (
     _row("cobol", "cob cbl cobol cpy"),
     _row("commonlisp", "lisp lsp cl asd", ".sbclrc", "lisp sbcl"),
     _row("cpon", "cpon"),
-    _row("cpp", "cpp cc cxx c++ h hpp hh hxx h++ ipp tpp txx inl cppm ixx", "", "c++ cplusplus cxx", marks=_CPP),
+    _row("cpp", "cpp cc cxx c++ h hpp hh hxx h++ ipp tpp txx inl cppm ixx", aliases="c++ cplusplus", marks=_CPP),
     _row("csharp", "cs csx cake", aliases="c# cs"),
     _row("css", "css"),
     _row("csv", "csv"),
