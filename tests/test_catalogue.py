@@ -1,11 +1,11 @@
-import re
+import contextlib
+import random
 import sqlite3
 from dataclasses import replace
 
 import pytest
 
 from semls.engine.catalogue import (
-    APPLICATION_ID,
     Catalogue,
     Coverage,
     Entry,
@@ -15,7 +15,7 @@ from semls.engine.catalogue import (
     split_identifier,
     split_identifiers,
 )
-from semls.errors import StoreError
+from semls.errors import StoreDamaged, StoreError
 
 EVERYTHING = Filters()
 
@@ -188,27 +188,52 @@ def test_a_catalogue_of_another_schema_is_made_anew(tmp_path):
     again.close()
 
 
-@pytest.mark.parametrize("foreign", [b"no database at all, but a letter\n" * 100, None])
-def test_a_foreign_file_is_refused_and_left_alone(tmp_path, foreign):
-    path = tmp_path / "catalogue.sqlite"
-    if foreign is None:
-        with sqlite3.connect(path) as db:
-            db.execute("CREATE TABLE letters (text)")
-        db.close()
-    else:
-        path.write_bytes(foreign)
-    before = path.read_bytes()
-    with pytest.raises(StoreError, match=re.escape(str(path))):
-        Catalogue(path)
-    assert path.read_bytes() == before
+def letters(path):
+    path.write_bytes(b"no database at all, but a letter\n" * 100)
 
 
-def test_our_files_say_that_they_are_ours(tmp_path):
+def other_tables(path):
+    path.unlink()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE letters (text)")
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def zeros(path):
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + bytes(len(content) - 4096))
+
+
+def noise(path):
+    content = path.read_bytes()
+    path.write_bytes(content[:100] + random.Random(7).randbytes(len(content) - 100))
+
+
+@pytest.mark.parametrize("damage", [letters, other_tables, cut, zeros, noise])
+def test_a_damaged_file_is_set_aside_and_made_anew(tmp_path, damage):
     path = tmp_path / "catalogue.sqlite"
-    Catalogue(path).close()
-    with sqlite3.connect(path) as db:
-        assert db.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
-    db.close()
+    first = Catalogue(path)
+    for number in range(50):
+        first.replace(
+            File(f"{number}.py"), [(entry(name=f"name{number}", path=f"{number}.py"), "text " * 200)]
+        )
+    first.close()
+    damage(path)
+    damaged = path.read_bytes()
+    again = Catalogue(path)
+    with contextlib.suppress(StoreDamaged):  # opening may look at too little to see the damage
+        again.files()
+        again.entries(again.named(["name49"], (), 9))
+        again.texts(list(range(50)))
+        again.match(["text"], (), 9)
+    assert again.files() == {}
+    again.replace(File("a.py"), [(entry(name="name", path="a.py"), "text")])
+    assert again.named(["name"], (), 9) == [1]
+    again.close()
+    assert path.with_name("catalogue.sqlite.broken").read_bytes() == damaged
 
 
 def test_a_place_that_cannot_be_written_to_is_named(tmp_path):

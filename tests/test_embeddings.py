@@ -1,11 +1,16 @@
+import contextlib
+import itertools
 import sqlite3
 import threading
 
 import numpy as np
 import pytest
 
-from semls.engine.embeddings import SCHEMA_VERSION, EmbeddingCache
-from semls.errors import StoreError
+from semls.engine import embeddings
+from semls.engine.embeddings import EmbeddingCache, exported
+from semls.errors import StoreDamaged, StoreError, UsageError
+
+PLENTY = 1 << 30
 
 
 def vectors(count, dimension=32):
@@ -14,9 +19,13 @@ def vectors(count, dimension=32):
     return {f"hash {number}": row for number, row in enumerate(rows)}
 
 
+def open_cache(path, fingerprint="0123", most_bytes=PLENTY):
+    return EmbeddingCache(path, fingerprint, most_bytes)
+
+
 @pytest.fixture
 def cache(tmp_path):
-    opened = EmbeddingCache(tmp_path / "deep" / "down" / "cache.sqlite")
+    opened = open_cache(tmp_path / "deep" / "down" / "cache.sqlite")
     yield opened
     opened.close()
 
@@ -51,10 +60,10 @@ def test_a_later_vector_replaces_the_earlier(cache):
 
 def test_everything_is_there_after_opening_again(tmp_path):
     path = tmp_path / "cache.sqlite"
-    first = EmbeddingCache(path)
+    first = open_cache(path)
     first.put(vectors(3))
     first.close()
-    again = EmbeddingCache(path)
+    again = open_cache(path)
     assert len(again.get(list(vectors(3)))) == 3
     again.close()
 
@@ -79,34 +88,74 @@ def test_a_full_disk_keeps_what_there_is(cache):
     assert len(cache.get(["at last"])) == 1
 
 
-@pytest.mark.parametrize("foreign", [b"no database at all, but a letter\n" * 100, None])
-def test_a_foreign_file_is_refused_and_left_alone(tmp_path, foreign):
+@pytest.mark.parametrize("damaged", [b"no database at all, but a letter\n" * 100, None])
+def test_a_damaged_file_is_set_aside_and_made_anew(tmp_path, damaged):
     path = tmp_path / "cache.sqlite"
-    if foreign is None:
-        with sqlite3.connect(path) as db:
-            db.execute("CREATE TABLE letters (text)")
-        db.close()
-    else:
-        path.write_bytes(foreign)
-    before = path.read_bytes()
-    with pytest.raises(StoreError, match=r"cache\.sqlite.*move that file away"):
-        EmbeddingCache(path)
-    assert path.read_bytes() == before
+    first = open_cache(path)
+    first.put(vectors(1000))
+    first.close()
+    content = path.read_bytes()
+    path.write_bytes(damaged or content[:4096] + bytes(len(content) - 4096))
+    again = open_cache(path)
+    with contextlib.suppress(StoreDamaged):  # opening may look at too little to see the damage
+        again.get(list(vectors(1000)))
+    assert again.get(list(vectors(1000))) == {}
+    again.put(vectors(3))
+    assert len(again.get(list(vectors(1000)))) == 3
+    again.close()
+    assert path.with_name("cache.sqlite.broken").exists()
 
 
-def test_a_cache_of_another_version_is_refused_and_left_alone(tmp_path):
-    path = tmp_path / "cache.sqlite"
-    EmbeddingCache(path).close()
-    with sqlite3.connect(path) as db:
-        db.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    db.close()
-    before = path.read_bytes()
-    with pytest.raises(StoreError, match="another version"):
-        EmbeddingCache(path)
-    assert path.read_bytes() == before
+def test_what_was_unused_for_longest_makes_room(tmp_path, monkeypatch):
+    hour = itertools.count(1000)
+    monkeypatch.setattr(embeddings, "_hour", lambda: next(hour))
+    cache = open_cache(tmp_path / "cache.sqlite", most_bytes=1_000_000)
+    known = vectors(200)
+    cache.put(known)
+    used = list(known)[:100]
+    for turn in range(200):
+        cache.put({f"{key} {turn}": vector for key, vector in known.items()})
+        assert len(cache.get(used)) == 100
+        assert cache.bytes < 1_100_000
+    assert cache.get(list(known)).keys() == set(used)
+    cache.close()
+    assert (tmp_path / "cache.sqlite").stat().st_size < 1_300_000
+
+
+def test_what_one_cache_exports_another_imports(tmp_path, cache):
+    put = vectors(2500)
+    cache.put(put)
+    cache.export(tmp_path / "some.semls")
+    got = {
+        key: vector
+        for batch in exported(tmp_path / "some.semls", "0123", 32)
+        for key, vector in batch.items()
+    }
+    assert got.keys() == put.keys()
+    np.testing.assert_allclose(got["hash 7"], put["hash 7"], atol=1e-3)
+    with pytest.raises(UsageError, match="already"):
+        cache.export(tmp_path / "some.semls")
+
+
+def test_a_file_that_is_no_export_of_this_model_is_refused(tmp_path, cache):
+    cache.put(vectors(3) | {"bad": np.full(32, np.nan, np.float32)})
+    cache.export(tmp_path / "bad.semls")
+    (tmp_path / "letter").write_text("no database at all, but a letter\n" * 100)
+    sqlite3.connect(tmp_path / "other").execute("CREATE TABLE embeddings (hash, vector)").connection.close()
+    for name, fingerprint, dimension, why in [
+        ("bad.semls", "0123", 32, "not all"),
+        ("bad.semls", "0123", 64, "not all"),
+        ("bad.semls", "4567", 32, "another model"),
+        ("letter", "0123", 32, "not a database"),
+        ("other", "0123", 32, "no such file"),
+        ("missing", "0123", 32, "unable to open"),
+    ]:
+        with pytest.raises(UsageError, match=why):
+            list(exported(tmp_path / name, fingerprint, dimension))
+    assert not (tmp_path / "missing").exists()
 
 
 def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="file"):
-        EmbeddingCache(tmp_path / "file" / "cache.sqlite")
+        open_cache(tmp_path / "file" / "cache.sqlite")

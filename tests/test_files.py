@@ -501,7 +501,7 @@ def test_only_regular_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def test_size(tmp_path: Path) -> None:
     half = files.MAX_BYTES // 2
     plant(tmp_path, {"at": "x" * half, "empty": "", "over": "x" * (half + 1)})
-    assert [type(item) for item in scan(tmp_path, half)] == [Found, Found, Skipped]
+    assert [type(item) for item in scan(tmp_path, max_bytes=half)] == [Found, Found, Skipped]
     assert read(tmp_path, "at", half) == b"x" * half
     assert read(tmp_path, "over", half) == Skipped("over", "larger than 0.5 MiB")
     plant(tmp_path, {"big": "x" * (files.MAX_BYTES + 1)})
@@ -611,3 +611,70 @@ def test_a_scan_can_be_left(tmp_path: Path) -> None:
     plant(tmp_path, {f"{number}/x": "" for number in range(9)})
     items = scan(tmp_path)
     assert [item.path for item in islice(items, 2)] == ["0/x", "1/x"]
+
+
+# -- Places
+
+
+def paths_at(root: Path, *places: str) -> list[str]:
+    return [item.path for item in scan(root, places)]
+
+
+def test_only_what_lies_at_and_below_a_place_is_scanned(tmp_path: Path) -> None:
+    plant(tmp_path, {"a/b/c": "", "a/b/d": "", "a/bc": "", "a/e": "", "f": "", "g/h": ""})
+    assert paths_at(tmp_path, "a/b") == ["a/b/c", "a/b/d"]
+    assert paths_at(tmp_path, "a/b/d", "f") == ["a/b/d", "f"]
+    assert paths_at(tmp_path, "a", "a/b/d") == ["a/b/c", "a/b/d", "a/bc", "a/e"]
+    assert paths_at(tmp_path, "") == paths_at(tmp_path, "a", "f", "g")
+    assert paths_at(tmp_path, "a/x", "x/y/z") == []
+    assert paths_at(tmp_path, "f/y") == ["f"]  # which may have been a folder
+    assert paths_at(tmp_path) == []
+
+
+def test_a_place_is_judged_by_the_rules_on_the_way(tmp_path: Path) -> None:
+    tree = {
+        ".gitignore": "*.log\nout/\n",
+        "a/.gitignore": "!b.log\n",
+        "a/b.log": "",
+        "a/c.log": "",
+        "out/x/y": "",
+    }
+    repository(tmp_path, tree)
+    assert list(scan(tmp_path, ["a/b.log", "a/c.log", "out/x/y"])) == [
+        Found("a/b.log", 0, (tmp_path / "a/b.log").stat().st_mtime_ns),
+        Skipped("a/c.log", "ignored by .gitignore"),
+        Skipped("out/", "ignored by .gitignore"),
+    ]
+
+
+def test_all_places_together_are_the_whole(tmp_path: Path) -> None:
+    chance = random.Random(3)
+    names = ["e", "f", "c.py", ".gitignore", "pyvenv.cfg"]
+    for _ in range(60):
+        folder = tmp_path.joinpath(*chance.choices(["a", "b", "node_modules", "d"], k=chance.randrange(4)))
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / chance.choice(names)).write_text(chance.choice(["b/\n", "*.py\n", "!c.py\n"]))
+    whole = list(scan(tmp_path))
+    for item in whole:
+        assert list(scan(tmp_path, [item.path.rstrip("/")])) == [item]
+    assert list(scan(tmp_path, [item.path.rstrip("/") for item in whole])) == whole
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("a/b.py", "a/b.py"),
+        ("a/.gitignore", "a"),
+        (".semlsignore", ""),
+        ("a/pyvenv.cfg", "a"),
+        (".git/HEAD", ""),
+        (".git", ""),
+        (".git/info/exclude", ""),
+        ("a/.git/HEAD", "a"),
+        (".git/index", None),
+        (".git/objects/12/34", None),
+        ("a/.hg/store", None),
+    ],
+)
+def test_what_a_change_concerns(path: str, place: str | None) -> None:
+    assert files.concerns(path) == place

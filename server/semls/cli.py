@@ -31,6 +31,10 @@ app = typer.Typer(
 )
 engine = typer.Typer(help="The background process that keeps the index.", no_args_is_help=True)
 app.add_typer(engine, name="engine")
+cache = typer.Typer(
+    help="What was ever embedded, kept so that nothing is embedded twice.", no_args_is_help=True
+)
+app.add_typer(cache, name="cache")
 
 Workspace = Annotated[Path, typer.Argument(help="The folder to index.", show_default="the current folder")]
 Folder = Annotated[Path, typer.Option(help="The folder to search.", show_default="the current folder")]
@@ -207,6 +211,53 @@ def status(path: Workspace = Path(), as_json: Json = False) -> None:
             terminal.notice(message["notice"])
 
     _run(run)
+
+
+@app.command()
+def why(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file that is or is not found.")],
+    path: Folder = Path(),
+    as_json: Json = False,
+) -> None:
+    """Tell whether and how a file is indexed, or why not."""
+    absolute = os.path.abspath(file)
+
+    async def run(ask: Client) -> bool:
+        message = await ask.why(_workspace(path), absolute)
+        if as_json:
+            print(json.dumps(message))
+        else:
+            terminal.why(message)
+        return not message["skipped"]
+
+    if not _run(run):
+        raise typer.Exit(1)
+
+
+@app.command()
+def pause() -> None:
+    """Stop embedding, for instance on battery. Words stay up to date."""
+    _run(lambda ask: ask.pause())
+
+
+@app.command()
+def resume() -> None:
+    """Go on embedding."""
+    _run(lambda ask: ask.resume())
+
+
+@cache.command("export")
+def cache_export(file: Annotated[str, typer.Argument(metavar="FILE", help="The file to write.")]) -> None:
+    """Write all that this machine has embedded to a file, for another machine."""
+    _run(lambda ask: ask.export_cache(os.path.abspath(file)))
+    print(f"Written: {file}")
+
+
+@cache.command("import")
+def cache_import(file: Annotated[str, typer.Argument(metavar="FILE", help="A file so written.")]) -> None:
+    """Take up what another machine has embedded with the same model."""
+    count = _run(lambda ask: ask.import_cache(os.path.abspath(file)))
+    print(f"{count:,} vectors imported.")
 
 
 @app.command()

@@ -5,6 +5,7 @@ SemlsError
 ├── ModelError           a model that exists but must not or cannot be loaded
 │   └── ModelUnavailable weights neither on disk nor reachable
 ├── StoreError           a file or directory of the index cannot be used
+│   └── StoreDamaged     it was damaged, has been set aside and is being made anew
 └── EngineError          the engine cannot be started or reached, or failed inside
 """
 
@@ -39,6 +40,12 @@ class StoreError(SemlsError):
     """A file or directory of the index that cannot be used."""
 
     code = "store"
+
+
+class StoreDamaged(StoreError):
+    """A part of the index that was damaged, has been set aside and is being made anew."""
+
+    code = "store-damaged"
 
 
 class EngineError(SemlsError):

@@ -1,5 +1,6 @@
 """What a user may set: options as sent become frozen settings and a list of problems."""
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,8 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-
-_IDLE_MINUTES = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +37,34 @@ class Settings:
         return cls.read(options)[0]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EngineSettings:
     """What belongs to the engine: read once, when a process starts."""
 
     cache_directory: Path
     state_directory: Path
-    idle_minutes: float
+    idle_minutes: float = 15.0
+    cache_gigabytes: float = 2.0
+    threads: int = 0  # 0: as many as the libraries like
 
     @classmethod
     def from_environment(cls) -> "EngineSettings":
-        """`SEMLS_CACHE_DIR`, `SEMLS_STATE_DIR` and `SEMLS_IDLE_MINUTES`; else the system's own places."""
+        """`SEMLS_CACHE_DIR`, `SEMLS_STATE_DIR`, `SEMLS_IDLE_MINUTES`, `SEMLS_CACHE_GB`, `SEMLS_THREADS`."""
         cache = os.environ.get("SEMLS_CACHE_DIR") or platformdirs.user_cache_dir("semls", appauthor=False)
         state = os.environ.get("SEMLS_STATE_DIR") or platformdirs.user_state_dir("semls", appauthor=False)
-        try:
-            idle = float(os.environ.get("SEMLS_IDLE_MINUTES") or _IDLE_MINUTES)
-        except ValueError:
-            idle = _IDLE_MINUTES
-        return cls(Path(cache).expanduser().absolute(), Path(state).expanduser().absolute(), idle)
+        return cls(
+            Path(cache).expanduser().absolute(),
+            Path(state).expanduser().absolute(),
+            _number("SEMLS_IDLE_MINUTES", cls.idle_minutes),
+            _number("SEMLS_CACHE_GB", cls.cache_gigabytes),
+            int(_number("SEMLS_THREADS", cls.threads)),
+        )
+
+
+def _number(variable: str, default: float) -> float:
+    """A number from the environment that is not negative."""
+    try:
+        number = float(os.environ.get(variable) or default)
+    except ValueError:
+        return default
+    return number if 0 <= number < math.inf else default

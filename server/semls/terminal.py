@@ -19,6 +19,7 @@ from semls.service.client import (
     ProgressMessage,
     SimilarMessage,
     StatusMessage,
+    WhyMessage,
 )
 
 out = Console(highlight=False, soft_wrap=True)
@@ -128,7 +129,13 @@ def status(message: StatusMessage) -> None:
     out.print(Text(_safe(message["workspace"]), style="bold"))
     out.print(f"  {PHASES[message['phase']].lower()}")
     out.print(f"  {message['files']:,} files, {message['chunks']:,} chunks, {message['embedded']:,} embedded")
-    out.print(Text(f"  model: {message['model'] or 'none: words alone'}"))
+    model = f"{message['model']} on {message['device']}" if message["model"] else "none: words alone"
+    out.print(Text(f"  model: {model}"))
+    out.print(
+        f"  on disk: {_bytes(message['disk'])}, and {_bytes(message['cache'])} of embeddings for all folders"
+    )
+    memory = f", {_bytes(message['memory'])} of memory" if message["memory"] else ""
+    out.print(f"  engine: process {message['pid']}{memory}, folders open: {len(message['workspaces'])}")
     for reason, count in message["skipped"].items():
         out.print(Text(f"  skipped {count:,}: {_safe(reason)}"))
         files = [file["path"] for file in message["skipped_files"] if file["reason"] == reason]
@@ -138,6 +145,20 @@ def status(message: StatusMessage) -> None:
             out.print(Text(f"    … {len(files) - _FILES:,} more: --json lists them", style="dim"))
     if message["error"]:
         problem(message["error"])
+
+
+def why(message: WhyMessage) -> None:
+    """Whether and how a file is indexed."""
+    out.print(Text(_safe(message["path"]), style="bold"))
+    if message["skipped"]:
+        out.print(Text(f"  not indexed: {_safe(message['skipped'])}"))
+        return
+    counts = f"{message['chunks']:,} chunks, {message['definitions']:,} of them of definitions"
+    out.print(f"  indexed as {message['language']}: {counts}, {message['embedded']:,} embedded")
+
+
+def _bytes(count: int) -> str:
+    return f"{count / (1 << 30):.1f} GB" if count >= 1 << 30 else f"{count / (1 << 20):,.1f} MB"
 
 
 def findings(messages: Sequence[FindingMessage]) -> None:

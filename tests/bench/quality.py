@@ -40,6 +40,7 @@ from semls.errors import SemlsError
 from semls.settings import Settings
 
 HITS = 10
+MOST_CACHED = 16 << 30  # bytes
 WAYS = ("words", "vectors", "both")
 
 Row = dict[str, Any]
@@ -118,7 +119,9 @@ class Bench:
     def __init__(self, benchmark: Path, checkouts: Path, cache: Path, settings: Row) -> None:
         self._benchmark, self._checkouts, self._cache, self._settings = benchmark, checkouts, cache, settings
         self._worker, self._chunker = Worker(), Chunker()
-        self._encoders = Encoders(cache / "embeddings", self._worker)
+        self._encoders = Encoders(cache / "embeddings", self._worker, MOST_CACHED)
+        self._running = asyncio.Event()
+        self._running.set()
 
     async def run(self, repository: Row) -> tuple[Row, list[Asked]]:
         """What the index took, and how each question was answered."""
@@ -126,7 +129,13 @@ class Bench:
         root = self._checkouts / name / ("" if whole else repository.get("benchmark_root") or "")
         directory = self._cache / f"{name}-{'whole' if whole else 'root'}"
         indexer = Indexer(
-            root.resolve(strict=True), directory, self._worker, self._chunker, self._tools, _none
+            root.resolve(strict=True),
+            directory,
+            self._worker,
+            self._chunker,
+            self._tools,
+            _none,
+            self._running,
         )
         began = time.perf_counter()
         await indexer.open()
@@ -134,9 +143,9 @@ class Bench:
             pass
         index = {
             "repository": name,
-            "files": indexer.files,
-            "chunks": indexer.coverage.chunks,
-            "encoded": indexer.encoded,
+            "files": indexer.progress.files,
+            "chunks": indexer.progress.coverage.chunks,
+            "encoded": indexer.progress.encoded,
             "seconds": round(time.perf_counter() - began, 1),
         }
         catalogue = await self._worker.run(Rank.SEARCH, Catalogue, directory / "catalogue.sqlite")

@@ -1,28 +1,29 @@
 """The truth about a workspace: its files, their chunks, and the words in them. SQLite with FTS5.
 
-Used by one thread at a time. Every method raises StoreError when the disk or the file is to blame.
+Used by one thread at a time. Every method raises StoreError when the disk is to blame, and StoreDamaged when
+the file is: it is empty then.
 """
 
 import json
 import math
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
-from semls.errors import StoreError
-
-APPLICATION_ID = 0x53454D4C  # "SEML": tells our files from a stranger's
-SCHEMA_VERSION = 2
+from semls.engine.database import Database, Layout
 
 # bm25 weights of the columns of `words`, in their order.
 _WEIGHTS = {"name": 8.0, "scope": 2.0, "path": 4.0, "about": 2.0, "body": 1.0, "parts": 0.5}
 
-_SCHEMA = f"""
+_LAYOUT = Layout(
+    "catalogue",
+    application_id=0x53454D4C,  # "SEML"
+    version=2,
+    schema=f"""
 CREATE TABLE files (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     digest TEXT NOT NULL, language TEXT NOT NULL, skipped TEXT NOT NULL
@@ -45,9 +46,8 @@ CREATE INDEX chunks_of_initials ON chunks(initials);
 CREATE TABLE notes (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5({", ".join(_WEIGHTS)}, tokenize = 'porter unicode61');
 CREATE TRIGGER words_follow_chunks AFTER DELETE ON chunks BEGIN DELETE FROM words WHERE rowid = old.id; END;
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-"""
+""",
+)
 
 _IN_PATHS = "chunks.path IN (SELECT path FROM files WHERE in_paths(?, path))"
 _NAMED = r"""
@@ -148,63 +148,61 @@ class Catalogue:
     """One workspace's catalogue."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        with self._blame():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = self._open()
-            self._db.create_function("in_paths", 2, lru_cache(_VERDICTS)(_in_paths), deterministic=True)
-            self._holders = lru_cache(4)(self._find_holders)  # which one search asks for several times
-            self._db.execute(
-                "CREATE TEMP TABLE vectors (store TEXT, hash TEXT, PRIMARY KEY (store, hash)) WITHOUT ROWID"
-            )
+        self._file = Database(path, _LAYOUT, self._prepare)
 
-    def _open(self) -> sqlite3.Connection:
-        db = self._connect()
-        if db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0:
-            db.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
-        if db.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            db.close()
-            raise StoreError(
-                f"{self._path} is not a semls catalogue: move that file away, then run the command again."
-            )
-        if db.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
-            db.close()
-            for suffix in ("", "-wal", "-shm"):
-                self._path.with_name(self._path.name + suffix).unlink(missing_ok=True)
-            return self._open()
-        db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;")
-        return db
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        db.create_function("in_paths", 2, lru_cache(_VERDICTS)(_in_paths), deterministic=True)
+        db.execute(
+            "CREATE TEMP TABLE vectors (store TEXT, hash TEXT, PRIMARY KEY (store, hash)) WITHOUT ROWID"
+        )
+        self._holders = lru_cache(4)(self._find_holders)  # which one search asks for several times
 
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
+    @property
+    def _db(self) -> sqlite3.Connection:
+        return self._file.connection
+
+    @property
+    def notice(self) -> str:
+        """What happened to the file, if anything."""
+        return self._file.notice
 
     def close(self) -> None:
         """Let go of the file."""
-        self._db.close()
+        self._file.close()
 
     # Files
 
     def files(self, paths: Sequence[str] | None = None) -> dict[str, File]:
         """The files known, the skipped ones too, by path; all of them unless some are asked for."""
         condition = "TRUE" if paths is None else f"path IN ({_list(paths)})"
-        with self._blame():
+        with self._file.blame():
             rows = self._db.execute(f"SELECT {_names(File)} FROM files WHERE {condition}", paths or ())
             return {row[0]: File(*row) for row in rows}
+
+    def at_and_below(self, places: Sequence[str]) -> dict[str, File]:
+        """The files known at some paths and below them, the skipped ones too, by path."""
+        query = f"SELECT {_names(File)} FROM files WHERE path = ? OR path >= ? AND path < ?"
+        found: dict[str, File] = {}
+        with self._file.blame():
+            for place in places:
+                within = (place, f"{place}/", f"{place}0") if place else ("", "", _LAST)
+                found.update((row[0], File(*row)) for row in self._db.execute(query, within))
+        return found
 
     def skipped(self, limit: int = 1000) -> list[File]:
         """Files that have no chunks, each with the reason."""
         query = f"SELECT {_names(File)} FROM files WHERE skipped != '' ORDER BY path LIMIT ?"
-        with self._blame():
+        with self._file.blame():
             return [File(*row) for row in self._db.execute(query, (limit,))]
 
     def count_files(self) -> int:
         """How many files have been cut into chunks."""
-        with self._blame():
+        with self._file.blame():
             return int(self._db.execute("SELECT count(*) FROM files WHERE skipped = ''").fetchone()[0])
 
     def replace(self, file: File, entries: Sequence[tuple[Entry, str]] = ()) -> None:
         """Put a file and its chunks, each with its text, in the place of what was known of it."""
-        with self._blame(), self._transaction():
+        with self._file.blame(), self._file.change():
             self._db.execute("DELETE FROM files WHERE path = ?", (file.path,))
             self._db.execute(f"INSERT INTO files VALUES ({_marks(File)})", file)
             for entry, text in entries:
@@ -219,7 +217,7 @@ class Catalogue:
 
     def touch(self, file: File) -> None:
         """Note a file's new size and time; its content is as it was."""
-        with self._blame():
+        with self._file.blame():
             self._db.execute(
                 "UPDATE files SET size = ?, mtime_ns = ? WHERE path = ?",
                 (file.size, file.mtime_ns, file.path),
@@ -227,25 +225,25 @@ class Catalogue:
 
     def doubt(self) -> None:
         """Let every file be read again as if it had changed; until then it is found as it was."""
-        with self._blame():
+        with self._file.blame():
             self._db.execute("UPDATE files SET mtime_ns = -1, digest = ''")
 
     def remove(self, paths: Iterable[str]) -> None:
         """Forget files and their chunks."""
-        with self._blame(), self._transaction():
+        with self._file.blame(), self._file.change():
             self._db.executemany("DELETE FROM files WHERE path = ?", ((path,) for path in paths))
 
     # Vectors: which contents have one, in each of the open stores
 
     def know_vectors(self, store: str, hashes: Iterable[str]) -> None:
         """From now on, exactly these contents have a vector in the store."""
-        with self._blame(), self._transaction():
+        with self._file.blame(), self._file.change():
             self._db.execute("DELETE FROM vectors WHERE store = ?", (store,))
             self._add_vectors(store, hashes)
 
     def add_vectors(self, store: str, hashes: Iterable[str]) -> None:
         """These contents have a vector in the store, too."""
-        with self._blame(), self._transaction():
+        with self._file.blame(), self._file.change():
             self._add_vectors(store, hashes)
 
     def _add_vectors(self, store: str, hashes: Iterable[str]) -> None:
@@ -258,7 +256,15 @@ class Catalogue:
             SELECT hash FROM chunks JOIN files USING (path)
             WHERE hash NOT IN (SELECT hash FROM vectors WHERE store = ?)
             GROUP BY hash ORDER BY max(mtime_ns) DESC"""
-        with self._blame():
+        with self._file.blame():
+            return [row[0] for row in self._db.execute(query, (store,))]
+
+    def living(self, store: str) -> list[str]:
+        """Contents that have a vector and a chunk."""
+        query = """
+            SELECT DISTINCT hash FROM chunks
+            WHERE hash IN (SELECT hash FROM vectors WHERE store = ?) ORDER BY hash"""
+        with self._file.blame():
             return [row[0] for row in self._db.execute(query, (store,))]
 
     def coverage(self, store: str) -> Coverage:
@@ -266,7 +272,7 @@ class Catalogue:
         query = """
             SELECT count(*), count(vectors.hash) FROM chunks
             LEFT JOIN vectors ON vectors.hash = chunks.hash AND vectors.store = ?"""
-        with self._blame():
+        with self._file.blame():
             return Coverage(*self._db.execute(query, (store,)).fetchone())
 
     # Search
@@ -291,7 +297,7 @@ class Catalogue:
         query = f"""
             SELECT rowid, -bm25(words, {weights}) AS score
             FROM words WHERE words MATCH ? {passing} ORDER BY score DESC, rowid LIMIT ?"""
-        with self._blame():
+        with self._file.blame():
             (chunks,) = self._db.execute("SELECT max(id) FROM chunks").fetchone()
             again = [frequencies[term] for term in rarer] if frequent else []
             most = _most(chunks, [*frequencies.values(), *again])
@@ -314,7 +320,7 @@ class Catalogue:
     def _where(self, condition: str, values: Sequence[str], filters: Filters, limit: int) -> list[int]:
         passing, wanted = self._condition(filters)
         query = f"SELECT id FROM chunks WHERE {condition} AND {passing} ORDER BY length(name), id LIMIT ?"
-        with self._blame():
+        with self._file.blame():
             return [row[0] for row in self._db.execute(query, (*values, *wanted, limit))]
 
     def holding(self, hashes: Sequence[str], filters: Filters) -> dict[str, list[int]]:
@@ -322,7 +328,7 @@ class Catalogue:
         condition, values = self._condition(filters)
         query = f"SELECT hash, id FROM chunks WHERE hash IN ({_list(hashes)}) AND {condition} ORDER BY id"
         found: dict[str, list[int]] = {}
-        with self._blame():
+        with self._file.blame():
             for content, number in self._db.execute(query, (*hashes, *values)):
                 found.setdefault(content, []).append(number)
         return found
@@ -330,7 +336,7 @@ class Catalogue:
     def contents(self, filters: Filters) -> set[str]:
         """The contents that pass the filters."""
         condition, values = self._condition(filters)
-        with self._blame():
+        with self._file.blame():
             query = f"SELECT hash FROM chunks WHERE {condition}"
             return {row[0] for row in self._db.execute(query, values)}
 
@@ -340,7 +346,7 @@ class Catalogue:
         query = f"""
             SELECT min(id) FROM chunks WHERE name != '' AND {condition}
             GROUP BY path, name_row, name_column ORDER BY path, name_row, name_column LIMIT ?"""
-        with self._blame():
+        with self._file.blame():
             return [row[0] for row in self._db.execute(query, (*values, limit))]
 
     def containing(self, filters: Filters, limit: int) -> list[int]:
@@ -348,20 +354,20 @@ class Catalogue:
         if not any(each.field == "text" and not each.negated for each in filters):
             return []
         condition, values = self._condition(filters)
-        with self._blame():
+        with self._file.blame():
             query = f"SELECT id FROM chunks WHERE {condition} ORDER BY id LIMIT ?"
             return [row[0] for row in self._db.execute(query, (*values, limit))]
 
     def entries(self, ids: Sequence[int]) -> dict[int, Entry]:
         """The chunks with these ids."""
         query = f"SELECT id, {_names(Entry)} FROM chunks WHERE id IN ({_list(ids)})"
-        with self._blame():
+        with self._file.blame():
             return {row[0]: Entry(*row[1:]) for row in self._db.execute(query, ids)}
 
     def texts(self, ids: Sequence[int]) -> dict[int, str]:
         """The chunks' source texts."""
         query = f"SELECT rowid, body FROM words WHERE rowid IN ({_list(ids)})"
-        with self._blame():
+        with self._file.blame():
             return dict(self._db.execute(query, ids).fetchall())
 
     def at(self, path: str, row: int) -> int | None:
@@ -369,27 +375,27 @@ class Catalogue:
         query = """
             SELECT id FROM chunks WHERE path = ? AND start_row <= ? AND end_row >= ?
             ORDER BY name = '', start_byte DESC LIMIT 1"""
-        with self._blame():
+        with self._file.blame():
             found = self._db.execute(query, (path, row, row)).fetchone()
         return found[0] if found else None
 
     def chunks_of(self, path: str) -> list[Entry]:
         """A file's chunks in their order."""
         query = f"SELECT {_names(Entry)} FROM chunks WHERE path = ? ORDER BY start_byte"
-        with self._blame():
+        with self._file.blame():
             return [Entry(*row) for row in self._db.execute(query, (path,))]
 
     def with_phrase(self, text: str, limit: int) -> dict[int, str]:
         """Ids and source texts of the chunks that have the words of a text in a row."""
         phrase = text.replace("\0", " ").replace('"', '""')
         query = "SELECT rowid, body FROM words WHERE words MATCH ? ORDER BY rowid LIMIT ?"
-        with self._blame():
+        with self._file.blame():
             return dict(self._db.execute(query, (f'body : "{phrase}"', limit)).fetchall())
 
     def frequencies(self, terms: Sequence[str], most: int) -> dict[str, int]:
         """By term, how many chunks have it, counted up to `most`."""
         query = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
-        with self._blame():
+        with self._file.blame():
             return {term: self._db.execute(query, (_quoted(term), most)).fetchone()[0] for term in terms}
 
     def samples(self, hashes: Sequence[str]) -> dict[str, tuple[Entry, str]]:
@@ -398,7 +404,7 @@ class Catalogue:
             SELECT chunks.hash, {_names(Entry, "chunks.")}, words.body
             FROM chunks JOIN words ON words.rowid = chunks.id
             WHERE chunks.hash IN ({_list(hashes)}) GROUP BY chunks.hash"""
-        with self._blame():
+        with self._file.blame():
             return {row[0]: (Entry(*row[1:-1]), row[-1]) for row in self._db.execute(query, hashes)}
 
     def _condition(self, filters: Filters) -> tuple[str, Sequence[str]]:
@@ -416,7 +422,7 @@ class Catalogue:
         query = f"""
             SELECT chunks.id, chunks.path, words.body
             FROM chunks JOIN words ON words.rowid = chunks.id WHERE {condition}"""
-        with self._blame():
+        with self._file.blame():
             rows = self._db.execute(query, values)
             return json.dumps(
                 [number for number, *parts in rows if _holds("\n".join(parts).casefold(), texts)]
@@ -426,48 +432,14 @@ class Catalogue:
 
     def note(self, key: str, value: str) -> None:
         """Keep a fact."""
-        with self._blame():
+        with self._file.blame():
             self._db.execute("INSERT OR REPLACE INTO notes VALUES (?, ?)", (key, value))
 
     def noted(self, key: str) -> str:
         """A fact kept before, or an empty text."""
-        with self._blame():
+        with self._file.blame():
             row = self._db.execute("SELECT value FROM notes WHERE key = ?", (key,)).fetchone()
         return row[0] if row else ""
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            if self._db.in_transaction:  # a full disk ends it by itself
-                self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
-
-    @contextmanager
-    def _blame(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            advice = _ADVICE.get(str(error), "move that file away and try again")
-            raise StoreError(f"The catalogue {self._path} cannot be used ({error}): {advice}.") from error
-        except OSError as error:
-            raise StoreError(
-                f"The cache directory {self._path.parent} cannot be used ({error.strerror}): "
-                "set SEMLS_CACHE_DIR to a directory that you can write to."
-            ) from error
-
-
-# By SQLite's messages: its error names are known from Python 3.11 on.
-_ADVICE: Mapping[str, str] = {
-    "database or disk is full": "free some space on that disk",
-    "disk I/O error": "free some space on that disk, and see that it is sound",
-    "attempt to write a readonly database": "make it writable or set SEMLS_CACHE_DIR to another directory",
-    "unable to open database file": "make its directory writable or set SEMLS_CACHE_DIR to another one",
-    "database is locked": "end the other program that has it open",
-}
 
 
 def _rarer(frequencies: Mapping[str, int]) -> list[str]:

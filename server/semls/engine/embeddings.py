@@ -1,82 +1,129 @@
 """The cache that keeps a text from being embedded twice: content hash → vector, a file for each model."""
 
+import contextlib
 import json
+import os
 import sqlite3
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semls.errors import StoreError
+from semls.engine.database import Database, Layout
+from semls.errors import UsageError
 
-APPLICATION_ID = 0x53454D45  # "SEME": tells our files from a stranger's
-SCHEMA_VERSION = 1
-
-_SCHEMA = f"""
-CREATE TABLE embeddings (hash TEXT PRIMARY KEY, vector BLOB NOT NULL) WITHOUT ROWID;
-PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
-"""
+_LAYOUT = Layout(
+    "embedding cache",
+    application_id=0x53454D45,  # "SEME"
+    version=2,
+    schema="""
+CREATE TABLE embeddings (hash TEXT PRIMARY KEY, hour INTEGER NOT NULL, vector BLOB NOT NULL) WITHOUT ROWID;
+CREATE INDEX embeddings_by_hour ON embeddings(hour);
+CREATE TABLE about (fingerprint TEXT NOT NULL);
+""",
+)
+_ALL = "IN (SELECT value FROM json_each(?))"
+_BATCH = 1000  # rows read at once from a file that is imported
 
 
 class EmbeddingCache:
-    """Used by one thread at a time. Every method raises StoreError when the disk or the file is to blame."""
+    """Used by one thread at a time. Every method raises StoreError when the disk is to blame.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with self._blame():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-            try:
-                self._prepare()
-            except BaseException:
-                self._db.close()
-                raise
+    Raises StoreDamaged when the file is: it is empty then.
+    """
+
+    def __init__(self, path: Path, fingerprint: str, most_bytes: int) -> None:
+        self._path, self._fingerprint, self._most = path, fingerprint, most_bytes
+        self._file = Database(path, _LAYOUT, self._prepare)
 
     def get(self, hashes: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """The vectors that are known, by hash."""
-        query = "SELECT hash, vector FROM embeddings WHERE hash IN (SELECT value FROM json_each(?))"
-        with self._blame():
-            rows = self._db.execute(query, (json.dumps(list(hashes)),)).fetchall()
-        return {key: np.frombuffer(vector, np.float16).astype(np.float32) for key, vector in rows}
+        """The vectors that are known, by hash; they are the last to be forgotten."""
+        wanted, hour = json.dumps(list(hashes)), _hour()
+        with self._file.blame():
+            rows = self._db.execute(
+                f"SELECT hash, vector FROM embeddings WHERE hash {_ALL}", (wanted,)
+            ).fetchall()
+            self._db.execute(
+                f"UPDATE embeddings SET hour = ? WHERE hash {_ALL} AND hour < ?", (hour, wanted, hour)
+            )
+        return {key: _vector(content) for key, content in rows}
 
     def put(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-        """Keep vectors, in half precision; all of them or none."""
-        rows = [(key, vector.astype(np.float16).tobytes()) for key, vector in vectors.items()]
-        with self._blame(), self._db:
-            self._db.execute("BEGIN IMMEDIATE")
-            self._db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?)", rows)
+        """Keep vectors, in half precision; all of them or none. Those unused for longest make room."""
+        hour = _hour()
+        rows = [(key, hour, vector.astype(np.float16).tobytes()) for key, vector in vectors.items()]
+        with self._file.blame(), self._file.change():
+            self._db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", rows)
+            if self.bytes > self._most:
+                self._forget(2 * len(rows))
+
+    @property
+    def bytes(self) -> int:
+        """What the vectors take on disk."""
+        with self._file.blame():
+            pages, free, size = (
+                self._db.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return int((pages - free) * size)
+
+    def export(self, file: Path) -> None:
+        """Copy everything to a new file. May run beside the thread that uses the cache. Raises UsageError."""
+        if file.exists():
+            raise UsageError(f"There is a file {file} already: name another one, or delete it.")
+        with self._file.blame(), contextlib.closing(sqlite3.connect(self._path)) as db:
+            db.execute("VACUUM INTO ?", (os.fspath(file),))
 
     def close(self) -> None:
         """Let go of the file."""
-        self._db.close()
+        self._file.close()
 
-    def _prepare(self) -> None:
-        if self._scalar("SELECT count(*) FROM sqlite_master") == 0:
-            self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} COMMIT;")
-        if self._scalar("PRAGMA application_id") != APPLICATION_ID:
-            raise StoreError(
-                f"{self._path} is not a semls embedding cache: move that file away, then try again."
-            )
-        if self._scalar("PRAGMA user_version") != SCHEMA_VERSION:
-            raise StoreError(
-                f"The embedding cache {self._path} was made by another version of semls: "
-                "move that file away, then try again."
-            )
-        self._db.executescript("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;")
+    @property
+    def _db(self) -> sqlite3.Connection:
+        return self._file.connection
 
-    def _scalar(self, query: str) -> int:
-        number: int = self._db.execute(query).fetchone()[0]
-        return number
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        db.execute("INSERT INTO about SELECT ? WHERE NOT EXISTS (SELECT 1 FROM about)", (self._fingerprint,))
 
-    @contextmanager
-    def _blame(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise StoreError(
-                f"The embedding cache {self._path} cannot be used ({error}): "
-                "make it writable, free some space, or move that file away."
-            ) from error
+    def _forget(self, count: int) -> None:
+        oldest = "SELECT hash FROM embeddings ORDER BY hour LIMIT ?"
+        self._db.execute(f"DELETE FROM embeddings WHERE hash IN ({oldest})", (count,))
+
+
+def exported(file: Path, fingerprint: str, dimension: int) -> Iterator[dict[str, NDArray[np.float32]]]:
+    """The vectors of a file that a cache of the same model exported, in batches. Raises UsageError."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            yield from _exported(db, fingerprint, dimension)
+    except (sqlite3.Error, ValueError) as error:
+        raise UsageError(f"{file} cannot be imported ({error}): name a file that semls exported.") from error
+
+
+def _exported(
+    db: sqlite3.Connection, fingerprint: str, dimension: int
+) -> Iterator[dict[str, NDArray[np.float32]]]:
+    db.execute("PRAGMA trusted_schema = OFF")
+    ours = (_LAYOUT.application_id, _LAYOUT.version)
+    if (
+        tuple(db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
+        != ours
+    ):
+        raise ValueError("this version of semls made no such file")
+    if db.execute("SELECT fingerprint FROM about").fetchall() != [(fingerprint,)]:
+        raise ValueError("its vectors are another model's")
+    rows = db.execute("SELECT hash, vector FROM embeddings")
+    while batch := rows.fetchmany(_BATCH):
+        vectors = {str(key): _vector(content) for key, content in batch}
+        if any(vector.shape != (dimension,) or not np.isfinite(vector).all() for vector in vectors.values()):
+            raise ValueError("not all in it are vectors")
+        yield vectors
+
+
+def _vector(content: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(content, np.float16).astype(np.float32)
+
+
+def _hour() -> int:
+    return int(time.time() // 3600)

@@ -44,6 +44,7 @@ class Encoder(Protocol):
 
     model: Model
     fingerprint: str  # 16 hex digits: encoders with the same one make the same vectors
+    device: str  # such as "cpu" or "cuda"
 
     def documents(self, texts: Sequence[str]) -> Float32:
         """A row of `model.dimension` for each text."""
@@ -61,6 +62,7 @@ class HashingEncoder:
     """The stand-in for tests: texts that share words are near each other. Needs no torch."""
 
     model = HASHING
+    device = "cpu"
     fingerprint = hashlib.sha256(repr(HASHING).encode()).hexdigest()[:16]
 
     def documents(self, texts: Sequence[str]) -> Float32:
@@ -82,9 +84,9 @@ class TransformersEncoder:
         self.model = model
         try:
             self.fingerprint = _fingerprint(model, folder)
-            self._device = _device()
+            self.device = _device()
             self._tokenizer = _tokenizer(folder)
-            self._network = _network(folder).to(self._device)
+            self._network = _network(folder).to(self.device)
             width = self._forward(self._tokenize(["a " * model.longest_input])).shape[1]
         except Exception as error:  # these libraries raise about anything for bad files
             raise ModelError(f"The model in {folder} cannot be loaded: {_reason(error)}.") from error
@@ -125,9 +127,9 @@ class TransformersEncoder:
         width = max(map(len, ids))
         padded = torch.tensor([[*one, *[self._padding] * (width - len(one))] for one in ids])
         lengths = torch.tensor([len(one) for one in ids])
-        mask = (torch.arange(width) < lengths.unsqueeze(1)).long().to(self._device)
+        mask = (torch.arange(width) < lengths.unsqueeze(1)).long().to(self.device)
         with torch.inference_mode():
-            hidden = self._network(input_ids=padded.to(self._device), attention_mask=mask).last_hidden_state
+            hidden = self._network(input_ids=padded.to(self.device), attention_mask=mask).last_hidden_state
             if self.model.pooling == "cls":
                 pooled = hidden[:, 0]
             else:

@@ -1,10 +1,12 @@
 """The engine: workspaces, the encoders that they share, and what a front-end may ask of them."""
 
 import asyncio
+import contextlib
 import hashlib
 import logging
 import os
 import shutil
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
@@ -15,9 +17,9 @@ from semls.engine.catalogue import Catalogue, Coverage, File
 from semls.engine.chunker import Chunker
 from semls.engine.context import Section
 from semls.engine.doctor import Finding
-from semls.engine.embeddings import EmbeddingCache
+from semls.engine.embeddings import EmbeddingCache, exported
 from semls.engine.encoder import Encoder, bundled, load
-from semls.engine.indexer import Comparison, Indexer, Progress
+from semls.engine.indexer import Comparison, Explanation, Indexer, Progress
 from semls.engine.models import Model
 from semls.engine.query import Query
 from semls.engine.search import Hit
@@ -30,6 +32,8 @@ log = logging.getLogger(__name__)
 
 _OFFLINE = "connect once, or install semls[offline]"
 _AGAIN = 300.0  # seconds until weights that could not be had are looked for again
+_BUSY = 0.5  # seconds between two states of a workspace that is busy, at most
+_FOLLOWED = 30.0  # seconds after which a workspace that is followed still counts as used
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,16 +53,26 @@ class Status:
     root: Path
     progress: Progress
     model: str
+    device: str
     notice: str
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a workspace leaves out and takes."""
+
     skipped: dict[str, int]  # reason → files
+    files: list[File]  # of these, the first thousand
+    disk: int  # bytes of its index
+    cache: int  # bytes of what was ever embedded, for all workspaces
 
 
 class Encoders:
     """Encoders by model, each loaded once; where the wanted one cannot be had, the bundled one."""
 
-    def __init__(self, directory: Path, worker: Worker) -> None:
-        self._directory, self._worker = directory, worker
+    def __init__(self, directory: Path, worker: Worker, most_bytes: int) -> None:
+        self._directory, self._worker, self._most_bytes = directory, worker, most_bytes
         self._loads: dict[Model, asyncio.Task[tuple[Encoder, EmbeddingCache]]] = {}
         self.unavailable: dict[Model, str] = {}  # model → why
 
@@ -101,25 +115,35 @@ class Encoders:
     async def _load(self, model: Model) -> tuple[Encoder, EmbeddingCache]:
         encoder = await asyncio.to_thread(_load, model)
         path = self._directory / f"{_file_name(model)}-{encoder.fingerprint}.sqlite"
-        return encoder, await self._worker.run(Rank.VECTORS, EmbeddingCache, path)
+        return encoder, await self._worker.run(
+            Rank.VECTORS, EmbeddingCache, path, encoder.fingerprint, self._most_bytes
+        )
 
 
 class Engine:
     """All workspaces of a user. Lives on one event loop."""
 
-    def __init__(self, cache_directory: Path) -> None:
+    def __init__(self, cache_directory: Path, most_cached: int = 2 << 30) -> None:
         self._directory = cache_directory
         self._worker, self._chunker = Worker(), Chunker()
-        self._encoders = Encoders(cache_directory / "embeddings", self._worker)
+        self._encoders = Encoders(cache_directory / "embeddings", self._worker, most_cached)
         self._indexers: dict[Path, Indexer] = {}
         self._settings: dict[Path, Settings] = {}
+        self._used: dict[Path, float] = {}  # when somebody last asked for a workspace
         self._opening = asyncio.Lock()
+        self._running = asyncio.Event()
+        self._running.set()
         self._retry: asyncio.Task[None] | None = None
 
     @property
     def busy(self) -> bool:
         """Whether anything is being indexed."""
         return any(indexer.busy for indexer in self._indexers.values())
+
+    @property
+    def workspaces(self) -> list[str]:
+        """The open ones."""
+        return sorted(map(str, self._indexers))
 
     async def index(
         self, path: str, settings: Settings, *, words_only: bool = False
@@ -128,6 +152,42 @@ class Engine:
         indexer = await self._open(path, settings)
         async for progress in indexer.follow(indexer.refresh(), words_only=words_only):
             yield progress
+
+    async def follow(self, path: str, settings: Settings) -> AsyncIterator[Status]:
+        """Keep a workspace up to date; its state whenever that changes, and often while it is busy.
+
+        Raises SemlsError.
+        """
+        indexer = await self._open(path, settings)
+        indexer.refresh()
+        told = None
+        while not indexer.closed:
+            self._used[indexer.root] = time.monotonic()
+            status = self._status(indexer)
+            if indexer.busy or status != told:
+                yield status
+            told = status
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(indexer.news(), _BUSY if indexer.busy else _FOLLOWED)
+
+    async def changed(self, path: str, settings: Settings, saved: Sequence[str]) -> None:
+        """Look at files that were just saved. Raises SemlsError."""
+        indexer = await self._open(path, settings)
+        indexer.changed([_inside(indexer.root, file) for file in saved])
+
+    def pause(self) -> None:
+        """Embed nothing until told to go on; words stay up to date."""
+        self._running.clear()
+        self._tell_all()
+
+    def resume(self) -> None:
+        """Go on embedding."""
+        self._running.set()
+        self._tell_all()
+
+    def _tell_all(self) -> None:
+        for indexer in self._indexers.values():
+            indexer.tell()
 
     async def search(self, paths: Sequence[str], settings: Settings, query: Query) -> Answer:
         """The best hits in some workspaces. Raises SemlsError."""
@@ -166,19 +226,48 @@ class Engine:
         there = [(document, hit) for document, hit in found if document and hit.entry in document.entries]
         return answer, await asyncio.to_thread(context.pack, there, budget)
 
-    async def status(self, path: str, settings: Settings) -> tuple[Status, list[File]]:
-        """A workspace's state and its skipped files. Raises SemlsError."""
+    async def status(self, path: str, settings: Settings) -> tuple[Status, Usage]:
+        """A workspace's state, and what it leaves out and takes. Raises SemlsError."""
         indexer = await self._open(path, settings)
         skipped = await indexer.skipped()
-        status = Status(
+        reasons = dict(Counter(file.skipped for file in skipped).most_common())
+        disk, cache = await asyncio.gather(
+            asyncio.to_thread(_size, self._home(indexer.root)),
+            asyncio.to_thread(_size, self._directory / "embeddings"),
+        )
+        return self._status(indexer), Usage(reasons, skipped, disk, cache)
+
+    def _status(self, indexer: Indexer) -> Status:
+        encoder = indexer.view.encoder if indexer.view else None
+        notices = self._notice(model_of(self._settings[indexer.root])), _unwatched(indexer), indexer.notice
+        return Status(
             indexer.root,
             indexer.progress,
-            indexer.view.encoder.model.name if indexer.view else "",
-            self._notice(model_of(settings)),
+            encoder.model.name if encoder else "",
+            encoder.device if encoder else "",
+            " ".join(filter(None, notices)),
             str(indexer.error or ""),
-            dict(Counter(file.skipped for file in skipped).most_common()),
         )
-        return status, skipped
+
+    async def why(self, path: str, settings: Settings, file: str) -> Explanation:
+        """Whether and how a file is indexed. Raises SemlsError."""
+        indexer = await self._open(path, settings)
+        return await indexer.explain(_inside(indexer.root, file))
+
+    async def export_cache(self, settings: Settings, file: str) -> None:
+        """Write all that the wanted model has embedded to a file. Raises SemlsError."""
+        _, cache = await self._encoders.get(model_of(settings))
+        await asyncio.to_thread(cache.export, _absolute(file))
+
+    async def import_cache(self, settings: Settings, file: str) -> int:
+        """Take up what another machine has embedded with the wanted model. Raises SemlsError."""
+        encoder, cache = await self._encoders.get(model_of(settings))
+        batches = exported(_absolute(file), encoder.fingerprint, encoder.model.dimension)
+        count = 0
+        while vectors := await self._worker.run(Rank.VECTORS, next, batches, None):
+            await self._worker.run(Rank.VECTORS, cache.put, vectors)
+            count += len(vectors)
+        return count
 
     async def examine(self, settings: Settings) -> list[Finding]:
         """What the machine has of what is needed."""
@@ -199,28 +288,39 @@ class Engine:
         """Delete a workspace's index; its vectors stay in the cache. Raises SemlsError."""
         root = _root(path)
         async with self._opening:
-            indexer = self._indexers.pop(root, None)
-            if indexer:
-                await indexer.close()
+            await self._close(root)
             directory = self._home(root)
             if directory.exists():
                 catalogue = await self._worker.run(Rank.WORDS, Catalogue, directory / "catalogue.sqlite")
                 await self._worker.run(Rank.WORDS, catalogue.close)
                 await self._worker.run(Rank.WORDS, _delete, directory)
 
+    async def close_unused(self, seconds: float) -> None:
+        """Close the workspaces that nobody has asked for in a while."""
+        before = time.monotonic() - seconds
+        async with self._opening:
+            for root, indexer in list(self._indexers.items()):
+                if self._used[root] < before and not indexer.busy:
+                    await self._close(root)
+
     async def close(self) -> None:
         """Stop all work and let go of all files."""
         if self._retry:
             self._retry.cancel()
-        for indexer in self._indexers.values():
-            await indexer.close()
-        self._indexers.clear()
+        for root in list(self._indexers):
+            await self._close(root)
         self._chunker.close()
+
+    async def _close(self, root: Path) -> None:
+        indexer = self._indexers.pop(root, None)
+        if indexer:
+            await indexer.close()
 
     async def _open(self, path: str, settings: Settings) -> Indexer:
         root = _root(path)
         model_of(settings)
         async with self._opening:
+            self._used[root] = time.monotonic()
             indexer = self._indexers.get(root)
             if indexer is None:
                 self._settings[root] = settings
@@ -231,6 +331,7 @@ class Engine:
                     self._chunker,
                     lambda: self._tools(root),
                     self._former,
+                    self._running,
                 )
                 await indexer.open()
                 self._indexers[root] = indexer
@@ -308,6 +409,29 @@ def _inside(root: Path, file: str) -> str:
     if not path.is_relative_to(root):
         raise UsageError(f"{file} lies outside the workspace {root}.")
     return path.relative_to(root).as_posix()
+
+
+def _unwatched(indexer: Indexer) -> str:
+    why = indexer.unwatched
+    return (
+        f"The system does not say what changes ({why}): all files are looked through instead." if why else ""
+    )
+
+
+def _absolute(file: str) -> Path:
+    if not os.path.isabs(file):
+        raise UsageError(f"The file {file!r} is not an absolute path.")
+    return Path(file)
+
+
+def _size(directory: Path) -> int:
+    """Bytes on disk; what vanishes meanwhile does not count."""
+    total = 0
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.stat(os.path.join(folder, name)).st_size
+    return total
 
 
 def _delete(directory: Path) -> None:

@@ -3,11 +3,11 @@
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from semls.engine.ignores import BY_DEFAULT, NO_LINKS, Ignores, above, read_regular, with_slash
+from semls.engine.ignores import BY_DEFAULT, NO_LINKS, RULES, Ignores, above, read_regular, with_slash
 from semls.errors import UsageError
 
 MAX_BYTES = 1 << 20
@@ -42,11 +42,29 @@ class Skipped:
     reason: str
 
 
-def scan(root: Path, max_bytes: int = MAX_BYTES) -> Iterator[Found | Skipped]:
-    """All files below a folder, lazily, sorted by path; what cannot be listed is skipped, never raised."""
+def scan(
+    root: Path, places: Collection[str] = ("",), max_bytes: int = MAX_BYTES
+) -> Iterator[Found | Skipped]:
+    """The files at and below some places, lazily, sorted by path; what cannot be listed is skipped.
+
+    A place is a path relative to the root without a "/" at its end. There may be nothing any more; where a
+    folder on the way is left out or is a file now, that is what is found. Raises UsageError without the root.
+    """
     if not os.path.isdir(root):
         raise UsageError(f"There is no folder {root}: name one that exists.")
-    return _Walk(Path(os.path.abspath(root)), max_bytes).run()
+    on_the_way = {folder for place in places for folder in _folders_above(place)}
+    return _Walk(Path(os.path.abspath(root)), max_bytes, frozenset(places), frozenset(on_the_way)).run()
+
+
+def concerns(path: str) -> str | None:
+    """The place to scan when a path has changed, None for nothing."""
+    *folders, name = parts = path.split("/")
+    if ".git" in parts:
+        folders, inside = parts[: parts.index(".git")], parts[parts.index(".git") + 1 :]
+        return "/".join(folders) if inside in _TELLING_OF_GIT else None
+    if not _NEVER.isdisjoint(parts):
+        return None
+    return "/".join(folders) if name in _TELLING else path
 
 
 def look(root: Path, path: str) -> Found | None:
@@ -69,21 +87,30 @@ def read(root: Path, path: str, max_bytes: int = MAX_BYTES) -> bytes | Skipped:
     return Skipped(_printable(path), content) if isinstance(content, str) else content
 
 
+def _folders_above(path: str) -> Iterator[str]:
+    while path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
 @dataclass(frozen=True, slots=True)
 class _Folder:
     path: str
     ignores: Ignores
     wanted: bool
+    whole: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
     root: Path
     max_bytes: int
+    places: frozenset[str]
+    on_the_way: frozenset[str]
 
     def run(self) -> Iterator[Found | Skipped]:
         # A stack of half-read folders: trees may be deeper than Python's recursion goes.
-        stack = [self._visit(_Folder("", above(self.root), wanted=True))]
+        stack = [self._visit(_Folder("", above(self.root), wanted=True, whole="" in self.places))]
         while stack:
             item = next(stack[-1], None)
             if item is None:
@@ -102,20 +129,23 @@ class _Walk:
             yield Skipped(folder.path or "./", _unreadable(error))
             return
         names = {entry.name for entry in entries}
-        if "pyvenv.cfg" in names and not folder.wanted:
+        if _VIRTUAL_ENVIRONMENT in names and not folder.wanted:
             yield Skipped(folder.path, BY_DEFAULT)
             return
         ignores = folder.ignores.inside(place, names)
         start = with_slash(place)
         for entry in entries:
+            whole = folder.whole or folder.path + entry.name in self.places
+            if not whole and folder.path + entry.name not in self.on_the_way:
+                continue
             path = folder.path + _sort_key(entry)
             try:
-                yield self._judge(path, start + entry.name, entry, ignores)
+                yield self._judge(path, start + entry.name, entry, ignores, whole)
             except OSError as error:
                 yield Skipped(path, _unreadable(error))
 
     def _judge(
-        self, path: str, absolute: str, entry: os.DirEntry[str], ignores: Ignores
+        self, path: str, absolute: str, entry: os.DirEntry[str], ignores: Ignores, whole: bool
     ) -> Found | Skipped | _Folder:
         if (printable := _printable(path)) != path:
             return Skipped(printable, NOT_TEXT)
@@ -128,7 +158,7 @@ class _Walk:
         if entry.is_symlink() or _is_junction(entry):
             return Skipped(path, _link_reason(self.root, entry.path))
         if is_folder:
-            return _Folder(path, ignores, wanted is True)
+            return _Folder(path, ignores, wanted is True, whole)
         if by_name := _reason_by_name(entry.name):
             return Skipped(path, by_name)
         status = entry.stat(follow_symlinks=False)
@@ -170,7 +200,10 @@ def _too_large(max_bytes: int) -> str:
     return f"larger than {max_bytes / (1 << 20):g} MiB"
 
 
+_VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 _NEVER = frozenset({".git", ".hg", ".svn", ".jj"})
+_TELLING = frozenset({*RULES, _VIRTUAL_ENVIRONMENT})  # of what else their folder has
+_TELLING_OF_GIT: tuple[list[str], ...] = ([], ["HEAD"], ["info", "exclude"])
 _LOCK_FILES = frozenset(
     """
     package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock deno.lock cargo.lock poetry.lock

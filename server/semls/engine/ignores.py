@@ -28,7 +28,8 @@ _NO_WAITING = getattr(os, "O_NONBLOCK", 0)
 # So many bytes of rules compile in some tenths of a second, and a step should not last longer.
 _MAX_RULES = 1 << 16
 
-_TELLING = (".git", ".gitignore", ".semlsignore")
+RULES = (".gitignore", ".semlsignore")
+_TELLING = (".git", *RULES)
 
 _DEFAULTS = """
 node_modules/ bower_components/ .pnpm-store/ .next/ .nuxt/ .svelte-kit/ .parcel-cache/ .turbo/ elm-stuff/
@@ -152,12 +153,17 @@ def _global(top: Path) -> _Rules:
     return _Rules("ignored by git's global ignore file", top, _lines(Path(config, "git", "ignore")))
 
 
+def git_folder(git: Path) -> Path:
+    """What `.git` stands for: a folder, or a file that names one."""
+    return git.parent / _first_line(git).removeprefix("gitdir:").strip() if os.path.isfile(git) else git
+
+
 def _exclude_file(git: Path) -> Path:
-    """Where the repository keeps info/exclude: `.git` is a folder, or a file that names one."""
-    if os.path.isfile(git):
-        git = git.parent / _first_line(git).removeprefix("gitdir:").strip()
-        git = git / _first_line(git / "commondir").strip()
-    return git / "info" / "exclude"
+    """Where the repository keeps info/exclude."""
+    folder = git_folder(git)
+    if folder != git:
+        folder = folder / _first_line(folder / "commondir").strip()
+    return folder / "info" / "exclude"
 
 
 def _first_line(file: Path) -> str:

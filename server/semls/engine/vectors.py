@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from glob import escape
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,12 +40,18 @@ def discard(directory: Path) -> None:
         raise StoreError(f"The vectors in {directory} cannot be deleted: {error}.") from error
 
 
+class _About(TypedDict):
+    fingerprint: str
+    model: str
+    dimension: int
+
+
 class VectorStore:
     """The vectors of one model, by id. Used by one thread at a time. Every method raises StoreError."""
 
-    def __init__(self, directory: Path, fingerprint: str, model_name: str, dimension: int) -> None:
+    def __init__(self, directory: Path, fingerprint: str, model: str, dimension: int) -> None:
         self._directory = directory
-        self._about = {"model": model_name, "fingerprint": fingerprint, "dimension": dimension}
+        self._about: _About = {"model": model, "fingerprint": fingerprint, "dimension": dimension}
         self._client: Any = None
         try:
             self._open()
@@ -55,6 +61,9 @@ class VectorStore:
             with self._blame():
                 self._set_aside()
                 self._open()
+
+    def __len__(self) -> int:
+        return len(self._ids)
 
     def ids(self) -> set[str]:
         """All ids."""
@@ -86,6 +95,21 @@ class VectorStore:
             if len(ids) <= _FEW:
                 return self._compared(vector, limit, ids)
             return self._nearest(vector, min(limit, len(ids)), ids)
+
+    def beside(self) -> "VectorStore":
+        """A new store beside this one, for the same model."""
+        directory = self._directory.with_name(f"{self._directory.name}.new")
+        discard(directory)
+        return VectorStore(directory, **self._about)
+
+    def become(self, fresh: "VectorStore") -> None:
+        """Take the place and the vectors of a store from beside: Chroma never gives back space."""
+        fresh.close()
+        self.close()
+        with self._blame():
+            discard(self._directory)
+            fresh._directory.rename(self._directory)
+            self._open()
 
     def close(self) -> None:
         """Let go of the files."""

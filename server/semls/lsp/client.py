@@ -14,6 +14,7 @@ from semls.service.client import PHASES, ProgressMessage
 
 log = logging.getLogger(__name__)
 
+_RESTING = ("ready", "paused")
 _PATIENCE = 0.3  # seconds of work before progress is worth showing
 _tokens = itertools.count(1)
 
@@ -44,21 +45,29 @@ def note(server: LanguageServer, text: str) -> None:
 async def show(
     server: LanguageServer, abilities: Abilities, steps: AsyncGenerator[ProgressMessage, None]
 ) -> None:
-    """Follow the steps to their end, as progress in the editor where that takes a while."""
-    token = None
-    began = asyncio.get_running_loop().time()
+    """Follow the steps to their end; where something takes a while, as progress in the editor."""
+    token = began = None
     try:
         async with aclosing(steps) as following:
             async for step in following:
-                late = asyncio.get_running_loop().time() - began > _PATIENCE
-                if token is None and abilities.progress and late and step["phase"] != "ready":
-                    token = await _begin(server)
+                now = asyncio.get_running_loop().time()
+                if step["phase"] in _RESTING:
+                    _end(server, token)
+                    token = began = None
                 elif token:
                     server.work_done_progress.report(token, _report(step))
+                elif began is None:
+                    began = now
+                elif abilities.progress and now - began > _PATIENCE:
+                    token = await _begin(server)
     finally:
-        if token:
-            server.work_done_progress.end(token, types.WorkDoneProgressEnd())
-            server.work_done_progress.tokens.pop(token, None)  # pygls keeps it (openlawlibrary/pygls#607)
+        _end(server, token)
+
+
+def _end(server: LanguageServer, token: str | None) -> None:
+    if token:
+        server.work_done_progress.end(token, types.WorkDoneProgressEnd())
+        server.work_done_progress.tokens.pop(token, None)  # pygls keeps it (openlawlibrary/pygls#607)
 
 
 async def _begin(server: LanguageServer) -> str:

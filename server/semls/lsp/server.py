@@ -5,7 +5,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,12 +19,20 @@ from semls.errors import SemlsError, UsageError
 from semls.lsp import client as editor
 from semls.lsp import convert, stdio
 from semls.lsp.repairs import Protocol
-from semls.service.client import AnswerMessage, Client, ContextMessage, PlaceMessage, SimilarMessage
+from semls.service.client import (
+    AnswerMessage,
+    Client,
+    ContextMessage,
+    PlaceMessage,
+    ProgressMessage,
+    SimilarMessage,
+)
 from semls.settings import EngineSettings, Settings
 
 log = logging.getLogger(__name__)
 
 _SYMBOLS = 50
+_AGAIN = 1.0  # seconds until an engine that has gone away is followed again
 _PARENT = 2.0  # seconds between two looks at whether the editor lives
 _FILTERS = ("languages", "paths", "kinds")
 
@@ -45,6 +53,7 @@ class Server(LanguageServer):
         self.engine = Client(settings, engine)
         self.abilities = editor.Abilities(progress=False)
         self.roots: dict[str, str] = {}  # URI as the client wrote it → path
+        self._following: dict[str, asyncio.Task[None]] = {}  # path → what follows its index
         self.leaving = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._told: set[str] = set()
@@ -69,16 +78,24 @@ class Server(LanguageServer):
         return [root for root in self.roots.values() if os.path.isdir(root)]
 
     def open(self, folders: Mapping[str, str]) -> None:
-        """Take up folders and begin to index them."""
+        """Take up folders and follow their indexes."""
         self.roots.update(folders)
         for root in folders.values():
-            self.spawn(self.index(root))
+            if root not in self._following:
+                self._following[root] = self.spawn(self.follow(root))
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def let_go(self, uri: str) -> None:
+        """Follow a folder no more."""
+        root = self.roots.pop(uri, None)
+        if root and root not in self.roots.values():
+            self._following.pop(root).cancel()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Let something run beside the protocol."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def stop(self) -> None:
         """Let go of all that runs."""
@@ -86,13 +103,25 @@ class Server(LanguageServer):
         for task in self._tasks:
             task.cancel()
 
-    async def index(self, root: str) -> None:
-        """Bring a folder's index up to date, and say once what is worth knowing about it."""
-        try:
-            await editor.show(self, self.abilities, self.engine.index(root))
-            self.say_once((await self.engine.status(root))["notice"], types.MessageType.Info)
-        except SemlsError as error:
-            self.say_once(str(error), types.MessageType.Error)
+    async def follow(self, root: str) -> None:
+        """Keep a folder's index up to date; show its progress, and say once what is worth knowing."""
+        while True:
+            try:
+                await editor.show(self, self.abilities, self._states(root))
+            except SemlsError as error:
+                self.say_once(str(error), types.MessageType.Error)
+            await asyncio.sleep(_AGAIN)
+
+    async def _states(self, root: str) -> AsyncGenerator[ProgressMessage, None]:
+        async for state in self.engine.follow(root):
+            self.say_once(state["notice"], types.MessageType.Info)
+            self.say_once(state["error"], types.MessageType.Error)
+            yield state
+
+    async def changed(self, root: str, saved: str) -> None:
+        """A file was saved: look at it now, before the system says that it has changed."""
+        with contextlib.suppress(SemlsError):  # whoever follows the folder says it
+            await self.engine.changed(root, [saved])
 
     def say_once(self, text: str, kind: types.MessageType) -> None:
         """Tell the user, unless that has been told before."""
@@ -160,7 +189,7 @@ def _initialized(ls: Server, params: types.InitializedParams) -> None:  # noqa: 
 
 def _did_change_folders(ls: Server, params: types.DidChangeWorkspaceFoldersParams) -> None:
     for folder in params.event.removed:
-        ls.roots.pop(folder.uri, None)
+        ls.let_go(folder.uri)
     ls.open(_paths([folder.uri for folder in params.event.added]))
 
 
@@ -168,7 +197,7 @@ def _did_save(ls: Server, params: types.DidSaveTextDocumentParams) -> None:
     saved = convert.path(params.text_document.uri)
     for root in ls.roots.values():
         if saved and Path(saved).is_relative_to(root):
-            ls.spawn(ls.index(root))
+            ls.spawn(ls.changed(root, saved))
 
 
 def _shutdown(ls: Server, *_: object) -> None:

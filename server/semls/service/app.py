@@ -83,6 +83,19 @@ class _Context(_Question):
     tokens: int = Field(default=4000, ge=1)
 
 
+class _Changed(_Workspace):
+    files: list[str]
+
+
+class _Why(_Workspace):
+    file: str
+
+
+class _Cache(_Body):
+    file: str
+    settings: _Options = _Options()
+
+
 class _Similar(_Workspace):
     file: str
     row: int = Field(ge=0, lt=2**31)
@@ -101,11 +114,18 @@ class App:
         routes = {
             "/": self._hello,
             "/index": self._index,
+            "/follow": self._follow,
+            "/changed": self._changed,
             "/search": self._search,
             "/similar": self._similar,
             "/context": self._context,
             "/status": self._status,
+            "/why": self._why,
             "/clear": self._clear,
+            "/pause": self._pause,
+            "/resume": self._resume,
+            "/cache/export": self._export_cache,
+            "/cache/import": self._import_cache,
             "/doctor": self._doctor,
             "/stop": self._stop,
         }
@@ -130,8 +150,19 @@ class App:
     async def _index(self, request: Request) -> Response:
         asked = await _read(request, _Index)
         settings = Settings(**asked.settings.model_dump())
-        progress = self._engine.index(asked.workspace, settings, words_only=asked.words_only)
-        return StreamingResponse(_lines(progress), media_type="application/x-ndjson")
+        steps = self._engine.index(asked.workspace, settings, words_only=asked.words_only)
+        return _stream(_progress(step) async for step in steps)
+
+    async def _follow(self, request: Request) -> Response:
+        asked = await _read(request, _Workspace)
+        states = self._engine.follow(asked.workspace, Settings(**asked.settings.model_dump()))
+        return _stream(_state(state) async for state in states)
+
+    async def _changed(self, request: Request) -> Response:
+        asked = await _read(request, _Changed)
+        settings = Settings(**asked.settings.model_dump())
+        await self._engine.changed(asked.workspace, settings, asked.files)
+        return JSONResponse({})
 
     async def _search(self, request: Request) -> Response:
         asked = await _read(request, _Search)
@@ -163,9 +194,34 @@ class App:
 
     async def _status(self, request: Request) -> Response:
         asked = await _read(request, _Workspace)
-        status, skipped = await self._engine.status(asked.workspace, Settings(**asked.settings.model_dump()))
-        files = [{"path": file.path, "reason": file.skipped} for file in skipped]
-        return JSONResponse({**_state(status), "skipped_files": files})
+        status, usage = await self._engine.status(asked.workspace, Settings(**asked.settings.model_dump()))
+        files = [{"path": file.path, "reason": file.skipped} for file in usage.files]
+        engine = {"pid": os.getpid(), "memory": _memory(), "workspaces": self._engine.workspaces}
+        taken = {"disk": usage.disk, "cache": usage.cache, "skipped": usage.skipped, "skipped_files": files}
+        return JSONResponse({**_state(status), **engine, **taken})
+
+    async def _why(self, request: Request) -> Response:
+        asked = await _read(request, _Why)
+        settings = Settings(**asked.settings.model_dump())
+        return JSONResponse(asdict(await self._engine.why(asked.workspace, settings, asked.file)))
+
+    async def _pause(self, _: Request) -> Response:
+        self._engine.pause()
+        return JSONResponse({})
+
+    async def _resume(self, _: Request) -> Response:
+        self._engine.resume()
+        return JSONResponse({})
+
+    async def _export_cache(self, request: Request) -> Response:
+        asked = await _read(request, _Cache)
+        await self._engine.export_cache(Settings(**asked.settings.model_dump()), asked.file)
+        return JSONResponse({})
+
+    async def _import_cache(self, request: Request) -> Response:
+        asked = await _read(request, _Cache)
+        count = await self._engine.import_cache(Settings(**asked.settings.model_dump()), asked.file)
+        return JSONResponse({"vectors": count})
 
     async def _clear(self, request: Request) -> Response:
         await self._engine.clear((await _read(request, _Workspace)).workspace)
@@ -216,10 +272,14 @@ async def _read(request: Request, shape: type[Any]) -> Any:  # noqa: ANN401 - an
         raise UsageError(f"{where}: {first['msg']}.") from error
 
 
-async def _lines(progress: AsyncIterator[Progress]) -> AsyncIterator[str]:
+def _stream(messages: AsyncIterator[dict[str, object]]) -> Response:
+    return StreamingResponse(_lines(messages), media_type="application/x-ndjson")
+
+
+async def _lines(messages: AsyncIterator[dict[str, object]]) -> AsyncIterator[str]:
     try:
-        async for step in progress:
-            yield json.dumps(_progress(step)) + "\n"
+        async for message in messages:
+            yield json.dumps(message) + "\n"
     except SemlsError as error:
         yield json.dumps(_error(error)) + "\n"
 
@@ -252,10 +312,18 @@ def _state(status: Status) -> dict[str, object]:
         "workspace": str(status.root),
         **_progress(status.progress),
         "model": status.model,
+        "device": status.device,
         "notice": status.notice,
         "error": status.error,
-        "skipped": status.skipped,
     }
+
+
+def _memory() -> int:
+    """Bytes that this process has in memory, as far as the system tells it easily; else 0."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
 
 
 def _source(answer: Answer) -> dict[str, object]:

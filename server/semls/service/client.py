@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import re
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypedDict, TypeVar, cast
 
@@ -116,7 +117,13 @@ class ContextMessage(TypedDict):
     sections: list[SectionMessage]
 
 
-PHASES = {"words": "Reading files", "model": "Loading the model", "vectors": "Embedding", "ready": "Ready"}
+PHASES = {
+    "words": "Reading files",
+    "model": "Loading the model",
+    "vectors": "Embedding",
+    "paused": "Paused",
+    "ready": "Ready",
+}
 
 
 class ProgressMessage(TypedDict):
@@ -136,15 +143,37 @@ class SkippedMessage(TypedDict):
     reason: str
 
 
-class StatusMessage(ProgressMessage):
+class StateMessage(ProgressMessage):
     """A workspace's state."""
 
     workspace: str
     model: str
+    device: str
     notice: str
     error: str
+
+
+class StatusMessage(StateMessage):
+    """A workspace's state, what it leaves out and takes, and the engine; sizes in bytes, 0 where unknown."""
+
+    pid: int
+    memory: int
+    workspaces: list[str]
+    disk: int
+    cache: int
     skipped: dict[str, int]
     skipped_files: list[SkippedMessage]
+
+
+class WhyMessage(TypedDict):
+    """Whether and how a file is indexed; `skipped` is the reason if it is not."""
+
+    path: str
+    skipped: str
+    language: str
+    chunks: int
+    definitions: int
+    embedded: int
 
 
 class FindingMessage(TypedDict):
@@ -202,22 +231,43 @@ class Client:
         self, workspace: str, *, words_only: bool = False
     ) -> AsyncGenerator[ProgressMessage, None]:
         """Bring the index up to the files, with progress; the last one tells the end state."""
-        asked = {"workspace": workspace, "words_only": words_only, "settings": self._settings}
-        for last in _tries():
-            try:
-                async with (await self._connected()).stream("POST", "/index", json=asked) as response:
-                    if response.is_error:
-                        await response.aread()
-                    _check(response)
-                    async for line in response.aiter_lines():
-                        yield cast(ProgressMessage, _message(json.loads(line)))
-                return
-            except httpx.TransportError as error:
-                await self._lost(error, last)
+        asked = {**self._about(workspace), "words_only": words_only}
+        async for message in self._stream("/index", asked):
+            yield cast(ProgressMessage, message)
+
+    async def follow(self, workspace: str) -> AsyncGenerator[StateMessage, None]:
+        """The workspace's state whenever it changes; while this goes on, the index is kept up to date."""
+        async for message in self._stream("/follow", self._about(workspace)):
+            yield cast(StateMessage, message)
+
+    async def changed(self, workspace: str, files: Sequence[str]) -> None:
+        """Say that files were saved just now."""
+        await self._ask("/changed", {**self._about(workspace), "files": list(files)})
 
     async def status(self, workspace: str) -> StatusMessage:
         """The workspace's state."""
         return cast(StatusMessage, await self._ask("/status", self._about(workspace)))
+
+    async def why(self, workspace: str, file: str) -> WhyMessage:
+        """Whether and how a file is indexed."""
+        return cast(WhyMessage, await self._ask("/why", {**self._about(workspace), "file": file}))
+
+    async def pause(self) -> None:
+        """Let the engine embed nothing until told to go on."""
+        await self._ask("/pause", {})
+
+    async def resume(self) -> None:
+        """Let it go on."""
+        await self._ask("/resume", {})
+
+    async def export_cache(self, file: str) -> None:
+        """Write all that the model has embedded to a file."""
+        await self._ask("/cache/export", {"file": file, "settings": self._settings})
+
+    async def import_cache(self, file: str) -> int:
+        """Take up such a file; gives back how many vectors it has."""
+        asked = {"file": file, "settings": self._settings}
+        return cast(dict[str, int], await self._ask("/cache/import", asked))["vectors"]
 
     async def clear(self, workspace: str) -> None:
         """Delete the workspace's index."""
@@ -235,13 +285,26 @@ class Client:
     def _about(self, workspace: str) -> dict[str, object]:
         return {"workspace": workspace, "settings": self._settings}
 
-    async def _ask(self, path: str, asked: dict[str, object]) -> object:
+    async def _ask(self, path: str, asked: Mapping[str, object]) -> object:
         for last in _tries():
             try:
                 return _check(await (await self._connected()).post(path, json=asked))
             except httpx.TransportError as error:
                 await self._lost(error, last)
         raise AssertionError
+
+    async def _stream(self, path: str, asked: Mapping[str, object]) -> AsyncGenerator[object, None]:
+        for last in _tries():
+            try:
+                async with (await self._connected()).stream("POST", path, json=asked) as response:
+                    if response.is_error:
+                        await response.aread()
+                    _check(response)
+                    async for line in response.aiter_lines():
+                        yield _message(json.loads(line))
+                return
+            except httpx.TransportError as error:
+                await self._lost(error, last)
 
     async def _connected(self) -> httpx.AsyncClient:
         if self._http is None:
@@ -276,7 +339,7 @@ async def stop(engine: EngineSettings) -> bool:
 async def _ensure(places: Whereabouts) -> State:
     """A running engine of our version, started if need be."""
     state = places.read()
-    if state and state.version == __version__ and await _alive(state):
+    if state and await _serves(state):
         return state
     await asyncio.to_thread(places.prepare)
     lock = places.starting()
@@ -286,9 +349,9 @@ async def _ensure(places: Whereabouts) -> State:
         raise EngineError("Another program has been starting the engine for too long: try again.") from None
     try:
         state = places.read()
+        if state and await _serves(state):
+            return state
         if state and await _alive(state):
-            if state.version == __version__:
-                return state
             await _dismiss(places, state)
         return await _start(places)
     finally:
@@ -300,12 +363,28 @@ async def _start(places: Whereabouts) -> State:
     deadline = time.monotonic() + _START
     while time.monotonic() < deadline:
         state = places.read()
-        if state and state.version == __version__ and await _alive(state):
+        if state and await _serves(state):
             return state
         if process.poll() is not None:
             break
         await asyncio.sleep(_POLL)
     raise EngineError(f"The engine did not start: its log {places.log} says why.")
+
+
+async def _serves(state: State) -> bool:
+    """Whether an engine lives and is ours. Raises EngineError when it is newer than we are."""
+    if not await _alive(state):
+        return False
+    if _parts(state.version) > _parts(__version__):  # each would ask the other's engine to leave for ever
+        raise EngineError(
+            f"semls was updated to {state.version} and its engine runs: restart this program, "
+            f"which still is semls {__version__}."
+        )
+    return state.version == __version__
+
+
+def _parts(version: str) -> list[int]:
+    return [int(part) for part in re.findall(r"[0-9]+", version)]
 
 
 async def _alive(state: State) -> bool:

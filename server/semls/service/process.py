@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CLOSING = 5.0  # seconds for an orderly end
+_NICE = 5  # a third of the share of what the user runs, where both want the processor
 
 _started: "list[subprocess.Popen[bytes]]" = []  # by this process; kept until they have ended and are reaped
 
@@ -127,6 +128,7 @@ def run(settings: EngineSettings) -> None:
     except Timeout:
         raise EngineError("An engine is running already: `semls engine status` shows it.") from None
     _log_to(places.log)
+    _yield_to_the_person(settings.threads)
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
@@ -142,7 +144,7 @@ async def _serve(
     from semls.engine.engine import Engine
     from semls.service.app import App
 
-    engine = Engine(settings.cache_directory)
+    engine = Engine(settings.cache_directory, int(settings.cache_gigabytes * (1 << 30)))
     app = App(engine, state.port, state.token)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1
@@ -169,11 +171,25 @@ async def _leave(app: "App", engine: "Engine", server: "uvicorn.Server", idle: f
     while not app.stopping.is_set():
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(app.stopping.wait(), min(idle, 5.0))
+        await engine.close_unused(idle)
         if engine.busy or app.requests:
             app.last_request = time.monotonic()
         if time.monotonic() - app.last_request > idle:
             break
     server.should_exit = True
+
+
+def _yield_to_the_person(threads: int) -> None:
+    """Let what the user does go first."""
+    if threads:
+        os.environ["OMP_NUM_THREADS"] = str(threads)  # torch reads it when it is imported
+    if sys.platform == "win32":
+        import ctypes
+
+        kernel = ctypes.windll.kernel32
+        kernel.SetPriorityClass(kernel.GetCurrentProcess(), subprocess.BELOW_NORMAL_PRIORITY_CLASS)
+    else:
+        os.nice(_NICE)
 
 
 def _log_to(path: Path) -> None:

@@ -1,0 +1,213 @@
+"""Keeps a workspace's catalogue like its files: looks where something changed, now and then everywhere."""
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from semls.engine import files, reader, watching
+from semls.engine.catalogue import Catalogue, File
+from semls.engine.chunker import Chunker
+from semls.engine.ignores import git_folder
+from semls.engine.worker import Rank, Worker
+from semls.errors import SemlsError
+
+log = logging.getLogger(__name__)
+
+_TICK = 2.0  # seconds between two looks at what tells that watching may have missed something
+_SWEEP = 300.0  # seconds between two looks at all files of a workspace that is watched
+_SHARE = 20  # a look at all files may take this part of the time
+_MANY = 1000  # places at once, from which on a look at all files is quicker and surer
+_GONE = 200  # files forgotten in one step
+
+
+class Crawler:
+    """What is to be looked at, and the looking."""
+
+    def __init__(
+        self,
+        root: Path,
+        catalogue: Catalogue,
+        worker: Worker,
+        chunker: Chunker,
+        wake: Callable[[], None],
+        tell: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.files = 0
+        self.unwatched = ""  # why the system does not tell what changes, if it does not
+        self._root, self._catalogue, self._worker, self._chunker = root, catalogue, worker, chunker
+        self._wake, self._tell = wake, tell  # there is something to look at; some more has been read
+        self._all = False
+        self._places = set[str]()
+        self._unseen = dict[str, File]()  # of what was known when a look at all files began
+        self._left_out = frozenset[str]()  # folders, with a "/" at the end
+        self._took = 0.0
+        self._looked = time.monotonic()
+
+    # What is to be looked at
+
+    def ask_all(self) -> None:
+        """Look at all files next time."""
+        self._all = True
+
+    def ask(self, places: Collection[str]) -> bool:
+        """Look at some places next time; False where there is nothing to look at."""
+        wanted = [place for place in places if self._left_out.isdisjoint(_folders(place))]
+        if "" in wanted or len(wanted) + len(self._places) > _MANY:
+            self._all = True
+        self._places.update(wanted)
+        return bool(wanted)
+
+    async def watch(self, ask: Callable[[Collection[str]], None], ready: asyncio.Event) -> None:
+        """Tell what changes, for ever; `ready` when nothing is missed from now on."""
+        while True:
+            self.unwatched = ""
+            here = _identity(self._root)
+            watcher = asyncio.create_task(self._watch(ask, ready))
+            try:
+                await self._tend(here)
+            finally:
+                watcher.cancel()
+            self._all = True  # another folder has this name now
+            self._wake()
+
+    async def _watch(self, ask: Callable[[Collection[str]], None], ready: asyncio.Event) -> None:
+        try:
+            async for places in watching.changes(self._root):
+                ready.set()
+                if places:
+                    ask(places)
+        except OSError as error:
+            self.unwatched = error.strerror or str(error)
+            log.warning("%s is not watched, but looked through: %s", self._root, error)
+        finally:
+            ready.set()
+
+    async def _tend(self, here: object) -> None:
+        """Look at what watching may have missed, until the folder is another."""
+        head = _head(self._root)
+        while _identity(self._root) == here:
+            await asyncio.sleep(_TICK)
+            pause = max(_TICK if self.unwatched else _SWEEP, _SHARE * self._took)
+            if head != (head := _head(self._root)) or time.monotonic() - self._looked > pause:
+                self._all = True
+                self._wake()
+
+    # The looking
+
+    async def run(self) -> None:
+        """Look at what was asked for. Raises SemlsError; then all is to be looked at again."""
+        try:
+            if self._all:
+                self._all, self._places = False, set()
+                await self._read_all()
+            while self._places:
+                places, self._places = self._places, set()
+                await self._read_places(places)
+        except SemlsError:
+            self._all = True
+            raise
+        finally:
+            self._looked = time.monotonic()
+        await self.count()
+
+    async def count(self) -> None:
+        """Count the files that have been read."""
+        self.files = await self._worker.run(Rank.WORDS, self._catalogue.count_files)
+
+    async def _read_all(self) -> None:
+        began = time.monotonic()
+        known = await self._worker.run(Rank.WORDS, self._catalogue.files)
+        scan, seen, left_out = files.scan(self._root), 0, set[str]()
+        self._unseen = dict(known)
+        while found := await self._worker.run(Rank.WORDS, reader.take, scan):
+            left_out |= self._see(found)
+            seen += sum(isinstance(item, files.Found) for item in found)
+            await self.read(known, [item for item in found if reader.differs(item, known.get(item.path))])
+            self.files = max(self.files, seen)
+            if self._places:  # what is edited now comes first
+                places, self._places = self._places, set()
+                await self._read_places(places)
+        await self._forget(list(self._unseen))
+        self._unseen, self._left_out = {}, frozenset(left_out)
+        self._took = time.monotonic() - began
+
+    async def _read_places(self, places: Collection[str]) -> None:
+        gone = await self._worker.run(Rank.WORDS, self._catalogue.at_and_below, sorted(places))
+        known = dict(gone)
+        scan = files.scan(self._root, places)
+        while found := await self._worker.run(Rank.WORDS, reader.take, scan):
+            self._left_out |= self._see(found)
+            for item in found:
+                gone.pop(item.path, None)
+            await self.read(known, [item for item in found if _is_suspect(item, places, known)])
+        self._left_out -= gone.keys()
+        await self._forget(list(gone))
+
+    def _see(self, found: Iterable[reader.Item]) -> frozenset[str]:
+        """Note what is there; gives back the folders that are left out."""
+        for item in found:
+            self._unseen.pop(item.path, None)
+        return frozenset(item.path for item in found if item.path.endswith("/"))
+
+    async def read(
+        self, known: Mapping[str, File], items: Sequence[reader.Item], rank: Rank = Rank.WORDS
+    ) -> None:
+        """Catalogue files, in steps. Nobody waits for a parser."""
+        while items:
+            opened, items = await self._worker.run(
+                rank, reader.open_some, self._root, self._catalogue, known, items
+            )
+            cut = await asyncio.to_thread(reader.cut, self._chunker, opened)
+            await self._worker.run(rank, reader.store, self._catalogue, known, cut)
+            await self._tell()
+
+    async def read_changed(self, paths: Iterable[str]) -> bool:
+        """Read again, before all else, what changed since it was read; False when nothing did."""
+        ordered = sorted(paths)
+        known = await self._worker.run(Rank.SEARCH, self._catalogue.files, ordered)
+        changed, vanished = await self._worker.run(Rank.SEARCH, reader.look_again, self._root, known, ordered)
+        await self._worker.run(Rank.SEARCH, self._catalogue.remove, vanished)
+        await self.read(known, changed, Rank.SEARCH)
+        return bool(changed or vanished)
+
+    async def read_now(self, path: str) -> None:
+        """Look at one place at once."""
+        await self._read_places([path])
+
+    async def _forget(self, paths: Sequence[str]) -> None:
+        for start in range(0, len(paths), _GONE):
+            await self._worker.run(Rank.WORDS, self._catalogue.remove, paths[start : start + _GONE])
+
+
+def _is_suspect(item: reader.Item, places: Collection[str], known: Mapping[str, File]) -> bool:
+    """Whether a file has to be read: one that is written twice in a moment may keep its size and time."""
+    return item.path in places or reader.differs(item, known.get(item.path))
+
+
+def _folders(place: str) -> Iterable[str]:
+    """The folders that a place lies in, each with a "/" at the end."""
+    return (place[: at + 1] for at, letter in enumerate(place) if letter == "/")
+
+
+def _identity(root: Path) -> object:
+    """What tells a folder from another of the same name; None where there is none."""
+    try:
+        status = os.stat(root)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _head(root: Path) -> object:
+    """What changes when the repository around a folder switches to another branch."""
+    for folder in (root, *root.parents):
+        if (folder / ".git").exists():
+            head = git_folder(folder / ".git") / "HEAD"
+            try:
+                return head.stat().st_mtime_ns
+            except OSError:
+                return None
+    return None
