@@ -253,8 +253,11 @@ class Catalogue:
     def without_vector(self, store: str) -> list[str]:
         """Contents that have no vector yet, those of the most recently changed files first."""
         query = """
-            SELECT hash FROM chunks JOIN files USING (path)
-            WHERE hash NOT IN (SELECT hash FROM vectors WHERE store = ?)
+            WITH missing AS MATERIALIZED (
+                SELECT DISTINCT hash FROM chunks
+                WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE store = ? AND vectors.hash = chunks.hash)
+            )
+            SELECT hash FROM missing JOIN chunks USING (hash) JOIN files USING (path)
             GROUP BY hash ORDER BY max(mtime_ns) DESC"""
         with self._file.blame():
             return [row[0] for row in self._db.execute(query, (store,))]
@@ -295,8 +298,10 @@ class Catalogue:
         condition, values = self._condition(filters)
         passing = f"AND rowid IN (SELECT id FROM chunks WHERE {condition})" if filters else ""
         query = f"""
-            SELECT rowid, -bm25(words, {weights}) AS score
-            FROM words WHERE words MATCH ? {passing} ORDER BY score DESC, rowid LIMIT ?"""
+            SELECT rowid, score FROM (
+                SELECT rowid, -bm25(words, {weights}) AS score
+                FROM words WHERE words MATCH ? {passing} LIMIT {_LOOKED_AT}
+            ) ORDER BY score DESC, rowid LIMIT ?"""
         with self._file.blame():
             (chunks,) = self._db.execute("SELECT max(id) FROM chunks").fetchone()
             again = [frequencies[term] for term in rarer] if frequent else []

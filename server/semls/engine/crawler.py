@@ -160,8 +160,9 @@ class Crawler:
             opened, items = await self._worker.run(
                 rank, reader.open_some, self._root, self._catalogue, known, items
             )
-            cut = await asyncio.to_thread(reader.cut, self._chunker, opened)
-            await self._worker.run(rank, reader.store, self._catalogue, known, cut)
+            cut: Sequence[reader.Cut] = await asyncio.to_thread(reader.cut, self._chunker, opened)
+            while cut:
+                cut = await self._worker.run(rank, reader.store, self._catalogue, known, cut)
             await self._tell()
 
     async def read_changed(self, paths: Iterable[str]) -> bool:

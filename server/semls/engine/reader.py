@@ -92,12 +92,19 @@ def _entries(chunker: Chunker, file: File, content: bytes) -> list[tuple[Entry, 
     return [_entry(file, chunk) for chunk in chunker.chunk(content, language)]
 
 
-def store(catalogue: Catalogue, known: Mapping[str, File], found: Sequence[Cut]) -> None:
-    """Put files into the catalogue, but those that were catalogued meanwhile, and are newer there."""
+def store(catalogue: Catalogue, known: Mapping[str, File], found: Sequence[Cut]) -> Sequence[Cut]:
+    """Put as many files into the catalogue as make a step; gives back the rest.
+
+    Those that were catalogued meanwhile are left out: they are newer there.
+    """
+    deadline = time.monotonic() + _STEP
     now = catalogue.files([file.path for file, _ in found])
-    for file, entries in found:
+    for done, (file, entries) in enumerate(found, 1):
         if now.get(file.path) == known.get(file.path):
             catalogue.replace(file, entries)
+        if time.monotonic() > deadline:
+            return found[done:]
+    return ()
 
 
 def look_again(root: Path, known: Mapping[str, File], paths: Sequence[str]) -> tuple[list[Item], list[str]]:
