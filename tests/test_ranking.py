@@ -119,6 +119,18 @@ def test_what_is_seldom_meant_stands_behind_unless_asked_for(path, word):
     assert order(f"{word} of parsing", code._replace(path="src/other.py"), aside)[0] == "aside"
 
 
+@pytest.mark.parametrize("newer", ["src/v2/parse.py", "src/parse.py", "src/v10/json.py"])
+def test_an_older_version_stands_behind_a_newer_one_unless_asked_for(newer):
+    old, new = entry("old", "src/v1/parse.py"), entry("new", newer)
+    assert order("how is text read", old, new) == ["new", "old"]
+    assert order("how is text read in v1", new, old)[0] == "old"
+    assert order("the legacy way of reading", old, new)[0] == "old"
+
+
+def test_a_version_without_a_newer_one_is_not_lowered():
+    assert order("how is text read", entry("api", "api/v1/read.py"), entry("x", "src/v2/x.py"))[0] == "api"
+
+
 def test_prose_stands_behind_code_unless_asked_for():
     code, prose = entry("code", "src/parse.py"), entry("prose", "parse.md", language="markdown")
     assert order("how is text parsed", prose, code)[0] == "code"

@@ -32,6 +32,7 @@ _HUMPS = 0.3  # or its humps do: pHH for parseHTTPHeader
 # Multiplied with that.
 _ASIDE = 0.5  # tests, examples, documentation, vendored and generated code
 _PROSE = 0.5  # prose and data beside code
+_OLDER = 0.5  # of a version beside which there is a newer one
 _FURTHER = 0.5  # each of the next two chunks of the same file
 _COPY = 0.5  # what a better candidate says, too
 
@@ -67,6 +68,8 @@ _PROSE_WORDS = frozenset(
     json yaml toml xml html markdown
     """.split()
 )
+_OLD_WORDS = frozenset("old older former previous legacy deprecated compat compatibility".split())
+_VERSION = re.compile(r"(?:^|/)(v(\d{1,9}))/")
 _TYPES = frozenset(("Class", "Interface", "Struct", "Enum", "Object", "Module"))
 
 
@@ -117,8 +120,9 @@ def rank(question: Question, candidates: Mapping[int, Candidate]) -> list[tuple[
     """Ids with their scores, best first."""
     most_words = max((one.words for one in candidates.values()), default=0.0)
     nearness = _NEARNESS * (1 + _DOUBT * max(0.0, 1 - 2 * most_words))
-    names, standing = _Names(question), _Standing(question)
+    names = _Names(question)
     files = _files(names, candidates.values())
+    standing = _Standing(question, files.keys())
     scores = {}
     for number, one in candidates.items():
         own = one.words / (most_words or 1.0) + nearness * one.nearness + _fit(question, names, one.entry)
@@ -216,14 +220,33 @@ class _Names:
 class _Standing:
     """Lowers what is seldom meant, unless the question asks for it."""
 
-    def __init__(self, question: Question) -> None:
+    def __init__(self, question: Question, paths: Collection[str]) -> None:
         self._aside = 1.0 if question.asks_for(_ASIDE_WORDS) else _ASIDE
         self._prose = 1.0 if question.asks_for(_PROSE_WORDS) else _PROSE
+        self._older = {} if question.asks_for(_OLD_WORDS) else _older(question, paths)
 
     def of(self, entry: Entry) -> float:
         """A factor."""
-        aside = self._aside if _is_aside(entry.path) else 1.0
-        return aside * (self._prose if entry.language in _PROSE_LANGUAGES else 1.0)
+        factor = self._older.get(entry.path, 1.0)
+        factor *= self._aside if _is_aside(entry.path) else 1.0
+        return factor * (self._prose if entry.language in _PROSE_LANGUAGES else 1.0)
+
+
+def _older(question: Question, paths: Collection[str]) -> dict[str, float]:
+    """What lies in `v1` beside `v2`, or beside a file of the same name; not where the question says `v1`."""
+    versions = {
+        path: (found.start(1), int(found[2]), found.end())
+        for path in paths
+        if (found := _VERSION.search(path)) and not question.asks_for((found[1],))
+    }
+    newest: dict[str, int] = defaultdict(int)
+    for path, (start, version, _) in versions.items():
+        newest[path[:start]] = max(newest[path[:start]], version)
+    return {
+        path: _OLDER
+        for path, (start, version, end) in versions.items()
+        if version < newest[path[:start]] or path[:start] + path[end:] in paths
+    }
 
 
 @lru_cache(1 << 14)

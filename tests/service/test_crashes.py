@@ -1,0 +1,110 @@
+"""The engine is killed again and again; each time the next one is to end with what a fresh one makes."""
+
+import asyncio
+import os
+import random
+import signal
+import time
+
+import numpy as np
+import pytest
+
+from semls.engine.encoder import HashingEncoder
+from semls.engine.vectors import VectorStore
+from semls.service.client import Client
+from semls.service.process import Whereabouts
+from semls.settings import EngineSettings, Settings
+from tests.conftest import HANG
+from tests.service.test_freshness import fresh, snapshot
+
+ROUNDS = 50
+FILES = 60
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
+
+
+class Victim:
+    """A workspace whose engine is killed, with files that change."""
+
+    def __init__(self, root, settings):
+        self.root, self.settings, self.chance = root, settings, random.Random(5)
+        self.client = Client(Settings(model="hashing"), settings)
+        for number in range(FILES):
+            self.write(number)
+
+    def write(self, number):
+        path = self.root / f"p{number % 7}" / f"{number}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        functions = (f"def f{self.chance.random()}(): return {number}\n".replace("0.", "_") for _ in range(6))
+        path.write_text("\n".join(functions))
+
+    def change(self):
+        """What people and their tools do."""
+        match self.chance.randrange(5):
+            case 0 | 1:
+                for number in self.chance.choices(range(FILES), k=20):
+                    self.write(number)
+            case 2:
+                for path in self.chance.sample(sorted(self.root.rglob("*.py")), 5):
+                    path.unlink()
+            case 3:
+                folder = self.chance.choice(sorted(self.root.glob("p*")))
+                folder.rename(self.root / f"p{self.chance.randrange(100, 10**6)}")
+            case 4:
+                path = self.chance.choice(sorted(self.root.rglob("*.py")))
+                path.write_text(path.read_text() + f"\ndef g{self.chance.randrange(10**6)}(): pass\n")
+
+    async def index(self):
+        return [step async for step in self.client.index(str(self.root))][-1]
+
+    async def live_and_die(self):
+        """Index while files change, until a moment that nobody foresees."""
+        indexing = asyncio.create_task(self.index())
+        end = time.monotonic() + self.chance.uniform(0, 1.2)
+        state = None
+        while time.monotonic() < end or state is None:
+            self.change()
+            await asyncio.sleep(self.chance.uniform(0, 0.1))
+            state = Whereabouts(self.settings).read()
+        os.kill(state.pid, signal.SIGKILL)
+        indexing.cancel()
+        await asyncio.gather(indexing, return_exceptions=True)
+        await self.client.close()
+        self.client = Client(Settings(model="hashing"), self.settings)
+
+    def vectors_are_whole(self):
+        """Whether each chunk finds itself in Chroma. The engine has left."""
+        encoder = HashingEncoder()
+        (directory,) = self.settings.cache_directory.glob(f"*/vectors/{encoder.fingerprint}")
+        store = VectorStore(directory, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
+        wanted = {row[7] for row in snapshot(self.settings.cache_directory)["chunks"]}
+        vectors = store.get(wanted)
+        found = [store.query(np.asarray(vector), 1)[0][1] > 0.999 for vector in vectors.values()]
+        store.close()
+        return vectors.keys() == wanted and all(found)
+
+
+async def stop(terminal):
+    await asyncio.to_thread(terminal.run, "engine", "stop")
+
+
+async def test_an_engine_that_is_killed_at_any_moment_loses_nothing(terminal, tmp_path, monkeypatch):
+    settings = EngineSettings(terminal.cache, terminal.state)
+    for name in ("SEMLS_CACHE_DIR", "SEMLS_STATE_DIR"):
+        monkeypatch.setenv(name, terminal.environment[name])
+    victim = Victim(tmp_path / "workspace", settings)
+    differed = []
+    for number in range(ROUNDS):
+        await victim.live_and_die()
+        last = await asyncio.wait_for(victim.index(), HANG)
+        whole = last["embedded"] == last["chunks"]
+        if number % 10 == 9:
+            await stop(terminal)
+            whole = whole and victim.vectors_are_whole()
+        if not whole or snapshot(settings.cache_directory) != await fresh(victim.root, tmp_path / "fresh"):
+            differed.append(number)
+    await victim.client.close()
+    print(f"{ROUNDS} rounds, {len(differed)} differed")
+    assert differed == []
+    log = Whereabouts(settings).log.read_text()
+    assert "Traceback" not in log

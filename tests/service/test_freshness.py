@@ -1,0 +1,285 @@
+"""What happens to files while the engine runs: its index is to equal one that is made afterwards."""
+
+import asyncio
+import contextlib
+import os
+import random
+import shutil
+import sqlite3
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from semls.engine import crawler, watching
+from semls.engine.encoder import HashingEncoder
+from semls.engine.engine import Engine
+from semls.engine.query import query
+from semls.engine.vectors import VectorStore
+from semls.settings import Settings
+from tests.conftest import HANG
+
+HASHING = Settings(model="hashing")
+
+
+def snapshot(cache):
+    """All that the catalogues of a cache directory say, but for times and the order of things."""
+    found = {}
+    for path in cache.glob("*/catalogue.sqlite"):
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            chunks = db.execute("SELECT * FROM chunks").fetchall()
+            found["files"] = sorted(db.execute("SELECT path, size, digest, language, skipped FROM files"))
+            found["chunks"] = sorted(row[1:] for row in chunks)
+            found["words"] = db.execute("SELECT count(*) FROM words").fetchone()
+    return found
+
+
+async def fresh(root, directory):
+    shutil.rmtree(directory, ignore_errors=True)
+    engine = Engine(directory)
+    async for _ in engine.index(str(root), HASHING, words_only=True):
+        pass
+    await engine.close()
+    return snapshot(directory)
+
+
+class Watched:
+    """A workspace that an engine watches."""
+
+    def __init__(self, root, directory):
+        self.root, self._directory = root, directory
+        self.engine = Engine(directory / "cache")
+
+    async def ask(self, text, **options):
+        answer = await self.engine.search([str(self.root)], HASHING, query(text, **options))
+        return [hit.entry.path for _, hit in answer.hits]
+
+    async def encoded(self):
+        return (await self.engine.status(str(self.root), HASHING))[0].progress.encoded
+
+    async def is_fresh(self):
+        """Whether the index comes to equal a fresh one, without being asked to look."""
+        deadline = time.monotonic() + HANG / 10
+        expected = await fresh(self.root, self._directory / "fresh")
+        while snapshot(self._directory / "cache") != expected or self.engine.busy:
+            if time.monotonic() > deadline:
+                assert snapshot(self._directory / "cache") == expected
+                return False
+            await asyncio.sleep(0.05)
+        return True
+
+
+@pytest.fixture
+async def watched(workspace, tmp_path):
+    shop = Watched(workspace("shop"), tmp_path)
+    async for _ in shop.engine.index(str(shop.root), HASHING):
+        pass
+    yield shop
+    await shop.engine.close()
+
+
+def git(root, *arguments):
+    identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]
+    subprocess.run(["git", "-C", root, *identity, *arguments], check=True, capture_output=True)
+
+
+async def test_what_is_created_changed_renamed_and_deleted_is_seen(watched):
+    root = watched.root
+    (root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    assert await watched.is_fresh()
+    assert (await watched.ask("quarantine_parcel"))[0] == "new.py"
+    (root / "new.py").write_text("def quarantine_letter():\n    pass\n")
+    assert await watched.is_fresh()
+    (root / "new.py").rename(root / "worker/old.py")
+    assert await watched.is_fresh()
+    assert (await watched.ask("quarantine_letter"))[0] == "worker/old.py"
+    (root / "worker/old.py").unlink()
+    assert await watched.is_fresh()
+
+
+async def test_folders_are_made_moved_and_deleted(watched):
+    root = watched.root
+    deep = root / "a/b/c/d"
+    deep.mkdir(parents=True)
+    (deep / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    assert await watched.is_fresh()
+    (root / "a").rename(root / "moved")
+    assert await watched.is_fresh()
+    assert (await watched.ask("quarantine_parcel"))[0] == "moved/b/c/d/new.py"
+    (root / "moved/b/c/d/new.py").write_text("def quarantine_letter():\n    pass\n")
+    assert await watched.is_fresh()
+    shutil.rmtree(root / "moved")
+    shutil.rmtree(root / "worker")
+    (root / "worker").write_text("A file now.")
+    assert await watched.is_fresh()
+
+
+async def test_rules_change(watched):
+    root = watched.root
+    (root / "out").mkdir()
+    for number in range(5):
+        (root / f"out/{number}.py").write_text(f"def made_{number}():\n    pass\n")
+    assert await watched.is_fresh()
+    (root / ".gitignore").write_text("out/\n*.ts\n")
+    git(root, "init", "--quiet")
+    assert await watched.is_fresh()
+    assert await watched.ask("made_3", words_only=True) == []
+    (root / "out/6.py").write_text("def made_6():\n    pass\n")
+    (root / "out/.semlsignore").write_text("!*.py\n")
+    assert await watched.is_fresh()
+    (root / ".gitignore").write_text("*.ts\n")
+    assert await watched.is_fresh()
+    assert (await watched.ask("made_6"))[0] == "out/6.py"
+    (root / ".gitignore").unlink()
+    assert await watched.is_fresh()
+
+
+async def test_switching_branches_back_and_forth_embeds_nothing_twice(watched):
+    root = watched.root
+    git(root, "init", "--quiet")
+    git(root, "add", ".")
+    git(root, "commit", "--quiet", "-m", "one")
+    git(root, "checkout", "--quiet", "-b", "other")
+    for number in range(1000):
+        (root / f"made/{number % 37}").mkdir(parents=True, exist_ok=True)
+        (root / f"made/{number % 37}/{number}.py").write_text(f"def made_{number}():\n    return {number}\n")
+    (root / "worker/thumbnails.py").write_text("def other():\n    pass\n")
+    git(root, "add", ".")
+    git(root, "commit", "--quiet", "-m", "two")
+    assert await watched.is_fresh()
+    encoded = await watched.encoded()
+    for branch in ("main", "other", "main"):
+        git(root, "checkout", "--quiet", branch)
+        assert await watched.is_fresh()
+    (root / "junk.py").write_text("def junk():\n    pass\n")
+    (root / "junk").mkdir()
+    (root / "junk/more.py").write_text("def junk():\n    pass\n")
+    git(root, "clean", "-fdq")
+    assert await watched.is_fresh()
+    assert await watched.encoded() <= encoded + 1
+
+
+async def test_a_folder_that_gives_its_name_to_another(watched, workspace, tmp_path):
+    gpt = workspace("gpt")
+    watched.root.rename(tmp_path / "away")
+    gpt.rename(watched.root)
+    assert await watched.is_fresh()
+    assert (await watched.ask("load_decoder"))[0] == "model/tokenizer.py"
+    (watched.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    assert await watched.is_fresh()
+
+
+async def test_many_things_at_once(watched):
+    chance = random.Random(11)
+    names = ["a.py", "b.ts", "c.md", ".gitignore", "d/e.go", "d/f/g.py", "h.bin"]
+    for _ in range(3):
+        for number in range(60):
+            path = watched.root.joinpath(chance.choice(["", "x", "x/y", "worker"]), chance.choice(names))
+            match chance.randrange(4):
+                case 0 if path.exists():
+                    path.unlink()
+                case 1 if path.parent != watched.root and path.parent.exists():
+                    shutil.rmtree(path.parent)
+                case _ if not any(part.is_file() for part in path.parents):
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(
+                        f"def f{number}():\n    pass\n" if path.name != ".gitignore" else "*.md\n"
+                    )
+            await asyncio.sleep(chance.choice([0, 0, 0.01]))
+        assert await watched.is_fresh()
+
+
+async def test_twenty_cycles_of_change_leave_disk_and_recall_flat(tmp_path):
+    root, cache = tmp_path / "churned", tmp_path / "cache"
+    root.mkdir()
+    engine, encoder, sizes = Engine(cache), HashingEncoder(), []
+    for cycle in range(20):
+        functions = [f"def made_{cycle}_{number}():\n    return {number}\n" for number in range(600)]
+        for number in range(0, 600, 50):
+            (root / f"{number}.py").write_text("\n".join(functions[number : number + 50]))
+        async for _ in engine.index(str(root), HASHING):
+            pass
+        sizes.append(sum(path.stat().st_size for path in cache.glob("*/vectors/**/*")))
+        for number in range(0, 600, 60):
+            assert (await engine.search([str(root)], HASHING, query(f"made_{cycle}_{number}"))).hits[0][
+                1
+            ].entry.name == f"made_{cycle}_{number}"
+        view = next(iter(engine._indexers.values())).view
+        assert len(view.vectors) < 2 * 600 + 1000
+    await engine.close()
+    assert max(sizes[5:]) <= 1.2 * max(sizes[:5])
+    store = VectorStore(
+        next(cache.glob("*/vectors/*")), encoder.fingerprint, encoder.model.name, encoder.model.dimension
+    )
+    chunks = [row[7] for row in snapshot(cache)["chunks"]]
+    found = [store.query(np.asarray(vector), 1)[0][1] > 0.999 for vector in store.get(chunks).values()]
+    store.close()
+    assert len(found) == 600
+    assert all(found)
+
+
+async def test_two_writes_within_a_moment_are_both_seen(watched):
+    path = watched.root / "same.py"
+    for number in range(10, 40):
+        path.write_text(f"def f{number}(): pass\n")
+        os.utime(path, ns=(1, 1))
+        await asyncio.sleep(0.01)
+    assert await watched.is_fresh()
+
+
+async def test_where_the_system_does_not_watch_all_is_looked_through_and_that_is_said(
+    workspace, tmp_path, monkeypatch
+):
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(watching, "watch", full)
+    monkeypatch.setattr(crawler, "_TICK", 0.05)
+    shop = Watched(workspace("shop"), tmp_path)
+    async for _ in shop.engine.index(str(shop.root), HASHING):
+        pass
+    status, _ = await shop.engine.status(str(shop.root), HASHING)
+    assert "No space left on device" in status.notice
+    (shop.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    assert await shop.is_fresh()
+    await shop.engine.close()
+
+
+async def test_what_the_system_forgets_to_tell_is_found_when_the_branch_is_another(
+    workspace, tmp_path, monkeypatch
+):
+    async def silent(_):
+        yield set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(watching, "changes", silent)
+    monkeypatch.setattr(crawler, "_TICK", 0.05)
+    root = workspace("shop")
+    git(root, "init", "--quiet")
+    (root / "src").mkdir()
+    shop = Watched(root, tmp_path)
+    async for _ in shop.engine.index(str(shop.root), HASHING):
+        pass
+    (root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    git(root, "checkout", "--quiet", "-b", "other")
+    assert await shop.is_fresh()
+    monkeypatch.setattr(crawler, "_SWEEP", 0.05)
+    (root / "new.py").write_text("def quarantine_letter():\n    pass\n")
+    assert await shop.is_fresh()
+    await shop.engine.close()
+
+
+async def test_a_saved_file_is_looked_at_when_the_editor_says_so(workspace, tmp_path, monkeypatch):
+    async def silent(_):
+        yield set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(watching, "changes", silent)
+    shop = Watched(workspace("shop"), tmp_path)
+    async for _ in shop.engine.index(str(shop.root), HASHING):
+        pass
+    (shop.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    await shop.engine.changed(str(shop.root), HASHING, [str(shop.root / "new.py")])
+    assert await shop.is_fresh()
+    await shop.engine.close()
