@@ -1,13 +1,18 @@
 """Questions against a real catalogue and a real Chroma store, with the hashing encoder."""
 
+import asyncio
+
 import pytest
 
 from semls.engine.catalogue import Catalogue, Entry, File
 from semls.engine.encoder import HashingEncoder
 from semls.engine.query import LONGEST_QUESTION, MOST_FILTERS, query
-from semls.engine.search import View, search
+from semls.engine.search import View, near, search
 from semls.engine.vectors import VectorStore
+from semls.engine.worker import Worker
 from semls.errors import UsageError
+
+WORKER = Worker()
 
 FILES = {
     "src/http/client.py": ("retry_request", "send a request again after it failed"),
@@ -38,8 +43,13 @@ def view(tmp_path):
     vectors = encoder.documents([f"{name}\n{text}" for name, text in FILES.values()])
     assert len(texts) == len(vectors)
     store.upsert({f"hash of {name}": vector for name, vector in zip(names, vectors, strict=True)})
-    yield View(encoder, store)
+    yield View(encoder, store, WORKER)
     store.close()
+
+
+def answers(asked, catalogue, view=None):
+    vectors = asyncio.run(near(asked, catalogue, view, WORKER)) if view else {}
+    return search(asked, catalogue, vectors)
 
 
 def paths(hits):
@@ -48,31 +58,31 @@ def paths(hits):
 
 def test_words_and_vectors_find_each_on_its_own_and_together(catalogue, view):
     asked = query("send the request again")
-    assert paths(search(asked, catalogue, None))[0] == "src/http/client.py"
-    assert paths(search(asked, catalogue, view))[0] == "src/http/client.py"
+    assert paths(answers(asked, catalogue))[0] == "src/http/client.py"
+    assert paths(answers(asked, catalogue, view))[0] == "src/http/client.py"
 
 
 def test_a_hit_carries_its_source_and_scores_fall(catalogue, view):
-    hits = search(query("header"), catalogue, view)
+    hits = answers(query("header"), catalogue, view)
     assert hits[0].snippet == "read a header"
     scores = [hit.score for hit in hits]
     assert scores == sorted(scores, reverse=True)
 
 
 def test_the_limit_is_kept(catalogue, view):
-    assert len(search(query("header request retry", 2), catalogue, view)) == 2
+    assert len(answers(query("header request retry", 2), catalogue, view)) == 2
 
 
 def test_as_many_hits_as_are_asked_for(catalogue):
     for number in range(300):
         entry = Entry(f"many/{number}.py", "python", "Function", f"f{number}", "", "", "", "h", *[0] * 10)
         catalogue.replace(File(entry.path), [(entry, "a widget")])
-    assert len(search(query("widget", 300), catalogue, None)) == 300
+    assert len(answers(query("widget", 300), catalogue)) == 300
 
 
 def test_what_the_vectors_know_but_the_catalogue_does_not_is_no_hit(catalogue, view):
     catalogue.remove(["src/http/client.py"])
-    assert "src/http/client.py" not in paths(search(query("send request again", 50), catalogue, view))
+    assert "src/http/client.py" not in paths(answers(query("send request again", 50), catalogue, view))
 
 
 @pytest.mark.parametrize("seen", [False, True])
@@ -97,7 +107,7 @@ def test_what_the_vectors_know_but_the_catalogue_does_not_is_no_hit(catalogue, v
 )
 def test_filters(catalogue, view, seen, filters, expected):
     everything = "retry request listen and serve parse header test"
-    hits = search(query(everything, 50, **filters), catalogue, view if seen else None)
+    hits = answers(query(everything, 50, **filters), catalogue, view if seen else None)
     assert set(paths(hits)) == expected
 
 
@@ -125,12 +135,12 @@ def test_a_wrong_question_is_explained(wrong, word):
     "text", ['"', "'; DROP TABLE chunks; --", "*", "a AND (b", "\0", "ä" * 5000, "日本語", "😀"]
 )
 def test_no_question_is_too_odd(catalogue, view, text):
-    search(query(text), catalogue, view)
+    answers(query(text), catalogue, view)
     assert len(catalogue.files()) == len(FILES)
 
 
 def test_an_identifier_in_another_case_is_found(catalogue, view):
-    hits = search(query("PARSE_HEADER"), catalogue, view)
+    hits = answers(query("PARSE_HEADER"), catalogue, view)
     assert hits[0].entry.name == "parse_header"
 
 
@@ -163,21 +173,23 @@ def test_an_identifier_in_another_case_is_found(catalogue, view):
 )
 def test_filters_in_the_question(catalogue, view, seen, filters, expected):
     everything = "retry request listen and serve parse header test"
-    hits = search(query(f"{everything} {filters}", 50), catalogue, view if seen else None)
+    hits = answers(query(f"{everything} {filters}", 50), catalogue, view if seen else None)
     assert set(paths(hits)) == expected
-    listed = search(query(filters, 50), catalogue, view if seen else None)
+    listed = answers(query(filters, 50), catalogue, view if seen else None)
     assert set(paths(listed)) == expected
 
 
 def test_filters_in_the_question_and_beside_it_hold_together(catalogue, view):
-    assert paths(search(query("header lang:py", paths=["tests"]), catalogue, view)) == ["tests/test_parse.py"]
-    assert search(query("header lang:py", languages=["go"]), catalogue, view) == []
+    assert paths(answers(query("header lang:py", paths=["tests"]), catalogue, view)) == [
+        "tests/test_parse.py"
+    ]
+    assert answers(query("header lang:py", languages=["go"]), catalogue, view) == []
 
 
 def test_filters_alone_list_definitions_by_path(catalogue, view):
-    hits = search(query("-lang:md"), catalogue, view)
+    hits = answers(query("-lang:md"), catalogue, view)
     assert paths(hits) == sorted(path for path in FILES if not path.endswith(".md"))
-    assert len(search(query("-lang:md", 2), catalogue, view)) == 2
+    assert len(answers(query("-lang:md", 2), catalogue, view)) == 2
 
 
 @pytest.mark.parametrize(
@@ -187,14 +199,14 @@ def test_a_member_is_named_with_its_container(catalogue, name):
     for path, container in [("a.py", "http.Parser"), ("b.py", "OtherParser"), ("c.py", "")]:
         entry = Entry(path, "python", "Method", "feed", container, "", "", "h", *[0] * 10)
         catalogue.replace(File(path), [(entry, "")])
-    assert paths(search(query(f"name:{name}"), catalogue, None)) == ["a.py"]
-    assert "a.py" not in paths(search(query(f"-name:{name}"), catalogue, None))
+    assert paths(answers(query(f"name:{name}"), catalogue)) == ["a.py"]
+    assert "a.py" not in paths(answers(query(f"-name:{name}"), catalogue))
 
 
 def test_a_heading_with_a_dot_is_a_name(catalogue):
     entry = Entry("a.md", "markdown", "Module", "1.2 Install", "Guide", "", "", "h", *[0] * 10)
     catalogue.replace(File("a.md"), [(entry, "")])
-    assert paths(search(query('name:"1.2 install"'), catalogue, None)) == ["a.md"]
+    assert paths(answers(query('name:"1.2 install"'), catalogue)) == ["a.md"]
 
 
 @pytest.mark.parametrize(
@@ -206,14 +218,14 @@ def test_a_phrase_may_be_code(catalogue, phrase):
     catalogue.replace(
         File("a.cpp"), [(Entry("a.cpp", "cpp", "Function", "f", "", "", "", "h", *[0] * 10), text)]
     )
-    assert paths(search(query(phrase), catalogue, None)) == ["a.cpp"]
-    assert "a.cpp" not in paths(search(query(f"-{phrase}"), catalogue, None))
+    assert paths(answers(query(phrase), catalogue)) == ["a.cpp"]
+    assert "a.cpp" not in paths(answers(query(f"-{phrase}"), catalogue))
 
 
 def test_many_filters_are_still_one_query(catalogue, view):
     many = [f'-"{number}" -path:{number} -name:{number}*' for number in range(MOST_FILTERS // 3)]
-    assert search(query(f"header {' '.join(many)}"), catalogue, view)
+    assert answers(query(f"header {' '.join(many)}"), catalogue, view)
     assert (
-        search(query(" ".join(f'"{"e" * number}"' for number in range(1, MOST_FILTERS))), catalogue, view)
+        answers(query(" ".join(f'"{"e" * number}"' for number in range(1, MOST_FILTERS))), catalogue, view)
         == []
     )

@@ -1,6 +1,9 @@
+from dataclasses import asdict
+from typing import Any
+
 import pytest
 
-from semls.settings import EngineSettings, Settings
+from semls.settings import EngineSettings, Server, Settings
 
 
 def test_wrong_options_keep_their_defaults_and_are_named():
@@ -17,7 +20,48 @@ def test_empty_options_are_defaults():
 
 def test_the_environment_sets_them(monkeypatch):
     monkeypatch.setenv("SEMLS_MODEL", " nomic-ai/CodeRankEmbed ")
-    assert Settings.from_environment() == Settings(model="nomic-ai/CodeRankEmbed")
+    assert Settings.from_environment() == (Settings(model="nomic-ai/CodeRankEmbed"), [])
+
+
+def test_a_store_is_set_by_an_editor_and_by_the_environment(monkeypatch):
+    store: dict[str, Any] = {
+        "url": "https://a:8443",
+        "token": "secret",
+        "headers": {"X-Team": "a"},
+        "tenant": "t",
+    }
+    settings, problems = Settings.read({"store": store})
+    assert settings.store == Server("https://a:8443", "secret", {"X-Team": "a"}, "t")
+    assert problems == []
+    assert Settings.read(asdict(settings)) == (settings, [])
+    for key in ("url", "token", "tenant"):
+        monkeypatch.setenv(f"SEMLS_STORE_{key.upper()}", store[key])
+    monkeypatch.setenv("SEMLS_STORE_HEADERS", '{"X-Team": "a"}')
+    assert Settings.from_environment() == (settings, [])
+
+
+def test_a_token_is_not_shown():
+    assert "secret" not in repr(Server("https://a", token="secret", headers={"Authorization": "secret"}))
+
+
+@pytest.mark.parametrize(
+    ("store", "named"),
+    [
+        ({"url": "ftp://a"}, "store.url"),
+        ({"url": "https://user:secret@a"}, "store.token"),
+        ({"url": "http://[a"}, "store.url"),
+        ({"token": "secret"}, "store.url"),
+        ({"url": "https://a", "headers": ["X-Team"]}, "store.headers"),
+        ({"url": "https://a", "colour": "red"}, "store.colour"),
+        ("https://a", "store"),
+    ],
+)
+def test_a_store_that_is_wrong_is_not_used(store, named):
+    settings, problems = Settings.read({"store": store})
+    assert settings == Settings()
+    assert len(problems) == 1
+    assert named in problems[0]
+    assert "secret" not in problems[0]
 
 
 @pytest.mark.parametrize(("text", "minutes"), [("2.5", 2.5), ("soon", 15.0), ("", 15.0)])

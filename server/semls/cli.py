@@ -285,7 +285,7 @@ def lsp(arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = No
     from semls.lsp.server import serve  # the protocol's types take half a second to import
 
     _ = arguments  # clients add their own, such as --stdio and --clientProcessId
-    serve(Settings.from_environment(), EngineSettings.from_environment())
+    serve(_settings(), EngineSettings.from_environment())
 
 
 @engine.command("run")
@@ -329,9 +329,16 @@ def _run(work: Callable[[Client], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
+def _settings() -> Settings:
+    settings, problems = Settings.from_environment()
+    if problems:
+        raise UsageError(f"The environment is wrong: {problems[0]}")
+    return settings
+
+
 @asynccontextmanager
 async def _client() -> AsyncIterator[Client]:
-    ask = Client(Settings.from_environment(), EngineSettings.from_environment())
+    ask = Client(_settings(), EngineSettings.from_environment())
     try:
         yield ask
     finally:

@@ -1,40 +1,103 @@
 """What a user may set: options as sent become frozen settings and a list of problems."""
 
+import json
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import platformdirs
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
+class Server:
+    """A Chroma server that keeps the vectors of a team."""
+
+    url: str  # http or https, without a user's name
+    token: str = field(default="", repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # sent along with every request
+    tenant: str = "default_tenant"
+    database: str = "default_database"
+
+    @classmethod
+    def read(cls, options: object) -> tuple["Server | None", list[str]]:
+        """From options as an editor sends them. One that is wrong in any way is not used at all."""
+        if not isinstance(options, Mapping):
+            return None, ["The setting 'store' is a table with a 'url'."]
+        texts, problems = _texts(options, ("url", "token", "tenant", "database"), "store.", ("headers",))
+        headers = options.get("headers") or {}
+        if not isinstance(headers, Mapping) or not all(isinstance(text, str) for text in headers.values()):
+            problems.append("The setting 'store.headers' is a table of texts.")
+        if "url" in texts and not _is_address(texts["url"]):
+            problems.append(
+                "The setting 'store.url' is an address like https://chroma.example:8000 without a password: "
+                "that belongs into 'store.token' or 'store.headers'."
+            )
+        elif "url" not in texts and (texts or headers):
+            problems.append("The setting 'store.url' is missing.")
+        if problems or "url" not in texts:
+            return None, problems
+        return cls(**texts, headers=dict(headers)), []
+
+
+@dataclass(frozen=True)
 class Settings:
     """What belongs to a workspace: sent along with every request."""
 
     model: str = "nomic-ai/nomic-embed-text-v1"
     revision: str | None = None
+    store: Server | None = None  # None: the vectors are kept on this machine
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> tuple["Settings", list[str]]:
         """From options as an editor sends them; a wrong one keeps its default and adds a sentence."""
-        problems = [f"There is no setting {key!r}." for key in options if key not in cls.__slots__]
-        values = {}
-        for key in cls.__slots__:
-            value = options.get(key)
-            if isinstance(value, str) and value.strip():
-                values[key] = value.strip()
-            elif value not in (None, ""):
-                problems.append(f"The setting {key!r} is a text, not {value!r}.")
-        return cls(**values), problems
+        texts, problems = _texts(options, ("model", "revision"), "", ("store",))
+        store, more = Server.read(options["store"]) if options.get("store") else (None, [])
+        return cls(**texts, store=store), [*problems, *more]
 
     @classmethod
-    def from_environment(cls) -> "Settings":
-        """`SEMLS_MODEL` and `SEMLS_REVISION`."""
-        options = {key: os.environ.get(f"SEMLS_{key.upper()}") for key in cls.__slots__}
-        return cls.read(options)[0]
+    def from_environment(cls) -> tuple["Settings", list[str]]:
+        """`SEMLS_MODEL`, `SEMLS_REVISION`, and `SEMLS_STORE_URL` with `_TOKEN`, `_HEADERS` and so on."""
+        values = {key: os.environ.get(f"SEMLS_{key.upper()}") for key in ("model", "revision")}
+        names = ("url", "token", "headers", "tenant", "database")
+        store: dict[str, Any] = {key: os.environ.get(f"SEMLS_STORE_{key.upper()}") for key in names}
+        if store["headers"]:
+            store["headers"] = _table(store["headers"])
+        return cls.read({**values, "store": store})
+
+
+def _texts(
+    options: Mapping[str, Any], keys: tuple[str, ...], prefix: str, others: tuple[str, ...]
+) -> tuple[dict[str, str], list[str]]:
+    """Those of the options that are texts, and what is wrong with the options; the others are no concern."""
+    problems = [f"There is no setting {prefix + key!r}." for key in options if key not in (*keys, *others)]
+    texts = {}
+    for key in keys:
+        value = options.get(key)
+        if isinstance(value, str) and value.strip():
+            texts[key] = value.strip()
+        elif value not in (None, ""):
+            problems.append(f"The setting {prefix + key!r} is a text, not {value!r}.")
+    return texts, problems
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+    except ValueError:
+        return False
+
+
+def _table(text: str) -> object:
+    """JSON, or the text itself, which is no table."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 @dataclass(frozen=True)

@@ -28,8 +28,7 @@ from rich.table import Table
 
 from semls.engine.catalogue import Catalogue, Entry
 from semls.engine.chunker import Chunker
-from semls.engine.embeddings import EmbeddingCache
-from semls.engine.encoder import Encoder
+from semls.engine.embedder import Tools
 from semls.engine.engine import Encoders, model_of
 from semls.engine.indexer import Indexer
 from semls.engine.models import BUNDLED
@@ -155,9 +154,9 @@ class Bench:
         await indexer.close()
         return index, asked
 
-    async def _tools(self) -> tuple[Encoder, EmbeddingCache] | None:
+    async def _tools(self) -> Tools | None:
         model = self._settings["model"]
-        return await self._encoders.get(model_of(Settings(model=model))) if model else None
+        return Tools(*await self._encoders.get(model_of(Settings(model=model)))) if model else None
 
     async def _ask(self, repository: Row, item: Row, indexer: Indexer, catalogue: Catalogue) -> Asked:
         text, view = item["query"], indexer.view

@@ -88,7 +88,7 @@ async def stop(terminal):
     await asyncio.to_thread(terminal.run, "engine", "stop")
 
 
-async def test_an_engine_that_is_killed_at_any_moment_loses_nothing(terminal, tmp_path, monkeypatch):
+async def test_an_engine_that_is_killed_at_any_moment_loses_nothing(terminal, tmp_path, monkeypatch, capsys):
     settings = EngineSettings(terminal.cache, terminal.state)
     for name in ("SEMLS_CACHE_DIR", "SEMLS_STATE_DIR"):
         monkeypatch.setenv(name, terminal.environment[name])
@@ -104,7 +104,8 @@ async def test_an_engine_that_is_killed_at_any_moment_loses_nothing(terminal, tm
         if not whole or snapshot(settings.cache_directory) != await fresh(victim.root, tmp_path / "fresh"):
             differed.append(number)
     await victim.client.close()
-    print(f"{ROUNDS} rounds, {len(differed)} differed")
+    with capsys.disabled():
+        print(f"\n{ROUNDS} rounds of killing the engine, {len(differed)} differed")
     assert differed == []
     log = Whereabouts(settings).log.read_text()
     assert "Traceback" not in log

@@ -206,6 +206,8 @@ async def test_twenty_cycles_of_change_leave_disk_and_recall_flat(tmp_path):
                 1
             ].entry.name == f"made_{cycle}_{number}"
         view = next(iter(engine._indexers.values())).view
+        assert view is not None
+        assert isinstance(view.vectors, VectorStore)
         assert len(view.vectors) < 2 * 600 + 1000
     await engine.close()
     assert max(sizes[5:]) <= 1.2 * max(sizes[:5])

@@ -8,7 +8,7 @@ import json
 import math
 import re
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -249,6 +249,12 @@ class Catalogue:
     def _add_vectors(self, store: str, hashes: Iterable[str]) -> None:
         rows = ((store, content) for content in hashes)
         self._db.executemany("INSERT OR IGNORE INTO vectors VALUES (?, ?)", rows)
+
+    def having_vectors(self, store: str, hashes: Collection[str]) -> set[str]:
+        """Those of the contents that have a vector in the store."""
+        query = f"SELECT hash FROM vectors WHERE store = ? AND hash IN ({_list(hashes)})"
+        with self._file.blame():
+            return {row[0] for row in self._db.execute(query, (store, *hashes))}
 
     def without_vector(self, store: str) -> list[str]:
         """Contents that have no vector yet, those of the most recently changed files first."""
@@ -529,5 +535,5 @@ def _marks(row: type[File] | type[Entry]) -> str:
     return ", ".join("?" * len(row._fields))
 
 
-def _list(values: "Sequence[object] | frozenset[str]") -> str:
+def _list(values: Collection[object]) -> str:
     return ", ".join("?" * len(values))

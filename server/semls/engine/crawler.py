@@ -103,9 +103,7 @@ class Crawler:
             if self._all:
                 self._all, self._places = False, set()
                 await self._read_all()
-            while self._places:
-                places, self._places = self._places, set()
-                await self._read_places(places)
+            await self._read_asked()
         except SemlsError:
             self._all = True
             raise
@@ -125,14 +123,21 @@ class Crawler:
         while found := await self._worker.run(Rank.WORDS, reader.take, scan):
             left_out |= self._see(found)
             seen += sum(isinstance(item, files.Found) for item in found)
-            await self.read(known, [item for item in found if reader.differs(item, known.get(item.path))])
+            rest: Sequence[reader.Item] = [
+                item for item in found if reader.differs(item, known.get(item.path))
+            ]
+            while rest:
+                rest = await self._read_some(known, rest)
+                await self._read_asked()  # what is edited now comes first
             self.files = max(self.files, seen)
-            if self._places:  # what is edited now comes first
-                places, self._places = self._places, set()
-                await self._read_places(places)
         await self._forget(list(self._unseen))
         self._unseen, self._left_out = {}, frozenset(left_out)
         self._took = time.monotonic() - began
+
+    async def _read_asked(self) -> None:
+        while self._places:
+            places, self._places = self._places, set()
+            await self._read_places(places)
 
     async def _read_places(self, places: Collection[str]) -> None:
         gone = await self._worker.run(Rank.WORDS, self._catalogue.at_and_below, sorted(places))
@@ -142,7 +147,7 @@ class Crawler:
             self._left_out |= self._see(found)
             for item in found:
                 gone.pop(item.path, None)
-            await self.read(known, [item for item in found if _is_suspect(item, places, known)])
+            await self._read(known, [item for item in found if _is_suspect(item, places, known)])
         self._left_out -= gone.keys()
         await self._forget(list(gone))
 
@@ -152,26 +157,32 @@ class Crawler:
             self._unseen.pop(item.path, None)
         return frozenset(item.path for item in found if item.path.endswith("/"))
 
-    async def read(
+    async def _read(
         self, known: Mapping[str, File], items: Sequence[reader.Item], rank: Rank = Rank.WORDS
     ) -> None:
-        """Catalogue files, in steps. Nobody waits for a parser."""
+        """Catalogue files."""
         while items:
-            opened, items = await self._worker.run(
-                rank, reader.open_some, self._root, self._catalogue, known, items
-            )
-            cut: Sequence[reader.Cut] = await asyncio.to_thread(reader.cut, self._chunker, opened)
-            while cut:
-                cut = await self._worker.run(rank, reader.store, self._catalogue, known, cut)
-            await self._tell()
+            items = await self._read_some(known, items, rank)
+
+    async def _read_some(
+        self, known: Mapping[str, File], items: Sequence[reader.Item], rank: Rank = Rank.WORDS
+    ) -> Sequence[reader.Item]:
+        """Catalogue as many files as make a step; gives back the rest. Nobody waits for a parser."""
+        opened, rest = await self._worker.run(
+            rank, reader.open_some, self._root, self._catalogue, known, items
+        )
+        cut: Sequence[reader.Cut] = await asyncio.to_thread(reader.cut, self._chunker, opened)
+        while cut:
+            cut = await self._worker.run(rank, reader.store, self._catalogue, known, cut)
+        await self._tell()
+        return rest
 
     async def read_changed(self, paths: Iterable[str]) -> bool:
         """Read again, before all else, what changed since it was read; False when nothing did."""
-        ordered = sorted(paths)
-        known = await self._worker.run(Rank.SEARCH, self._catalogue.files, ordered)
-        changed, vanished = await self._worker.run(Rank.SEARCH, reader.look_again, self._root, known, ordered)
-        await self._worker.run(Rank.SEARCH, self._catalogue.remove, vanished)
-        await self.read(known, changed, Rank.SEARCH)
+        known, changed, vanished = await self._worker.run(
+            Rank.SEARCH, reader.look_again, self._root, self._catalogue, sorted(paths)
+        )
+        await self._read(known, changed, Rank.SEARCH)
         return bool(changed or vanished)
 
     async def read_now(self, path: str) -> None:

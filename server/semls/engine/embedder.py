@@ -1,9 +1,11 @@
-"""Keeps a workspace's vectors like its catalogue: each content has one, from the cache or the encoder."""
+"""Keeps a workspace's vectors like its catalogue: each content has one, from store, cache or encoder."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +15,30 @@ from semls.engine.catalogue import Catalogue, Coverage
 from semls.engine.embeddings import EmbeddingCache
 from semls.engine.encoder import Encoder, embedded_text
 from semls.engine.search import View
-from semls.engine.vectors import VectorStore, discard
-from semls.engine.worker import Rank, Worker
+from semls.engine.vectors import TeamVectors, VectorStore, discard
+from semls.engine.worker import Rank, Waiters, Worker
 from semls.errors import StoreError
+from semls.settings import Server
 
 log = logging.getLogger(__name__)
 
 _STEP = 0.1  # seconds that a step should take: what a search may have to wait
 _ROUND = 256  # texts that are sorted by length together
+_KNOWN = 1000  # contents whose vectors are looked for at once
 _UPSERT = 100  # rows at once: Chroma takes about 2 ms for each
 _ANSWERS = "answers"  # the note that names the model whose vectors are complete
 _FEW_DEAD = 1000  # vectors that no chunk has any more and that are not worth a new store
 
-Tools = tuple[Encoder, EmbeddingCache]
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What makes vectors, what remembers them, and the server that is to keep them, if any."""
+
+    encoder: Encoder
+    cache: EmbeddingCache
+    server: Server | None = None
 
 
 class Embedder:
@@ -34,6 +47,7 @@ class Embedder:
     def __init__(
         self,
         directory: Path,
+        repository: str,
         catalogue: Catalogue,
         worker: Worker,
         tools: Callable[[], Awaitable[Tools | None]],
@@ -46,7 +60,8 @@ class Embedder:
         self.encoded = 0  # texts sent through the model
         self.phase = "model"
         self._filling: View | None = None
-        self._directory, self._catalogue, self._worker = directory, catalogue, worker
+        self._directory, self._repository = directory, repository
+        self._catalogue, self._worker = catalogue, worker
         self._tools, self._former, self._running, self._tell = tools, former, running, tell
         self._size = 4  # texts encoded in one step; adapts to the machine
         self._again = False
@@ -65,17 +80,18 @@ class Embedder:
         if tools is None:
             return True
         try:
-            return await self._embed(*tools)
+            return await self._embed(tools)
         except StoreError as error:
             log.warning("The vectors are opened once more: %s", error)
             await self.let_go()
-            return await self._embed(*tools)
+            return await self._embed(tools)
 
     async def let_go(self) -> None:
         """Close the stores; they are examined when they are opened again."""
         views, self.view, self._filling = (self.view, self._filling), None, None
         for view in filter(None, views):
-            await self._worker.run(Rank.SEARCH, view.vectors.close)
+            with contextlib.suppress(StoreError):  # a server that does not answer
+                await view.close()
 
     async def count(self) -> None:
         """Count what is covered."""
@@ -90,22 +106,23 @@ class Embedder:
         if time.monotonic() - self._counted > max(0.2, 20 * self._count_took):
             await self.count()
 
-    async def _embed(self, encoder: Encoder, cache: EmbeddingCache) -> bool:
-        view = await self._target(encoder)
+    async def _embed(self, tools: Tools) -> bool:
+        view = await self._target(tools)
         self.phase = "vectors"
-        if not await self._fill(view, cache):
+        if not await self._fill(view, tools.cache):
             return False
         await self._answer_with(view)
         await self._compact(view)
         return True
 
-    async def _target(self, encoder: Encoder) -> View:
+    async def _target(self, tools: Tools) -> View:
         """The view to fill. It answers at once unless there is one that was filled before."""
+        encoder, server = tools.encoder, tools.server
         for view in filter(None, (self.view, self._filling)):
-            if view.encoder.fingerprint == encoder.fingerprint:
+            if (view.encoder.fingerprint, view.server) == (encoder.fingerprint, server):
                 return view
-        view = await self._open_view(encoder)
-        former = None if self.view else await self._former_view(encoder)
+        view = await self._open_view(encoder, server)
+        former = None if self.view else await self._former_view(encoder, server)
         if former:
             await self._show(former)
         if self.view is None:
@@ -113,43 +130,59 @@ class Embedder:
         else:
             abandoned, self._filling = self._filling, view
             if abandoned:
-                await self._worker.run(Rank.VECTORS, abandoned.vectors.close)
+                await abandoned.close()
         return view
 
-    async def _former_view(self, encoder: Encoder) -> View | None:
+    async def _former_view(self, encoder: Encoder, server: Server | None) -> View | None:
         """The view that was filled in an earlier life, if another model made it."""
         name = await self._worker.run(Rank.VECTORS, self._catalogue.noted, _ANSWERS)
         former = await self._former(name) if name not in ("", encoder.model.name) else None
-        return await self._open_view(former) if former else None
+        return await self._open_view(former, server) if former else None
 
-    async def _open_view(self, encoder: Encoder) -> View:
-        view = await self._worker.run(Rank.VECTORS, _open_view, self._directory, encoder)
-        stored = await self._worker.run(Rank.VECTORS, view.vectors.ids)
-        await self._worker.run(Rank.VECTORS, self._catalogue.know_vectors, encoder.fingerprint, stored)
+    async def _open_view(self, encoder: Encoder, server: Server | None) -> View:
+        if server:
+            runner = Waiters()
+            vectors = await runner.run(Rank.VECTORS, _open_on, server, self._repository, encoder)
+            view = View(encoder, vectors, runner, server)
+        else:
+            store = await self._worker.run(Rank.VECTORS, _open_in, self._directory, encoder)
+            view = View(encoder, store, self._worker)
+        await self._find_known(view)
         return view
+
+    async def _find_known(self, view: View) -> None:
+        """Learn which contents have a vector in the store."""
+        await self._worker.run(Rank.VECTORS, self._catalogue.know_vectors, view.name, ())
+        contents = await self._worker.run(Rank.VECTORS, self._catalogue.contents, ())
+        for some in _slices(sorted(contents), _KNOWN):
+            await self._find(view, some)
+
+    async def _find(self, view: View, contents: Sequence[str]) -> list[str]:
+        """Learn which of these contents have a vector in the store; gives back the others."""
+        known = await view.runner.run(Rank.VECTORS, view.vectors.having, contents)
+        await self._worker.run(Rank.VECTORS, self._catalogue.add_vectors, view.name, known)
+        return [content for content in contents if content not in known]
 
     async def _answer_with(self, view: View) -> None:
         """Let a filled view answer, and drop the one before it: the embedding cache still has its vectors."""
         before, self._filling = self.view, None
         await self._show(view)
         if before and before is not view:
-            await self._worker.run(Rank.VECTORS, before.vectors.close)
+            await before.close()
         await self._worker.run(Rank.VECTORS, self._catalogue.note, _ANSWERS, view.encoder.model.name)
         await self._worker.run(Rank.VECTORS, _drop_other_views, self._directory, view)
 
     async def _fill(self, view: View, cache: EmbeddingCache) -> bool:
         """Give a vector to all that has none; False when the catalogue changed meanwhile."""
-        store = view.encoder.fingerprint
-        missing = await self._worker.run(Rank.VECTORS, self._catalogue.without_vector, store)
+        missing = await self._worker.run(Rank.VECTORS, self._catalogue.without_vector, view.name)
         for some in _slices(missing, _ROUND):
             if self._again:
                 return False
-            cached = await self._worker.run(Rank.VECTORS, cache.get, some)
+            absent = await self._find(view, some)
+            cached = await self._worker.run(Rank.VECTORS, cache.get, absent)
             for part in _slices(list(cached), _UPSERT):
-                vectors = {key: cached[key] for key in part}
-                await self._worker.run(Rank.VECTORS, _keep, self._catalogue, view, vectors)
-                await self.count_now_and_then()
-            if not await self._encode(view, cache, [key for key in some if key not in cached]):
+                await self._keep(view, {key: cached[key] for key in part})
+            if not await self._encode(view, cache, [key for key in absent if key not in cached]):
                 return False
         return True
 
@@ -161,22 +194,28 @@ class Embedder:
                 return False
             now, texts = texts[: self._size], texts[self._size :]
             began = time.perf_counter()
-            await self._worker.run(Rank.VECTORS, _encode, self._catalogue, view, cache, now)
+            vectors = await self._worker.run(Rank.VECTORS, _encode, view.encoder, cache, now)
             self._size = _adapt(self._size, time.perf_counter() - began)
             self.encoded += len(now)
-            await self.count_now_and_then()
+            await self._keep(view, vectors)
         return True
+
+    async def _keep(self, view: View, vectors: Mapping[str, Vector]) -> None:
+        await view.runner.run(Rank.VECTORS, view.vectors.upsert, vectors)
+        await self._worker.run(Rank.VECTORS, self._catalogue.add_vectors, view.name, vectors)
+        await self.count_now_and_then()
 
     async def _compact(self, view: View) -> None:
         """Where most vectors are dead, build a store of the living beside this one, and swap."""
-        if len(view.vectors) < 2 * self.coverage.embedded + _FEW_DEAD:
+        store = view.vectors
+        if not isinstance(store, VectorStore) or len(store) < 2 * self.coverage.embedded + _FEW_DEAD:
             return
-        living = await self._worker.run(Rank.VECTORS, self._catalogue.living, view.encoder.fingerprint)
-        fresh = await self._worker.run(Rank.VECTORS, view.vectors.beside)
+        living = await self._worker.run(Rank.VECTORS, self._catalogue.living, view.name)
+        fresh = await self._worker.run(Rank.VECTORS, store.beside)
         for some in _slices(living, _UPSERT):
-            await self._worker.run(Rank.VECTORS, _copy, view.vectors, fresh, some)
-        await self._worker.run(Rank.VECTORS, view.vectors.become, fresh)
-        await self._worker.run(Rank.VECTORS, self._catalogue.know_vectors, view.encoder.fingerprint, living)
+            await self._worker.run(Rank.VECTORS, _copy, store, fresh, some)
+        await self._worker.run(Rank.VECTORS, store.become, fresh)
+        await self._worker.run(Rank.VECTORS, self._catalogue.know_vectors, view.name, living)
 
     async def _show(self, view: View) -> None:
         """Let a view answer, from one moment to the next."""
@@ -186,7 +225,7 @@ class Embedder:
 
     async def _measure(self, view: View | None) -> Coverage:
         began = time.monotonic()
-        store = view.encoder.fingerprint if view else ""
+        store = view.name if view else ""
         coverage = await self._worker.run(Rank.WORDS, self._catalogue.coverage, store)
         self._counted, self._count_took = time.monotonic(), time.monotonic() - began
         return coverage
@@ -204,30 +243,29 @@ def _texts(catalogue: Catalogue, hashes: Sequence[str]) -> list[tuple[str, str]]
     return sorted(texts, key=lambda item: len(item[1]))
 
 
-def _encode(catalogue: Catalogue, view: View, cache: EmbeddingCache, texts: list[tuple[str, str]]) -> None:
-    vectors = view.encoder.documents([text for _, text in texts])
+def _encode(encoder: Encoder, cache: EmbeddingCache, texts: Sequence[tuple[str, str]]) -> dict[str, Vector]:
+    vectors = encoder.documents([text for _, text in texts])
     computed = dict(zip((content for content, _ in texts), vectors, strict=True))
     cache.put(computed)
-    _keep(catalogue, view, computed)
-
-
-def _keep(catalogue: Catalogue, view: View, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-    view.vectors.upsert(vectors)
-    catalogue.add_vectors(view.encoder.fingerprint, vectors)
+    return computed
 
 
 def _copy(store: VectorStore, fresh: VectorStore, hashes: Sequence[str]) -> None:
     fresh.upsert(store.get(hashes))
 
 
-def _open_view(directory: Path, encoder: Encoder) -> View:
+def _open_in(directory: Path, encoder: Encoder) -> VectorStore:
     path = directory / "vectors" / encoder.fingerprint
-    return View(encoder, VectorStore(path, encoder.fingerprint, encoder.model.name, encoder.model.dimension))
+    return VectorStore(path, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
+
+
+def _open_on(server: Server, repository: str, encoder: Encoder) -> TeamVectors:
+    return TeamVectors(server, repository, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
 
 
 def _drop_other_views(directory: Path, view: View) -> None:
-    for path in (directory / "vectors").iterdir():
-        if path.name != view.encoder.fingerprint:
+    for path in (directory / "vectors").glob("*"):
+        if view.server or path.name != view.encoder.fingerprint:
             discard(path)
 
 

@@ -17,6 +17,7 @@ from semls.engine.catalogue import Catalogue, Coverage, File
 from semls.engine.chunker import Chunker
 from semls.engine.context import Section
 from semls.engine.doctor import Finding
+from semls.engine.embedder import Tools
 from semls.engine.embeddings import EmbeddingCache, exported
 from semls.engine.encoder import Encoder, bundled, load
 from semls.engine.indexer import Comparison, Explanation, Indexer, Progress
@@ -343,12 +344,13 @@ class Engine:
     def _home(self, root: Path) -> Path:
         return self._directory / hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()
 
-    async def _tools(self, root: Path) -> tuple[Encoder, EmbeddingCache] | None:
-        model = model_of(self._settings[root])
+    async def _tools(self, root: Path) -> Tools | None:
+        settings = self._settings[root]
+        model = model_of(settings)
         tools = await self._encoders.get_or_stand_in(model)
         if model in self._encoders.unavailable and self._retry is None:
             self._retry = asyncio.create_task(self._look_again())
-        return tools
+        return Tools(*tools, settings.store) if tools else None
 
     async def _former(self, name: str) -> Encoder | None:
         """The encoder of vectors made in an earlier life, to answer while better ones are made."""

@@ -119,7 +119,10 @@ class Ignores:
         own, git = self.own, self.git
         if ".git" in names:
             # A repository knows nothing of the rules of the one around it.
-            git = (self._load(folder, ".git/info/exclude", _exclude_file(folder / ".git")), _global(folder))
+            git = (
+                self._load(folder, ".git/info/exclude", common_folder(folder / ".git") / "info/exclude"),
+                _global(folder),
+            )
         if ".gitignore" in names:
             git = (self._load(folder, ".gitignore"), *git)
         if ".semlsignore" in names:
@@ -129,7 +132,7 @@ class Ignores:
     def _load(self, folder: Path, name: str, file: Path | None = None) -> _Rules:
         label = Path(os.path.relpath(folder / name, self.root)).as_posix()
         # Like git: a link is followed under .git, never in the work tree.
-        content = _lines(folder / name, NO_LINKS) if file is None else _lines(file)
+        content = lines(folder / name, NO_LINKS) if file is None else lines(file)
         return _Rules(f"ignored by {label}", folder, content)
 
 
@@ -150,7 +153,7 @@ def above(root: Path) -> Ignores:
 def _global(top: Path) -> _Rules:
     """The user's own rules for every repository, at git's default place."""
     config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    return _Rules("ignored by git's global ignore file", top, _lines(Path(config, "git", "ignore")))
+    return _Rules("ignored by git's global ignore file", top, lines(Path(config, "git", "ignore")))
 
 
 def git_folder(git: Path) -> Path:
@@ -158,19 +161,17 @@ def git_folder(git: Path) -> Path:
     return git.parent / _first_line(git).removeprefix("gitdir:").strip() if os.path.isfile(git) else git
 
 
-def _exclude_file(git: Path) -> Path:
-    """Where the repository keeps info/exclude."""
+def common_folder(git: Path) -> Path:
+    """Where a repository keeps what its worktrees share."""
     folder = git_folder(git)
-    if folder != git:
-        folder = folder / _first_line(folder / "commondir").strip()
-    return folder / "info" / "exclude"
+    return folder / _first_line(folder / "commondir").strip() if folder != git else folder
 
 
 def _first_line(file: Path) -> str:
-    return os.fsdecode("".join(_lines(file)[:1]).encode("latin-1"))
+    return os.fsdecode("".join(lines(file)[:1]).encode("latin-1"))
 
 
-def _lines(file: Path, flags: int = 0) -> list[str]:
+def lines(file: Path, flags: int = 0) -> list[str]:
     """The whole lines at the beginning of a file, bytewise; none when it cannot be read."""
     try:
         content = read_regular(file, _MAX_RULES, flags) or b""

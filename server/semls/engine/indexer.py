@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semls.engine import reader
+from semls.engine import similar as comparing
 from semls.engine.catalogue import Catalogue, Coverage, File
 from semls.engine.chunker import Chunker
 from semls.engine.context import Document
@@ -15,14 +16,16 @@ from semls.engine.crawler import Crawler
 from semls.engine.embedder import Embedder, Tools
 from semls.engine.encoder import Encoder
 from semls.engine.query import Query
-from semls.engine.search import Hit, View, search
-from semls.engine.similar import Similar, similar
+from semls.engine.repository import repository
+from semls.engine.search import Hit, View, near, search
+from semls.engine.similar import Similar
 from semls.engine.worker import Rank, Worker
 from semls.errors import EngineError, SemlsError, StoreDamaged, StoreError, UsageError
 
 log = logging.getLogger(__name__)
 
 _FIRST_WORDS = 5.0  # seconds that a search waits for a workspace that is read for the first time
+_AGAIN = 30.0  # seconds after which what failed is tried again
 _NEWS = 0.1  # seconds between two reports of progress
 
 
@@ -93,7 +96,14 @@ class Indexer:
         worker = self._worker
         self._catalogue = await worker.run(Rank.SEARCH, reader.open_catalogue, self._directory)
         self._embedder = Embedder(
-            self._directory, self._catalogue, worker, self._tools, self._former, self._running, self.tell
+            self._directory,
+            await worker.run(Rank.SEARCH, repository, self.root),
+            self._catalogue,
+            worker,
+            self._tools,
+            self._former,
+            self._running,
+            self.tell,
         )
         tell, wake = self._embedder.count_now_and_then, self._wake_words.set
         self._crawler = Crawler(self.root, self._catalogue, worker, self._chunker, wake, tell)
@@ -223,7 +233,8 @@ class Indexer:
     async def explain(self, path: str) -> Explanation:
         """Whether and how a file is indexed, as it is now."""
         await self._crawler.read_now(path)
-        return await self._worker.run(Rank.SEARCH, _explain, self._catalogue, self.view, path)
+        store = self.view.name if self.view else ""
+        return await self._worker.run(Rank.SEARCH, _explain, self._catalogue, store, path)
 
     async def _first_words(self) -> None:
         await self._catalogued(self._asked or self.refresh())
@@ -246,33 +257,57 @@ class Indexer:
             await self._start_over(error)
             raise
         except StoreError as error:
-            log.warning("Words alone answer: %s", error)
-            await self._embedder.let_go()
-            self.embed()
+            await self._do_without_vectors(error)
             return await self._search_with(None, query)
 
     async def _search_with(self, view: View | None, query: Query) -> Result:
         coverage = self._embedder.coverage
-        hits = await self._worker.run(Rank.SEARCH, search, query, self._catalogue, view)
+        view = view if query.text and not query.words_only else None
+        vectors = await near(query, self._catalogue, view, self._worker) if view else {}
+        hits = await self._worker.run(Rank.SEARCH, search, query, self._catalogue, vectors)
         return Result(hits, view.encoder.model.name if view else "", coverage)
 
     async def _similar(self, path: str, row: int, limit: int, words_only: bool) -> Comparison:
         view, coverage = self.view, self._embedder.coverage
         if words_only or 2 * coverage.embedded < coverage.chunks:  # a few vectors know less than all words
             view = None
-        found = await self._worker.run(Rank.SEARCH, _similar, self._catalogue, view, path, row, limit)
+        try:
+            return await self._similar_with(view, path, row, limit)
+        except StoreDamaged:
+            raise
+        except StoreError as error:
+            await self._do_without_vectors(error)
+            return await self._similar_with(None, path, row, limit)
+
+    async def _similar_with(self, view: View | None, path: str, row: int, limit: int) -> Comparison:
+        coverage = self._embedder.coverage
+        asked = await self._worker.run(Rank.SEARCH, comparing.at, self._catalogue, path, row)
+        vectors = await comparing.near(asked, limit, self._catalogue, view, self._worker) if view else None
+        found = await self._worker.run(Rank.SEARCH, comparing.similar, asked, self._catalogue, vectors, limit)
         return Comparison(found, view.encoder.model.name if view else "", coverage)
+
+    async def _do_without_vectors(self, error: StoreError) -> None:
+        """Let words answer, and open the vectors once more: at once if they are ours, else after a while."""
+        log.warning("Words alone answer: %s", error)
+        remote = self.view is not None and self.view.server is not None
+        await self._embedder.let_go()
+        asyncio.get_running_loop().call_later(_AGAIN if remote else 0, self.embed)
 
     # The two loops
 
     async def _loop(self, wake: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
+        failed: SemlsError | None = None
         while True:
             await wake.wait()
             wake.clear()
             try:
                 await work()
+                self.error = None if self.error is failed else self.error
             except StoreDamaged as error:
                 await self._start_over(error)
+            except StoreError as error:  # a full disk, or a server that is down: for the moment
+                self.error = failed = error
+                asyncio.get_running_loop().call_later(_AGAIN, wake.set)
             except SemlsError as error:
                 self.error = error
             except Exception:
@@ -309,24 +344,17 @@ class Indexer:
 # Steps for the worker
 
 
-def _explain(catalogue: Catalogue, view: View | None, path: str) -> Explanation:
+def _explain(catalogue: Catalogue, store: str, path: str) -> Explanation:
     around = [path, *(path[: at + 1] for at, letter in enumerate(path) if letter == "/")]
     known = catalogue.files(around)
     entries = catalogue.chunks_of(path)
     file = known.get(path) or next(iter(known.values()), File(path, skipped="there is no such file"))
-    vectors = view.vectors.ids() if view else set()
+    embedded = catalogue.having_vectors(store, {entry.hash for entry in entries})
     return Explanation(
         path,
         f"{file.path} is left out: {file.skipped}" if file.skipped and file.path != path else file.skipped,
         file.language,
         len(entries),
         sum(bool(entry.name) for entry in entries),
-        sum(entry.hash in vectors for entry in entries),
+        sum(entry.hash in embedded for entry in entries),
     )
-
-
-def _similar(catalogue: Catalogue, view: View | None, path: str, row: int, limit: int) -> Similar:
-    number = catalogue.at(path, row)
-    if number is None:
-        raise UsageError(f"There is no code in line {row + 1} of {path}: name a line that has some.")
-    return similar(number, catalogue, view, limit)

@@ -107,11 +107,17 @@ def store(catalogue: Catalogue, known: Mapping[str, File], found: Sequence[Cut])
     return ()
 
 
-def look_again(root: Path, known: Mapping[str, File], paths: Sequence[str]) -> tuple[list[Item], list[str]]:
-    """The files that are not as the catalogue knows them, and those that are gone."""
+def look_again(
+    root: Path, catalogue: Catalogue, paths: Sequence[str]
+) -> tuple[dict[str, File], list[Item], list[str]]:
+    """What is known of files, those that are not so any more, and those that are gone and now forgotten."""
+    known = catalogue.files(paths)
     found = {path: files.look(root, path) for path in paths}
     changed: list[Item] = [item for path, item in found.items() if item and differs(item, known.get(path))]
-    return changed, [path for path, item in found.items() if item is None]
+    vanished = [path for path, item in found.items() if item is None]
+    if vanished:
+        catalogue.remove(vanished)
+    return known, changed, vanished
 
 
 def documents(root: Path, catalogue: Catalogue, paths: Sequence[str]) -> dict[str, Document]:

@@ -1,14 +1,21 @@
 """A question → candidates by words, names and vectors → ranked hits."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from semls.engine.catalogue import Catalogue, Entry
+import numpy as np
+from numpy.typing import NDArray
+
+from semls.engine.catalogue import Catalogue, Entry, Filters
 from semls.engine.encoder import Encoder
 from semls.engine.query import Query
 from semls.engine.ranking import Candidate, Question, rank
-from semls.engine.vectors import VectorStore
+from semls.engine.vectors import Vectors
+from semls.engine.worker import Rank, Runner, Worker
+from semls.settings import Server
 
 _POOL = 300  # candidates from each side, at least
+_DEEPEST = 4000  # of the nearest contents that are asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,38 +29,85 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """Vectors to ask and the encoder that made them."""
+    """Vectors to ask, the encoder that made them, who runs the steps that ask, and the server, if any."""
 
     encoder: Encoder
-    vectors: VectorStore
+    vectors: Vectors
+    runner: Runner
+    server: Server | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells it from all others."""
+        place = (self.server.url, self.server.tenant, self.server.database) if self.server else ()
+        return " ".join((self.encoder.fingerprint, *place))
+
+    async def close(self) -> None:
+        """Let go of the vectors."""
+        await self.runner.run(Rank.SEARCH, self.vectors.close)
 
 
-def search(asked: Query, catalogue: Catalogue, view: View | None) -> list[Hit]:
-    """The best hits first; by words alone where there is no view."""
+async def near(asked: Query, catalogue: Catalogue, view: View, worker: Worker) -> dict[str, float]:
+    """Contents by their cosine, above that of the farthest one. Raises StoreError."""
+    vector = await worker.run(Rank.SEARCH, view.encoder.query, asked.text)
+    found = await nearest(vector, _pool(asked), asked.filters, catalogue, view, worker)
+    farthest = min(found.values(), default=0.0)
+    return {content: cosine - farthest for content, cosine in found.items()}
+
+
+async def nearest(
+    vector: NDArray[np.float32],
+    pool: int,
+    filters: Filters,
+    catalogue: Catalogue,
+    view: View,
+    worker: Worker,
+) -> dict[str, float]:
+    """The nearest contents that a chunk has, by their cosine; half of the pool, if there are as many.
+
+    Former contents are in the store, too, and in a team's those of others: where they come first, more
+    is asked for. Raises StoreError.
+    """
+    among = await worker.run(Rank.SEARCH, catalogue.contents, filters) if filters else None
+    while True:
+        found = dict(await view.runner.run(Rank.SEARCH, view.vectors.query, vector, pool, among))
+        holders = await worker.run(Rank.SEARCH, catalogue.holding, list(found), filters)
+        if len(found) < pool or 2 * len(holders) >= pool or pool > _DEEPEST:
+            return {content: found[content] for content in holders}
+        pool *= 4
+
+
+def search(asked: Query, catalogue: Catalogue, near: Mapping[str, float]) -> list[Hit]:
+    """The best hits first, from what the words find and what is near."""
     if not asked.text:
         return _listed(asked, catalogue)
     question = Question.of(asked.text)
-    candidates = _candidates(asked, question, catalogue, view)
+    candidates = _candidates(asked, question, catalogue, near)
     ranked = rank(question, candidates)[: asked.limit]
     texts = catalogue.texts([number for number, _ in ranked])
     return [Hit(candidates[number].entry, score, texts[number]) for number, score in ranked]
 
 
+def _pool(asked: Query) -> int:
+    return max(_POOL, asked.limit)
+
+
 def _candidates(
-    asked: Query, question: Question, catalogue: Catalogue, view: View | None
+    asked: Query, question: Question, catalogue: Catalogue, near: Mapping[str, float]
 ) -> dict[int, Candidate]:
-    pool = max(_POOL, asked.limit)
+    pool = _pool(asked)
+    holders = catalogue.holding(list(near), asked.filters) if near else {}
+    cosines = {number: near[content] for content, numbers in holders.items() for number in numbers}
     words = dict(catalogue.match(question.terms, asked.filters, pool))
-    near = _near(asked, catalogue, view, pool) if view and not asked.words_only else {}
     numbers = {
         *words,
-        *near,
+        *cosines,
         *catalogue.named(question.names, asked.filters, pool),
         *catalogue.beginning(question.symbol, asked.filters, pool),
         *catalogue.containing(asked.filters, pool),
     }
     return {
-        number: Candidate(entry, words.get(number, 0.0), near.get(number, 0.0))
+        number: Candidate(entry, words.get(number, 0.0), cosines.get(number, 0.0))
         for number, entry in catalogue.entries(list(numbers)).items()
     }
 
@@ -63,12 +117,3 @@ def _listed(asked: Query, catalogue: Catalogue) -> list[Hit]:
     numbers = catalogue.definitions(asked.filters, asked.limit)
     entries, texts = catalogue.entries(numbers), catalogue.texts(numbers)
     return [Hit(entries[number], 0.0, texts[number]) for number in numbers]
-
-
-def _near(asked: Query, catalogue: Catalogue, view: View, pool: int) -> dict[int, float]:
-    """Chunks by their cosine, above that of the farthest one."""
-    among = catalogue.contents(asked.filters) if asked.filters else None
-    found = dict(view.vectors.query(view.encoder.query(asked.text), pool, among))
-    farthest = min(found.values(), default=0.0)
-    holders = catalogue.holding(list(found), asked.filters)
-    return {number: found[content] - farthest for content, numbers in holders.items() for number in numbers}

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from semls.engine.catalogue import Catalogue, Entry, split_identifier
 from semls.engine.encoder import embedded_text
 from semls.engine.query import MOST_HITS
-from semls.engine.search import Hit, View
+from semls.engine.search import Hit, View, nearest
 from semls.engine.source import essence
+from semls.engine.worker import Rank, Worker
+from semls.errors import UsageError
 
-_POOL = 200  # candidates, at least
+_POOL = 200  # candidates, at least; with vectors twice as many, as some are copies
 _PIECE = 0.8  # what lies between definitions, and prose, when neither is asked about
 
 _WORD = re.compile(r"[^\W\d_]\w*")
@@ -35,12 +37,44 @@ class Similar:
         return [self.entry, *self.copies, *(hit.entry for hit, _ in self.hits)]
 
 
-def similar(number: int, catalogue: Catalogue, view: View | None, limit: int) -> Similar:
-    """What is like a chunk: by its vector, or by its most telling words where there is no view."""
-    entry, text = catalogue.entries([number])[number], catalogue.texts([number])[number]
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The chunk that is asked about."""
+
+    number: int
+    entry: Entry
+    text: str
+
+
+def at(catalogue: Catalogue, path: str, row: int) -> Asked:
+    """The chunk at a row. Raises UsageError where there is none."""
+    number = catalogue.at(path, row)
+    if number is None:
+        raise UsageError(f"There is no code in line {row + 1} of {path}: name a line that has some.")
+    return Asked(number, catalogue.entries([number])[number], catalogue.texts([number])[number])
+
+
+async def near(
+    asked: Asked, limit: int, catalogue: Catalogue, view: View, worker: Worker
+) -> dict[str, float]:
+    """Contents by their cosine to the chunk's. Raises StoreError."""
+    known = await view.runner.run(Rank.SEARCH, view.vectors.get, [asked.entry.hash])
+    vector = known.get(asked.entry.hash)
+    if vector is None:
+        embedded = [embedded_text(asked.entry.qualified_name, asked.text)]
+        vector = (await worker.run(Rank.SEARCH, view.encoder.documents, embedded))[0]
+    return await nearest(vector, 2 * max(_POOL, limit), (), catalogue, view, worker)
+
+
+def similar(asked: Asked, catalogue: Catalogue, near: Mapping[str, float] | None, limit: int) -> Similar:
+    """What is like a chunk: what is near, or what has its most telling words where that is not known."""
+    number, entry, text = asked.number, asked.entry, asked.text
     copies = _copies(text, catalogue)
-    pool = max(_POOL, limit) + len(copies)
-    near = _near(entry, text, catalogue, view, pool) if view else _alike(number, text, catalogue, pool)
+    if near is None:
+        alike = _alike(number, text, catalogue, max(_POOL, limit) + len(copies))
+    else:  # one chunk for each content
+        holders = catalogue.holding(list(near), ())
+        alike = {numbers[0]: near[content] for content, numbers in holders.items()}
     others = catalogue.entries(sorted(copies.keys() - {number}))
     return Similar(
         entry,
@@ -48,7 +82,7 @@ def similar(number: int, catalogue: Catalogue, view: View | None, limit: int) ->
         tuple(sorted(others.values(), key=lambda other: (other.path, other.start_byte))),
         tuple(
             (hit, len(_copies(hit.snippet, catalogue)) or 1)
-            for hit in _hits(entry, text, near, catalogue, limit)
+            for hit in _hits(entry, text, alike, catalogue, limit)
         ),
     )
 
@@ -82,16 +116,6 @@ def _copies(text: str, catalogue: Catalogue) -> dict[int, str]:
     wanted = essence(text)
     found = catalogue.with_phrase(wanted, MOST_HITS)
     return {number: other for number, other in found.items() if essence(other) == wanted}
-
-
-def _near(entry: Entry, text: str, catalogue: Catalogue, view: View, pool: int) -> dict[int, float]:
-    """Chunks by their cosine, one for each content."""
-    vector = view.vectors.get([entry.hash]).get(entry.hash)
-    if vector is None:
-        vector = view.encoder.documents([embedded_text(entry.qualified_name, text)])[0]
-    found = dict(view.vectors.query(vector, pool))
-    holders = catalogue.holding(list(found), ())
-    return {numbers[0]: found[content] for content, numbers in holders.items()}
 
 
 def _alike(number: int, text: str, catalogue: Catalogue, pool: int) -> dict[int, float]:

@@ -1,5 +1,6 @@
-"""Vectors in Chroma: a view that may be thrown away and made anew from the embedding cache."""
+"""Vectors in Chroma, here or on a team's server: a view that may be thrown away and made anew."""
 
+import hashlib
 import logging
 import shutil
 from collections.abc import Collection, Iterator, Mapping
@@ -7,12 +8,14 @@ from contextlib import contextmanager
 from glob import escape
 from itertools import islice
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, ClassVar, TypedDict
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 
 from semls.errors import StoreError
+from semls.settings import Server
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +25,8 @@ _FEW = (
 )
 _SAMPLES = 8  # rows that must find themselves before a store is believed
 _SPACE = "cosine"
+_PATIENCE = 20.0  # seconds that a server may be silent
+_LONGEST_ERROR = 200  # letters of what a server says
 _MARKER = "opening"  # a file that is there while a store is opened, and after that killed the process
 
 
@@ -46,12 +51,171 @@ class _About(TypedDict):
     dimension: int
 
 
-class VectorStore:
-    """The vectors of one model, by id. Used by one thread at a time. Every method raises StoreError."""
+class Vectors:
+    """The vectors of one model, by id, in a collection of Chroma. Every method raises StoreError."""
+
+    _collection: Any
+    _advice: ClassVar[str]
+
+    def __init__(self, place: str, fingerprint: str, model: str, dimension: int) -> None:
+        self.place = place
+        self._about: _About = {"model": model, "fingerprint": fingerprint, "dimension": dimension}
+
+    def having(self, ids: Collection[str]) -> set[str]:
+        """Those of the ids that there are."""
+        with self._blame():
+            return set(self._collection.get(ids=list(ids), include=[])["ids"]) if ids else set()
+
+    def get(self, ids: Collection[str]) -> dict[str, NDArray[np.float32]]:
+        """The vectors of those of the ids that there are."""
+        with self._blame():
+            rows = self._collection.get(ids=list(ids), include=["embeddings"]) if ids else {"ids": []}
+            return {key: np.asarray(rows["embeddings"][at], np.float32) for at, key in enumerate(rows["ids"])}
+
+    def upsert(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        """Add or replace vectors; what comes before a failure is kept."""
+        rest = iter(vectors.items())
+        with self._blame():
+            while batch := dict(islice(rest, _BATCH)):
+                self._put(batch)
+
+    def query(
+        self, vector: NDArray[np.float32], limit: int, among: Collection[str] | None = None
+    ) -> list[tuple[str, float]]:
+        """The nearest ids with their cosine similarity, best first; if `among` is given, of these only."""
+        if among is None:
+            with self._blame():
+                return self._nearest(vector, limit)
+        if len(among) <= _FEW:
+            return self._compared(vector, limit, among)
+        ids = list(self.having(among))  # at an unknown id Chroma's query fails
+        with self._blame():
+            return self._nearest(vector, min(limit, len(ids)), ids)
+
+    def close(self) -> None:
+        """Let go of all that is open."""
+        raise NotImplementedError
+
+    def _put(self, batch: Mapping[str, NDArray[np.float32]]) -> None:
+        self._collection.upsert(ids=list(batch), embeddings=np.stack(list(batch.values())))
+
+    def _nearest(
+        self, vector: NDArray[np.float32], limit: int, ids: list[str] | None = None
+    ) -> list[tuple[str, float]]:
+        if limit < 1:
+            return []
+        found = self._collection.query(
+            query_embeddings=[vector], n_results=limit, include=["distances"], ids=ids
+        )
+        return [(key, 1 - far) for key, far in zip(found["ids"][0], found["distances"][0], strict=True)]
+
+    def _compared(
+        self, vector: NDArray[np.float32], limit: int, ids: Collection[str]
+    ) -> list[tuple[str, float]]:
+        rows = self.get(ids)
+        if not rows:
+            return []
+        others = np.stack(list(rows.values()))
+        lengths = np.linalg.norm(others, axis=1) * np.linalg.norm(vector)
+        near = others @ vector / np.maximum(lengths, np.finfo(np.float32).tiny)
+        keys = list(rows)
+        return [(keys[at], float(near[at])) for at in np.argsort(-near, kind="stable")[:limit]]
+
+    def _check_metadata(self) -> None:
+        metadata = self._collection.metadata or {}
+        if {key: metadata.get(key) for key in self._about} != self._about:
+            raise ValueError(f"they belong to {self._collection.metadata}")
+        indexes = self._collection.configuration_json
+        spaces = {indexes[name]["space"] for name in ("hnsw", "spann") if indexes.get(name)}
+        if spaces != {_SPACE}:
+            raise ValueError(f"they are not compared by {_SPACE}")
+
+    @contextmanager
+    def _blame(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            said = " ".join(str(error).split())[:_LONGEST_ERROR] or type(error).__name__
+            raise StoreError(
+                f"The vectors in {self.place} cannot be used ({said}): {self._advice}."
+            ) from error
+
+
+class TeamVectors(Vectors):
+    """A collection on a server that others write to, too. Used by several threads at a time.
+
+    The server is given no texts, and ids of its own are of no use.
+    """
+
+    _advice = "see that the server runs, and that the settings of the store are right"
+
+    def __init__(self, server: Server, repository: str, fingerprint: str, model: str, dimension: int) -> None:
+        super().__init__(server.url, fingerprint, model, dimension)
+        with self._blame():
+            self._api = self._connect(server)
+            try:
+                self._open(server, repository)
+            except Exception:
+                self.close()
+                raise
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._api._session.close()
+
+    def _connect(self, server: Server) -> Any:  # noqa: ANN401 - chromadb's types are not to be relied on
+        import chromadb
+        import httpx
+        from chromadb.api import ServerAPI
+
+        parts = urlsplit(server.url)
+        settings = chromadb.config.Settings(
+            anonymized_telemetry=False,
+            chroma_api_impl="chromadb.api.fastapi.FastAPI",
+            chroma_server_host=server.url.rstrip("/"),
+            chroma_server_http_port=parts.port or (443 if parts.scheme == "https" else 80),
+            chroma_server_ssl_enabled=parts.scheme == "https",
+            chroma_server_headers=_headers(server),
+        )
+        api = chromadb.config.System(settings).instance(ServerAPI)
+        # chromadb.HttpClient waits for ever, and asks before one can tell it not to: chroma-core/chroma#1227.
+        api._session.timeout = httpx.Timeout(_PATIENCE)
+        return api
+
+    def _open(self, server: Server, repository: str) -> None:
+        from chromadb.api.models.Collection import Collection as ChromaCollection
+
+        model = self._api.get_or_create_collection(
+            f"semls-{_hash(repository)}-{self._about['fingerprint']}",
+            configuration={"hnsw": {"space": _SPACE}},
+            metadata={**self._about, "repository": repository},
+            tenant=server.tenant,
+            database=server.database,
+        )
+        self._collection = ChromaCollection(client=self._api, model=model, embedding_function=None)
+        self._check_metadata()
+
+
+def _hash(repository: str) -> str:
+    return hashlib.blake2b(repository.encode(), digest_size=8).hexdigest()
+
+
+def _headers(server: Server) -> dict[str, str]:
+    """What servers and the proxies before them look for: there is no one place for a token."""
+    token = (
+        {"Authorization": f"Bearer {server.token}", "X-Chroma-Token": server.token} if server.token else {}
+    )
+    return {**token, **server.headers}
+
+
+class VectorStore(Vectors):
+    """A directory of our own. Used by one thread at a time."""
+
+    _advice = "make that directory writable, free some space, or delete it"
 
     def __init__(self, directory: Path, fingerprint: str, model: str, dimension: int) -> None:
+        super().__init__(str(directory), fingerprint, model, dimension)
         self._directory = directory
-        self._about: _About = {"model": model, "fingerprint": fingerprint, "dimension": dimension}
         self._client: Any = None
         try:
             self._open()
@@ -65,36 +229,19 @@ class VectorStore:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def ids(self) -> set[str]:
-        """All ids."""
-        return set(self._ids)
-
-    def get(self, ids: Collection[str]) -> dict[str, NDArray[np.float32]]:
-        """The vectors of those of the ids that there are."""
-        known = list(self._ids.intersection(ids))
-        with self._blame():
-            rows = self._collection.get(ids=known, include=["embeddings"]) if known else {"ids": []}
-            return {key: rows["embeddings"][number] for number, key in enumerate(rows["ids"])}
-
-    def upsert(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-        """Add or replace vectors; what comes before a failure is kept."""
-        rest = iter(vectors.items())
-        with self._blame():
-            while batch := dict(islice(rest, _BATCH)):
-                self._collection.upsert(ids=list(batch), embeddings=np.stack(list(batch.values())))
-                self._ids.update(batch)
+    def having(self, ids: Collection[str]) -> set[str]:
+        """Those of the ids that there are."""
+        return self._ids.intersection(ids)
 
     def query(
         self, vector: NDArray[np.float32], limit: int, among: Collection[str] | None = None
     ) -> list[tuple[str, float]]:
-        """The nearest ids with their cosine similarity, best first; if `among` is given, of these only."""
-        with self._blame():
-            if among is None:
-                return self._nearest(vector, min(limit, len(self._ids)))
-            ids = list(self._ids.intersection(among))  # at an unknown id Chroma's query fails
-            if len(ids) <= _FEW:
-                return self._compared(vector, limit, ids)
-            return self._nearest(vector, min(limit, len(ids)), ids)
+        """As many as there are, at most."""
+        return super().query(vector, min(limit, len(self._ids)), among)
+
+    def _put(self, batch: Mapping[str, NDArray[np.float32]]) -> None:
+        super()._put(batch)
+        self._ids.update(batch)
 
     def beside(self) -> "VectorStore":
         """A new store beside this one, for the same model."""
@@ -117,26 +264,6 @@ class VectorStore:
             self._client.close()
             self._client = None
 
-    def _nearest(
-        self, vector: NDArray[np.float32], limit: int, ids: list[str] | None = None
-    ) -> list[tuple[str, float]]:
-        if limit < 1:
-            return []
-        found = self._collection.query(
-            query_embeddings=[vector], n_results=limit, include=["distances"], ids=ids
-        )
-        return [(key, 1 - far) for key, far in zip(found["ids"][0], found["distances"][0], strict=True)]
-
-    def _compared(self, vector: NDArray[np.float32], limit: int, ids: list[str]) -> list[tuple[str, float]]:
-        if not ids:
-            return []
-        rows = self._collection.get(ids=ids, include=["embeddings"])
-        others = np.asarray(rows["embeddings"], np.float32)
-        lengths = np.linalg.norm(others, axis=1) * np.linalg.norm(vector)
-        near = others @ vector / np.maximum(lengths, np.finfo(np.float32).tiny)
-        best = np.argsort(-near, kind="stable")[:limit]
-        return [(rows["ids"][number], float(near[number])) for number in best]
-
     def _open(self) -> None:
         """Open the store and see whether it can be believed. Raises ValueError, or what Chroma raises."""
         import chromadb
@@ -148,22 +275,19 @@ class VectorStore:
         marker.touch()
         settings = chromadb.config.Settings(anonymized_telemetry=False)
         self._client = chromadb.PersistentClient(str(self._directory), settings=settings)
-        self._collection: Any = self._client.get_or_create_collection(
+        self._collection = self._client.get_or_create_collection(
             f"semls-{self._about['fingerprint']}",
             embedding_function=None,
             configuration={"hnsw": {"space": _SPACE}},
             metadata=self._about,
         )
-        self._ids: set[str] = set(self._collection.get(include=[])["ids"])
+        self._ids = set[str](self._collection.get(include=[])["ids"])
         self._check()
         marker.unlink()
 
     def _check(self) -> None:
         """Torn files may open without complaint. Raises ValueError, or what Chroma raises."""
-        if dict(self._collection.metadata or {}) != self._about:
-            raise ValueError(f"they belong to {self._collection.metadata}")
-        if self._collection.configuration_json["hnsw"]["space"] != _SPACE:
-            raise ValueError(f"they are not compared by {_SPACE}")
+        self._check_metadata()
         for offset in range(0, len(self._ids), max(1, len(self._ids) // _SAMPLES)):
             row = self._collection.get(limit=1, offset=offset, include=["embeddings"])
             # Asked among all ids, Chroma fails if its graph lacks one of them; once is enough.
@@ -184,13 +308,3 @@ class VectorStore:
         directory.rename(directory.with_name(f"{stem}{max(former, default=0) + 1}"))
         for path in former.values():
             shutil.rmtree(path, ignore_errors=True)
-
-    @contextmanager
-    def _blame(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            raise StoreError(
-                f"The vectors in {self._directory} cannot be used ({error}): "
-                "make that directory writable, free some space, or delete it."
-            ) from error

@@ -1,12 +1,19 @@
-"""One thread for all blocking work, fed short steps; the lower rank goes first."""
+"""Who runs steps: one thread for all work of ours, by rank, and a few that wait for a server."""
 
 import asyncio
+import functools
 import itertools
 import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Protocol, TypeVar
+
+from semls.errors import StoreError
+
+_WAITING = 4  # threads that wait for one server
+_SEARCH_PATIENCE = 1.0  # seconds after which a person is answered without the server
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -18,6 +25,30 @@ class Rank(IntEnum):
     SEARCH = 0
     WORDS = 1
     VECTORS = 2
+
+
+class Runner(Protocol):
+    """Runs steps away from the event loop."""
+
+    async def run(self, rank: Rank, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The step's result."""
+        ...
+
+
+class Waiters:
+    """Threads for steps that wait for a server, which may take its time or never answer."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_WAITING, "waiter")
+
+    async def run(self, rank: Rank, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The step's result. Raises StoreError when a search would have to wait for long."""
+        call = functools.partial(step, *args, **kwargs)
+        waiting = asyncio.get_running_loop().run_in_executor(self._threads, call)
+        try:
+            return await asyncio.wait_for(waiting, _SEARCH_PATIENCE if rank is Rank.SEARCH else None)
+        except asyncio.TimeoutError:
+            raise StoreError("The server of the vectors is too slow: words alone answer.") from None
 
 
 class Worker:

@@ -37,9 +37,24 @@ class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
 
+class _Store(_Body):
+    url: str
+    token: str
+    headers: dict[str, str]
+    tenant: str
+    database: str
+
+
 class _Options(_Body):
     model: str = Settings().model
     revision: str | None = None
+    store: _Store | None = None
+
+    def read(self) -> Settings:
+        settings, problems = Settings.read(self.model_dump())
+        if problems:
+            raise UsageError(problems[0])
+        return settings
 
 
 class _Workspace(_Body):
@@ -149,24 +164,24 @@ class App:
 
     async def _index(self, request: Request) -> Response:
         asked = await _read(request, _Index)
-        settings = Settings(**asked.settings.model_dump())
+        settings = asked.settings.read()
         steps = self._engine.index(asked.workspace, settings, words_only=asked.words_only)
         return _stream(_progress(step) async for step in steps)
 
     async def _follow(self, request: Request) -> Response:
         asked = await _read(request, _Workspace)
-        states = self._engine.follow(asked.workspace, Settings(**asked.settings.model_dump()))
+        states = self._engine.follow(asked.workspace, asked.settings.read())
         return _stream(_state(state) async for state in states)
 
     async def _changed(self, request: Request) -> Response:
         asked = await _read(request, _Changed)
-        settings = Settings(**asked.settings.model_dump())
+        settings = asked.settings.read()
         await self._engine.changed(asked.workspace, settings, asked.files)
         return JSONResponse({})
 
     async def _search(self, request: Request) -> Response:
         asked = await _read(request, _Search)
-        settings = Settings(**asked.settings.model_dump())
+        settings = asked.settings.read()
         answer = await self._engine.search(asked.workspaces, settings, asked.checked(asked.limit))
         return JSONResponse({**_source(answer), "hits": [_hit(root, hit) for root, hit in answer.hits]})
 
@@ -174,7 +189,7 @@ class App:
         asked = await _read(request, _Similar)
         found = await self._engine.similar(
             asked.workspace,
-            Settings(**asked.settings.model_dump()),
+            asked.settings.read(),
             asked.file,
             asked.row,
             asked.limit,
@@ -184,7 +199,7 @@ class App:
 
     async def _context(self, request: Request) -> Response:
         asked = await _read(request, _Context)
-        settings = Settings(**asked.settings.model_dump())
+        settings = asked.settings.read()
         answer, sections = await self._engine.context(
             asked.workspaces, settings, asked.checked(), asked.tokens
         )
@@ -194,7 +209,7 @@ class App:
 
     async def _status(self, request: Request) -> Response:
         asked = await _read(request, _Workspace)
-        status, usage = await self._engine.status(asked.workspace, Settings(**asked.settings.model_dump()))
+        status, usage = await self._engine.status(asked.workspace, asked.settings.read())
         files = [{"path": file.path, "reason": file.skipped} for file in usage.files]
         engine = {"pid": os.getpid(), "memory": _memory(), "workspaces": self._engine.workspaces}
         taken = {"disk": usage.disk, "cache": usage.cache, "skipped": usage.skipped, "skipped_files": files}
@@ -202,7 +217,7 @@ class App:
 
     async def _why(self, request: Request) -> Response:
         asked = await _read(request, _Why)
-        settings = Settings(**asked.settings.model_dump())
+        settings = asked.settings.read()
         return JSONResponse(asdict(await self._engine.why(asked.workspace, settings, asked.file)))
 
     async def _pause(self, _: Request) -> Response:
@@ -215,12 +230,12 @@ class App:
 
     async def _export_cache(self, request: Request) -> Response:
         asked = await _read(request, _Cache)
-        await self._engine.export_cache(Settings(**asked.settings.model_dump()), asked.file)
+        await self._engine.export_cache(asked.settings.read(), asked.file)
         return JSONResponse({})
 
     async def _import_cache(self, request: Request) -> Response:
         asked = await _read(request, _Cache)
-        count = await self._engine.import_cache(Settings(**asked.settings.model_dump()), asked.file)
+        count = await self._engine.import_cache(asked.settings.read(), asked.file)
         return JSONResponse({"vectors": count})
 
     async def _clear(self, request: Request) -> Response:
@@ -229,7 +244,7 @@ class App:
 
     async def _doctor(self, request: Request) -> Response:
         asked = await _read(request, _Doctor)
-        findings = await self._engine.examine(Settings(**asked.settings.model_dump()))
+        findings = await self._engine.examine(asked.settings.read())
         return JSONResponse([asdict(finding) for finding in findings])
 
     async def _stop(self, _: Request) -> Response:
