@@ -1,0 +1,290 @@
+"""Vectors on a team's server: a real Chroma, and a wire that can be listened to and held."""
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import chromadb
+import httpx
+import pytest
+
+from semls.engine import indexer
+from semls.engine.encoder import HashingEncoder
+from semls.engine.engine import Engine
+from semls.engine.query import query
+from semls.settings import Server, Settings
+from tests.conftest import HANG
+
+REMOTE = '[remote "origin"]\n\turl = git@example.org:team/shop.git\n'
+
+
+class Chroma:
+    """`chroma run`, as a team would."""
+
+    def __init__(self, directory):
+        self.directory = directory
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+
+    async def start(self):
+        self._run()
+        await until(self._beats)
+
+    def _run(self):
+        program = shutil.which("chroma", path=str(Path(sys.executable).parent))
+        assert program
+        options = ["--path", self.directory, "--host", "127.0.0.1", "--port", str(self.port)]
+        self._process = subprocess.Popen(
+            [program, "run", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+
+    async def _beats(self):
+        assert self._process.poll() is None
+        async with httpx.AsyncClient() as http:
+            with contextlib.suppress(httpx.TransportError):
+                return (await http.get(f"http://127.0.0.1:{self.port}/api/v2/heartbeat")).is_success
+
+    def kill(self):
+        self._process.kill()
+        self._process.wait()
+
+    @property
+    def client(self):
+        return chromadb.HttpClient("127.0.0.1", self.port)
+
+    @property
+    def collection(self):
+        (found,) = self.client.list_collections()
+        return found
+
+
+class Wire:
+    """What lies between an engine and its server: it listens, and it can stop to carry."""
+
+    def __init__(self, port):
+        self._target = port
+        self.heard = b""
+        self.carries = asyncio.Event()
+        self.carries.set()
+        self._ends = set()
+
+    async def __aenter__(self):
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_):
+        self._server.close()
+        for writer in self._ends:
+            writer.close()
+
+    async def _serve(self, reader, writer):
+        there = await asyncio.open_connection("127.0.0.1", self._target)
+        self._ends |= {writer, there[1]}
+        await asyncio.gather(self._carry(reader, there[1], listen=True), self._carry(there[0], writer))
+
+    async def _carry(self, reader, writer, *, listen=False):
+        with contextlib.suppress(ConnectionError):
+            while part := await reader.read(1 << 16):
+                self.heard += part if listen else b""
+                await self.carries.wait()
+                writer.write(part)
+            writer.close()
+
+
+class Colleague:
+    """One machine: a clone, a cache, an engine."""
+
+    def __init__(self, clone, cache, port, **store):
+        self.root, self.cache = clone, cache
+        self.settings = Settings("hashing", store=Server(f"http://127.0.0.1:{port}", **store))
+        self.engine = Engine(cache)
+
+    async def index(self):
+        return [step async for step in self.engine.index(str(self.root), self.settings)][-1]
+
+    async def ask(self, text):
+        return await self.engine.search([str(self.root)], self.settings, query(text))
+
+    async def status(self):
+        return (await self.engine.status(str(self.root), self.settings))[0]
+
+    async def is_embedded(self):
+        status = await self.status()
+        covered = status.progress.coverage
+        return not status.error and covered.chunks == covered.embedded > 0 and not self.engine.busy
+
+    async def finds(self, text, path):
+        return path in {hit.entry.path for _, hit in (await self.ask(text)).hits}
+
+    async def resumes(self):
+        """Whether meaning helps again, without being asked to index."""
+        return (await self.ask("shrink a picture")).model == "hashing" and await self.is_embedded()
+
+
+async def until(condition):
+    deadline = time.monotonic() + HANG
+    while not await condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def chroma(tmp_path):
+    server = Chroma(tmp_path / "chroma")
+    await server.start()
+    yield server
+    server.kill()
+
+
+@pytest.fixture
+async def hire(workspace, tmp_path):
+    """Makes colleagues."""
+    clone = workspace("shop")
+    (clone / ".git").mkdir()
+    (clone / ".git/config").write_text(REMOTE)
+    hired: list[Colleague] = []
+
+    def hire(port, **store):
+        number = len(hired)
+        place = shutil.copytree(clone, tmp_path / f"clones/{number}")
+        hired.append(Colleague(place, tmp_path / f"caches/{number}", port, **store))
+        return hired[-1]
+
+    yield hire
+    for colleague in hired:
+        await colleague.engine.close()
+
+
+async def test_what_one_has_embedded_nobody_embeds_again(chroma, hire):
+    first, second = hire(chroma.port), hire(chroma.port)
+    done = await first.index()
+    assert done.coverage.embedded == done.coverage.chunks
+    assert done.encoded > 0
+    copied = await second.index()
+    assert copied.coverage == done.coverage
+    assert copied.encoded == 0
+    answers = [await colleague.ask("shrink a picture") for colleague in (first, second)]
+    assert [answer.model for answer in answers] == ["hashing", "hashing"]
+    assert [hit.entry for _, hit in answers[0].hits] == [hit.entry for _, hit in answers[1].hits]
+    for colleague in (second, first):
+        (colleague.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    assert (await second.index()).encoded == 1
+    assert (await first.index()).encoded == done.encoded
+
+
+async def test_the_server_is_given_vectors_and_no_text(chroma, hire):
+    first = hire(chroma.port)
+    await first.index()
+    rows = chroma.collection.get(include=["documents", "metadatas", "embeddings"])
+    assert len(rows["ids"]) > 0
+    assert {*rows["documents"], *rows["metadatas"]} == {None}
+    assert chroma.collection.metadata["repository"] == "example.org/team/shop"
+    assert chroma.collection.metadata["model"] == "hashing"
+    assert not list(first.cache.glob("*/vectors/*"))
+
+
+async def test_similar_code_is_found_on_the_server(chroma, hire):
+    first = hire(chroma.port)
+    await first.index()
+    file = str(first.root / "worker/thumbnails.py")
+    found = await first.engine.similar(str(first.root), first.settings, file, 13, 5)
+    assert found.model == "hashing"
+
+
+async def test_what_others_have_there_does_not_crowd_out_ours(chroma, hire):
+    first = hire(chroma.port)
+    await first.index()
+    asked = HashingEncoder().query("shrink a picture")
+    others = [f"other-{number}" for number in range(2000)]
+    chroma.collection.upsert(ids=others, embeddings=[asked] * len(others))
+    answer = await first.ask("shrink a picture")
+    assert answer.model == "hashing"
+    assert {hit.entry.path for _, hit in answer.hits} >= {"worker/thumbnails.py"}
+
+
+async def test_tenant_database_token_and_headers_go_along(chroma, hire):
+    chromadb.AdminClient(chroma.client.get_settings()).create_database("code")
+    async with Wire(chroma.port) as wire:
+        first = hire(wire.port, database="code", token="secret", headers={"X-Team": "shop"})
+        await first.index()
+        assert (await first.ask("shrink a picture")).model == "hashing"
+        requests = wire.heard.lower().count(b"host: ")
+        assert wire.heard.lower().count(b"authorization: bearer secret") == requests > 2
+        assert wire.heard.lower().count(b"x-team: shop") == requests
+    assert chroma.client.list_collections() == []
+
+
+async def test_a_server_that_is_down_lets_words_answer_and_vectors_come_later(hire, tmp_path, monkeypatch):
+    monkeypatch.setattr(indexer, "_AGAIN", 0.1)
+    chroma = Chroma(tmp_path / "chroma")
+    first = hire(chroma.port)
+    answer = await first.ask("make thumbnail")
+    assert answer.hits[0][1].entry.path == "worker/thumbnails.py"
+    assert answer.model == ""
+
+    async def is_said():
+        return f"127.0.0.1:{chroma.port} cannot be used" in (await first.status()).error
+
+    await until(is_said)
+    await chroma.start()
+    await until(first.is_embedded)
+    assert (await first.ask("shrink a picture")).model == "hashing"
+    chroma.kill()
+
+
+async def test_a_server_that_dies_and_comes_back_loses_nothing(chroma, hire, monkeypatch):
+    monkeypatch.setattr(indexer, "_AGAIN", 0.1)
+    first = hire(chroma.port)
+    encoded = (await first.index()).encoded
+    chroma.kill()
+    answer = await first.ask("make thumbnail")
+    assert answer.hits[0][1].entry.path == "worker/thumbnails.py"
+    assert answer.model == ""
+    (first.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    await until(lambda: first.finds("quarantine_parcel", "new.py"))
+    await chroma.start()
+    await until(first.resumes)
+    assert (await first.status()).progress.encoded == encoded + 1
+
+
+async def test_a_server_that_has_lost_everything_is_filled_from_the_cache(chroma, hire, monkeypatch):
+    monkeypatch.setattr(indexer, "_AGAIN", 0.1)
+    first = hire(chroma.port)
+    encoded = (await first.index()).encoded
+    chroma.client.delete_collection(chroma.collection.name)
+    assert (await first.ask("make thumbnail")).hits[0][1].entry.path == "worker/thumbnails.py"
+    await until(first.resumes)
+    assert (await first.status()).progress.encoded == encoded
+    assert chroma.collection.count() > 0
+
+
+async def test_nobody_waits_for_a_server_that_is_silent(chroma, hire, monkeypatch):
+    monkeypatch.setattr(indexer, "_AGAIN", 0.1)
+    async with Wire(chroma.port) as wire:
+        first = hire(wire.port)
+        await first.index()
+        wire.carries.clear()
+        answer = await first.ask("make thumbnail")
+        assert answer.hits[0][1].entry.path == "worker/thumbnails.py"
+        assert answer.model == ""
+        wire.carries.set()
+        await until(first.resumes)
+
+
+async def test_something_else_at_the_address_is_named(hire):
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as other:
+        port = other.sockets[0].getsockname()[1]
+        with pytest.raises(Exception, match=f"127.0.0.1:{port} cannot be used"):
+            await hire(port).index()
