@@ -20,6 +20,7 @@ _TICK = 2.0  # seconds between two looks at what tells that watching may have mi
 _SWEEP = 300.0  # seconds between two looks at all files of a workspace that is watched
 _SHARE = 20  # a look at all files may take this part of the time
 _MANY = 1000  # places at once, from which on a look at all files is quicker and surer
+_FEW = 50  # places that are looked at before those that changed meanwhile
 _GONE = 200  # files forgotten in one step
 
 
@@ -40,7 +41,7 @@ class Crawler:
         self._root, self._catalogue, self._worker, self._chunker = root, catalogue, worker, chunker
         self._wake, self._tell = wake, tell  # there is something to look at; some more has been read
         self._all = False
-        self._places = set[str]()
+        self._places = dict[str, None]()  # the last to change at the end
         self._unseen = dict[str, File]()  # of what was known when a look at all files began
         self._left_out = frozenset[str]()  # folders, with a "/" at the end
         self._took = 0.0
@@ -57,7 +58,9 @@ class Crawler:
         wanted = [place for place in places if self._left_out.isdisjoint(_folders(place))]
         if "" in wanted or len(wanted) + len(self._places) > _MANY:
             self._all = True
-        self._places.update(wanted)
+        for place in wanted:
+            self._places.pop(place, None)
+            self._places[place] = None
         return bool(wanted)
 
     async def watch(self, ask: Callable[[Collection[str]], None], ready: asyncio.Event) -> None:
@@ -101,7 +104,7 @@ class Crawler:
         """Look at what was asked for. Raises SemlsError; then all is to be looked at again."""
         try:
             if self._all:
-                self._all, self._places = False, set()
+                self._all, self._places = False, {}
                 await self._read_all()
             await self._read_asked()
         except SemlsError:
@@ -135,9 +138,9 @@ class Crawler:
         self._took = time.monotonic() - began
 
     async def _read_asked(self) -> None:
+        """Look at what changed, the last first, as there may be thousands from a moment ago."""
         while self._places:
-            places, self._places = self._places, set()
-            await self._read_places(places)
+            await self._read_places({self._places.popitem()[0] for _ in range(min(_FEW, len(self._places)))})
 
     async def _read_places(self, places: Collection[str]) -> None:
         gone = await self._worker.run(Rank.WORDS, self._catalogue.at_and_below, sorted(places))
