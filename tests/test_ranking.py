@@ -111,6 +111,8 @@ def test_a_file_that_speaks_of_it_throughout_comes_before_one_that_mentions_it()
         ("src/parse.test.py", "test"),
         ("examples/parse.py", "example"),
         ("src/parse_pb2.py", "generated"),
+        ("single_include/parse.hpp", "generated"),
+        ("dist/parse.js", "generated"),
     ],
 )
 def test_what_is_seldom_meant_stands_behind_unless_asked_for(path, word):
@@ -135,6 +137,12 @@ def test_prose_stands_behind_code_unless_asked_for():
     code, prose = entry("code", "src/parse.py"), entry("prose", "parse.md", language="markdown")
     assert order("how is text parsed", prose, code)[0] == "code"
     assert order("changelog of parse", code._replace(path="src/other.py"), prose)[0] == "prose"
+
+
+def test_build_files_stand_behind_code_unless_asked_for():
+    code, build = entry("code", "src/parse.c"), entry("build", "src/CMakeLists.txt", language="cmake")
+    assert order("how is text parsed", build, code)[0] == "code"
+    assert order("how does it build", code._replace(path="src/other.c"), build)[0] == "build"
 
 
 def test_one_file_does_not_fill_the_answer():

@@ -32,6 +32,7 @@ _HUMPS = 0.3  # or its humps do: pHH for parseHTTPHeader
 # Multiplied with that.
 _ASIDE = 0.5  # tests, examples, documentation, vendored and generated code
 _PROSE = 0.5  # prose and data beside code
+_BUILD = 0.5  # what builds it
 _OLDER = 0.5  # of a version beside which there is a newer one
 _FURTHER = 0.5  # each of the next two chunks of the same file
 _COPY = 0.5  # what a better candidate says, too
@@ -52,7 +53,8 @@ _STOP_WORDS = frozenset(
 _ASIDE_PATH = re.compile(
     r"(?:^|/)(?:tests?|testing|specs?|__tests__|__mocks__|mocks?|fixtures?|testdata|e2e|examples?|samples?|demos?"
     r"|bench(?:es|marks?)?|docs?|docs?_\w+|tutorials?|website|playgrounds?"
-    r"|vendor|vendored|third[_-]?party|external|node_modules)/"
+    r"|vendor|vendored|third[_-]?party|external|node_modules"
+    r"|dist|bundled?|amalgamat(?:ed|ion)|single[_-]?(?:include|header)s?)/"
     r"|(?:^|/)(?:test_[^/]*|conftest|[^/]*(?:_test|_spec|\.test|\.spec|Tests?|Spec|[_.-]bench(?:mark)?))\.\w+$"
     r"|(?:^|/)[^/]*(?:_pb2(?:_grpc)?|\.pb|\.g|\.gen|[._-]generated)\.\w+$"
 )
@@ -67,6 +69,10 @@ _PROSE_WORDS = frozenset(
     doc docs documentation documented readme changelog guide tutorial config configuration settings
     json yaml toml xml html markdown
     """.split()
+)
+_BUILD_LANGUAGES = frozenset("cmake make meson ninja starlark gn".split())
+_BUILD_WORDS = frozenset(
+    "build builds building built compile compiled makefile cmake bazel target targets".split()
 )
 _OLD_WORDS = frozenset("old older former previous legacy deprecated compat compatibility".split())
 _VERSION = re.compile(r"(?:^|/)(v(\d{1,9}))/")
@@ -222,14 +228,16 @@ class _Standing:
 
     def __init__(self, question: Question, paths: Collection[str]) -> None:
         self._aside = 1.0 if question.asks_for(_ASIDE_WORDS) else _ASIDE
-        self._prose = 1.0 if question.asks_for(_PROSE_WORDS) else _PROSE
+        self._languages = {
+            **dict.fromkeys(_PROSE_LANGUAGES, 1.0 if question.asks_for(_PROSE_WORDS) else _PROSE),
+            **dict.fromkeys(_BUILD_LANGUAGES, 1.0 if question.asks_for(_BUILD_WORDS) else _BUILD),
+        }
         self._older = {} if question.asks_for(_OLD_WORDS) else _older(question, paths)
 
     def of(self, entry: Entry) -> float:
         """A factor."""
-        factor = self._older.get(entry.path, 1.0)
-        factor *= self._aside if _is_aside(entry.path) else 1.0
-        return factor * (self._prose if entry.language in _PROSE_LANGUAGES else 1.0)
+        aside = self._aside if _is_aside(entry.path) else 1.0
+        return aside * self._languages.get(entry.language, 1.0) * self._older.get(entry.path, 1.0)
 
 
 def _older(question: Question, paths: Collection[str]) -> dict[str, float]:
