@@ -127,8 +127,9 @@ def summary(last: ProgressMessage, embedded: int, seconds: float) -> None:
 def status(message: StatusMessage) -> None:
     """A workspace's state and its skipped files by reason."""
     out.print(Text(_safe(message["workspace"]), style="bold"))
-    out.print(f"  {PHASES[message['phase']].lower()}")
-    out.print(f"  {message['files']:,} files, {message['chunks']:,} chunks, {message['embedded']:,} embedded")
+    out.print(f"  {_phase(message)}")
+    counts = f"{message['files']:,} files, {message['chunks']:,} chunks, {message['embedded']:,} embedded"
+    out.print(f"  {counts}, {message['queue']:,} queued")
     model = f"{message['model']} on {message['device']}" if message["model"] else "none: words alone"
     out.print(Text(f"  model: {model}"))
     out.print(
@@ -136,6 +137,8 @@ def status(message: StatusMessage) -> None:
     )
     memory = f", {_bytes(message['memory'])} of memory" if message["memory"] else ""
     out.print(f"  engine: process {message['pid']}{memory}, folders open: {len(message['workspaces'])}")
+    for workspace in message["workspaces"]:
+        out.print(Text(f"    {_safe(workspace)}", style="dim"))
     for reason, count in message["skipped"].items():
         out.print(Text(f"  skipped {count:,}: {_safe(reason)}"))
         files = [file["path"] for file in message["skipped_files"] if file["reason"] == reason]
@@ -145,6 +148,12 @@ def status(message: StatusMessage) -> None:
             out.print(Text(f"    … {len(files) - _FILES:,} more: --json lists them", style="dim"))
     if message["error"]:
         problem(message["error"])
+
+
+def _phase(message: StatusMessage) -> str:
+    if message["phase"] == "ready" and not (message["files"] or message["skipped"] or message["error"]):
+        return "not indexed yet: `semls index` does it"
+    return PHASES[message["phase"]].lower()
 
 
 def why(message: WhyMessage) -> None:

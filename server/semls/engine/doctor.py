@@ -1,17 +1,26 @@
 """What semls needs of a machine, examined one by one."""
 
+import contextlib
+import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
+
+import numpy as np
 
 from semls.engine import languages
 from semls.engine.catalogue import Catalogue, File
 from semls.engine.chunker import Chunker
+from semls.engine.vectors import VectorStore
 
 _ROOM = 1 << 30  # bytes: a large workspace with its vectors
+_WATCHES = 20_000  # folders of a large workspace
+_INSTANCES = 16  # workspaces at once
+_PROC = Path("/proc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,13 @@ def examine(cache_directory: Path, chunker: Chunker) -> list[Finding]:
             lambda: _grammars(chunker),
             "Install semls anew: tree-sitter-language-pack is not whole.",
         ),
+        _try(
+            "vectors",
+            lambda: _vectors(cache_directory),
+            f"Make {cache_directory} writable, or install semls anew: chromadb is not whole.",
+        ),
         _disk(cache_directory),
+        *_watching(),
     ]
 
 
@@ -62,7 +77,48 @@ def _grammars(chunker: Chunker) -> str:
     return f"{len(languages.NAMES)} languages"
 
 
+def _vectors(cache_directory: Path) -> str:
+    with tempfile.TemporaryDirectory(dir=cache_directory, prefix="doctor-") as directory:
+        store = VectorStore(Path(directory) / "vectors", "doctor", "doctor", 2)
+        east, north = np.eye(2, dtype=np.float32)
+        store.upsert({"east": east, "north": north})
+        (found, _), *_ = store.query(north, 1)
+        store.close()
+    if found != "north":
+        raise RuntimeError("a vector does not find itself")
+    return f"Chroma {version('chromadb')}"
+
+
 def _disk(directory: Path) -> Finding:
     free = shutil.disk_usage(directory).free
     detail = f"{directory} ({free / (1 << 30):.1f} GB free)"
     return Finding("cache", free > _ROOM, detail, "" if free > _ROOM else "Free some space on that disk.")
+
+
+def _watching() -> Iterator[Finding]:
+    """What Linux allows a user to watch; others have no such limit."""
+    limits = _PROC / "sys/fs/inotify"
+    if limits.is_dir():
+        watchers = list(_watchers())
+        yield _limit(limits / "max_user_watches", sum(watchers), _WATCHES)
+        yield _limit(limits / "max_user_instances", len(watchers), _INSTANCES)
+
+
+def _limit(file: Path, used: int, needed: int) -> Finding:
+    most = int(file.read_text())
+    detail = f"{used:,} of {most:,} {file.name.removeprefix('max_user_')} used"
+    if most - used >= needed:
+        return Finding("watch limit", True, detail)
+    return Finding(
+        "watch limit", False, detail, f"Run `sudo sysctl fs.inotify.{file.name}={2 * (used + needed)}`."
+    )
+
+
+def _watchers() -> Iterator[int]:
+    """How many folders each watcher of this user's programs watches, as far as can be seen."""
+    for process in _PROC.glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            for descriptor in (process / "fd").iterdir() if process.stat().st_uid == os.getuid() else ():
+                with contextlib.suppress(OSError):
+                    if os.readlink(descriptor) == "anon_inode:inotify":
+                        yield (process / "fdinfo" / descriptor.name).read_text().count("inotify wd:")

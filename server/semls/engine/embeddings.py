@@ -111,14 +111,28 @@ def _exported(
         != ours
     ):
         raise ValueError("this version of semls made no such file")
-    if db.execute("SELECT fingerprint FROM about").fetchall() != [(fingerprint,)]:
+    if _tables(db) != _our_tables():  # a view of that name could compute for ever
+        raise ValueError("its tables are others")
+    if db.execute("SELECT fingerprint FROM about LIMIT 2").fetchall() != [(fingerprint,)]:
         raise ValueError("its vectors are another model's")
-    rows = db.execute("SELECT hash, vector FROM embeddings")
+    size = dimension * np.dtype(np.float16).itemsize
+    is_one = f"typeof(vector) = 'blob' AND length(vector) = {size}"  # what is none may be of any size
+    rows = db.execute(f"SELECT hash, CASE WHEN {is_one} THEN vector END FROM embeddings")
     while batch := rows.fetchmany(_BATCH):
-        vectors = {str(key): _vector(content) for key, content in batch}
+        vectors = {str(key): _vector(content or b"") for key, content in batch}
         if any(vector.shape != (dimension,) or not np.isfinite(vector).all() for vector in vectors.values()):
             raise ValueError("not all in it are vectors")
         yield vectors
+
+
+def _tables(db: sqlite3.Connection) -> list[tuple[str, str]]:
+    return db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
+
+
+def _our_tables() -> list[tuple[str, str]]:
+    with contextlib.closing(sqlite3.connect(":memory:")) as db:
+        db.executescript(_LAYOUT.schema)
+        return _tables(db)
 
 
 def _vector(content: bytes) -> NDArray[np.float32]:

@@ -26,6 +26,7 @@ from semls.service.client import (
     PlaceMessage,
     ProgressMessage,
     SimilarMessage,
+    StatusMessage,
 )
 from semls.settings import EngineSettings, Settings
 
@@ -148,6 +149,10 @@ class Server(LanguageServer):
         given = _checked(arguments, ("query",), ("tokens", *_FILTERS))
         return await _explained(self.engine.context(self.folders, **given))
 
+    async def status(self) -> Sequence[StatusMessage]:
+        """The state of each folder."""
+        return await _explained(asyncio.gather(*map(self.engine.status, self.folders)))
+
     def report_server_error(self, error: Exception, source: Any) -> None:  # noqa: ANN401
         """Log instead of a message in the user's face."""
         log.error("%s: %s", getattr(source, "__name__", source), error)
@@ -244,6 +249,10 @@ async def _context_request(ls: Server, params: Any) -> ContextMessage:  # noqa: 
     return await ls.context(_only((params,)))  # its ranges are of whole lines
 
 
+async def _status_request(ls: Server, params: object) -> Mapping[str, object]:  # noqa: ARG001
+    return {"folders": await ls.status()}
+
+
 async def _locations(ls: Server, places: Sequence[PlaceMessage]) -> list[types.Location]:
     source = await asyncio.to_thread(convert.lines, places)
     return [convert.location(place, source[place["uri"]], ls.encoding) for place in places]
@@ -263,6 +272,7 @@ _FEATURES: dict[str, Any] = {
     "semls/search": _search_request,
     "semls/similar": _similar_request,
     "semls/context": _context_request,
+    "semls/status": _status_request,
 }
 
 _COMMANDS: dict[str, Any] = {

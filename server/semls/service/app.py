@@ -31,6 +31,7 @@ from semls.settings import Settings
 log = logging.getLogger(__name__)
 
 _LONGEST_BODY = 1 << 20  # bytes
+_SLOWEST_BODY = 5.0  # seconds
 
 
 class _Body(BaseModel):
@@ -213,7 +214,7 @@ class App:
         files = [{"path": file.path, "reason": file.skipped} for file in usage.files]
         engine = {"pid": os.getpid(), "memory": _memory(), "workspaces": self._engine.workspaces}
         taken = {"disk": usage.disk, "cache": usage.cache, "skipped": usage.skipped, "skipped_files": files}
-        return JSONResponse({**_state(status), **engine, **taken})
+        return JSONResponse({**_state(status), "queue": _queue(status.progress), **engine, **taken})
 
     async def _why(self, request: Request) -> Response:
         asked = await _read(request, _Why)
@@ -274,17 +275,25 @@ class _Guard:
 
 
 async def _read(request: Request, shape: type[Any]) -> Any:  # noqa: ANN401 - an instance of the shape
+    try:
+        return shape.model_validate_json(await asyncio.wait_for(_body(request), _SLOWEST_BODY))
+    except asyncio.TimeoutError:
+        raise UsageError(
+            f"The request did not end within {_SLOWEST_BODY:.0f} seconds: send it again."
+        ) from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "The request"
+        raise UsageError(f"{where}: {first['msg']}.") from error
+
+
+async def _body(request: Request) -> bytes:
     body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > _LONGEST_BODY:
             raise UsageError(f"The request has more than {_LONGEST_BODY:,} bytes: ask for less at once.")
-    try:
-        return shape.model_validate_json(bytes(body))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "The request"
-        raise UsageError(f"{where}: {first['msg']}.") from error
+    return bytes(body)
 
 
 def _stream(messages: AsyncIterator[dict[str, object]]) -> Response:
@@ -331,6 +340,11 @@ def _state(status: Status) -> dict[str, object]:
         "notice": status.notice,
         "error": status.error,
     }
+
+
+def _queue(progress: Progress) -> int:
+    """Chunks that are still to be embedded; where there is no model, none are."""
+    return 0 if progress.phase == "ready" else progress.coverage.chunks - progress.coverage.embedded
 
 
 def _memory() -> int:

@@ -17,7 +17,9 @@ from semls.service.process import State, Whereabouts, spawn
 from semls.settings import EngineSettings, Settings
 
 _START = 60.0  # seconds that an engine may take to come up on a slow disk
-_LEAVE = 10.0  # seconds that an engine of another version may take to leave
+_LEAVE = 4.0  # seconds that an engine of another version may take to leave
+_GREETING = 3.0  # seconds that an engine may take to greet, which it does at once unless it is stuck
+_PATIENCE = 1.0  # seconds without an answer after which an engine is greeted
 _POLL = 0.02
 _TRIES = 3
 
@@ -154,8 +156,12 @@ class StateMessage(ProgressMessage):
 
 
 class StatusMessage(StateMessage):
-    """A workspace's state, what it leaves out and takes, and the engine; sizes in bytes, 0 where unknown."""
+    """A workspace's state, what it leaves out and takes, and the engine; sizes in bytes, 0 where unknown.
 
+    `queue` counts the chunks that are still to be embedded.
+    """
+
+    queue: int
     pid: int
     memory: int
     workspaces: list[str]
@@ -191,6 +197,8 @@ class Client:
     def __init__(self, settings: Settings, engine: EngineSettings) -> None:
         self._settings = asdict(settings)
         self._places = Whereabouts(engine)
+        self._connecting = asyncio.Lock()
+        self._state: State | None = None
         self._http: httpx.AsyncClient | None = None
 
     async def search(
@@ -279,24 +287,37 @@ class Client:
 
     async def close(self) -> None:
         """Let go of the connection; the engine stays."""
-        if self._http:
-            await self._http.aclose()
+        http, self._http = self._http, None
+        if http:
+            await http.aclose()
 
     def _about(self, workspace: str) -> dict[str, object]:
         return {"workspace": workspace, "settings": self._settings}
 
     async def _ask(self, path: str, asked: Mapping[str, object]) -> object:
+        """The answer, which may take its time. Raises EngineError when the engine does not even greet."""
+        answer = asyncio.create_task(self._answer(path, asked))
+        try:
+            while not (await asyncio.wait({answer}, timeout=_PATIENCE))[0]:
+                await _running(self._places)
+            return await answer
+        finally:
+            answer.cancel()
+
+    async def _answer(self, path: str, asked: Mapping[str, object]) -> object:
         for last in _tries():
+            http = await self._connected()
             try:
-                return _check(await (await self._connected()).post(path, json=asked))
+                return _check(await http.post(path, json=asked))
             except httpx.TransportError as error:
-                await self._lost(error, last)
+                await self._lost(http, error, last)
         raise AssertionError
 
     async def _stream(self, path: str, asked: Mapping[str, object]) -> AsyncGenerator[object, None]:
         for last in _tries():
+            http = await self._connected()
             try:
-                async with (await self._connected()).stream("POST", path, json=asked) as response:
+                async with http.stream("POST", path, json=asked) as response:
                     if response.is_error:
                         await response.aread()
                     _check(response)
@@ -304,17 +325,21 @@ class Client:
                         yield _message(json.loads(line))
                 return
             except httpx.TransportError as error:
-                await self._lost(error, last)
+                await self._lost(http, error, last)
 
     async def _connected(self) -> httpx.AsyncClient:
-        if self._http is None:
-            self._http = _http(await _ensure(self._places))
-        return self._http
+        async with self._connecting:
+            if not (self._places.owned() and self._places.read() == self._state):
+                await self.close()  # it is gone, and another program may have its port
+            if self._http is None:
+                self._state = await _ensure(self._places)
+                self._http = _http(self._state)
+            return self._http
 
-    async def _lost(self, error: httpx.TransportError, last: bool) -> None:
-        """The engine died, or another one has its port: forget it, to find or start one anew."""
-        await self.close()
-        self._http = None
+    async def _lost(self, http: httpx.AsyncClient, error: httpx.TransportError, last: bool) -> None:
+        """The engine died: forget it, unless another request has done so and found or started one anew."""
+        if self._http is http:
+            await self.close()
         if last:
             raise EngineError(
                 f"The engine does not answer ({error}): its log is {self._places.log}"
@@ -322,24 +347,24 @@ class Client:
 
 
 async def find(engine: EngineSettings) -> State | None:
-    """The running engine, if there is one."""
-    state = Whereabouts(engine).read()
-    return state if state and await _alive(state) else None
+    """The running engine, if there is one. Raises EngineError when it does not answer."""
+    return await _running(Whereabouts(engine))
 
 
 async def stop(engine: EngineSettings) -> bool:
     """Ask the running engine to leave and wait until it has left; False if there was none."""
-    state = await find(engine)
+    places = Whereabouts(engine)
+    state = await _running(places)
     if state is None:
         return False
-    await _dismiss(Whereabouts(engine), state)
+    await _dismiss(places, state)
     return True
 
 
 async def _ensure(places: Whereabouts) -> State:
     """A running engine of our version, started if need be."""
-    state = places.read()
-    if state and await _serves(state):
+    state = await _running(places)
+    if state and _is_ours(state):
         return state
     await asyncio.to_thread(places.prepare)
     lock = places.starting()
@@ -348,33 +373,31 @@ async def _ensure(places: Whereabouts) -> State:
     except Timeout:
         raise EngineError("Another program has been starting the engine for too long: try again.") from None
     try:
-        state = places.read()
-        if state and await _serves(state):
-            return state
-        if state and await _alive(state):
-            await _dismiss(places, state)
         return await _start(places)
     finally:
         lock.release()
 
 
 async def _start(places: Whereabouts) -> State:
-    process = spawn(places)
+    """An engine of our version; one of another version, and one that is leaving, are waited for."""
+    process = None
     deadline = time.monotonic() + _START
     while time.monotonic() < deadline:
-        state = places.read()
-        if state and await _serves(state):
+        state = await _running(places)
+        if state and _is_ours(state):
             return state
-        if process.poll() is not None:
-            break
+        if state:
+            await _dismiss(places, state)
+        elif not places.owned():
+            if process and process.poll() is not None:
+                break
+            process = process or spawn(places)
         await asyncio.sleep(_POLL)
     raise EngineError(f"The engine did not start: its log {places.log} says why.")
 
 
-async def _serves(state: State) -> bool:
-    """Whether an engine lives and is ours. Raises EngineError when it is newer than we are."""
-    if not await _alive(state):
-        return False
+def _is_ours(state: State) -> bool:
+    """Whether an engine is of our version. Raises EngineError when it is newer than we are."""
     if _parts(state.version) > _parts(__version__):  # each would ask the other's engine to leave for ever
         raise EngineError(
             f"semls was updated to {state.version} and its engine runs: restart this program, "
@@ -387,17 +410,25 @@ def _parts(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"[0-9]+", version)]
 
 
-async def _alive(state: State) -> bool:
-    async with _http(state, timeout=5.0) as http:
+async def _running(places: Whereabouts) -> State | None:
+    """The engine that serves, of whatever version. Raises EngineError when it does not answer."""
+    state = places.read()
+    if state is None or not places.owned():  # what has its port now, or its number, is a stranger
+        return None
+    async with _http(state, timeout=_GREETING) as http:
         try:
             response = await http.post("/")
-            return bool(response.json().get("pid") == state.pid)
+            return state if response.json().get("pid") == state.pid else None
+        except httpx.TimeoutException as error:
+            if places.read() == state and places.owned():
+                raise _stuck(state, "does not answer") from error
         except (httpx.TransportError, ValueError, AttributeError):
-            return False
+            pass  # it is starting or leaving
+    return None
 
 
 async def _dismiss(places: Whereabouts, state: State) -> None:
-    async with _http(state, timeout=5.0) as http:
+    async with _http(state, timeout=_GREETING) as http:
         try:
             await http.post("/stop")
         except httpx.TransportError:
@@ -407,9 +438,13 @@ async def _dismiss(places: Whereabouts, state: State) -> None:
         await asyncio.to_thread(lock.acquire, _LEAVE)
         lock.release()
     except Timeout:
-        raise EngineError(
-            f"The engine (process {state.pid}) does not leave: end that process and try again."
-        ) from None
+        raise _stuck(state, "does not leave") from None
+
+
+def _stuck(state: State, what: str) -> EngineError:
+    return EngineError(
+        f"The engine (process {state.pid}) {what}: try again in a moment, or end that process."
+    )
 
 
 def _http(state: State, timeout: float | None = None) -> httpx.AsyncClient:

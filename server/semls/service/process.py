@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CLOSING = 5.0  # seconds for an orderly end
+_CLOSING = 2.0  # seconds for an orderly end
+_SHORTEST = 0.5  # seconds that an engine stays: else whoever starts it would not meet it
+_MOMENT = 1.0  # seconds in which others may look whether the lock is free
 _NICE = 5  # a third of the share of what the user runs, where both want the processor
 
 _started: "list[subprocess.Popen[bytes]]" = []  # by this process; kept until they have ended and are reaped
@@ -70,11 +72,21 @@ class Whereabouts:
 
     def starting(self) -> FileLock:
         """Held by the front-end that starts an engine, so that ten of them start one."""
-        return FileLock(self._state.with_suffix(".lock"), thread_local=False)
+        return FileLock(self._state.with_suffix(".lock"), mode=0o600, thread_local=False)
 
     def owning(self) -> FileLock:
         """Held by an engine as long as it lives: a store has one owner."""
-        return FileLock(self.cache_directory / "engine.lock", thread_local=False)
+        return FileLock(self.cache_directory / "engine.lock", mode=0o600, thread_local=False)
+
+    def owned(self) -> bool:
+        """Whether an engine lives: the system's word for it, which a crash does not leave behind."""
+        if not self.cache_directory.is_dir():
+            return False
+        try:
+            with self.owning().acquire(blocking=False):
+                return False
+        except (Timeout, OSError):
+            return True
 
     def read(self) -> State | None:
         """What the last engine wrote; it may be gone."""
@@ -88,14 +100,18 @@ class Whereabouts:
         """Tell front-ends where the engine is; only this user can read it."""
         new = self._state.with_suffix(f".{state.pid}")
         new.unlink(missing_ok=True)
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        with open(new, "x", opener=_private) as file:
             json.dump(asdict(state), file)
         os.replace(new, self._state)
 
-    def forget(self, state: State) -> None:
+    def forget(self, state: State | None) -> None:
         """Take back what was written, unless another engine has written meanwhile."""
         if self.read() == state:
             self._state.unlink(missing_ok=True)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def spawn(places: Whereabouts) -> "subprocess.Popen[bytes]":
@@ -104,7 +120,7 @@ def spawn(places: Whereabouts) -> "subprocess.Popen[bytes]":
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     _started[:] = [engine for engine in _started if engine.poll() is None]
-    with places.log.open("ab") as output:
+    with open(places.log, "ab", opener=_private) as output:
         engine = subprocess.Popen(
             [sys.executable, "-m", "semls", "engine", "run"],
             stdin=subprocess.DEVNULL,
@@ -124,9 +140,12 @@ def run(settings: EngineSettings) -> None:
     places.prepare()
     lock = places.owning()
     try:
-        lock.acquire(blocking=False)
+        lock.acquire(_MOMENT)
     except Timeout:
         raise EngineError("An engine is running already: `semls engine status` shows it.") from None
+    os.umask(0o077)  # what is made from now on is nobody else's business
+    os.chdir(places.log.parent)  # not a workspace: Chroma reads settings from a file .env
+    places.forget(places.read())  # of an engine that was killed
     _log_to(places.log)
     _yield_to_the_person(settings.threads)
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as listener:
@@ -150,7 +169,8 @@ async def _serve(
         app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1
     )
     server = uvicorn.Server(config)
-    leaving = asyncio.create_task(_leave(app, engine, server, settings.idle_minutes * 60))
+    leaving = asyncio.create_task(_leave(app, engine, max(settings.idle_minutes * 60, _SHORTEST)))
+    leaving.add_done_callback(lambda _: _let_go(places, state, server))
     places.write(state)
     log.info("Engine %s, process %d, port %d", state.version, state.pid, state.port)
     try:
@@ -166,16 +186,20 @@ async def _serve(
     os._exit(0)
 
 
-async def _leave(app: "App", engine: "Engine", server: "uvicorn.Server", idle: float) -> None:
-    """Stop serving when asked to, or after a quiet while."""
-    while not app.stopping.is_set():
+async def _leave(app: "App", engine: "Engine", idle: float) -> None:
+    """Return when asked to leave, or after a quiet while."""
+    while time.monotonic() - app.last_request <= idle:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(app.stopping.wait(), min(idle, 5.0))
+            return
         await engine.close_unused(idle)
         if engine.busy or app.requests:
             app.last_request = time.monotonic()
-        if time.monotonic() - app.last_request > idle:
-            break
+
+
+def _let_go(places: Whereabouts, state: State, server: "uvicorn.Server") -> None:
+    """Be found no more, then stop serving: who comes now waits for the lock, and starts another engine."""
+    places.forget(state)
     server.should_exit = True
 
 

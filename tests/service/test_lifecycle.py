@@ -1,0 +1,337 @@
+"""The engine comes and goes, and whatever happens to it: whoever asks next is answered, or told why not."""
+
+import asyncio
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from semls.errors import EngineError
+from semls.service.client import Client
+from semls.service.process import Whereabouts
+from semls.settings import EngineSettings, Settings
+from tests.conftest import HANG
+from tests.lsp.test_stdio import Raw
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="no signals there")
+
+
+class Place:
+    """A workspace, and the engine that may have it open."""
+
+    def __init__(self, terminal, root, monkeypatch):
+        self.terminal, self.root = terminal, root
+        self.settings = EngineSettings(terminal.cache, terminal.state)
+        self.whereabouts = Whereabouts(self.settings)
+        for name in ("SEMLS_CACHE_DIR", "SEMLS_STATE_DIR", "SEMLS_IDLE_MINUTES"):
+            monkeypatch.setenv(name, terminal.environment.get(name, ""))
+
+    def client(self):
+        return Client(Settings(model="hashing"), self.settings)
+
+    async def find(self, client):
+        answer = await asyncio.wait_for(client.search([str(self.root)], "evict_expired"), HANG)
+        return answer["hits"][0]["name"]
+
+    def find_in_a_terminal(self):
+        return self.terminal.json("search", "evict_expired", cwd=self.root)["hits"][0]["name"]
+
+    @property
+    def engine(self):
+        """Its process."""
+        state = self.whereabouts.read()
+        assert state
+        return state.pid
+
+    @property
+    def started(self):
+        """How many engines there have been."""
+        return self.whereabouts.log.read_text().count("Engine 0.")
+
+    def pretend(self, **changes):
+        """Let the state file say something else."""
+        (path,) = self.terminal.state.glob("engine-*.json")
+        path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+
+    def kill(self):
+        """Kill the engine and wait until the system has noticed."""
+        os.kill(self.engine, signal.SIGKILL)
+        until(lambda: not self.whereabouts.owned())
+
+
+def until(holds):
+    deadline = time.monotonic() + HANG
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.fixture
+def place(terminal, workspace, monkeypatch):
+    return Place(terminal, workspace("shop"), monkeypatch)
+
+
+@pytest.fixture
+def kept(place):
+    """A place whose engine runs."""
+    place.terminal.json("index", place.root)
+    return place
+
+
+def editor(place):
+    """A language server that has the folder open."""
+    server = Raw(place.terminal.environment)
+    server.start(rootUri=place.root.as_uri())
+    return server
+
+
+def test_ten_front_ends_at_once_start_one_engine(place):
+    editors = [Raw(place.terminal.environment) for _ in range(3)]
+
+    def ask(number):
+        if number < len(editors):
+            editors[number].start(rootUri=place.root.as_uri())
+            symbols = editors[number].ask("workspace/symbol", {"query": "evict_expired"})
+            return symbols["result"][0]["name"]
+        return place.find_in_a_terminal()
+
+    with ThreadPoolExecutor(10) as pool:
+        assert list(pool.map(ask, range(10))) == ["evict_expired"] * 10
+    assert place.started == 1
+    for server in editors:
+        server.end()
+
+
+async def test_many_requests_of_one_front_end_start_one_engine(place):
+    client = place.client()
+    assert set(await asyncio.gather(*(place.find(client) for _ in range(10)))) == {"evict_expired"}
+    assert place.started == 1
+    await client.close()
+
+
+def test_a_process_that_has_the_number_of_a_dead_engine_is_left_alone(kept):
+    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    kept.kill()
+    kept.pretend(pid=stranger.pid)
+    assert kept.find_in_a_terminal() == "evict_expired"
+    assert kept.engine != stranger.pid
+    assert stranger.poll() is None
+    stranger.communicate(b"\n")
+
+
+def silent(connection, _):
+    """Never answers."""
+    while connection.recv(4096):
+        pass
+
+
+def garbled(connection, _):
+    connection.recv(4096)
+    connection.sendall(b"\0\xff no protocol at all\r\n\r\n" * 100)
+
+
+def endless(connection, _):
+    """Answers for ever."""
+    connection.recv(4096)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
+    while True:
+        connection.sendall(b" " * 4096)
+
+
+def forged(connection, dead):
+    """Pretends to be the engine that was there before."""
+    request = connection.recv(1 << 16)
+    body = json.dumps({"pid": dead.pid, "hits": [{"name": "forged"}]}).encode()
+    assert request
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    connection.sendall(head.encode() + body)
+
+
+@contextlib.contextmanager
+def stranger(dead, behaviour):
+    """Another program at the port of a dead engine; gives what it was asked."""
+    listener = socket.create_server(("127.0.0.1", dead.port))
+    asked = []
+
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                asked.append(connection)
+                threading.Thread(target=talk, args=[connection], daemon=True).start()
+
+    def talk(connection):
+        with contextlib.suppress(OSError), connection:
+            behaviour(connection, dead)
+
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield asked
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        for connection in asked:
+            connection.close()
+
+
+@pytest.mark.parametrize("behaviour", [silent, garbled, endless, forged])
+async def test_another_program_at_the_port_of_a_dead_engine_is_not_even_asked(kept, behaviour):
+    client = kept.client()
+    assert await kept.find(client) == "evict_expired"
+    await client._http._transport._pool.aclose()  # as after a while; an open connection would keep the port
+    dead = kept.whereabouts.read()
+    kept.kill()
+    with stranger(dead, behaviour) as asked:
+        assert await kept.find(client) == "evict_expired"
+        kept.kill()
+        kept.whereabouts.write(dead)
+        assert await asyncio.to_thread(kept.find_in_a_terminal) == "evict_expired"
+        assert asked == []
+    await client.close()
+
+
+async def test_all_go_on_when_an_older_engine_is_replaced(kept):
+    client, server = kept.client(), editor(kept)
+    assert await kept.find(client) == "evict_expired"
+    older = kept.engine
+    kept.pretend(version="0.0.1")
+    found = await asyncio.gather(kept.find(client), asyncio.to_thread(kept.find_in_a_terminal))
+    assert set(found) == {"evict_expired"}
+    assert server.ask("workspace/symbol", {"query": "evict_expired"})["result"][0]["name"] == "evict_expired"
+    assert kept.engine != older
+    assert kept.started == 2
+    await client.close()
+    server.end()
+
+
+def test_who_is_older_than_the_engine_is_told_to_start_anew(kept):
+    newer = kept.engine
+    kept.pretend(version="99.0.0")
+    done = kept.terminal.run("search", "cart", cwd=kept.root)
+    assert done.returncode == 3
+    assert "restart this program" in done.stderr
+    assert kept.engine == newer
+    kept.pretend(version="0.0.1")  # that it may be asked to leave
+
+
+async def test_who_asks_while_the_machine_falls_asleep_is_answered_when_it_wakes_up(kept):
+    client, newcomer = kept.client(), kept.client()
+    assert await kept.find(client) == "evict_expired"
+    engine = kept.engine
+    os.kill(engine, signal.SIGSTOP)
+    asking = [asyncio.create_task(kept.find(one)) for one in (client, newcomer)]
+    await asyncio.wait(asking, timeout=1)  # of sleep
+    os.kill(engine, signal.SIGCONT)
+    assert await asyncio.gather(*asking) == ["evict_expired"] * 2
+    assert kept.engine == engine
+    await client.close()
+    await newcomer.close()
+
+
+async def test_an_engine_that_is_stuck_is_named_to_all(kept):
+    client = kept.client()
+    assert await kept.find(client) == "evict_expired"
+    os.kill(kept.engine, signal.SIGSTOP)
+    try:
+        with pytest.raises(EngineError, match=f"process {kept.engine}.* does not answer"):
+            await kept.find(client)
+        for arguments in (["search", "cart"], ["engine", "status"], ["engine", "stop"]):
+            done = await asyncio.to_thread(kept.terminal.run, *arguments, cwd=kept.root)
+            assert done.returncode == 3
+            assert f"process {kept.engine}) does not answer" in done.stderr
+    finally:
+        os.kill(kept.engine, signal.SIGCONT)
+    assert await kept.find(client) == "evict_expired"
+    assert kept.started == 1
+    await client.close()
+
+
+@pytest.mark.parametrize("jump", ["86_400 * 365", "-86_400 * 365"])
+def test_a_clock_that_jumps_changes_nothing(place, tmp_path, jump):
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd/sitecustomize.py").write_text(
+        "import itertools, time\n"
+        "now, calls = time.time, itertools.count()\n"
+        f"time.time = lambda: now() + ({jump} if next(calls) % 2 else 0)\n"
+    )
+    paths = [str(tmp_path / "odd"), os.environ.get("PYTHONPATH", "")]
+    place.terminal.environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    first = place.terminal.json("index", place.root)
+    (place.root / "worker/new.py").write_text("def quarantine_parcel():\n    return 1\n")
+    assert place.terminal.json("index", place.root)["chunks"] == first["chunks"] + 1
+    (place.root / "worker/new.py").unlink()
+    assert place.terminal.json("index", place.root)["chunks"] == first["chunks"]
+    assert place.terminal.json("status", place.root)["encoded"] == first["embedded"] + 1
+    assert place.find_in_a_terminal() == "evict_expired"
+    assert place.started == 1
+
+
+async def test_a_kill_in_the_middle_of_requests_is_noticed_by_none_who_asked(place):
+    for number in range(200):
+        (place.root / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {number}\n")
+    client, server = place.client(), editor(place)
+    seconds = []
+    for _ in range(5):
+        steps = client.index(str(place.root))
+        await anext(steps)  # it is at work
+        asking = [place.find(client), place.find(client), asyncio.to_thread(place.find_in_a_terminal)]
+        tasks = [asyncio.create_task(one) for one in asking]
+        await asyncio.sleep(random.uniform(0, 0.05))
+        os.kill(place.engine, signal.SIGKILL)
+        killed = time.monotonic()
+        assert await asyncio.gather(*tasks) == ["evict_expired"] * 3
+        symbols = await asyncio.to_thread(server.ask, "workspace/symbol", {"query": "evict_expired"})
+        assert symbols["result"][0]["name"] == "evict_expired"
+        seconds.append(time.monotonic() - killed)
+        assert [step async for step in steps][-1]["files"] == 207
+    print(f"all four were answered after {max(seconds):.1f} s at most")
+    await client.close()
+    server.end()
+
+
+def test_an_idle_engine_leaves_but_not_while_an_editor_is_there(place):
+    place.terminal.environment["SEMLS_IDLE_MINUTES"] = "0.05"
+    server = editor(place)
+    symbols = server.ask("workspace/symbol", {"query": "evict_expired"})
+    assert symbols["result"][0]["name"] == "evict_expired"
+    with pytest.raises(subprocess.TimeoutExpired):  # longer than it would stay alone
+        server.process.wait(7)
+    assert place.started == 1
+    server.process.kill()
+    server.end()
+    until(lambda: not place.whereabouts.owned())
+    assert place.whereabouts.read() is None
+
+
+def test_a_terminal_that_dies_while_the_index_is_made_is_noticed(place):
+    place.terminal.environment["SEMLS_IDLE_MINUTES"] = "0.01"
+    for number in range(300):
+        (place.root / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {number}\n")
+    command = [sys.executable, "-m", "semls", "index", str(place.root)]
+    terminal = subprocess.Popen(command, env=place.terminal.environment)
+    until(place.whereabouts.read)
+    terminal.kill()
+    terminal.wait()
+    until(lambda: not place.whereabouts.owned())
+    place.terminal.environment["SEMLS_IDLE_MINUTES"] = ""
+    assert place.terminal.json("index", place.root)["files"] == 307
+
+
+@pytest.mark.parametrize("minutes", ["0", "0.01"])
+async def test_who_comes_while_the_engine_leaves_is_answered_by_another(place, monkeypatch, minutes):
+    monkeypatch.setenv("SEMLS_IDLE_MINUTES", minutes)
+    client = place.client()
+    for _ in range(12):
+        assert await place.find(client) == "evict_expired"
+        await asyncio.sleep(random.uniform(0.4, 1.6))
+    assert place.started > 1
+    await client.close()
