@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 _STEP = 0.1  # seconds that a step should take: what a search may have to wait
 _ROUND = 256  # texts that are sorted by length together
-_KNOWN = 1000  # contents whose vectors are looked for at once
+_KNOWN = 300  # contents that are looked for at once; Chroma's own service gives no more
 _UPSERT = 100  # rows at once: Chroma takes about 2 ms for each
 _ANSWERS = "answers"  # the note that names the model whose vectors are complete
 _FEW_DEAD = 1000  # vectors that no chunk has any more and that are not worth a new store

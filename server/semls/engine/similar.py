@@ -12,7 +12,8 @@ from semls.engine.source import essence
 from semls.engine.worker import Rank, Worker
 from semls.errors import UsageError
 
-_POOL = 200  # candidates, at least; with vectors twice as many, as some are copies
+_POOL = 200  # candidates by words, at least
+_NEAR = 300  # and by vectors: copies of one another are among them
 _PIECE = 0.8  # what lies between definitions, and prose, when neither is asked about
 
 _WORD = re.compile(r"[^\W\d_]\w*")
@@ -63,7 +64,7 @@ async def near(
     if vector is None:
         embedded = [embedded_text(asked.entry.qualified_name, asked.text)]
         vector = (await worker.run(Rank.SEARCH, view.encoder.documents, embedded))[0]
-    return await nearest(vector, 2 * max(_POOL, limit), (), catalogue, view, worker)
+    return await nearest(vector, max(_NEAR, 2 * limit), (), catalogue, view, worker)
 
 
 def similar(asked: Asked, catalogue: Catalogue, near: Mapping[str, float] | None, limit: int) -> Similar:
