@@ -230,6 +230,16 @@ async def test_two_writes_within_a_moment_are_both_seen(watched):
     assert await watched.is_fresh()
 
 
+async def test_a_burst_of_writes_is_looked_at_a_few_times(watched):
+    encoded = await watched.encoded()
+    for number in range(300):
+        (watched.root / "hot.py").write_text(f"def version_{number}(): pass\n")
+        (watched.root / f"hot_{number % 50}.py").write_text(f"def other_{number}(): pass\n")
+        await asyncio.sleep(0.001)
+    assert await watched.is_fresh()
+    assert await watched.encoded() < encoded + 300  # of the 600 that were written
+
+
 async def test_where_the_system_does_not_watch_all_is_looked_through_and_that_is_said(
     workspace, tmp_path, monkeypatch
 ):

@@ -17,7 +17,7 @@ Item: TypeAlias = files.Found | files.Skipped
 Cut: TypeAlias = tuple[File, list[tuple[Entry, str]]]  # with its chunks and their texts
 
 _STEP = 0.1  # seconds that a step should take: what a search may have to wait
-_BYTES = 300_000  # of the files that are cut at a time
+_BYTES, _FILES = 300_000, 100  # that are cut at a time, in some tenths of a second
 _CUT = "cut"  # the note that tells how files were cut
 
 
@@ -60,7 +60,7 @@ def open_some(
         if found := _open(root, catalogue, item, known.get(item.path)):
             opened.append(found)
             size += len(found[1])
-        if time.monotonic() > deadline or size > _BYTES:
+        if time.monotonic() > deadline or size > _BYTES or len(opened) == _FILES:
             return opened, list(items[done:])
     return opened, []
 

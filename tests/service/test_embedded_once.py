@@ -1,0 +1,89 @@
+"""Nothing is embedded twice: a vector belongs to a content, wherever that turns up again."""
+
+import shutil
+
+import pytest
+
+from tests.conftest import Terminal
+from tests.service.test_freshness import git
+
+
+@pytest.fixture
+def shop(workspace, terminal):
+    """A repository that is embedded."""
+    root = workspace("shop")
+    git(root, "init", "--quiet")
+    git(root, "add", ".")
+    git(root, "commit", "--quiet", "-m", "one")
+    assert encoded(terminal, root) > 10
+    return root
+
+
+@pytest.fixture
+def laptop(tmp_path):
+    """Another machine."""
+    started = Terminal(tmp_path / "laptop")
+    yield started
+    started.stop()
+
+
+def encoded(terminal, root):
+    """How many texts went through the model since the workspace was opened, once all has a vector."""
+    terminal.json("index", root)
+    status = terminal.json("status", root)
+    assert status["chunks"] == status["embedded"] > 0
+    return status["encoded"]
+
+
+def test_in_the_same_workspace(terminal, shop):
+    before = encoded(terminal, shop)
+    original = (shop / "worker/thumbnails.py").read_text()
+    (shop / "worker/thumbnails.py").rename(shop / "worker/pictures.py")
+    assert encoded(terminal, shop) == before
+    (shop / "worker").rename(shop / "web/jobs")
+    assert encoded(terminal, shop) == before
+    shutil.copytree(shop / "web/jobs", shop / "copies/of/jobs")
+    assert encoded(terminal, shop) == before
+    (shop / "web/jobs/pictures.py").write_text("def develop():\n    pass\n")
+    assert encoded(terminal, shop) == before + 1
+    (shop / "web/jobs/pictures.py").write_text(original)
+    assert encoded(terminal, shop) == before + 1
+    (shop / "web/jobs/pictures.py").write_text("def develop():\n    pass\n")
+    assert encoded(terminal, shop) == before + 1
+
+
+def test_in_a_second_clone_and_in_a_worktree(terminal, shop, tmp_path):
+    git(shop, "clone", "--quiet", shop, tmp_path / "clone")
+    assert encoded(terminal, tmp_path / "clone") == 0
+    git(shop, "worktree", "add", "--quiet", tmp_path / "worktree")
+    assert encoded(terminal, tmp_path / "worktree") == 0
+
+
+def test_when_branches_are_switched_back_and_forth(terminal, shop):
+    git(shop, "checkout", "--quiet", "-b", "other")
+    (shop / "worker/thumbnails.py").write_text("def develop():\n    pass\n")
+    git(shop, "commit", "--quiet", "-a", "-m", "two")
+    before = encoded(terminal, shop)
+    for branch in ("main", "other", "main"):
+        git(shop, "checkout", "--quiet", branch)
+        assert encoded(terminal, shop) == before
+
+
+def test_in_a_workspace_that_is_deleted_and_made_again(terminal, shop, workspace):
+    before = encoded(terminal, shop)
+    shutil.rmtree(shop)
+    workspace("shop")
+    assert encoded(terminal, shop) == before
+    assert terminal.run("clear", shop).returncode == 0
+    assert encoded(terminal, shop) == 0
+    terminal.stop()
+    shutil.rmtree(shop)
+    workspace("shop")
+    assert encoded(terminal, shop) == 0
+
+
+def test_on_another_machine_that_was_given_the_vectors(terminal, laptop, shop, tmp_path):
+    file = tmp_path / "team.semls"
+    assert terminal.run("cache", "export", file).returncode == 0
+    assert laptop.run("cache", "import", file).returncode == 0
+    assert encoded(laptop, shop) == 0

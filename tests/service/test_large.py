@@ -1,0 +1,205 @@
+"""Several workspaces, and large ones, in one engine."""
+
+import asyncio
+import contextlib
+import functools
+import os
+import sqlite3
+import time
+from pathlib import Path
+
+import pytest
+
+from semls.service.client import Client
+from semls.settings import EngineSettings, Settings
+from tests.conftest import HANG
+
+FILES = 10_000
+FUNCTIONS = 100_000
+BACKLOG = 1500
+
+
+@pytest.fixture
+async def client(terminal, monkeypatch):
+    """A front-end that stays."""
+    for name in ("SEMLS_CACHE_DIR", "SEMLS_STATE_DIR"):
+        monkeypatch.setenv(name, terminal.environment[name])
+    asking = Client(Settings(model="hashing"), EngineSettings.from_environment())
+    yield asking
+    await asking.close()
+
+
+async def index(client, root, **options):
+    return [step async for step in client.index(str(root), **options)][-1]
+
+
+async def names(client, query, *roots, **options):
+    answer = await client.search([str(root) for root in roots], query, **options)
+    return [hit["name"] for hit in answer["hits"]]
+
+
+async def finds(client, name, root):
+    return (await names(client, name, root))[:1] == [name]
+
+
+def count(terminal, pattern):
+    """How many functions of such names are catalogued."""
+    (path,) = terminal.cache.glob("*/catalogue.sqlite")
+    with contextlib.closing(sqlite3.connect(path)) as catalogue:
+        query = "SELECT count(*) FROM chunks WHERE kind = 'Function' AND name GLOB ?"
+        return catalogue.execute(query, (pattern,)).fetchone()[0]
+
+
+async def eventually(condition):
+    """Wait until what is asked again and again is true."""
+    deadline = time.monotonic() + HANG
+    while not await condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+def fill(root, files, name="left"):
+    """Files with two functions each, in 200 folders."""
+    for number in range(files):
+        folder = root / f"p{number % 20}" / f"q{number // 20 % 10}"
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"m{number}.py").write_text(
+            f"def {name}_{number}(x):\n    return x + {number}\n\n\n"
+            f"def right_{number}(x):\n    return x * {number}\n"
+        )
+
+
+async def test_searches_are_answered_while_many_files_are_read(client, workspace, tmp_path):
+    shop, large = workspace("shop"), tmp_path / "large"
+    fill(large, FILES)
+    await index(client, shop)
+    await client.pause()  # thousands of vectors take minutes
+    reading = asyncio.create_task(index(client, large))
+    answers = 0
+    while not reading.done():
+        assert (await names(client, "evict_expired", shop))[0] == "evict_expired"
+        answers += 1
+    assert answers > 10
+    assert (await reading)["files"] == FILES
+    for number in (0, FILES // 2, FILES - 1):
+        assert await finds(client, f"right_{number}", large)
+    (large / "p1/q1/new.py").write_text("def quarantine_parcel():\n    pass\n")
+    await eventually(lambda: finds(client, "quarantine_parcel", large))
+    assert (await index(client, large))["files"] == FILES + 1
+
+
+async def test_what_is_edited_now_comes_before_the_backlog(client, terminal, tmp_path):
+    large = tmp_path / "large"
+    fill(large, BACKLOG)
+    await client.pause()
+    await index(client, large)
+    fill(large, BACKLOG, "centre")
+    reading = asyncio.create_task(index(client, large))
+
+    async def begun():
+        return await names(client, "name:centre_*", large, limit=1)
+
+    await eventually(begun)
+    (large / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    await client.changed(str(large), [str(large / "new.py")])
+    await eventually(lambda: finds(client, "quarantine_parcel", large))
+    assert count(terminal, "centre_*") < BACKLOG
+    await reading
+    assert count(terminal, "centre_*") == BACKLOG
+
+
+async def test_two_workspaces_at_once(client, workspace):
+    shop, gpt = workspace("shop"), workspace("gpt")
+    first, second = await asyncio.gather(index(client, shop), index(client, gpt))
+    assert first["embedded"] == first["chunks"] > 0
+    assert second["embedded"] == second["chunks"] > 0
+    assert (await names(client, "evict_expired", shop))[0] == "evict_expired"
+    assert "evict_expired" not in await names(client, "evict_expired", gpt)
+    assert {"evict_expired", "load_decoder"} <= set(
+        await names(client, "evict_expired load_decoder", shop, gpt)
+    )
+
+
+async def test_a_workspace_inside_another(client, workspace):
+    outer = workspace("shop")
+    inner = outer / "worker"
+    await index(client, outer)
+    assert (await index(client, inner))["encoded"] == 0
+    (inner / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    for root in (inner, outer):
+        await eventually(functools.partial(finds, client, "quarantine_parcel", root))
+    assert "evict_expired" not in await names(client, "evict_expired", inner)
+    assert "evict_expired" in await names(client, "evict_expired", outer)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+async def test_a_folder_under_two_names_has_one_index(client, terminal, workspace, tmp_path):
+    shop, link = workspace("shop"), tmp_path / "link"
+    link.symlink_to(shop, target_is_directory=True)
+    await index(client, shop)
+    assert (await index(client, link))["encoded"] > 0  # of the one index that both share
+    (link / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    await client.changed(str(link), [str(link / "new.py")])
+    for root in (shop, link):
+        await index(client, root)
+        (first, *_) = (await client.search([str(root)], "quarantine_parcel"))["hits"]
+        assert first["uri"] == (root / "new.py").as_uri()
+    assert (await client.status(str(link)))["workspaces"] == [str(shop)]
+    assert len(list(terminal.cache.glob("*/catalogue.sqlite"))) == 1
+
+
+async def test_a_hundred_thousand_functions(client, terminal, tmp_path):
+    root = tmp_path / "many"
+    root.mkdir()
+    functions = [f"def f{number}():0\n" for number in range(FUNCTIONS)]
+    for number in range(4):  # a file has at most 10 seconds
+        (root / f"{number}.py").write_text("".join(functions[number::4]))
+    (root / "all.py").write_text("".join(functions))
+    await client.pause()
+    done = await index(client, root)
+    assert done["files"] == 4
+    status = await client.status(str(root))
+    assert status["skipped_files"] == [{"path": "all.py", "reason": "larger than 1 MiB"}]
+    for number in (0, FUNCTIONS // 2, FUNCTIONS - 1):
+        assert await finds(client, f"f{number}", root)
+    assert count(terminal, "f*") == FUNCTIONS
+
+
+async def test_while_paused_words_stay_up_to_date_and_nothing_is_embedded(client, workspace):
+    shop = workspace("shop")
+    before = await index(client, shop)
+    await client.pause()
+    (shop / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    paused = await index(client, shop)
+    assert paused["phase"] == "paused"
+    assert (paused["chunks"], paused["encoded"]) == (before["chunks"] + 1, before["encoded"])
+    assert (await names(client, "quarantine_parcel", shop))[0] == "quarantine_parcel"
+    await client.resume()
+    resumed = await index(client, shop)
+    assert resumed["phase"] == "ready"
+    assert resumed["embedded"] == resumed["chunks"]
+    assert resumed["encoded"] == before["encoded"] + 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="other priorities there")
+async def test_the_engine_yields_to_the_person(client, workspace):
+    shop = workspace("shop")
+    await index(client, shop)
+    engine = (await client.status(str(shop)))["pid"]
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, engine) > ours or ours >= 15  # there is nothing above 19
+
+
+def test_the_threads_of_the_model_can_be_set(terminal, workspace, tmp_path):
+    told = tmp_path / "threads"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys, threading, time\n"
+        "def tell():\n"
+        "    while not hasattr(sys.modules.get('torch'), 'get_num_threads'): time.sleep(0.01)\n"
+        f"    open({str(told)!r}, 'w').write(str(sys.modules['torch'].get_num_threads()))\n"
+        "threading.Thread(target=tell, daemon=True).start()\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    terminal.environment |= {"SEMLS_MODEL": "", "SEMLS_THREADS": "1", "PYTHONPATH": path}
+    terminal.json("index", workspace("gpt"))
+    assert Path(told).read_text() == "1"

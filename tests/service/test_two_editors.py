@@ -1,0 +1,123 @@
+"""Two editors on one workspace, edited from both in random order."""
+
+import random
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import HANG, Terminal
+from tests.lsp.test_stdio import Raw
+from tests.service.test_freshness import fresh, snapshot
+
+SECONDS = 15  # of editing
+CHECKED = 8  # edits between two checks
+
+
+class Editor:
+    """One that says what it saves."""
+
+    def __init__(self, environment, root):
+        self.server = Raw(environment)
+        self.server.start(rootUri=root.as_uri())
+
+    def save(self, path, names):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("\n".join(f"def {name}(parcel):\n    return parcel\n" for name in names))
+        params = {"textDocument": {"uri": path.as_uri()}}
+        self.server.send(method="textDocument/didSave", params=params)
+
+    def search(self, query):
+        """Where what is found is, and its name."""
+        hits = self.server.ask("semls/search", {"query": query, "limit": 1000})["result"]["hits"]
+        return {(Path(hit["uri"].removeprefix("file://")), hit["name"]) for hit in hits}
+
+    def pick(self, name):
+        """What the symbol picker offers first."""
+        (first, *_) = self.server.ask("workspace/symbol", {"query": name})["result"]
+        return first["name"]
+
+    def leave(self):
+        self.server.ask("shutdown")
+        self.server.send(method="exit")
+        assert self.server.end() == 0
+
+
+class Pair:
+    """Two people with one workspace, and what is in it."""
+
+    def __init__(self, root, environment):
+        self.root, self.chance = root, random.Random(8)
+        self.editors = [Editor(environment, root) for _ in range(2)]
+        self.files: dict[Path, list[str]] = {}
+        self.edits = 0
+
+    @property
+    def written(self):
+        return {(path, name) for path, names in self.files.items() for name in names}
+
+    def edit(self):
+        """One of them changes something."""
+        self.edits += 1
+        path = self.root / f"p{self.chance.randrange(3)}" / f"{self.chance.randrange(12)}.py"
+        names = self.files.get(path, [])
+        match self.chance.randrange(6):
+            case 0 if names:
+                del self.files[path]
+                path.unlink()
+                return
+            case 1 if names:
+                renamed = path.with_name(f"renamed_{self.edits}.py")
+                self.files[renamed] = self.files.pop(path)
+                path.rename(renamed)
+                return
+            case 2 if names:
+                self.files[path] = names[1:]
+            case _:
+                self.files[path] = [f"edit_{self.edits}", *names[:4]]
+        self.chance.choice(self.editors).save(path, self.files[path])
+
+    def check(self):
+        """Both come to find all that was written, and nothing else."""
+        for editor in self.editors:
+            deadline = time.monotonic() + HANG / 10
+            while (found := editor.search("name:edit_*")) != self.written:
+                assert time.monotonic() < deadline, found ^ self.written
+            for _, name in self.chance.sample(sorted(self.written), min(3, len(self.written))):
+                assert editor.pick(name) == name
+
+
+@pytest.fixture
+def bundled(tmp_path):
+    """A terminal that uses the bundled model."""
+    started = Terminal(tmp_path / "semls", model="")
+    yield started
+    started.stop()
+
+
+async def test_both_always_see_both_and_there_is_one_of_everything(bundled, workspace, tmp_path):
+    root = workspace("shop")
+    pair = Pair(root, bundled.environment)
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        for _ in range(CHECKED):
+            pair.edit()
+            time.sleep(pair.chance.choice([0, 0, 0.02, 0.2]))  # noqa: ASYNC251 - nothing else runs here
+        pair.check()
+    bundled.json("index", root)
+    status = bundled.json("status", root)
+    assert status["chunks"] == status["embedded"] > 0
+    assert snapshot(bundled.cache) == await fresh(root, tmp_path / "fresh")
+    if sys.platform == "linux":  # where it is seen who has loaded torch
+        servers = [editor.server.process.pid for editor in pair.editors]
+        assert [_has_torch(pid) for pid in (status["pid"], *servers)] == [True, False, False]
+    (log,) = bundled.state.glob("engine-*.log")
+    assert log.read_text().count("Engine 0.") == 1
+    assert "Traceback" not in log.read_text()
+    for editor in pair.editors:
+        editor.leave()
+
+
+def _has_torch(pid):
+    return "libtorch" in Path(f"/proc/{pid}/maps").read_text()
