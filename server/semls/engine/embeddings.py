@@ -95,6 +95,8 @@ class EmbeddingCache:
 def exported(file: Path, fingerprint: str, dimension: int) -> Iterator[dict[str, NDArray[np.float32]]]:
     """The vectors of a file that a cache of the same model exported, in batches. Raises UsageError."""
     try:
+        if file.exists() and not file.is_file():  # SQLite would wait for what comes out of a pipe
+            raise ValueError("it is no file")
         with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
             yield from _exported(db, fingerprint, dimension)
     except (sqlite3.Error, ValueError) as error:

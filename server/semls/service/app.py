@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 _LONGEST_BODY = 1 << 20  # bytes
 _SLOWEST_BODY = 5.0  # seconds
+_CLOSE = {"Connection": "close"}  # the rest of a request that is refused could come for ever
 
 
 class _Body(BaseModel):
@@ -268,9 +269,9 @@ class _Guard:
     def _refusal(self, scope: Scope) -> Response | None:
         headers = dict(scope["headers"])
         if headers.get(b"host") not in self._hosts or b"origin" in headers:
-            return JSONResponse({"error": "engine", "message": "This host may not ask."}, 403)
+            return JSONResponse({"error": "engine", "message": "This host may not ask."}, 403, _CLOSE)
         if not secrets.compare_digest(headers.get(b"authorization", b""), self._authorization):
-            return JSONResponse({"error": "engine", "message": "The token is wrong."}, 401)
+            return JSONResponse({"error": "engine", "message": "The token is wrong."}, 401, _CLOSE)
         return None
 
 
@@ -309,7 +310,7 @@ async def _lines(messages: AsyncIterator[dict[str, object]]) -> AsyncIterator[st
 
 
 async def _refuse(_: Request, error: Exception) -> Response:
-    return JSONResponse(_error(error), 400)
+    return JSONResponse(_error(error), 400, _CLOSE)
 
 
 async def _fail(_: Request, error: Exception) -> Response:

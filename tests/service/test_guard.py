@@ -1,0 +1,394 @@
+"""Attacks on the engine: by other programs, by web pages, and by what lies in a workspace."""
+
+import contextlib
+import json
+import os
+import secrets
+import socket
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+
+import httpx
+import pytest
+
+from semls.engine.engine import Engine
+from semls.service.app import App
+from tests.conftest import HANG
+from tests.lsp.test_stdio import Raw
+
+COMMAND = os.path.join(os.path.dirname(sys.executable), "semls")  # as installed
+
+
+@pytest.fixture
+def shop(workspace):
+    return workspace("shop")
+
+
+@pytest.fixture
+def state(terminal, shop):
+    """Of a running engine."""
+    terminal.json("index", shop)
+    (path,) = terminal.state.glob("engine-*.json")
+    return json.loads(path.read_text())
+
+
+def call(state, path="/", asked=None, **headers):
+    url = f"http://127.0.0.1:{state['port']}{path}"
+    headers = {"Authorization": f"Bearer {state['token']}", **headers}
+    return httpx.post(url, json=asked or {}, headers=headers, trust_env=False, timeout=HANG)
+
+
+@contextlib.contextmanager
+def connection(state, *lines, token=None):
+    """An open request with some lines of its head."""
+    authorization = f"Authorization: Bearer {token or state['token']}"
+    head = [f"POST /search HTTP/1.1\r\nHost: 127.0.0.1:{state['port']}", authorization, *lines]
+    with socket.create_connection(("127.0.0.1", state["port"]), timeout=HANG) as opened:
+        opened.sendall("\r\n".join([*head, "", ""]).encode())
+        yield opened
+
+
+def everything(opened):
+    """What is answered until the end of the connection."""
+    answer = b""
+    with contextlib.suppress(ConnectionResetError):
+        while part := opened.recv(4096):
+            answer += part
+    return answer
+
+
+# Who may read what is on the disk
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX")
+def test_nobody_else_can_read_what_is_written(terminal, shop):
+    former = os.umask(0)
+    try:
+        terminal.json("index", shop)
+    finally:
+        os.umask(former)
+    written = [
+        terminal.cache,
+        terminal.state,
+        *terminal.cache.rglob("*"),
+        *terminal.state.rglob("*"),
+    ]
+    assert len(written) > 10
+    assert [path for path in written if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+
+
+# Who may ask
+
+
+def test_what_only_resembles_the_token_opens_nothing(state):
+    token = state["token"]
+    longer, shorter, other = token + "x", token[:-1], token[:-1] + ("x" if token[-1] != "x" else "y")
+    for guess in (longer, shorter, other, token.swapcase(), "é" * 20, "x" * 10_000):
+        assert call(state, Authorization=f"Bearer {guess}".encode()).status_code == 401
+    for value in (token, f"Basic {token}", f"Bearer{token}"):
+        assert call(state, Authorization=value).status_code == 401
+    assert call(state).status_code == 200
+
+
+async def test_the_token_is_compared_in_constant_time(tmp_path, monkeypatch):
+    compared = []
+
+    def compare(one, other):
+        compared.append(one)
+        return one == other
+
+    monkeypatch.setattr(secrets, "compare_digest", compare)
+    transport = httpx.ASGITransport(App(Engine(tmp_path), 8080, "token"))
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as http:
+        for token, status in (("guess", 401), ("tokem", 401), ("token", 200)):
+            answer = await http.post("/", headers={"Authorization": f"Bearer {token}"})
+            assert answer.status_code == status
+    assert compared == [b"Bearer guess", b"Bearer tokem", b"Bearer token"]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "127.0.0.1"},
+        {"Host": "127.0.0.1:PORT.evil.example"},
+        {"Host": "evil.example:PORT"},
+        {"Host": "0.0.0.0:PORT"},
+        {"Host": "[::1]:PORT"},
+        {"Host": ""},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:PORT"},
+        {"Origin": ""},
+    ],
+)
+def test_a_web_page_cannot_ask_even_with_the_token(state, headers):
+    headers = {key: value.replace("PORT", str(state["port"])) for key, value in headers.items()}
+    assert call(state, **headers).status_code == 403
+
+
+def test_a_browser_is_told_that_it_may_not(state):
+    url = f"http://127.0.0.1:{state['port']}/search"
+    headers = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+    for method in ("OPTIONS", "GET", "HEAD", "PUT"):
+        answer = httpx.request(method, url, headers=headers, trust_env=False)
+        assert answer.status_code == 403
+        assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
+def test_the_engine_has_no_other_address_than_the_loopback_interface(state):
+    others = {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None)}
+    for address in {*others, "::1", "127.0.0.2"} - {"127.0.0.1"}:
+        with pytest.raises(OSError), socket.create_connection((address, state["port"]), 5):  # noqa: PT011
+            pass
+
+
+# What is asked
+
+
+@pytest.mark.parametrize("token", [None, "guess"])
+@pytest.mark.parametrize("length", ["Transfer-Encoding: chunked", "Content-Length: 1000000000000"])
+def test_a_request_that_never_ends_is_cut_off(state, length, token):
+    with connection(state, length, token=token) as opened:
+
+        def pour():
+            with contextlib.suppress(OSError):
+                while True:
+                    opened.sendall(b"1000\r\n" + b" " * 0x1000 + b"\r\n")
+
+        pouring = threading.Thread(target=pour, daemon=True)
+        pouring.start()
+        answer = everything(opened)
+        assert answer.startswith(b"HTTP/1.1 401" if token else b"HTTP/1.1 400") or not answer
+        pouring.join(HANG)
+        assert not pouring.is_alive()
+    assert call(state).status_code == 200
+
+
+def test_a_request_that_comes_too_slowly_is_refused(state):
+    with connection(state, "Content-Length: 1000") as opened:
+        opened.sendall(b"{")
+        answer = everything(opened)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"did not end" in answer
+
+
+def test_deep_and_odd_json_is_refused(state):
+    for body in (b"[" * 100_000, b'{"query": "\xff"}', b'{"query": "\\ud800"}', b'{"a":' * 50_000, b"NaN"):
+        url = f"http://127.0.0.1:{state['port']}/search"
+        headers = {"Authorization": f"Bearer {state['token']}"}
+        assert httpx.post(url, content=body, headers=headers, trust_env=False).status_code == 400
+    assert call(state).status_code == 200
+
+
+# What may be read
+
+
+@pytest.fixture
+def secret(shop):
+    """A folder beside the workspace, and ways that lead there."""
+    folder = shop.with_name("shop-secret")
+    folder.mkdir()
+    (folder / "secret.py").write_text("def the_secret_recipe():\n    return 'salt'\n")
+    (shop / "link.py").symlink_to(folder / "secret.py")
+    (shop / "linked").symlink_to(folder, target_is_directory=True)
+    (shop / "up").symlink_to("..", target_is_directory=True)
+    return folder / "secret.py"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+def test_files_outside_the_workspace_are_not_read(terminal, shop, secret, state):
+    root = str(shop)
+    ways = ["../shop-secret/secret.py", "link.py", "linked/secret.py", "up/shop-secret/secret.py"]
+    for file in [*(f"{root}/{way}" for way in ways), str(secret), "/etc/hosts"]:
+        for path, more in (("/why", {"file": file}), ("/similar", {"file": file, "row": 0})):
+            answer = call(state, path, {"workspace": root, "settings": {"model": "hashing"}, **more})
+            assert answer.status_code == 400
+            assert "outside the workspace" in answer.json()["message"]
+        changed = {"workspace": root, "files": [file], "settings": {"model": "hashing"}}
+        assert call(state, "/changed", changed).status_code == 400
+    terminal.json("index", shop)
+    for command in ("search", "context"):
+        assert "salt" not in terminal.run(command, "the_secret_recipe", cwd=shop).stdout
+    reasons = {file["path"]: file["reason"] for file in terminal.json("status", shop)["skipped_files"]}
+    assert {"link.py", "linked", "up"} <= {path.rstrip("/") for path in reasons}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+def test_a_file_that_becomes_a_link_to_the_outside_is_not_read(shop, secret, state):
+    (shop / "worker/thumbnails.py").unlink()
+    (shop / "worker/thumbnails.py").symlink_to(secret)
+    (shop / "store").rename(shop.with_name("store"))
+    (shop / "store").symlink_to(shop.with_name("store"), target_is_directory=True)
+    asked = {"workspaces": [str(shop)], "settings": {"model": "hashing"}}
+    for query in ("fit_into thumbnails", "the_secret_recipe", "evict_expired"):
+        answer = call(state, "/context", {**asked, "query": query}).json()
+        assert not {"worker/thumbnails.py", "store/session.rs"} & {one["path"] for one in answer["sections"]}
+        assert "salt" not in answer["markdown"]
+
+
+# What is imported
+
+
+def exported(terminal, directory):
+    """A sound file to make a hostile one of."""
+    file = directory / "exported.semls"
+    assert terminal.run("cache", "export", file).returncode == 0
+    return file
+
+
+FIRST = "hash IN (SELECT hash FROM embeddings LIMIT 1)"
+ENDLESS = "WITH RECURSIVE more(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM more) SELECT"
+
+
+ATTACKS = [
+    f"DROP TABLE embeddings; CREATE VIEW embeddings AS {ENDLESS} n AS hash, 0 AS hour, x'' AS vector"
+    " FROM more WHERE n < 0;",
+    f"DROP TABLE about; CREATE VIEW about AS {ENDLESS} n AS fingerprint FROM more;",
+    "DROP TABLE embeddings; CREATE TABLE embeddings (hash, hour,"
+    " vector AS (hex(zeroblob(400000000))) VIRTUAL); INSERT INTO embeddings VALUES ('a', 1);",
+    "UPDATE embeddings SET vector = 'a text';",
+    "UPDATE embeddings SET vector = 3;",
+    f"UPDATE embeddings SET vector = zeroblob(100000000) WHERE {FIRST};",
+    "UPDATE embeddings SET vector = zeroblob(127);",
+    f"UPDATE embeddings SET hash = CAST(x'ff' AS TEXT) WHERE {FIRST};",
+    "CREATE TRIGGER more AFTER INSERT ON embeddings BEGIN DELETE FROM about; END;",
+    "UPDATE about SET fingerprint = fingerprint || 'x';",
+    "INSERT INTO about SELECT * FROM about;",
+]
+
+
+@pytest.mark.usefixtures("state")
+def test_a_hostile_file_is_not_imported(terminal, shop, tmp_path):
+    sound = exported(terminal, tmp_path).read_bytes()
+    for attack in ATTACKS:
+        (tmp_path / "hostile").write_bytes(sound)
+        with contextlib.closing(sqlite3.connect(tmp_path / "hostile")) as db:
+            db.executescript(attack)
+        refused(terminal, shop, tmp_path / "hostile")
+
+
+@pytest.mark.usefixtures("state")
+def test_a_garbled_file_does_no_harm(terminal, shop, tmp_path):
+    sound = exported(terminal, tmp_path).read_bytes()
+    pid = terminal.json("status", shop)["pid"]
+    for at in range(0, len(sound), 3000):
+        (tmp_path / "garbled").write_bytes(sound[:at] + b"\xa5" * 3000 + sound[at + 3000 :])
+        done = terminal.run("cache", "import", tmp_path / "garbled")
+        assert done.returncode == 2 or "vectors imported" in done.stdout
+    assert terminal.json("search", "evict_expired", cwd=shop)["hits"][0]["name"] == "evict_expired"
+    assert terminal.json("status", shop)["pid"] == pid
+
+
+@pytest.mark.usefixtures("state")
+@pytest.mark.skipif(os.name == "nt", reason="there are none")
+def test_what_is_no_file_is_not_imported(terminal, shop, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, "/dev/zero", "/etc/hosts"):
+        refused(terminal, shop, path)
+
+
+def refused(terminal, shop, file):
+    before = terminal.json("status", shop)
+    done = terminal.run("cache", "import", file)
+    assert done.returncode == 2, done.stderr
+    assert "cannot be imported" in done.stderr
+    assert terminal.json("search", "evict_expired", cwd=shop)["hits"][0]["name"] == "evict_expired"
+    assert terminal.json("status", shop)["pid"] == before["pid"]
+
+
+# What lies in a workspace
+
+
+@pytest.fixture
+def trap():
+    """A port that nobody may ask."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+@pytest.fixture
+def hostile(shop, trap, tmp_path):
+    """A workspace that would like to set a model, an address and a command, and to run code."""
+    url, ran = f"http://127.0.0.1:{trap}", tmp_path / "ran"
+    model = "sentence-transformers/all-MiniLM-L6-v2"
+    wishes = {"model": model, "store": {"url": url}, "command": f"touch {ran}"}
+    for name in ("semls.json", ".semls.json", ".semls/settings.json", ".semls/config.json", ".semlsrc"):
+        write(shop / name, json.dumps(wishes))
+    for_code = {f"semls.{key}": wish for key, wish in wishes.items()}
+    write(shop / ".vscode/settings.json", json.dumps(for_code))
+    toml = f'model = "{wishes["model"]}"\ncommand = "{wishes["command"]}"\n'
+    for name in ("semls.toml", ".semls.toml", ".config/semls/config.toml"):
+        write(shop / name, f'{toml}[store]\nurl = "{url}"\n')
+    write(shop / "pyproject.toml", f'[tool.semls]\n{toml}[tool.semls.store]\nurl = "{url}"\n')
+    write(
+        shop / ".env",
+        f"SEMLS_MODEL={model}\nSEMLS_STORE_URL={url}\nHF_ENDPOINT={url}\nHTTP_PROXY={url}\n"
+        "CHROMA_API_IMPL=chromadb.api.fastapi.FastAPI\nCHROMA_SERVER_HOST=127.0.0.1\n"
+        f"CHROMA_SERVER_HTTP_PORT={trap}\nPYTHONPATH={shop}\n",
+    )
+    code = f"open({str(ran)!r}, 'w').close()\n"
+    write(shop / "semls/__init__.py", code)
+    for name in "sitecustomize usercustomize torch numpy chromadb typer httpx uvicorn json asyncio".split():
+        write(shop / f"{name}.py", code)
+    yield shop
+    assert not ran.exists()
+
+
+def write(path, text):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+
+
+def run(terminal, hostile, *arguments, **environment):
+    """The installed command, from inside the workspace."""
+    return subprocess.run(
+        [COMMAND, *arguments],
+        cwd=hostile,
+        env={**terminal.environment, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=HANG,
+        check=False,
+    )
+
+
+def test_what_lies_in_a_workspace_sets_nothing(terminal, hostile):
+    assert run(terminal, hostile, "index").returncode == 0
+    assert json.loads(run(terminal, hostile, "status", "--json").stdout)["model"] == "hashing"
+    server = Raw(terminal.environment)
+    server.start(rootUri=hostile.as_uri())
+    (folder,) = server.ask("semls/status")["result"]["folders"]
+    assert folder["model"] == "hashing"
+    server.end()
+
+
+def test_code_that_lies_in_a_workspace_does_not_run(terminal, hostile):
+    bundled = {"SEMLS_MODEL": "sentence-transformers/all-MiniLM-L6-v2"}  # brings torch
+    for arguments in (["search", "cart"], ["similar", "torch.py:1"], ["status"], ["doctor"], ["lsp"]):
+        done = run(terminal, hostile, *arguments, **bundled)
+        assert done.returncode in (0, 1), done.stderr
+    assert terminal.json("status", hostile, **bundled)["model"].endswith("all-MiniLM-L6-v2")
+
+
+def test_an_engine_that_is_run_inside_a_workspace_obeys_none_of_it(terminal, hostile):
+    engine = subprocess.Popen([COMMAND, "engine", "run"], cwd=hostile, env=terminal.environment)
+    try:
+        while terminal.run("engine", "status").returncode:
+            assert engine.poll() is None
+        status = terminal.json("status", hostile)
+        assert status["pid"] == engine.pid
+        assert terminal.json("index", hostile)["embedded"] > 0
+        assert (
+            terminal.json("search", "evict_expired", "--path", hostile)["hits"][0]["name"] == "evict_expired"
+        )
+    finally:
+        terminal.stop()
+        assert engine.wait(HANG) == 0
