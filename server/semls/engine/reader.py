@@ -17,7 +17,7 @@ Item: TypeAlias = files.Found | files.Skipped
 Cut: TypeAlias = tuple[File, list[tuple[Entry, str]]]  # with its chunks and their texts
 
 _STEP = 0.1  # seconds that a step should take: what a search may have to wait
-_BYTES, _FILES = 300_000, 100  # that are cut at a time, in some tenths of a second
+_BYTES, _FILES = 300_000, 200  # that are cut at a time, in some tenths of a second
 _CUT = "cut"  # the note that tells how files were cut
 
 
