@@ -213,6 +213,93 @@ def test_status_lists_what_is_left_out_and_why(terminal, shop):
     assert "huge.txt" in terminal.run("status", shop).stdout
 
 
+def test_status_says_all_about_a_folder_and_its_engine(terminal, shop, workspace):
+    gpt = workspace("gpt")
+    assert "not indexed yet: `semls index`" in terminal.run("status", shop).stdout
+    terminal.json("index", gpt)
+    terminal.json("index", shop)
+    status = terminal.json("status", shop)
+    assert (status["workspace"], status["phase"], status["error"]) == (str(shop), "ready", "")
+    assert (status["model"], status["device"]) == ("hashing", "cpu")
+    assert status["chunks"] == status["embedded"] > status["files"] == 7
+    assert status["queue"] == 0
+    assert status["disk"] > 10_000
+    assert status["cache"] > 10_000
+    assert status["workspaces"] == sorted([str(gpt), str(shop)])
+    if sys.platform == "linux":
+        assert status["memory"] > 10_000_000
+    shown = terminal.run("status", shop).stdout
+    for words in (
+        f"{shop}\n  ready\n",
+        f"7 files, {status['chunks']} chunks, {status['embedded']} embedded, 0 queued",
+        "model: hashing on cpu",
+        "of embeddings for all folders",
+        f"engine: process {status['pid']}",
+        "folders open: 2",
+        f"    {gpt}\n",
+    ):
+        assert words in shown
+
+
+def test_what_is_paused_is_queued_until_it_goes_on(terminal, shop):
+    terminal.json("index", shop)
+    assert terminal.run("pause").returncode == 0
+    (shop / "worker/new.py").write_text("def quarantine_parcel():\n    return 1\n")
+    assert terminal.json("index", shop)["embedded"] == 0
+    status = terminal.json("status", shop)
+    assert (status["phase"], status["queue"]) == ("paused", 1)
+    assert "1 queued" in terminal.run("status", shop).stdout
+    answer = terminal.json("search", "quarantine_parcel", "--no-wait", cwd=shop)
+    assert answer["hits"][0]["path"] == "worker/new.py"  # by its words
+    assert terminal.run("resume").returncode == 0
+    terminal.json("index", shop)
+    status = terminal.json("status", shop)
+    assert (status["phase"], status["queue"]) == ("ready", 0)
+
+
+def test_status_tells_the_last_error(terminal, shop, tmp_path):
+    model = tmp_path / "garbled"
+    model.mkdir()
+    (model / "config.json").write_text('{"model_type": "bert", "hidden_size": 8}')
+    (model / "model.safetensors").write_text("no weights at all")
+    refused(terminal.run("index", shop, SEMLS_MODEL=str(model)), 3, str(model))
+    status = terminal.json("status", shop, SEMLS_MODEL=str(model))
+    assert str(model) in status["error"]
+    assert status["error"] in terminal.run("status", shop, SEMLS_MODEL=str(model)).stderr
+    terminal.json("index", shop)
+    assert terminal.json("status", shop)["error"] == ""
+
+
+def test_why_a_file_is_indexed_or_not(terminal, shop):
+    (shop / ".gitignore").write_text("*.log\nout/\n")
+    (shop / "out").mkdir()
+    for name in ("a.log", "out/made.py"):
+        (shop / name).write_text("def made():\n    pass\n")
+    (shop / "picture.bin").write_bytes(b"\0" * 100)
+    terminal.json("index", shop)
+    done = terminal.run("why", "store/session.rs", cwd=shop)
+    assert done.returncode == 0
+    assert done.stdout.startswith("store/session.rs\n  indexed as rust: ")
+    told = terminal.json("why", "session.rs", "--path", shop, cwd=shop / "store")
+    assert (told["path"], told["skipped"], told["language"]) == ("store/session.rs", "", "rust")
+    assert 0 < told["definitions"] <= told["chunks"] == told["embedded"]
+    for name, reason in (
+        ("a.log", ".gitignore"),
+        ("out/made.py", "out/ is left out"),
+        ("picture.bin", "binary"),
+    ):
+        assert reason in terminal.json("why", name, cwd=shop, status=1)["skipped"]
+        assert f"{name}\n  not indexed: " in terminal.run("why", name, cwd=shop).stdout
+
+
+def test_why_sees_what_was_changed_just_now(terminal, shop):
+    terminal.json("index", shop)
+    (shop / "worker/new.py").write_text("def quarantine_parcel():\n    return 1\n")
+    assert terminal.json("why", "worker/new.py", cwd=shop)["definitions"] == 1
+    (shop / "worker/new.py").write_bytes(b"\0")
+    assert terminal.json("why", "worker/new.py", cwd=shop, status=1)["skipped"] == "binary"
+
+
 def test_clear_deletes_the_index_and_nothing_else(terminal, shop):
     before = sorted(shop.rglob("*"))
     terminal.json("index", shop)
@@ -249,7 +336,25 @@ def test_help_and_version(terminal):
 def test_the_doctor_finds_this_machine_well(terminal):
     done = terminal.run("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "FTS5" in done.stdout
+    examined = [
+        "python: 3.",
+        "FTS5",
+        "grammars: ",
+        "vectors: Chroma 1.",
+        f"cache: {terminal.cache}",
+        "model: ",
+    ]
+    for words in [*examined, *(["watch limit: "] if sys.platform == "linux" else [])]:
+        assert words in done.stdout
+    assert not list(terminal.cache.glob("doctor-*"))
+
+
+def test_the_doctor_says_what_to_do(terminal, tmp_path):
+    model = tmp_path / "nowhere"
+    done = terminal.run("doctor", SEMLS_MODEL=str(model))
+    assert done.returncode == 3
+    assert f"look  model: There is no folder {model}" in done.stdout
+    assert "Set SEMLS_MODEL to another model" in done.stdout
 
 
 def refused(done, status, *words):
@@ -290,6 +395,9 @@ def test_a_missing_path_and_a_file_in_the_place_of_a_folder(terminal, shop):
         (["similar", "api/orders.go:1", "-k", "0"], ["limit"]),
         (["similar", "nowhere.go:1"], ["no file"]),
         (["similar", "../outside.py:1"], ["outside the workspace"]),
+        (["why"], ["FILE"]),
+        (["why", "nowhere.go"], ["no file"]),
+        (["why", "../outside.py"], ["outside the workspace"]),
         (["context"], ["QUESTION"]),
         (["context", " "], ["empty"]),
         (["context", "x", "--lang", "klingon"], ["klingon"]),

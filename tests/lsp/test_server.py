@@ -240,6 +240,22 @@ async def test_a_context_is_markdown_or_sections(place):
         assert not await execute(client, "semls.context", {**question, "languages": ["go"]})
 
 
+async def test_the_state_of_all_folders(place):
+    directory, _ = place
+    async with editing(place, "gpt", "shop") as client:
+        folders = (await request(client, "semls/status", None))["folders"]
+        assert [folder["workspace"] for folder in folders] == [
+            str(directory / name) for name in ("gpt", "shop")
+        ]
+        for folder in folders:
+            assert folder["chunks"] == folder["embedded"] > folder["files"] > 0
+            assert folder["model"] == "sentence-transformers/all-MiniLM-L6-v2"
+            assert folder["device"]
+            assert (folder["queue"], folder["error"]) == (0, "")
+            assert folder["disk"] > 0
+            assert folder["skipped_files"] == []
+
+
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [

@@ -1,0 +1,53 @@
+"""What is examined, where it is not well."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from semls.engine import doctor
+from semls.engine.chunker import Chunker
+
+
+@pytest.fixture
+def chunker():
+    started = Chunker()
+    yield started
+    started.close()
+
+
+def limits(directory, watches, instances):
+    """A /proc with these limits, in which nothing runs."""
+    (directory / "sys/fs/inotify").mkdir(parents=True)
+    (directory / "sys/fs/inotify/max_user_watches").write_text(f"{watches}\n")
+    (directory / "sys/fs/inotify/max_user_instances").write_text(f"{instances}\n")
+    return directory
+
+
+@pytest.mark.parametrize(
+    ("watches", "instances", "advice"),
+    [
+        (65_536, 128, ["", ""]),
+        (8192, 128, ["Run `sudo sysctl fs.inotify.max_user_watches=40000`.", ""]),
+        (65_536, 8, ["", "Run `sudo sysctl fs.inotify.max_user_instances=32`."]),
+    ],
+)
+def test_a_watch_limit_is_compared_with_the_need(tmp_path, chunker, monkeypatch, watches, instances, advice):
+    monkeypatch.setattr(doctor, "_PROC", limits(tmp_path, watches, instances))
+    found = [one for one in doctor.examine(tmp_path, chunker) if one.name == "watch limit"]
+    assert [one.advice for one in found] == advice
+    assert [one.well for one in found] == [not one.advice for one in found]
+    assert found[0].detail == f"0 of {watches:,} watches used"
+
+
+def test_where_nothing_limits_watching_nothing_is_said(tmp_path, chunker, monkeypatch):
+    monkeypatch.setattr(doctor, "_PROC", tmp_path / "nowhere")
+    assert "watch limit" not in {one.name for one in doctor.examine(tmp_path, chunker)}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a directory in which even root cannot write")
+def test_a_cache_directory_that_takes_no_vectors_is_told_with_advice(chunker):
+    found = {one.name: one for one in doctor.examine(Path("/proc"), chunker)}
+    assert not found["vectors"].well
+    assert found["vectors"].advice.startswith("Make /proc writable")
+    assert found["word index"].well
