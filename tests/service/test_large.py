@@ -108,6 +108,23 @@ async def test_what_is_edited_now_comes_before_the_backlog(client, terminal, tmp
     assert count(terminal, "centre_*") == BACKLOG
 
 
+async def test_what_is_edited_now_is_embedded_before_the_backlog(client, tmp_path):
+    large = tmp_path / "large"
+    fill(large, BACKLOG)
+    await client.pause()
+    await index(client, large)
+    (large / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    await index(client, large)
+    await client.resume()
+
+    async def embedded():
+        return (await client.why(str(large), str(large / "new.py")))["embedded"]
+
+    await eventually(embedded)
+    status = await client.status(str(large))
+    assert status["embedded"] < status["chunks"] == 2 * BACKLOG + 1
+
+
 async def test_two_workspaces_at_once(client, workspace):
     shop, gpt = workspace("shop"), workspace("gpt")
     first, second = await asyncio.gather(index(client, shop), index(client, gpt))
