@@ -132,6 +132,8 @@ def status(message: StatusMessage) -> None:
     out.print(f"  {counts}, {message['queue']:,} queued")
     model = f"{message['model']} on {message['device']}" if message["model"] else "none: words alone"
     out.print(Text(f"  model: {model}"))
+    if message["store"]:
+        out.print(Text(f"  vectors: {_safe(message['store'])}"))
     out.print(
         f"  on disk: {_bytes(message['disk'])}, and {_bytes(message['cache'])} of embeddings for all folders"
     )

@@ -277,6 +277,27 @@ async def test_nobody_waits_for_a_server_that_is_silent(chroma, hire, monkeypatc
         await until(first.resumes)
 
 
+async def test_the_environment_leads_a_terminal_there(chroma, terminal, workspace):
+    address = f"http://127.0.0.1:{chroma.port}"
+    terminal.environment["SEMLS_STORE_URL"] = address
+    root = workspace("shop")
+    assert (await asyncio.to_thread(terminal.run, "index", root)).returncode == 0
+    status = await asyncio.to_thread(terminal.json, "status", root)
+    assert (status["store"], status["error"]) == (address, "")
+    assert chroma.collection.count() > 0
+    doctor = await asyncio.to_thread(terminal.run, "doctor")
+    assert address in doctor.stdout
+    chroma.kill()
+    doctor = await asyncio.to_thread(terminal.run, "doctor")
+    assert doctor.returncode == 3
+    assert "SEMLS_STORE_URL" in doctor.stdout
+    terminal.environment["SEMLS_STORE_URL"] = "chroma.example"
+    refused = await asyncio.to_thread(terminal.run, "search", "anything", "--path", root)
+    assert refused.returncode == 2
+    assert "store.url" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
 async def test_something_else_at_the_address_is_named(hire):
     async def answer(reader, writer):
         await reader.readuntil(b"\r\n\r\n")

@@ -15,7 +15,8 @@ import numpy as np
 from semls.engine import languages
 from semls.engine.catalogue import Catalogue, File
 from semls.engine.chunker import Chunker
-from semls.engine.vectors import VectorStore
+from semls.engine.vectors import VectorStore, greet
+from semls.settings import Server
 
 _ROOM = 1 << 30  # bytes: a large workspace with its vectors
 _WATCHES = 20_000  # folders of a large workspace
@@ -53,6 +54,12 @@ def examine(cache_directory: Path, chunker: Chunker) -> list[Finding]:
         _disk(cache_directory),
         *_watching(),
     ]
+
+
+def examine_store(server: Server) -> Finding:
+    """The server that keeps a team's vectors."""
+    advice = "See that it runs, and that SEMLS_STORE_URL and SEMLS_STORE_TOKEN are right."
+    return _try("store", lambda: f"Chroma {greet(server)} at {server.url}", advice)
 
 
 def _try(name: str, examination: Callable[[], str], advice: str) -> Finding:

@@ -55,6 +55,7 @@ class Status:
     progress: Progress
     model: str
     device: str
+    store: str  # the address of the server that keeps the vectors, "" where they are on this machine
     notice: str
     error: str
 
@@ -240,12 +241,14 @@ class Engine:
 
     def _status(self, indexer: Indexer) -> Status:
         encoder = indexer.view.encoder if indexer.view else None
+        server = self._settings[indexer.root].store
         notices = self._notice(model_of(self._settings[indexer.root])), _unwatched(indexer), indexer.notice
         return Status(
             indexer.root,
             indexer.progress,
             encoder.model.name if encoder else "",
             encoder.device if encoder else "",
+            server.url if server else "",
             " ".join(filter(None, notices)),
             str(indexer.error or ""),
         )
@@ -273,6 +276,8 @@ class Engine:
     async def examine(self, settings: Settings) -> list[Finding]:
         """What the machine has of what is needed."""
         findings = await self._worker.run(Rank.WORDS, doctor.examine, self._directory, self._chunker)
+        if settings.store:
+            findings.append(await asyncio.to_thread(doctor.examine_store, settings.store))
         return [*findings, await self._examine_model(settings)]
 
     async def _examine_model(self, settings: Settings) -> Finding:

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from glob import escape
 from itertools import islice
 from pathlib import Path
@@ -130,15 +130,17 @@ class Vectors:
         if spaces != {_SPACE}:
             raise ValueError(f"they are not compared by {_SPACE}")
 
-    @contextmanager
-    def _blame(self) -> Iterator[None]:
-        try:
-            yield
-        except Exception as error:
-            said = " ".join(str(error).split())[:_LONGEST_ERROR] or type(error).__name__
-            raise StoreError(
-                f"The vectors in {self.place} cannot be used ({said}): {self._advice}."
-            ) from error
+    def _blame(self) -> AbstractContextManager[None]:
+        return _blame(self.place, self._advice)
+
+
+@contextmanager
+def _blame(place: str, advice: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        said = " ".join(str(error).split())[:_LONGEST_ERROR] or type(error).__name__
+        raise StoreError(f"The vectors in {place} cannot be used ({said}): {advice}.") from error
 
 
 class TeamVectors(Vectors):
@@ -152,7 +154,7 @@ class TeamVectors(Vectors):
     def __init__(self, server: Server, repository: str, fingerprint: str, model: str, dimension: int) -> None:
         super().__init__(server.url, fingerprint, model, dimension)
         with self._blame():
-            self._api = self._connect(server)
+            self._api = _connect(server)
             try:
                 self._open(server, repository)
             except Exception:
@@ -162,25 +164,6 @@ class TeamVectors(Vectors):
     def close(self) -> None:
         """Let go of the connections."""
         self._api._session.close()
-
-    def _connect(self, server: Server) -> Any:  # noqa: ANN401 - chromadb's types are not to be relied on
-        import chromadb
-        import httpx
-        from chromadb.api import ServerAPI
-
-        parts = urlsplit(server.url)
-        settings = chromadb.config.Settings(
-            anonymized_telemetry=False,
-            chroma_api_impl="chromadb.api.fastapi.FastAPI",
-            chroma_server_host=server.url.rstrip("/"),
-            chroma_server_http_port=parts.port or (443 if parts.scheme == "https" else 80),
-            chroma_server_ssl_enabled=parts.scheme == "https",
-            chroma_server_headers=_headers(server),
-        )
-        api = chromadb.config.System(settings).instance(ServerAPI)
-        # chromadb.HttpClient waits for ever, and asks before one can tell it not to: chroma-core/chroma#1227.
-        api._session.timeout = httpx.Timeout(_PATIENCE)
-        return api
 
     def _open(self, server: Server, repository: str) -> None:
         from chromadb.api.models.Collection import Collection as ChromaCollection
@@ -196,8 +179,37 @@ class TeamVectors(Vectors):
         self._check_metadata()
 
 
+def _connect(server: Server) -> Any:  # noqa: ANN401 - chromadb's types are not to be relied on
+    import chromadb
+    import httpx
+    from chromadb.api import ServerAPI
+
+    parts = urlsplit(server.url)
+    settings = chromadb.config.Settings(
+        anonymized_telemetry=False,
+        chroma_api_impl="chromadb.api.fastapi.FastAPI",
+        chroma_server_host=server.url.rstrip("/"),
+        chroma_server_http_port=parts.port or (443 if parts.scheme == "https" else 80),
+        chroma_server_ssl_enabled=parts.scheme == "https",
+        chroma_server_headers=_headers(server),
+    )
+    api = chromadb.config.System(settings).instance(ServerAPI)
+    # chromadb.HttpClient waits for ever, and asks before one can tell it not to: chroma-core/chroma#1227.
+    api._session.timeout = httpx.Timeout(_PATIENCE)
+    return api
+
+
 def _hash(repository: str) -> str:
     return hashlib.blake2b(repository.encode(), digest_size=8).hexdigest()
+
+
+def greet(server: Server) -> str:
+    """The version of a server's Chroma. Raises StoreError."""
+    with _blame(server.url, TeamVectors._advice):
+        api = _connect(server)
+        version = str(api.get_version())
+        api._session.close()
+        return version
 
 
 def _headers(server: Server) -> dict[str, str]:

@@ -338,6 +338,7 @@ def _state(status: Status) -> dict[str, object]:
         **_progress(status.progress),
         "model": status.model,
         "device": status.device,
+        "store": status.store,
         "notice": status.notice,
         "error": status.error,
     }

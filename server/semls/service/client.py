@@ -146,11 +146,12 @@ class SkippedMessage(TypedDict):
 
 
 class StateMessage(ProgressMessage):
-    """A workspace's state."""
+    """A workspace's state; `store` is the address of the vectors' server, "" without one."""
 
     workspace: str
     model: str
     device: str
+    store: str
     notice: str
     error: str
 
