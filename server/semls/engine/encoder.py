@@ -1,13 +1,17 @@
 """Texts → vectors. No code that comes with a model is ever run, and no weights but safetensors are read."""
 
+import copy
 import hashlib
 import importlib.util
 import json
+import logging
 import os
 import re
+import time
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,11 +22,21 @@ from semls.engine.models import BUNDLED, BUNDLED_SHA256, HASHING, Model
 from semls.errors import ModelError, ModelUnavailable
 
 if TYPE_CHECKING:
+    import torch
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+log = logging.getLogger(__name__)
 
 Float32 = NDArray[np.float32]
 
 _BATCH = 2048  # tokens at once, the padding included; more of them leave the processor's cache
+_QUESTIONS = 256  # whose vectors are kept: a picker asks again with every key
+_LIKE = 0.999  # the cosine that a vector of a shorter number type must have with the exact one
+_PROBE = (  # what number types are tried on, about 200 tokens: prose, code and something longer
+    "Removes the sessions that have expired, and says how many there were.",
+    "def evict_expired(self, now: float) -> int:\n    return len([self.pop(key) for key in self.old(now)])",
+    *("for (size_t i = 0; i < header->count; ++i) { total += checksum(header->entries[i]); } " * 3,) * 2,
+)
 _PATIENCE = 5.0  # seconds until a hub that says nothing counts as unreachable
 _NEEDED = ("config.json", "tokenizer.json", "model.safetensors")
 _WANTED = (*_NEEDED, "tokenizer_config.json", "special_tokens_map.json")
@@ -43,8 +57,11 @@ class Encoder(Protocol):
     """Makes vectors of length 1; used by one thread at a time."""
 
     model: Model
-    fingerprint: str  # 16 hex digits: encoders with the same one make the same vectors
-    device: str  # such as "cpu" or "cuda"
+    fingerprint: str  # 16 hex digits: encoders with the same one make the same vectors, but for rounding
+
+    @property
+    def device(self) -> str:
+        """Where it computes, and with which numbers: "cpu, bfloat16"."""
 
     def documents(self, texts: Sequence[str]) -> Float32:
         """A row of `model.dimension` for each text."""
@@ -82,12 +99,13 @@ class TransformersEncoder:
 
     def __init__(self, model: Model, folder: Path) -> None:
         self.model = model
+        self.query = lru_cache(_QUESTIONS)(self._query)
         try:
             self.fingerprint = _fingerprint(model, folder)
-            self.device = _device()
             self._tokenizer = _tokenizer(folder)
-            self._network = _network(folder).to(self.device)
+            self._network = _network(folder).to(_device())
             width = self._forward(self._tokenize(["a " * model.longest_input])).shape[1]
+            self._take_fastest_type()
         except Exception as error:  # these libraries raise about anything for bad files
             raise ModelError(f"The model in {folder} cannot be loaded: {_reason(error)}.") from error
         if width != model.dimension:
@@ -100,8 +118,12 @@ class TransformersEncoder:
         """A row for each text."""
         return self._encode([self.model.document_prefix + text for text in texts])
 
-    def query(self, text: str) -> Float32:
-        """The vector of a question."""
+    @property
+    def device(self) -> str:
+        """Where it computes, and with which numbers."""
+        return f"{self._network.device.type}, {str(self._network.dtype).removeprefix('torch.')}"
+
+    def _query(self, text: str) -> Float32:
         vector: Float32 = self._encode([self.model.query_prefix + text])[0]
         return vector
 
@@ -127,15 +149,40 @@ class TransformersEncoder:
         width = max(map(len, ids))
         padded = torch.tensor([[*one, *[self._padding] * (width - len(one))] for one in ids])
         lengths = torch.tensor([len(one) for one in ids])
-        mask = (torch.arange(width) < lengths.unsqueeze(1)).long().to(self.device)
+        device = self._network.device
+        mask = (torch.arange(width) < lengths.unsqueeze(1)).long().to(device)
         with torch.inference_mode():
-            hidden = self._network(input_ids=padded.to(self.device), attention_mask=mask).last_hidden_state
+            found = self._network(input_ids=padded.to(device), attention_mask=mask)
+            hidden = found.last_hidden_state.float()
             if self.model.pooling == "cls":
                 pooled = hidden[:, 0]
             else:
                 pooled = (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
             vectors: Float32 = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
         return vectors
+
+    def _take_fastest_type(self) -> None:
+        """Compute with shorter numbers where this machine is faster with them and the vectors stay the same.
+
+        Nothing tells reliably what is fast: processors and libraries emulate what they lack.
+        """
+        ids = self._tokenize(_PROBE)
+        exact, took = self._timed(ids)
+        whole = self._network
+        self._network = copy.deepcopy(whole).to(_short_type(whole.device))
+        vectors, takes = self._timed(ids)
+        if takes > took or not ((exact * vectors).sum(1) >= _LIKE).all():
+            self._network = whole
+        log.info("%s on %s: %.3f and %.3f s", self.model.name, self.device, took, takes)
+
+    def _timed(self, ids: list[list[int]]) -> tuple[Float32, float]:
+        """Vectors, and the seconds that they take, the best of two once all is in place."""
+        vectors, times = self._forward(ids), []
+        for _ in range(2):
+            began = time.perf_counter()
+            self._forward(ids)
+            times.append(time.perf_counter() - began)
+        return vectors, min(times)
 
     @property
     def _padding(self) -> int:
@@ -287,6 +334,13 @@ def _device() -> str:
     if torch.cuda.is_available():
         return "cuda"
     return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _short_type(device: "torch.device") -> "torch.dtype":
+    import torch
+
+    whole_range = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
+    return torch.bfloat16 if whole_range else torch.float16
 
 
 def _hush() -> None:
