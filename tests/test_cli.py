@@ -300,6 +300,15 @@ def test_why_sees_what_was_changed_just_now(terminal, shop):
     assert terminal.json("why", "worker/new.py", cwd=shop, status=1)["skipped"] == "binary"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_why_tells_of_a_link_itself(terminal, shop, tmp_path):
+    (shop / "link.py").symlink_to(shop / "worker/thumbnails.py")
+    (shop / "broken.py").symlink_to(shop / "nowhere.py")
+    (shop / "away.py").symlink_to(tmp_path)
+    for name in ("link.py", "broken.py", "away.py"):
+        assert "link" in terminal.json("why", name, cwd=shop, status=1)["skipped"]
+
+
 def test_clear_deletes_the_index_and_nothing_else(terminal, shop):
     before = sorted(shop.rglob("*"))
     terminal.json("index", shop)

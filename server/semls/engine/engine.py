@@ -256,7 +256,7 @@ class Engine:
     async def why(self, path: str, settings: Settings, file: str) -> Explanation:
         """Whether and how a file is indexed. Raises SemlsError."""
         indexer = await self._open(path, settings)
-        return await indexer.explain(_inside(indexer.root, file))
+        return await indexer.explain(_itself(indexer.root, file))
 
     async def export_cache(self, settings: Settings, file: str) -> None:
         """Write all that the wanted model has embedded to a file. Raises SemlsError."""
@@ -416,6 +416,17 @@ def _inside(root: Path, file: str) -> str:
     if not path.is_relative_to(root):
         raise UsageError(f"{file} lies outside the workspace {root}.")
     return path.relative_to(root).as_posix()
+
+
+def _itself(root: Path, file: str) -> str:
+    """A file's path within its workspace, of a link its own. Raises UsageError."""
+    folder, name = os.path.split(file)
+    place = Path(os.path.realpath(folder), name)
+    return (
+        place.relative_to(root).as_posix()
+        if place.is_symlink() and place.is_relative_to(root)
+        else _inside(root, file)
+    )
 
 
 def _unwatched(indexer: Indexer) -> str:
