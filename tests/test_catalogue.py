@@ -90,7 +90,7 @@ def test_quotes_and_operators_in_a_term_are_only_text(catalogue):
     catalogue.replace(File("a.py"), [(entry(), 'say "AND" NOT (x) *')])
     for term in ['"', "AND", "NOT", "*", "(", "name:x", "'; DROP TABLE files; --"]:
         catalogue.match([term], EVERYTHING, 10)
-    assert "a.py" in catalogue.files()
+    assert "a.py" in catalogue.files_behind("")
 
 
 def test_replacing_and_removing_a_file_forget_its_chunks(catalogue):
@@ -100,7 +100,7 @@ def test_replacing_and_removing_a_file_forget_its_chunks(catalogue):
     assert catalogue.named(["parseHeader"], EVERYTHING, 10) == []
     catalogue.remove(["a.py"])
     assert catalogue.match(["new"], EVERYTHING, 10) == []
-    assert catalogue.files() == {}
+    assert catalogue.files_behind("") == {}
     assert catalogue.coverage("store") == Coverage(0, 0)
 
 
@@ -150,12 +150,25 @@ def test_definitions_come_by_path_and_position_and_in_one_piece(catalogue):
 def test_vectors_are_known_store_by_store(catalogue):
     catalogue.replace(File("a.py", mtime_ns=1), [(entry(name="one"), "x"), (entry(name="two"), "y")])
     catalogue.replace(File("b.py", mtime_ns=2), [(entry("b.py", "three"), "z"), (entry("b.py", "one"), "x")])
-    assert catalogue.without_vector("s")[-1] == "hash of two"
+    last, missing = catalogue.without_vector("s", 0)
+    assert missing == {"hash of one": 2, "hash of two": 1, "hash of three": 2}
+    assert catalogue.without_vector("s", last) == (last, {})
     catalogue.know_vectors("s", ["hash of one", "of something else"])
     assert catalogue.coverage("s") == Coverage(4, 2)
     assert catalogue.coverage("t") == Coverage(4, 0)
     catalogue.add_vectors("s", ["hash of two", "hash of one"])
-    assert catalogue.without_vector("s") == ["hash of three"]
+    assert catalogue.without_vector("s", 0) == (last, {"hash of three": 2})
+    catalogue.remove(["b.py"])
+    catalogue.replace(File("b.py", mtime_ns=3), [(entry("b.py", "four"), "")])
+    assert catalogue.without_vector("s", last)[1] == {"hash of four": 3}
+
+
+def test_files_come_in_the_order_of_paths(catalogue):
+    for path in ("b.py", "a.py", "c.py"):
+        catalogue.replace(File(path))
+    assert list(catalogue.files_behind("")) == ["a.py", "b.py", "c.py"]
+    assert list(catalogue.files_behind("b.py")) == ["c.py"]
+    assert catalogue.files_behind("c.py") == {}
 
 
 def test_everything_is_there_after_opening_again(tmp_path):
@@ -166,7 +179,7 @@ def test_everything_is_there_after_opening_again(tmp_path):
     first.note("answers", "a model")
     first.close()
     again = Catalogue(path)
-    assert again.files()["a.py"] == File("a.py", 3, 4, "digest", "python")
+    assert again.files_behind("")["a.py"] == File("a.py", 3, 4, "digest", "python")
     assert again.skipped() == [File("b.bin", skipped="binary")]
     assert again.noted("answers") == "a model"
     assert again.noted("nothing") == ""
@@ -184,7 +197,7 @@ def test_a_catalogue_of_another_schema_is_made_anew(tmp_path):
         db.execute("PRAGMA user_version = 999")
     db.close()
     again = Catalogue(path)
-    assert again.files() == {}
+    assert again.files_behind("") == {}
     again.close()
 
 
@@ -225,11 +238,11 @@ def test_a_damaged_file_is_set_aside_and_made_anew(tmp_path, damage):
     damaged = path.read_bytes()
     again = Catalogue(path)
     with contextlib.suppress(StoreDamaged):  # opening may look at too little to see the damage
-        again.files()
+        again.files_behind("")
         again.entries(again.named(["name49"], (), 9))
         again.texts(list(range(50)))
         again.match(["text"], (), 9)
-    assert again.files() == {}
+    assert again.files_behind("") == {}
     again.replace(File("a.py"), [(entry(name="name", path="a.py"), "text")])
     assert again.named(["name"], (), 9) == [1]
     again.close()

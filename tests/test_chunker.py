@@ -1,9 +1,11 @@
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import IO, cast
 
 import pytest
 
@@ -11,6 +13,7 @@ from semls.engine import languages
 from semls.engine.chunker import Chunker
 from semls.engine.chunks import chunk
 from semls.engine.languages import Language
+from tests.conftest import HANG
 
 CRASHING = {
     "markdown": b"> " * 300 + b"found\n",
@@ -76,3 +79,25 @@ def language(name: str) -> Language:
     found = languages.find(name)
     assert found
     return found
+
+
+@pytest.mark.parametrize("lost", ["half of a question", "an answer"])
+def test_the_process_leaves_quietly_when_its_owner_is_killed_meanwhile(lost):
+    question = pickle.dumps((b"def f(): pass", languages.TEXT))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "semls.engine.chunker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    questions, answers, errors = cast(
+        "tuple[IO[bytes], ...]", (process.stdin, process.stdout, process.stderr)
+    )
+    with errors:
+        if lost == "an answer":
+            answers.close()
+        questions.write(question if answers.closed else question[:-5])
+        questions.close()
+        assert process.wait(HANG) == 0
+        assert errors.read() == b""
+        answers.close()

@@ -194,6 +194,13 @@ async def test_twenty_cycles_of_change_leave_disk_and_recall_flat(tmp_path):
     root, cache = tmp_path / "churned", tmp_path / "cache"
     root.mkdir()
     engine, encoder, sizes = Engine(cache), HashingEncoder(), []
+    answered_by = set()
+
+    async def ask_all_the_time():
+        while True:
+            answered_by.add((await engine.search([str(root)], HASHING, query("return a number"))).model)
+
+    asking = None
     for cycle in range(20):
         functions = [f"def made_{cycle}_{number}():\n    return {number}\n" for number in range(600)]
         for number in range(0, 600, 50):
@@ -209,7 +216,13 @@ async def test_twenty_cycles_of_change_leave_disk_and_recall_flat(tmp_path):
         assert view is not None
         assert isinstance(view.vectors, VectorStore)
         assert len(view.vectors) < 2 * 600 + 1000
+        asking = asking or asyncio.create_task(ask_all_the_time())
+    assert asking
+    assert not asking.done()
+    asking.cancel()
+    await asyncio.gather(asking, return_exceptions=True)
     await engine.close()
+    assert answered_by == {"hashing"}  # stores were swapped meanwhile
     assert max(sizes[5:]) <= 1.2 * max(sizes[:5])
     store = VectorStore(
         next(cache.glob("*/vectors/*")), encoder.fingerprint, encoder.model.name, encoder.model.dimension

@@ -147,6 +147,8 @@ async def test_a_workspace_inside_another(client, workspace):
         await eventually(functools.partial(finds, client, "quarantine_parcel", root))
     assert "evict_expired" not in await names(client, "evict_expired", inner)
     assert "evict_expired" in await names(client, "evict_expired", outer)
+    together = await names(client, "quarantine_parcel", outer, inner)
+    assert together.count("quarantine_parcel") == 1
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")

@@ -22,14 +22,14 @@ _WEIGHTS = {"name": 8.0, "scope": 2.0, "path": 4.0, "about": 2.0, "body": 1.0, "
 _LAYOUT = Layout(
     "catalogue",
     application_id=0x53454D4C,  # "SEML"
-    version=2,
+    version=3,
     schema=f"""
 CREATE TABLE files (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
     digest TEXT NOT NULL, language TEXT NOT NULL, skipped TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE chunks (
-    id INTEGER PRIMARY KEY, path TEXT NOT NULL REFERENCES files(path) ON DELETE CASCADE,
+    id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL REFERENCES files(path) ON DELETE CASCADE,
     language TEXT NOT NULL, kind TEXT NOT NULL, name TEXT NOT NULL COLLATE NOCASE, container TEXT NOT NULL,
     signature TEXT NOT NULL, doc TEXT NOT NULL, hash TEXT NOT NULL,
     start_byte INTEGER NOT NULL, end_byte INTEGER NOT NULL,
@@ -55,6 +55,7 @@ _NAMED = r"""
     OR chunks.name LIKE ? ESCAPE '\' AND '.' || chunks.container LIKE ? ESCAPE '\'"""
 _ADDED = 10  # frequent terms that count; a question has fewer, a piece of code has hundreds
 _LOOKED_AT = 4000  # chunks that bm25 looks at; it takes two or three microseconds for each
+_WALKED = 10_000  # rows in one step of a walk through all
 _LAST = "\U0010ffff"  # behind all other letters
 _VERDICTS = 1 << 14  # on paths, that are remembered
 
@@ -172,12 +173,17 @@ class Catalogue:
 
     # Files
 
-    def files(self, paths: Sequence[str] | None = None) -> dict[str, File]:
-        """The files known, the skipped ones too, by path; all of them unless some are asked for."""
-        condition = "TRUE" if paths is None else f"path IN ({_list(paths)})"
+    def files(self, paths: Sequence[str]) -> dict[str, File]:
+        """Those of these files that are known, the skipped ones too, by path."""
+        query = f"SELECT {_names(File)} FROM files WHERE path IN ({_list(paths)})"
         with self._file.blame():
-            rows = self._db.execute(f"SELECT {_names(File)} FROM files WHERE {condition}", paths or ())
-            return {row[0]: File(*row) for row in rows}
+            return {row[0]: File(*row) for row in self._db.execute(query, paths)}
+
+    def files_behind(self, path: str) -> dict[str, File]:
+        """The next files in the order of paths, the skipped ones too, by path."""
+        query = f"SELECT {_names(File)} FROM files WHERE path > ? ORDER BY path LIMIT {_WALKED}"
+        with self._file.blame():
+            return {row[0]: File(*row) for row in self._db.execute(query, (path,))}
 
     def at_and_below(self, places: Sequence[str]) -> dict[str, File]:
         """The files known at some paths and below them, the skipped ones too, by path."""
@@ -256,17 +262,19 @@ class Catalogue:
         with self._file.blame():
             return {row[0] for row in self._db.execute(query, (store, *hashes))}
 
-    def without_vector(self, store: str) -> list[str]:
-        """Contents that have no vector yet, those of the most recently changed files first."""
-        query = """
-            WITH missing AS MATERIALIZED (
-                SELECT DISTINCT hash FROM chunks
-                WHERE NOT EXISTS (SELECT 1 FROM vectors WHERE store = ? AND vectors.hash = chunks.hash)
-            )
-            SELECT hash FROM missing JOIN chunks USING (hash) JOIN files USING (path)
-            GROUP BY hash ORDER BY max(mtime_ns) DESC"""
+    def without_vector(self, store: str, behind: int) -> tuple[int, dict[str, int]]:
+        """Looks at the next chunks behind an id, which only grow: the last id, and those without a vector.
+
+        These are contents, each with the time of its file.
+        """
+        query = f"""
+            SELECT id, hash, mtime_ns, NOT EXISTS (
+                SELECT 1 FROM vectors WHERE store = ? AND vectors.hash = chunks.hash
+            ) FROM chunks JOIN files USING (path) WHERE id > ? ORDER BY id LIMIT {_WALKED}"""
         with self._file.blame():
-            return [row[0] for row in self._db.execute(query, (store,))]
+            rows = self._db.execute(query, (store, behind)).fetchall()
+        last = rows[-1][0] if rows else behind
+        return last, {content: mtime_ns for _, content, mtime_ns, missing in rows if missing}
 
     def living(self, store: str) -> list[str]:
         """Contents that have a vector and a chunk."""

@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
@@ -85,12 +87,20 @@ def _serve() -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a grammar prints must not get between
     while True:
-        try:
+        with _leaving_with_the_engine():
             question: tuple[bytes, Language] | None = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the engine
-        except EOFError:
-            return
-        pickle.dump(chunk(*question) if question else [], answers)
-        answers.flush()
+        chunks = chunk(*question) if question else []
+        with _leaving_with_the_engine():
+            pickle.dump(chunks, answers)
+            answers.flush()
+
+
+@contextmanager
+def _leaving_with_the_engine() -> Iterator[None]:
+    try:
+        yield
+    except (EOFError, OSError, pickle.UnpicklingError):
+        os._exit(0)  # what is left of an answer is nobody's
 
 
 if __name__ == "__main__":

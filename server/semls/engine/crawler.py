@@ -120,7 +120,7 @@ class Crawler:
 
     async def _read_all(self) -> None:
         began = time.monotonic()
-        known = await self._worker.run(Rank.WORDS, self._catalogue.files)
+        known = await self._known()
         scan, seen, left_out = files.scan(self._root), 0, set[str]()
         self._unseen = dict(known)
         while found := await self._worker.run(Rank.WORDS, reader.take, scan):
@@ -136,6 +136,13 @@ class Crawler:
         await self._forget(list(self._unseen))
         self._unseen, self._left_out = {}, frozenset(left_out)
         self._took = time.monotonic() - began
+
+    async def _known(self) -> dict[str, File]:
+        known, last = dict[str, File](), ""
+        while some := await self._worker.run(Rank.WORDS, self._catalogue.files_behind, last):
+            known |= some
+            last = next(reversed(some))
+        return known
 
     async def _read_asked(self) -> None:
         """Look at what changed, the last first, as there may be thousands from a moment ago."""

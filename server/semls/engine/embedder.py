@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,6 +60,8 @@ class Embedder:
         self.encoded = 0  # texts sent through the model
         self.phase = "model"
         self._filling: View | None = None
+        self._walked: View | None = None  # for which chunks were looked through, up to the last
+        self._last, self._missing = 0, dict[str, None]()  # contents without a vector, the latest at the end
         self._directory, self._repository = directory, repository
         self._catalogue, self._worker = catalogue, worker
         self._tools, self._former, self._running, self._tell = tools, former, running, tell
@@ -153,14 +155,14 @@ class Embedder:
     async def _find_known(self, view: View) -> None:
         """Learn which contents have a vector in the store."""
         await self._worker.run(Rank.VECTORS, self._catalogue.know_vectors, view.name, ())
-        contents = await self._worker.run(Rank.VECTORS, self._catalogue.contents, ())
-        for some in _slices(sorted(contents), _KNOWN):
+        for some in _slices(await self._without_vector(view), _KNOWN):
             await self._find(view, some)
 
     async def _find(self, view: View, contents: Sequence[str]) -> list[str]:
         """Learn which of these contents have a vector in the store; gives back the others."""
         known = await view.runner.run(Rank.VECTORS, view.vectors.having, contents)
         await self._worker.run(Rank.VECTORS, self._catalogue.add_vectors, view.name, known)
+        self._forget(known)
         return [content for content in contents if content not in known]
 
     async def _answer_with(self, view: View) -> None:
@@ -174,8 +176,7 @@ class Embedder:
 
     async def _fill(self, view: View, cache: EmbeddingCache) -> bool:
         """Give a vector to all that has none; False when the catalogue changed meanwhile."""
-        missing = await self._worker.run(Rank.VECTORS, self._catalogue.without_vector, view.name)
-        for some in _slices(missing, _ROUND):
+        for some in _slices(await self._without_vector(view), _ROUND):
             if self._again:
                 return False
             absent = await self._find(view, some)
@@ -184,7 +185,28 @@ class Embedder:
                 await self._keep(view, {key: cached[key] for key in part})
             if not await self._encode(view, cache, [key for key in absent if key not in cached]):
                 return False
+            self._forget(some)
         return True
+
+    def _forget(self, contents: Iterable[str]) -> None:
+        """These are missing no more."""
+        for content in contents:
+            self._missing.pop(content, None)
+
+    async def _without_vector(self, view: View) -> list[str]:
+        """What is to be embedded, that of the most recently changed files first."""
+        if view is not self._walked:
+            self._walked, self._last, self._missing = view, 0, {}
+        found, before = dict[str, int](), -1
+        while before < self._last:
+            before = self._last
+            self._last, missing = await self._worker.run(
+                Rank.VECTORS, self._catalogue.without_vector, view.name, before
+            )
+            found |= missing
+        self._forget(found)
+        self._missing |= dict.fromkeys(sorted(found, key=found.__getitem__))
+        return list(reversed(self._missing))
 
     async def _encode(self, view: View, cache: EmbeddingCache, missing: Sequence[str]) -> bool:
         texts = await self._worker.run(Rank.VECTORS, _texts, self._catalogue, missing)

@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -132,7 +132,7 @@ class Engine:
         self._indexers: dict[Path, Indexer] = {}
         self._settings: dict[Path, Settings] = {}
         self._used: dict[Path, float] = {}  # when somebody last asked for a workspace
-        self._opening = asyncio.Lock()
+        self._opening = defaultdict[Path, asyncio.Lock](asyncio.Lock)  # or closing
         self._running = asyncio.Event()
         self._running.set()
         self._retry: asyncio.Task[None] | None = None
@@ -204,7 +204,7 @@ class Engine:
             Coverage(
                 sum(some.coverage.chunks for some in found), sum(some.coverage.embedded for some in found)
             ),
-            tuple(hits[: query.limit]),
+            tuple(_once(hits)[: query.limit]),
         )
 
     async def similar(
@@ -293,7 +293,7 @@ class Engine:
     async def clear(self, path: str) -> None:
         """Delete a workspace's index; its vectors stay in the cache. Raises SemlsError."""
         root = _root(path)
-        async with self._opening:
+        async with self._opening[root]:
             await self._close(root)
             directory = self._home(root)
             if directory.exists():
@@ -304,8 +304,8 @@ class Engine:
     async def close_unused(self, seconds: float) -> None:
         """Close the workspaces that nobody has asked for in a while."""
         before = time.monotonic() - seconds
-        async with self._opening:
-            for root, indexer in list(self._indexers.items()):
+        for root, indexer in list(self._indexers.items()):
+            async with self._opening[root]:
                 if self._used[root] < before and not indexer.busy:
                     await self._close(root)
 
@@ -325,7 +325,7 @@ class Engine:
     async def _open(self, path: str, settings: Settings) -> Indexer:
         root = _root(path)
         model_of(settings)
-        async with self._opening:
+        async with self._opening[root]:
             self._used[root] = time.monotonic()
             indexer = self._indexers.get(root)
             if indexer is None:
@@ -404,6 +404,14 @@ def _root(path: str) -> Path:
     if not root.is_dir():
         raise UsageError(f"{path} is a file: name the folder that it lies in.")
     return root
+
+
+def _once(hits: Sequence[tuple[Path, Hit]]) -> list[tuple[Path, Hit]]:
+    """Without what was found twice: a workspace may lie in another one, or have two names."""
+    found: dict[tuple[str, int], tuple[Path, Hit]] = {}
+    for root, hit in hits:
+        found.setdefault((os.path.realpath(root / hit.entry.path), hit.entry.start_byte), (root, hit))
+    return list(found.values())
 
 
 def _inside(root: Path, file: str) -> str:
