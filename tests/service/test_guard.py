@@ -206,6 +206,9 @@ def test_files_outside_the_workspace_are_not_read(terminal, shop, secret, state)
     for file in [*(f"{root}/{way}" for way in ways), str(secret), "/etc/hosts"]:
         for path, more in (("/why", {"file": file}), ("/similar", {"file": file, "row": 0})):
             answer = call(state, path, {"workspace": root, "settings": {"model": "hashing"}, **more})
+            if (path, file) == ("/why", f"{root}/link.py"):
+                assert answer.json()["skipped"] == "link that leaves the workspace"
+                continue
             assert answer.status_code == 400
             assert "outside the workspace" in answer.json()["message"]
         changed = {"workspace": root, "files": [file], "settings": {"model": "hashing"}}

@@ -5,6 +5,7 @@ import hashlib
 import importlib.util
 import json
 import logging
+import math
 import os
 import re
 import time
@@ -30,6 +31,7 @@ log = logging.getLogger(__name__)
 Float32 = NDArray[np.float32]
 
 _BATCH = 2048  # tokens at once, the padding included; more of them leave the processor's cache
+_WIDTHS = 32  # a batch is padded to a multiple: for each new shape torch prepares and keeps something
 _QUESTIONS = 256  # whose vectors are kept: a picker asks again with every key
 _LIKE = 0.999  # the cosine that a vector of a shorter number type must have with the exact one
 _PROBE = (  # what number types are tried on, about 200 tokens: prose, code and something longer
@@ -80,18 +82,27 @@ class HashingEncoder:
 
     model = HASHING
     device = "cpu"
-    fingerprint = hashlib.sha256(repr(HASHING).encode()).hexdigest()[:16]
+    fingerprint = hashlib.sha256(f"{HASHING!r}, words and letters".encode()).hexdigest()[:16]
 
     def documents(self, texts: Sequence[str]) -> Float32:
         """A row for each text."""
         return np.array([self.query(text) for text in texts], np.float32).reshape(-1, HASHING.dimension)
 
     def query(self, text: str) -> Float32:
-        """Counts of hashed words."""
+        """Counts of hashed words, and of letters in their places.
+
+        With words alone, texts that differ in one are all equally far from each other, and HNSW loses them.
+        """
         vector = np.zeros(HASHING.dimension, np.float32)
         for word in re.findall(r"[^\W_]+", text.lower()) or [""]:
-            vector[zlib.crc32(word.encode("utf-8", "replace")) % HASHING.dimension] += 1
+            vector[_bucket(word)] += 1
+            for place, letter in enumerate(word):
+                vector[_bucket(f"{place}{letter}")] += 0.5
         return vector / np.linalg.norm(vector)
+
+
+def _bucket(text: str) -> int:
+    return zlib.crc32(text.encode("utf-8", "replace")) % HASHING.dimension
 
 
 class TransformersEncoder:
@@ -146,7 +157,7 @@ class TransformersEncoder:
     def _forward(self, ids: list[list[int]]) -> Float32:
         import torch
 
-        width = max(map(len, ids))
+        width = _WIDTHS * math.ceil(max(map(len, ids)) / _WIDTHS)
         padded = torch.tensor([[*one, *[self._padding] * (width - len(one))] for one in ids])
         lengths = torch.tensor([len(one) for one in ids])
         device = self._network.device

@@ -23,7 +23,8 @@ _BATCH = 200  # rows written at once: Chroma takes 5,461, and 200 of them take a
 _FEW = (
     500  # rows that are compared one by one as fast as HNSW filters; it would miss up to a tenth of the hits
 )
-_SAMPLES = 8  # rows that must find themselves before a store is believed
+_SAMPLES = 8  # rows, most of which must find themselves before a store is believed
+_ITSELF = 0.999  # the cosine of a vector with itself, but for rounding
 _SPACE = "cosine"
 _PATIENCE = 20.0  # seconds that a server may be silent
 _LONGEST_ERROR = 200  # letters of what a server says
@@ -300,12 +301,23 @@ class VectorStore(Vectors):
     def _check(self) -> None:
         """Torn files may open without complaint. Raises ValueError, or what Chroma raises."""
         self._check_metadata()
-        for offset in range(0, len(self._ids), max(1, len(self._ids) // _SAMPLES)):
-            row = self._collection.get(limit=1, offset=offset, include=["embeddings"])
-            # Asked among all ids, Chroma fails if its graph lacks one of them; once is enough.
-            near = self._nearest(row["embeddings"][0], 1, None if offset else list(self._ids))
-            if not near or near[0][1] < 0.999:  # not by id: two contents may have one vector
-                raise ValueError(f"{row['ids'][0]} does not find itself")
+        samples = range(0, len(self._ids), max(1, len(self._ids) // _SAMPLES))
+        found = [self._finds_itself(offset) for offset in samples]
+        if 2 * sum(found) < len(found):  # HNSW by its nature does not find each
+            raise ValueError("most of them do not find themselves")
+
+    def _finds_itself(self, offset: int) -> bool:
+        """Whether a vector is the nearest to itself. Raises ValueError when it is not even so alone."""
+        row = self._collection.get(limit=1, offset=offset, include=["embeddings"])
+        vector, key = row["embeddings"][0], row["ids"][0]
+        # Asked among all ids, Chroma fails if its graph lacks one of them; once is enough.
+        found, alone = (
+            self._nearest(vector, 1, None if offset else list(self._ids)),
+            self._nearest(vector, 1, [key]),
+        )
+        if not alone or alone[0][1] < _ITSELF:
+            raise ValueError(f"{key} is not what it was")
+        return bool(found) and found[0][1] > _ITSELF  # not by id: two contents may have one vector
 
     def _set_aside(self) -> None:
         """Make room for a new store; the last broken one is kept, for those who want to know why."""
