@@ -1,6 +1,9 @@
 """Which repository a workspace belongs to."""
 
+import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -55,3 +58,10 @@ def test_without_a_remote_the_folder_gives_the_name(root, tmp_path):
 def test_a_garbled_configuration_does_no_harm(root, config):
     (root / ".git/config").write_bytes(config)
     assert repository(root)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+def test_a_name_that_is_no_text_can_be_said(tmp_path):
+    folder = os.path.join(os.fsencode(tmp_path), b"\xff")
+    os.mkdir(folder)
+    assert repository(Path(os.fsdecode(folder))) == "?"

@@ -208,6 +208,19 @@ async def test_what_others_have_there_does_not_crowd_out_ours(chroma, hire):
     assert {hit.entry.path for _, hit in answer.hits} >= {"worker/thumbnails.py"}
 
 
+async def test_a_filter_that_many_pass_is_not_sent_along(chroma, hire):
+    async with Wire(chroma.port) as wire:
+        first = hire(wire.port)
+        many = "\n\n".join(f"def made_{number}():\n    return {number}" for number in range(600))
+        (first.root / "many.py").write_text(many)
+        await first.index()
+        before = len(wire.heard)
+        answer = await first.ask("shrink a picture lang:python")
+        assert answer.model == "hashing"
+        assert {hit.entry.language for _, hit in answer.hits} == {"python"}
+        assert len(wire.heard) - before < 10_000
+
+
 async def test_tenant_database_token_and_headers_go_along(chroma, hire):
     chromadb.AdminClient(chroma.client.get_settings()).create_database("code")
     async with Wire(chroma.port) as wire:

@@ -21,8 +21,13 @@ def repository(root: Path) -> str:
         if (folder / ".git").exists():
             remotes = _remotes(common_folder(folder / ".git") / "config")
             addresses = [remotes["origin"]] if "origin" in remotes else list(remotes.values())
-            return _plain(addresses[0]) if addresses else folder.name
-    return root.name
+            return _plain(addresses[0]) if addresses else _sayable(folder.name)
+    return _sayable(root.name)
+
+
+def _sayable(name: str) -> str:
+    """A name whose bytes are no text, as text."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _remotes(config: Path) -> dict[str, str]:
