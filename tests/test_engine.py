@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from semls.engine import encoders, models, reader
 from semls.engine import engine as engine_module
-from semls.engine import models, reader
 from semls.engine.catalogue import Coverage
 from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
@@ -44,8 +44,8 @@ class Hub:
         self.has_wanted = True
         self.ready = threading.Event()
         self.ready.set()
-        monkeypatch.setattr(engine_module, "load", self.load)
-        monkeypatch.setattr(engine_module, "bundled", lambda: models.HASHING)
+        monkeypatch.setattr(encoders, "load", self.load)
+        monkeypatch.setattr(encoders, "bundled", lambda: models.HASHING)
         monkeypatch.setattr(engine_module, "_AGAIN", 0.01)
 
     def load(self, model):
@@ -134,7 +134,7 @@ async def test_the_wanted_model_takes_over_when_it_comes(engine, shop, hub):
 
 async def test_without_any_model_words_alone_answer(engine, shop, hub, monkeypatch):
     hub.has_wanted = False
-    monkeypatch.setattr(engine_module, "bundled", lambda: None)
+    monkeypatch.setattr(encoders, "bundled", lambda: None)
     last = await index(engine, shop, SETTINGS)
     assert (last.phase, last.coverage.embedded) == ("ready", 0)
     answer = await ask(engine, "evict_expired", shop, settings=SETTINGS)

@@ -5,8 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from semls.engine import engine as engine_module
-from semls.engine import models
+from semls.engine import encoders, models
 from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
 from semls.errors import UsageError
@@ -170,7 +169,7 @@ class Slow(HashingEncoder):
 async def test_words_answer_until_half_of_the_workspace_has_vectors(engine, root, monkeypatch):
     slow = Slow()
     slow.told.set()
-    monkeypatch.setattr(engine_module, "load", lambda _: slow)
+    monkeypatch.setattr(encoders, "load", lambda _: slow)
     before = await index(engine, root, Settings())
     slow.told.clear()
     for number in range(200):

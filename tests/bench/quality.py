@@ -29,7 +29,7 @@ from rich.table import Table
 from semls.engine.catalogue import Catalogue, Entry
 from semls.engine.chunker import Chunker
 from semls.engine.embedder import Tools
-from semls.engine.engine import Encoders, model_of
+from semls.engine.encoders import Encoders, model_of
 from semls.engine.indexer import Indexer
 from semls.engine.models import BUNDLED
 from semls.engine.query import query

@@ -27,7 +27,7 @@ from rich.table import Table
 
 from semls.engine.chunker import Chunker
 from semls.engine.encoder import TransformersEncoder, embedded_text, load
-from semls.engine.engine import model_of
+from semls.engine.encoders import model_of
 from semls.engine.files import Found, read, scan
 from semls.engine.languages import detect
 from semls.engine.models import BUNDLED

