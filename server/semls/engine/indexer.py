@@ -251,13 +251,14 @@ class Indexer:
         return True
 
     async def _search(self, query: Query) -> Result:
+        view = self.view
         try:
-            return await self._search_with(self.view, query)
+            return await self._search_with(view, query)
         except StoreDamaged as error:
             await self._start_over(error)
             raise
         except StoreError as error:
-            await self._do_without_vectors(error)
+            await self._do_without(view, error)
             return await self._search_with(None, query)
 
     async def _search_with(self, view: View | None, query: Query) -> Result:
@@ -276,7 +277,7 @@ class Indexer:
         except StoreDamaged:
             raise
         except StoreError as error:
-            await self._do_without_vectors(error)
+            await self._do_without(view, error)
             return await self._similar_with(None, path, row, limit)
 
     async def _similar_with(self, view: View | None, path: str, row: int, limit: int) -> Comparison:
@@ -286,12 +287,13 @@ class Indexer:
         found = await self._worker.run(Rank.SEARCH, comparing.similar, asked, self._catalogue, vectors, limit)
         return Comparison(found, view.encoder.model.name if view else "", coverage)
 
-    async def _do_without_vectors(self, error: StoreError) -> None:
+    async def _do_without(self, view: View | None, error: StoreError) -> None:
         """Let words answer, and open the vectors once more: at once if they are ours, else after a while."""
         log.warning("Words alone answer: %s", error)
-        remote = self.view is not None and self.view.server is not None
+        if view is None or view is not self.view:  # another has taken its place meanwhile
+            return
         await self._embedder.let_go()
-        asyncio.get_running_loop().call_later(_AGAIN if remote else 0, self.embed)
+        asyncio.get_running_loop().call_later(_AGAIN if view.server else 0, self.embed)
 
     # The two loops
 
