@@ -31,9 +31,9 @@ class Slow(HashingEncoder):
     def __init__(self):
         self.told = threading.Event()
 
-    def documents(self, texts):
+    def documents(self, texts, give_way=None):
         self.told.wait(0.3)
-        return super().documents(texts)
+        return super().documents(texts, give_way)
 
 
 class Hub:

@@ -161,9 +161,9 @@ class Slow(HashingEncoder):
     model = replace(models.HASHING, name=Settings().model)
     told = threading.Event()
 
-    def documents(self, texts):
+    def documents(self, texts, give_way=None):
         self.told.wait(0.5)
-        return super().documents(texts)
+        return super().documents(texts, give_way)
 
 
 async def test_words_answer_until_half_of_the_workspace_has_vectors(engine, root, monkeypatch):

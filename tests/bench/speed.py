@@ -1,7 +1,7 @@
-"""How fast it is: python -m tests.bench.speed FOLDER ... [--synthetic CHUNKS] [--model MODEL].
+"""How fast it is: python -m tests.bench.speed FOLDER ... [--synthetic CHUNKS] [--model M] [--stand-in].
 
-Each folder, say an unpacked source distribution, is indexed by an engine of its own, and asked as editors and
-terminals ask. Figures that depend on the machine stand beside what the same machine does otherwise: the same
+A copy of each folder, say of an unpacked source distribution, is indexed by an engine of its own, and asked
+as editors and terminals ask. Figures that depend on the machine stand beside what it does otherwise: the same
 texts through sentence-transformers with its defaults, and a plain multiplication of matrices.
 """
 
@@ -9,6 +9,7 @@ import asyncio
 import itertools
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -16,8 +17,9 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from statistics import quantiles
+from statistics import median, quantiles
 from typing import Annotated, Any
 
 import numpy as np
@@ -25,18 +27,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from semls.engine import memory, reader
+from semls.engine.catalogue import File
 from semls.engine.chunker import Chunker
-from semls.engine.encoder import TransformersEncoder, embedded_text, load
-from semls.engine.encoders import model_of
+from semls.engine.embeddings import EmbeddingCache
+from semls.engine.encoder import HashingEncoder, TransformersEncoder, embedded_text, load
+from semls.engine.encoders import cache_file, model_of
 from semls.engine.files import Found, read, scan
 from semls.engine.languages import detect
-from semls.engine.models import BUNDLED
+from semls.engine.models import BUNDLED, Model
 from semls.service.client import Client, stop
 from semls.settings import EngineSettings, Settings
 from tests.lsp.test_stdio import Raw
 
 _TEXTS = 256  # chunks that are embedded to measure the encoder
 _QUESTIONS = 60
+_SAVES = 10
 _FUNCTIONS = 20  # in a file of a synthetic folder
 _VERBS = "parse validate render retry cache open close merge sort schedule".split()
 _NOUNS = "header session request template node form token file connection graph query signal".split()
@@ -53,30 +59,47 @@ class Figure:
     beside: str = ""
 
 
+Note = Callable[..., None]
+
+
 def main(
     folders: Annotated[list[Path] | None, typer.Argument(exists=True, file_okay=False)] = None,
     synthetic: Annotated[list[int] | None, typer.Option(help="A folder of so many functions, too.")] = None,
     model: Annotated[
         str, typer.Option(help="The model of the vectors, or a folder with one.")
     ] = BUNDLED.name,
+    stand_in: Annotated[
+        bool, typer.Option(help="Find vectors in the cache, made of words: to embed much takes hours.")
+    ] = False,
     save: Annotated[Path | None, typer.Option(help="Write the figures here, as JSON.")] = None,
 ) -> None:
     """Measure, and print a table."""
     figures: list[Figure] = []
+    memory.keep()  # as the engine does
+    encoder = load(model_of(Settings(model=model)))
+    assert isinstance(encoder, TransformersEncoder)
     with tempfile.TemporaryDirectory() as directory:
-        made = [_synthetic(Path(directory) / f"{count}-functions", count) for count in synthetic or ()]
-        roots = [folder.resolve() for folder in folders or ()]
-        if roots:
-            figures += _encoder(roots[0], model)
-        for number, root in enumerate([*roots, *made]):
-            place = Path(directory) / str(number)
+        place = Path(directory).resolve()
+        roots = [_copy(folder.resolve(), place / "folders" / folder.name) for folder in folders or ()]
+        made = [_synthetic(place / "folders" / f"{count}-functions", count) for count in synthetic or ()]
+        if not stand_in:
+            figures += _encoder((roots + made)[0], encoder)
+        for root in roots + made:
+            home = place / f"{root.name}.index"
             os.environ.update(
-                SEMLS_CACHE_DIR=str(place / "cache"), SEMLS_STATE_DIR=str(place / "state"), SEMLS_MODEL=model
+                SEMLS_CACHE_DIR=str(home / "cache"), SEMLS_STATE_DIR=str(home / "state"), SEMLS_MODEL=model
             )
+            if stand_in:
+                _fill_cache(root, home / "cache" / "embeddings", encoder)
             figures += asyncio.run(_folder(root, Settings(model=model)))
             _print(figures)
             if save:
                 save.write_text(json.dumps([asdict(figure) for figure in figures], indent=1), "utf-8")
+
+
+def _copy(folder: Path, copy: Path) -> Path:
+    shutil.copytree(folder, copy, ignore_dangling_symlinks=True)
+    return copy
 
 
 def _print(figures: Sequence[Figure]) -> None:
@@ -84,50 +107,52 @@ def _print(figures: Sequence[Figure]) -> None:
     table.columns[2].justify = "right"
     for one in figures:
         table.add_row(one.folder, one.what, f"{one.value:,.3g}", one.unit, one.beside)
-    Console().print(table)
+    Console(width=110).print(table)
 
 
 # The encoder
 
 
-def _encoder(root: Path, name: str) -> Iterator[Figure]:
+def _encoder(root: Path, encoder: TransformersEncoder) -> Iterator[Figure]:
     """Throughput on a folder's chunks; beside it sentence-transformers, and what the processor can do."""
-    texts = list(itertools.islice(_texts(root), _TEXTS))
-    model = model_of(Settings(model=name))
-    encoder = load(model)
-    assert isinstance(encoder, TransformersEncoder)
+    texts = [text for _, text in itertools.islice(_texts(root), _TEXTS)]
+    model = encoder.model
     encoder.documents(texts[:8])
-    tokens = sum(map(len, encoder._tokenize([model.document_prefix + text for text in texts])))
+    inputs = [model.document_prefix + text for text in texts]
+    tokens = sum(map(len, encoder._tokenize(inputs)))
     seconds, vectors = _timed(lambda: encoder.documents(texts))
-    theirs, others = _sentence_transformers(texts, model.folder, model.longest_input)
+    theirs, others = _sentence_transformers(inputs, model)
     same = float(np.min((vectors * others).sum(1))) if model.pooling == "mean" else float("nan")
     kind = encoder.device.split()[-1]
     peak, work = _peak(kind), _work(encoder) * tokens / seconds / 1e9
+    questions = [_timed(partial(encoder.query, text))[0] for text in _some_questions()]
     yield Figure(root.name, "embedding", tokens / seconds, "tokens/s", f"{theirs / seconds:.2f} times theirs")
     yield Figure(root.name, "embedding", len(texts) / seconds, "chunks/s", f"lowest cosine {same:.5f}")
     yield Figure(root.name, "arithmetic", work, "GFLOP/s", f"{work / peak:.0%} of {kind} peak {peak:.0f}")
+    yield Figure(root.name, "a question's vector", 1000 * median(questions), "ms", f"of {len(questions)}")
 
 
-def _texts(root: Path) -> Iterator[str]:
-    """What is embedded of a folder."""
+def _texts(root: Path) -> Iterator[tuple[str, str]]:
+    """The contents of a folder's chunks, and what is embedded for each."""
     chunker = Chunker()
     for item in scan(root):
         content = read(root, item.path) if isinstance(item, Found) else None
         if isinstance(content, bytes):
-            for chunk in chunker.chunk(content, detect(item.path, content)):
-                yield embedded_text(chunk.qualified_name, chunk.text)
+            file = File(item.path, language=detect(item.path, content).name)
+            for _, entries in reader.cut(chunker, [(file, content)]):
+                yield from (
+                    (entry.hash, embedded_text(entry.qualified_name, text)) for entry, text in entries
+                )
     chunker.close()
 
 
-def _sentence_transformers(
-    texts: Sequence[str], folder: Path | None, longest: int
-) -> tuple[float, np.ndarray[Any, Any]]:
+def _sentence_transformers(texts: Sequence[str], model: Model) -> tuple[float, np.ndarray[Any, Any]]:
     from sentence_transformers import SentenceTransformer
 
-    model = SentenceTransformer(str(folder))
-    model.max_seq_length = longest  # the only setting: the same work
-    model.encode(texts[:8])
-    return _timed(lambda: model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False))
+    theirs = SentenceTransformer(str(model.folder))
+    theirs.max_seq_length = model.longest_input  # the only setting: the same work
+    theirs.encode(list(texts[:8]))
+    return _timed(lambda: theirs.encode(list(texts), normalize_embeddings=True, show_progress_bar=False))
 
 
 def _peak(kind: str) -> float:
@@ -148,6 +173,19 @@ def _work(encoder: TransformersEncoder) -> float:
     return float(2 * sum(weights))
 
 
+def _fill_cache(root: Path, directory: Path, encoder: TransformersEncoder) -> None:
+    """As if all had been embedded: vectors that are near each other when their texts share words."""
+    cache = EmbeddingCache(directory / cache_file(encoder), encoder.fingerprint, 8 << 30)
+    size = (HashingEncoder.model.dimension, encoder.model.dimension)
+    stretch = np.random.default_rng(0).normal(size=size).astype(np.float32)
+    texts = _texts(root)
+    while some := dict(itertools.islice(texts, 1000)):
+        vectors = HashingEncoder().documents(list(some.values())) @ stretch
+        vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+        cache.put(dict(zip(some, vectors, strict=True)))
+    cache.close()
+
+
 def _timed(call: Callable[[], Any]) -> tuple[float, Any]:
     began = time.perf_counter()
     result = call()
@@ -164,32 +202,63 @@ async def _folder(root: Path, settings: Settings) -> list[Figure]:
         figures.append(Figure(root.name, what, value, unit, beside))
 
     async with _client(settings) as client:
-        with tempfile.TemporaryDirectory() as empty:
-            await client.status(empty)  # the engine is up, and the model loads in the background
-        first, _ = await _until(client.search([str(root)], "parse the header", words_only=True))
-        note("first answer, cold", first, "s")
-        words, last = await _until(_last(client.index(str(root), words_only=True)))
-        note("words ready, cold", first + words, "s", f"{last['files']:,} files, {last['chunks']:,} chunks")
-        busy = asyncio.create_task(_until(_last(client.index(str(root)))))
-        note_all(note, "search while indexing", await _searches(client, root, lambda: not busy.done()))
-        seconds, last = await busy
-        note("all embedded", seconds, "s", f"{last['encoded'] / seconds:.0f} chunks/s")
-        note_all(note, "search", await _searches(client, root))
-        note_all(note, "search by words", await _searches(client, root, words_only=True))
-        status = await client.status(str(root))
-        note("engine's memory", status["memory"] / 2**20, "MiB")
-        note("disk", status["disk"] / max(1, last["chunks"]), "bytes/chunk")
+        await client.status(_empty(root))  # the engine is up, and the model loads in the background
+        await _index(client, root, note)
+        await _ask(client, root, note)
+        await _save(client, root, note)
         figures += _front_ends(root)
     async with _client(settings) as client:
-        with tempfile.TemporaryDirectory() as empty:
-            await client.index(empty).__anext__()
+        seconds, _ = await _until(_last(client.index(_empty(root))))
+        note("the engine with its model", seconds, "s", "from nothing")
         seconds, again = await _until(_last(client.index(str(root))))
         note("opened again, unchanged", seconds, "s", f"{again['encoded']} chunks embedded")
     return figures
 
 
-def note_all(note: Callable[..., None], what: str, seconds: Sequence[float]) -> None:
-    """Percentiles, in milliseconds."""
+def _empty(root: Path) -> str:
+    """A workspace of which nothing is to be known."""
+    folder = root.parent.with_name("empty")
+    folder.mkdir(exist_ok=True)
+    return str(folder)
+
+
+async def _index(client: Client, root: Path, note: Note) -> None:
+    first, _ = await _until(client.search([str(root)], "parse the header", words_only=True))
+    note("first answer, cold", first, "s")
+    words, last = await _until(_last(client.index(str(root), words_only=True)))
+    note("words ready, cold", first + words, "s", f"{last['files']:,} files, {last['chunks']:,} chunks")
+    busy = asyncio.create_task(_until(_last(client.index(str(root)))))
+    _percentiles(note, "search while indexing", await _searches(client, root, lambda: not busy.done()))
+    seconds, last = await busy
+    encoded = last["encoded"] / seconds
+    note("all have vectors", seconds, "s", f"{encoded:.0f} chunks/s embedded, the others cached")
+
+
+async def _ask(client: Client, root: Path, note: Note) -> None:
+    _percentiles(note, "search", await _searches(client, root))
+    _percentiles(note, "search by words", await _searches(client, root, words_only=True))
+    status = await client.status(str(root))
+    note("engine's memory", status["memory"] / 2**20, "MiB")
+    note("disk", status["disk"] / max(1, status["chunks"]), "bytes/chunk")
+
+
+async def _save(client: Client, root: Path, note: Note) -> None:
+    """From a save, of which an editor tells, to the first answer that has it."""
+    seconds = []
+    for number in range(_SAVES):
+        file = root / "saved.py"
+        file.write_text(f"def quarantine_parcel_{number}(parcel):\n    return parcel.depot == {number}\n")
+        began = time.perf_counter()
+        await client.changed(str(root), [str(file)])
+        sought = f"name:quarantine_parcel_{number}"
+        while not (await client.search([str(root)], sought, words_only=True))["hits"]:
+            await asyncio.sleep(0.005)
+        seconds.append(time.perf_counter() - began)
+        await _last(client.index(str(root)))
+    note("save to searchable", median(seconds), "s", f"of {_SAVES}, {max(seconds):.2f} at most")
+
+
+def _percentiles(note: Note, what: str, seconds: Sequence[float]) -> None:
     if len(seconds) > 1:
         cuts = quantiles(seconds, n=100)
         for percent in (50, 95, 99):
@@ -220,9 +289,9 @@ async def _last(steps: AsyncIterator[Any]) -> Any:
 async def _searches(
     client: Client, root: Path, going: Callable[[], bool] = lambda: True, **options: Any
 ) -> list[float]:
-    """Seconds for each of some questions; each differs, as recent ones are remembered."""
+    """Seconds for each of some questions."""
     seconds = []
-    for question in itertools.islice(_questions(), _QUESTIONS):
+    for question in _some_questions():
         if not going():
             break
         took, _ = await _until(client.search([str(root)], question, **options))
@@ -234,23 +303,25 @@ async def _searches(
 _count = itertools.count()
 
 
-def _questions() -> Iterator[str]:
-    for verb, noun in itertools.product(_VERBS, _NOUNS):
-        yield f"how do we {verb} a {noun} {next(_count)}"
+def _some_questions() -> Iterator[str]:
+    """Each differs from all before, as recent ones are remembered."""
+    pairs = itertools.islice(itertools.product(_VERBS, _NOUNS), _QUESTIONS)
+    return (f"how do we {verb} a {noun} {next(_count)}" for verb, noun in pairs)
 
 
 def _front_ends(root: Path) -> Iterator[Figure]:
     """What editors and terminals see while the engine runs."""
+    figures: list[Figure] = []
     began = time.perf_counter()
     server = Raw(dict(os.environ))
     server.start(rootUri=root.as_uri())
     yield Figure(root.name, "initialize answered", time.perf_counter() - began, "s")
-    seconds = [
-        _timed(lambda text=text: server.ask("semls/search", {"query": text}))[0]  # type: ignore[misc]
-        for text in itertools.islice(_questions(), _QUESTIONS)
-    ]
-    figures: list[Figure] = []
-    note_all(lambda *row: figures.append(Figure(root.name, *row)), "search by an editor", seconds)
+    seconds = []
+    for text in _some_questions():
+        took, _ = _timed(partial(server.ask, "semls/search", {"query": text}))
+        seconds.append(took)
+        time.sleep(0.05)
+    _percentiles(lambda *row: figures.append(Figure(root.name, *row)), "search by an editor", seconds)
     yield from figures
     if (status := Path(f"/proc/{server.process.pid}/status")).exists():
         (line,) = (line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
@@ -258,7 +329,7 @@ def _front_ends(root: Path) -> Iterator[Figure]:
     server.process.kill()
     server.end()
     with _quiet() as run:
-        text = next(_questions())
+        text = next(_some_questions())
         yield Figure(root.name, "semls search", min(run("search", text, "--path", root) for _ in "123"), "s")
         yield Figure(root.name, "semls --version", min(run("--version") for _ in "123"), "s")
         python = min(_timed(lambda: subprocess.run([sys.executable, "-c", ""], check=True))[0] for _ in "123")

@@ -6,11 +6,13 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semls.engine import memory
 from semls.engine.catalogue import Catalogue, Coverage
 from semls.engine.embeddings import EmbeddingCache
 from semls.engine.encoder import Encoder, embedded_text
@@ -22,7 +24,7 @@ from semls.settings import Server
 
 log = logging.getLogger(__name__)
 
-_STEP = 0.1  # seconds that a step should take: what a search may have to wait
+_STEP = 0.4  # seconds that the encoder should take at a time: less of what others need not wait for
 _ROUND = 256  # texts that are sorted by length together
 _KNOWN = 300  # contents that are looked for at once; Chroma's own service gives no more
 _UPSERT = 100  # rows at once: Chroma takes about 2 ms for each
@@ -65,7 +67,7 @@ class Embedder:
         self._directory, self._repository = directory, repository
         self._catalogue, self._worker = catalogue, worker
         self._tools, self._former, self._running, self._tell = tools, former, running, tell
-        self._size = 4  # texts encoded in one step; adapts to the machine
+        self._speed = 1000.0  # letters that the encoder reads in a second, as it was the last time
         self._again = False
 
     def interrupt(self) -> None:
@@ -115,6 +117,7 @@ class Embedder:
             return False
         await self._answer_with(view)
         await self._compact(view)
+        await self._worker.run(Rank.VECTORS, memory.give_back)
         return True
 
     async def _target(self, tools: Tools) -> View:
@@ -214,13 +217,17 @@ class Embedder:
             await self._running.wait()
             if self._again:
                 return False
-            now, texts = texts[: self._size], texts[self._size :]
-            began = time.perf_counter()
-            vectors = await self._worker.run(Rank.VECTORS, _encode, view.encoder, cache, now)
-            self._size = _adapt(self._size, time.perf_counter() - began)
+            some = _as_many(texts, _STEP * self._speed)
+            now, texts = texts[:some], texts[some:]
+            vectors, self._speed = await self._worker.run(
+                Rank.VECTORS, _encode, view.encoder, cache, now, self._give_way
+            )
             self.encoded += len(now)
             await self._keep(view, vectors)
         return True
+
+    def _give_way(self) -> None:
+        self._worker.give_way(Rank.VECTORS)
 
     async def _keep(self, view: View, vectors: Mapping[str, Vector]) -> None:
         await view.runner.run(Rank.VECTORS, view.vectors.upsert, vectors)
@@ -265,11 +272,16 @@ def _texts(catalogue: Catalogue, hashes: Sequence[str]) -> list[tuple[str, str]]
     return sorted(texts, key=lambda item: len(item[1]))
 
 
-def _encode(encoder: Encoder, cache: EmbeddingCache, texts: Sequence[tuple[str, str]]) -> dict[str, Vector]:
-    vectors = encoder.documents([text for _, text in texts])
+def _encode(
+    encoder: Encoder, cache: EmbeddingCache, texts: Sequence[tuple[str, str]], give_way: Callable[[], None]
+) -> tuple[dict[str, Vector], float]:
+    """Vectors by content, and how many letters were read in a second."""
+    began = time.perf_counter()
+    vectors = encoder.documents([text for _, text in texts], give_way)
+    took = time.perf_counter() - began
     computed = dict(zip((content for content, _ in texts), vectors, strict=True))
     cache.put(computed)
-    return computed
+    return computed, sum(len(text) for _, text in texts) / took
 
 
 def _copy(store: VectorStore, fresh: VectorStore, hashes: Sequence[str]) -> None:
@@ -291,8 +303,10 @@ def _drop_other_views(directory: Path, view: View) -> None:
             discard(path)
 
 
-def _adapt(size: int, seconds: float) -> int:
-    return max(1, min(_ROUND, round(size * max(0.5, min(2.0, _STEP / max(seconds, 1e-6))))))
+def _as_many(texts: Sequence[tuple[str, str]], letters: float) -> int:
+    """How many of the first texts have no more letters together; at least one."""
+    ends = accumulate(len(text) for _, text in texts)
+    return max(1, sum(1 for _ in takewhile(lambda end: end <= letters, ends)))
 
 
 def _slices(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:

@@ -1,6 +1,5 @@
 """Texts → vectors. No code that comes with a model is ever run, and no weights but safetensors are read."""
 
-import copy
 import hashlib
 import importlib.util
 import json
@@ -10,7 +9,7 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -31,7 +30,8 @@ log = logging.getLogger(__name__)
 Float32 = NDArray[np.float32]
 
 _BATCH = 2048  # tokens at once, the padding included; more of them leave the processor's cache
-_WIDTHS = 32  # a batch is padded to a multiple: for each new shape torch prepares and keeps something
+_WIDTHS = 8  # a batch is padded to a multiple: for each new shape torch prepares something
+_SHAPES = 16  # for which it keeps that, in hundreds of kilobytes each; there are thousands
 _QUESTIONS = 256  # whose vectors are kept: a picker asks again with every key
 _LIKE = 0.999  # the cosine that a vector of a shorter number type must have with the exact one
 _PROBE = (  # what number types are tried on, about 200 tokens: prose, code and something longer
@@ -65,8 +65,8 @@ class Encoder(Protocol):
     def device(self) -> str:
         """Where it computes, and with which numbers: "cpu, bfloat16"."""
 
-    def documents(self, texts: Sequence[str]) -> Float32:
-        """A row of `model.dimension` for each text."""
+    def documents(self, texts: Sequence[str], give_way: Callable[[], object] = ...) -> Float32:
+        """A row of `model.dimension` for each text; others go first in the calls of `give_way`."""
 
     def query(self, text: str) -> Float32:
         """A vector of `model.dimension`."""
@@ -77,6 +77,10 @@ def embedded_text(qualified_name: str, text: str) -> str:
     return f"{qualified_name}\n{text}" if qualified_name else text
 
 
+def _to_nobody() -> None:
+    pass
+
+
 class HashingEncoder:
     """The stand-in for tests: texts that share words are near each other. Needs no torch."""
 
@@ -84,8 +88,9 @@ class HashingEncoder:
     device = "cpu"
     fingerprint = hashlib.sha256(f"{HASHING!r}, words and letters".encode()).hexdigest()[:16]
 
-    def documents(self, texts: Sequence[str]) -> Float32:
+    def documents(self, texts: Sequence[str], give_way: Callable[[], object] = _to_nobody) -> Float32:
         """A row for each text."""
+        give_way()
         return np.array([self.query(text) for text in texts], np.float32).reshape(-1, HASHING.dimension)
 
     def query(self, text: str) -> Float32:
@@ -111,12 +116,15 @@ class TransformersEncoder:
     def __init__(self, model: Model, folder: Path) -> None:
         self.model = model
         self.query = lru_cache(_QUESTIONS)(self._query)
+        self._give_way: Callable[[], object] = _to_nobody
         try:
             self.fingerprint = _fingerprint(model, folder)
             self._tokenizer = _tokenizer(folder)
-            self._network = _network(folder).to(_device())
+            _leave_a_core()
+            self._network = _network(folder, "float32")
             width = self._forward(self._tokenize(["a " * model.longest_input])).shape[1]
-            self._take_fastest_type()
+            self._take_fastest_type(folder)
+            self._pause_between_layers()
         except Exception as error:  # these libraries raise about anything for bad files
             raise ModelError(f"The model in {folder} cannot be loaded: {_reason(error)}.") from error
         if width != model.dimension:
@@ -125,9 +133,9 @@ class TransformersEncoder:
                 f"it is not {model.name}."
             )
 
-    def documents(self, texts: Sequence[str]) -> Float32:
-        """A row for each text."""
-        return self._encode([self.model.document_prefix + text for text in texts])
+    def documents(self, texts: Sequence[str], give_way: Callable[[], object] = _to_nobody) -> Float32:
+        """A row for each text. Who is given way to may ask for a query's vector meanwhile."""
+        return self._encode([self.model.document_prefix + text for text in texts], give_way)
 
     @property
     def device(self) -> str:
@@ -135,14 +143,18 @@ class TransformersEncoder:
         return f"{self._network.device.type}, {str(self._network.dtype).removeprefix('torch.')}"
 
     def _query(self, text: str) -> Float32:
-        vector: Float32 = self._encode([self.model.query_prefix + text])[0]
+        vector: Float32 = self._encode([self.model.query_prefix + text], _to_nobody)[0]
         return vector
 
-    def _encode(self, texts: Sequence[str]) -> Float32:
+    def _encode(self, texts: Sequence[str], give_way: Callable[[], object]) -> Float32:
         vectors = np.empty((len(texts), self.model.dimension), np.float32)
         ids = self._tokenize(texts)
-        for batch in _batches([len(one) for one in ids]):
-            vectors[batch] = self._forward([ids[number] for number in batch])
+        before, self._give_way = self._give_way, give_way
+        try:
+            for batch in _batches([len(one) for one in ids]):
+                vectors[batch] = self._forward([ids[number] for number in batch])
+        finally:
+            self._give_way = before
         return vectors
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
@@ -172,7 +184,7 @@ class TransformersEncoder:
             vectors: Float32 = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
         return vectors
 
-    def _take_fastest_type(self) -> None:
+    def _take_fastest_type(self, folder: Path) -> None:
         """Compute with shorter numbers where this machine is faster with them and the vectors stay the same.
 
         Nothing tells reliably what is fast: processors and libraries emulate what they lack.
@@ -180,7 +192,7 @@ class TransformersEncoder:
         ids = self._tokenize(_PROBE)
         exact, took = self._timed(ids)
         whole = self._network
-        self._network = copy.deepcopy(whole).to(_short_type(whole.device))
+        self._network = _network(folder, _short_type(whole.device))  # a copy of the other would take as much
         vectors, takes = self._timed(ids)
         if takes > took or not ((exact * vectors).sum(1) >= _LIKE).all():
             self._network = whole
@@ -194,6 +206,13 @@ class TransformersEncoder:
             self._forward(ids)
             times.append(time.perf_counter() - began)
         return vectors, min(times)
+
+    def _pause_between_layers(self) -> None:
+        import torch
+
+        lists = (module for module in self._network.modules() if isinstance(module, torch.nn.ModuleList))
+        for layer in max(lists, key=len, default=()):
+            layer.register_forward_pre_hook(lambda *_: self._give_way() and None)
 
     @property
     def _padding(self) -> int:
@@ -212,7 +231,7 @@ def load(model: Model) -> Encoder:
     """The model's encoder; may take minutes. Raises ModelError, ModelUnavailable."""
     if model == HASHING:
         return HashingEncoder()
-    _hush()
+    _prepare()
     folder = locate(model)
     if model == bundled():
         _verify(folder / "model.safetensors")
@@ -223,7 +242,7 @@ def locate(model: Model) -> Path:
     """The folder with the model, from the hub if need be. Raises ModelUnavailable, ModelError."""
     if model.folder:
         return model.folder
-    _hush()
+    _prepare()
     from huggingface_hub import HfApi, errors, snapshot_download
 
     wanted: dict[str, Any] = {
@@ -271,8 +290,7 @@ def _tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     return transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
 
-def _network(folder: Path) -> "PreTrainedModel":
-    import torch
+def _network(folder: Path, numbers: str) -> "PreTrainedModel":
     import transformers
 
     network, loaded = transformers.AutoModel.from_pretrained(
@@ -281,14 +299,14 @@ def _network(folder: Path) -> "PreTrainedModel":
         trust_remote_code=False,
         local_files_only=True,
         use_safetensors=True,
-        dtype=torch.float32,
+        dtype=numbers,
         output_loading_info=True,
     )
     # transformers fills what is missing with random numbers; the pooler is not used here.
     missing = sorted(key for key in loaded["missing_keys"] if not key.startswith("pooler."))
     if missing:
         raise ValueError(f"its weights lack {missing[0]}")
-    return network.eval()
+    return network.to(_device()).eval()
 
 
 def _config(folder: Path) -> "PreTrainedConfig":
@@ -347,15 +365,25 @@ def _device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _short_type(device: "torch.device") -> "torch.dtype":
+def _short_type(device: "torch.device") -> str:
     import torch
 
     whole_range = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
-    return torch.bfloat16 if whole_range else torch.float16
+    return "bfloat16" if whole_range else "float16"
 
 
-def _hush() -> None:
-    """No telemetry, no progress bars, no advice: read by the libraries when they are first imported."""
+def _leave_a_core() -> None:
+    """Torch takes all there are."""
+    import torch
+
+    cores = torch.get_num_threads()
+    if cores > 2 and "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(cores - 1)
+
+
+def _prepare() -> None:
+    """What libraries read when they are imported: no telemetry, no progress bars, no advice, few shapes."""
+    os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = str(_SHAPES)
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["HF_HUB_DISABLE_SYMLINKS_WARNING"] = "1"

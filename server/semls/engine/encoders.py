@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from semls.engine import models
@@ -63,8 +65,8 @@ class Encoders:
         return came
 
     async def _load(self, model: Model) -> tuple[Encoder, EmbeddingCache]:
-        encoder = await asyncio.to_thread(_load, model)
-        path = self._directory / f"{_file_name(model)}-{encoder.fingerprint}.sqlite"
+        encoder = await _in_a_passing_thread(_load, model)
+        path = self._directory / cache_file(encoder)
         return encoder, await self._worker.run(
             Rank.VECTORS, EmbeddingCache, path, encoder.fingerprint, self._most_bytes
         )
@@ -91,5 +93,22 @@ def _load(model: Model) -> Encoder:
     return load(model)
 
 
-def _file_name(model: Model) -> str:
-    return "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in model.name)[-60:]
+async def _in_a_passing_thread(load: Callable[[Model], Encoder], model: Model) -> Encoder:
+    """Each thread in which torch has computed keeps helpers as long as it lives.
+
+    With more of them than cores, OpenMP lets all of them sleep between two operations, and the worker's
+    questions take half as long again.
+    """
+    thread = ThreadPoolExecutor(1, "loader")
+    try:
+        return await asyncio.get_running_loop().run_in_executor(thread, load, model)
+    finally:
+        thread.shutdown(wait=False)
+
+
+def cache_file(encoder: Encoder) -> str:
+    """The name of the file that keeps what an encoder computed."""
+    name = "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in encoder.model.name)[
+        -60:
+    ]
+    return f"{name}-{encoder.fingerprint}.sqlite"

@@ -1,6 +1,7 @@
 """Who runs steps: one thread for all work of ours, by rank, and a few that wait for a server."""
 
 import asyncio
+import contextlib
 import functools
 import itertools
 import queue
@@ -65,6 +66,16 @@ class Worker:
         outcome: asyncio.Future[T] = loop.create_future()
         self._steps.put((rank, next(self._order), _Step(loop, outcome, lambda: step(*args, **kwargs))))
         return await outcome
+
+    def give_way(self, rank: Rank) -> None:
+        """Within a step that takes long: run all that has a higher rank first."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                waiting = self._steps.get_nowait()
+                if waiting[0] >= rank:
+                    self._steps.put(waiting)  # where it was: steps have numbers
+                    return
+                waiting[2].run()
 
     def _main(self) -> None:
         while True:

@@ -160,9 +160,11 @@ async def _serve(
 ) -> None:
     import uvicorn
 
+    from semls.engine import memory
     from semls.engine.engine import Engine
     from semls.service.app import App
 
+    memory.keep()
     engine = Engine(settings.cache_directory, int(settings.cache_gigabytes * (1 << 30)))
     app = App(engine, state.port, state.token)
     config = uvicorn.Config(
