@@ -1,23 +1,24 @@
 """The command line: unpack, call, print."""
 
-import asyncio
 import json
 import os
 import re
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from semls import __version__, terminal
 from semls.errors import SemlsError, UsageError
-from semls.service import client, process
-from semls.service.client import AnswerMessage, Client, ContextMessage
+from semls.service.messages import AnswerMessage, ContextMessage
 from semls.settings import EngineSettings, Settings
+
+if TYPE_CHECKING:
+    from semls.service.client import Client
 
 T = TypeVar("T")
 
@@ -63,7 +64,7 @@ def main() -> int:
 def index(path: Workspace = Path(), as_json: Json = False) -> None:
     """Bring the index of a folder up to date. `search` does so by itself."""
 
-    async def run(ask: Client) -> None:
+    async def run(ask: "Client") -> None:
         began = time.monotonic()
         last, embedded = await terminal.progress(ask.index(_workspace(path)))
         seconds = time.monotonic() - began
@@ -98,7 +99,7 @@ def search(
     """Search a folder by meaning. The first search indexes the folder."""
     questions = list(_questions(query or [], source))
 
-    async def run(ask: Client) -> bool:
+    async def run(ask: "Client") -> bool:
         def answer(question: str, *workspaces: str) -> Awaitable[AnswerMessage]:
             return ask.search(
                 workspaces,
@@ -144,7 +145,7 @@ def similar(
     """Find other code that does the same as the code at a line, and its exact copies."""
     file, row = _place(place)
 
-    async def run(ask: Client) -> bool:
+    async def run(ask: "Client") -> bool:
         await _embed(ask, path, words_only=words or no_wait)
         message = await ask.similar(_workspace(path), file, row, limit=k, words_only=words)
         if as_json:
@@ -173,7 +174,7 @@ def context(
 ) -> None:
     """Print the code that answers a question, for a language model to read, as Markdown."""
 
-    async def run(ask: Client) -> bool:
+    async def run(ask: "Client") -> bool:
         async def answer(*workspaces: str) -> ContextMessage:
             return await ask.context(
                 workspaces,
@@ -202,7 +203,7 @@ def context(
 def status(path: Workspace = Path(), as_json: Json = False) -> None:
     """Show what is indexed, and what is not and why."""
 
-    async def run(ask: Client) -> None:
+    async def run(ask: "Client") -> None:
         message = await ask.status(_workspace(path))
         if as_json:
             print(json.dumps(message))
@@ -222,7 +223,7 @@ def why(
     """Tell whether and how a file is indexed, or why not."""
     absolute = os.path.abspath(file)
 
-    async def run(ask: Client) -> bool:
+    async def run(ask: "Client") -> bool:
         message = await ask.why(_workspace(path), absolute)
         if as_json:
             print(json.dumps(message))
@@ -270,7 +271,7 @@ def clear(path: Workspace = Path()) -> None:
 def doctor() -> None:
     """Examine this machine: what works, and what to do where something does not."""
 
-    async def run(ask: Client) -> bool:
+    async def run(ask: "Client") -> bool:
         messages = await ask.doctor()
         terminal.findings(messages)
         return all(message["well"] for message in messages)
@@ -291,13 +292,17 @@ def lsp(arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = No
 @engine.command("run")
 def engine_run() -> None:
     """Be the engine, in the foreground. Other commands start it by themselves."""
+    from semls.service import process
+
     process.run(EngineSettings.from_environment())
 
 
 @engine.command("status")
 def engine_status() -> None:
     """Tell whether an engine is running."""
-    state = asyncio.run(client.find(EngineSettings.from_environment()))
+    from semls.service import client
+
+    state = _complete(client.find(EngineSettings.from_environment()))
     if state is None:
         print("No engine is running.")
         raise typer.Exit(1)
@@ -307,7 +312,9 @@ def engine_status() -> None:
 @engine.command("stop")
 def engine_stop() -> None:
     """Ask the engine to leave. The next command starts another."""
-    stopped = asyncio.run(client.stop(EngineSettings.from_environment()))
+    from semls.service import client
+
+    stopped = _complete(client.stop(EngineSettings.from_environment()))
     print("The engine has left." if stopped else "No engine is running.")
 
 
@@ -321,12 +328,18 @@ def options(
         raise typer.Exit
 
 
-def _run(work: Callable[[Client], Awaitable[T]]) -> T:
+def _run(work: "Callable[[Client], Awaitable[T]]") -> T:
     async def run() -> T:
         async with _client() as ask:
             return await work(ask)
 
-    return asyncio.run(run())
+    return _complete(run())
+
+
+def _complete(work: Coroutine[None, None, T]) -> T:
+    import asyncio  # it and what else speaks with the engine take a tenth of a second to import
+
+    return asyncio.run(work)
 
 
 def _settings() -> Settings:
@@ -337,7 +350,9 @@ def _settings() -> Settings:
 
 
 @asynccontextmanager
-async def _client() -> AsyncIterator[Client]:
+async def _client() -> "AsyncIterator[Client]":
+    from semls.service.client import Client
+
     ask = Client(_settings(), EngineSettings.from_environment())
     try:
         yield ask
@@ -345,7 +360,7 @@ async def _client() -> AsyncIterator[Client]:
         await ask.close()
 
 
-async def _embed(ask: Client, path: Path, *, words_only: bool) -> None:
+async def _embed(ask: "Client", path: Path, *, words_only: bool) -> None:
     """Bring the index up to date, and say what is worth knowing when that took the model."""
     _, embedded = await terminal.progress(ask.index(_workspace(path), words_only=words_only))
     if embedded:

@@ -9,7 +9,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.syntax import Syntax
 from rich.text import Text
 
-from semls.service.client import (
+from semls.service.messages import (
     PHASES,
     AnswerMessage,
     ContextMessage,

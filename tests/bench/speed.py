@@ -202,7 +202,7 @@ async def _folder(root: Path, settings: Settings) -> list[Figure]:
         figures.append(Figure(root.name, what, value, unit, beside))
 
     async with _client(settings) as client:
-        await client.status(_empty(root))  # the engine is up, and the model loads in the background
+        await client.resume()  # the engine is up
         await _index(client, root, note)
         await _ask(client, root, note)
         await _save(client, root, note)

@@ -60,7 +60,7 @@ _LAST = "\U0010ffff"  # behind all other letters
 _VERDICTS = 1 << 14  # on paths, that are remembered
 
 _HUMP = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
-_CAMEL = re.compile(r"[A-Za-z0-9]*(?:[a-z0-9][A-Z]|[A-Z]{2}[a-z])[A-Za-z0-9]*")
+_CAMEL = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z]*[a-z0-9]+[A-Z]|[A-Z]{2,}[a-z])[A-Za-z0-9]*")
 
 
 class File(NamedTuple):
@@ -101,6 +101,12 @@ class Entry(NamedTuple):
         """The name after its container's."""
         return ".".join(filter(None, (self.container, self.name)))
 
+
+_ADD_FILE = f"INSERT INTO files VALUES ({', '.join('?' * len(File._fields))})"
+_ADD_CHUNK = f"""
+    INSERT INTO chunks ({", ".join(Entry._fields)}, initials)
+    VALUES ({", ".join("?" * len(Entry._fields))}, ?)"""
+_ADD_WORDS = f"INSERT INTO words (rowid, {', '.join(_WEIGHTS)}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 Field: TypeAlias = Literal["language", "kind", "path", "name", "text"]
 
@@ -208,26 +214,26 @@ class Catalogue:
 
     def replace(self, file: File, entries: Sequence[tuple[Entry, str]] = ()) -> None:
         """Put a file and its chunks, each with its text, in the place of what was known of it."""
-        with self._file.blame(), self._file.change():
-            self._db.execute("DELETE FROM files WHERE path = ?", (file.path,))
-            self._db.execute(f"INSERT INTO files VALUES ({_marks(File)})", file)
-            for entry, text in entries:
-                row = self._db.execute(
-                    f"INSERT INTO chunks ({_names(Entry)}, initials) VALUES ({_marks(Entry)}, ?)",
-                    (*entry, _initials(entry.name)),
-                )
-                self._db.execute(
-                    f"INSERT INTO words (rowid, {', '.join(_WEIGHTS)}) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (row.lastrowid, *_words(entry, text)),
-                )
+        self.replace_all([(file, entries)])
 
-    def touch(self, file: File) -> None:
-        """Note a file's new size and time; its content is as it was."""
-        with self._file.blame():
-            self._db.execute(
-                "UPDATE files SET size = ?, mtime_ns = ? WHERE path = ?",
-                (file.size, file.mtime_ns, file.path),
-            )
+    def replace_all(self, files: Iterable[tuple[File, Sequence[tuple[Entry, str]]]]) -> None:
+        """The same for several files, all of them or none: with each transaction FTS5 begins a new part."""
+        with self._file.blame(), self._file.change():
+            for file, entries in files:
+                self._replace(file, entries)
+
+    def _replace(self, file: File, entries: Sequence[tuple[Entry, str]]) -> None:
+        self._db.execute("DELETE FROM files WHERE path = ?", (file.path,))
+        self._db.execute(_ADD_FILE, file)
+        for entry, text in entries:
+            row = self._db.execute(_ADD_CHUNK, (*entry, _initials(entry.name)))
+            self._db.execute(_ADD_WORDS, (row.lastrowid, *_words(entry, text)))
+
+    def touch(self, files: Iterable[File]) -> None:
+        """Note the new sizes and times of files whose contents are as they were."""
+        rows = ((file.size, file.mtime_ns, file.path) for file in files)
+        with self._file.blame(), self._file.change():
+            self._db.executemany("UPDATE files SET size = ?, mtime_ns = ? WHERE path = ?", rows)
 
     def doubt(self) -> None:
         """Let every file be read again as if it had changed; until then it is found as it was."""
@@ -537,10 +543,6 @@ def _patterns(name: str) -> tuple[str, str, str]:
 
 def _names(row: type[File] | type[Entry], prefix: str = "") -> str:
     return ", ".join(prefix + name for name in row._fields)
-
-
-def _marks(row: type[File] | type[Entry]) -> str:
-    return ", ".join("?" * len(row._fields))
 
 
 def _list(values: Collection[object]) -> str:

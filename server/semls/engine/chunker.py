@@ -7,14 +7,15 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
 from semls.engine.chunks import Chunk, chunk
-from semls.engine.languages import Language
+from semls.engine.languages import TEXT, Language
 from semls.errors import EngineError
 
 log = logging.getLogger(__name__)
@@ -33,15 +34,19 @@ class Chunker:
 
     def chunk(self, source: bytes, language: Language) -> list[Chunk]:
         """As `chunks.chunk`, but by lines where that crashes, fails or takes too long. Raises EngineError."""
+        return self.chunk_all([(source, language)])[0]
+
+    def chunk_all(self, files: Sequence[tuple[bytes, Language]]) -> list[list[Chunk]]:
+        """The same for several files, of which the process reads one while another is answered for."""
+        found: list[list[Chunk]] = []
         with self._turn:
-            process = self._process = self._process or self._start()
-            chunks = self._ask(process, (source, language), self._limit)
-            if chunks is None:
-                self.close()
-        if chunks is None:
-            log.warning("A file is cut by lines: reading it as %s crashed or took too long", language.name)
-            return chunk(source, replace(language, grammar=None))
-        return chunks
+            while len(found) < len(files):
+                process = self._process = self._process or self._start()
+                found += self._ask(process, files[len(found) :], self._limit)
+                if len(found) < len(files):
+                    self.close()
+                    found.append(_by_lines(*files[len(found)]))
+        return found
 
     def close(self) -> None:
         """End the process."""
@@ -57,28 +62,58 @@ class Chunker:
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[2],  # Python imports what lies in the folder where it starts
         )
-        if self._ask(process, None, _START) is None:
+        if not self._ask(process, [(b"", TEXT)], _START):
             process.kill()
             process.communicate()
             raise EngineError("The process that reads files does not start. The engine's log says why.")
         return process
 
     def _ask(
-        self, process: "subprocess.Popen[bytes]", question: tuple[bytes, Language] | None, limit: float
-    ) -> list[Chunk] | None:
-        """The answer; None where the process died, or was killed because it took too long."""
+        self, process: "subprocess.Popen[bytes]", files: Sequence[tuple[bytes, Language]], limit: float
+    ) -> list[list[Chunk]]:
+        """The answers; without those from where the process died, or was killed because one took too long."""
         questions, answers = cast("tuple[IO[bytes], IO[bytes]]", (process.stdin, process.stdout))
-        timer = threading.Timer(limit, process.kill)
-        timer.start()
-        try:
-            pickle.dump(question, questions)
-            questions.flush()
-            chunks: list[Chunk] = pickle.load(answers)  # noqa: S301 - from our own process
-            return chunks
-        except (EOFError, OSError, pickle.UnpicklingError):
-            return None
-        finally:
-            timer.cancel()
+        found: list[list[Chunk]] = []
+        with _Limit(limit, process.kill) as time_limit:
+            try:
+                pickle.dump(files, questions)
+                questions.flush()
+                while len(found) < len(files):
+                    found.append(pickle.load(answers))  # noqa: S301 - from our own process
+                    time_limit.begin_anew()
+            except (EOFError, OSError, pickle.UnpicklingError):
+                pass
+        return found
+
+
+def _by_lines(source: bytes, language: Language) -> list[Chunk]:
+    log.warning("A file is cut by lines: reading it as %s crashed or took too long", language.name)
+    return chunk(source, replace(language, grammar=None))
+
+
+class _Limit:
+    """Calls something after a while, unless it ends or begins anew before that."""
+
+    def __init__(self, seconds: float, call: Callable[[], None]) -> None:
+        self._seconds, self._call = seconds, call
+
+    def __enter__(self) -> "_Limit":
+        self._start()
+        return self
+
+    def begin_anew(self) -> None:
+        """To within a tenth: a timer is a thread, and files are many."""
+        if time.monotonic() - self._began > self._seconds / 10:
+            self._timer.cancel()
+            self._start()
+
+    def __exit__(self, *_: object) -> None:
+        self._timer.cancel()
+
+    def _start(self) -> None:
+        self._began = time.monotonic()
+        self._timer = threading.Timer(self._seconds, self._call)
+        self._timer.start()
 
 
 def _serve() -> None:
@@ -88,11 +123,12 @@ def _serve() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a grammar prints must not get between
     while True:
         with _leaving_with_the_engine():
-            question: tuple[bytes, Language] | None = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the engine
-        chunks = chunk(*question) if question else []
-        with _leaving_with_the_engine():
-            pickle.dump(chunks, answers)
-            answers.flush()
+            files: Sequence[tuple[bytes, Language]] = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the engine
+        for source, language in files:
+            chunks = chunk(source, language)
+            with _leaving_with_the_engine():
+                pickle.dump(chunks, answers)
+                answers.flush()
 
 
 @contextmanager

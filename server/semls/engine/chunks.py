@@ -5,11 +5,11 @@ import math
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from importlib.metadata import version
 from itertools import pairwise
+from typing import NamedTuple
 
 from tree_sitter import Node
 
@@ -29,8 +29,7 @@ _LINE_BREAK = re.compile(rb"\n")
 _BLANK_LINES = re.compile(rb"\n(?:[ \t\f\v\r]*\n)+")
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """A definition, a part of a long one, or, without a name, a piece of what lies around them."""
 
     span: Span

@@ -126,12 +126,8 @@ class Crawler:
         while found := await self._worker.run(Rank.WORDS, reader.take, scan):
             left_out |= self._see(found)
             seen += sum(isinstance(item, files.Found) for item in found)
-            rest: Sequence[reader.Item] = [
-                item for item in found if reader.differs(item, known.get(item.path))
-            ]
-            while rest:
-                rest = await self._read_some(known, rest)
-                await self._read_asked()  # what is edited now comes first
+            other = [item for item in found if reader.differs(item, known.get(item.path))]
+            await self._read(known, other, between=self._read_asked)  # what is edited now comes first
             self.files = max(self.files, seen)
         await self._forget(list(self._unseen))
         self._unseen, self._left_out = {}, frozenset(left_out)
@@ -168,24 +164,32 @@ class Crawler:
         return frozenset(item.path for item in found if item.path.endswith("/"))
 
     async def _read(
-        self, known: Mapping[str, File], items: Sequence[reader.Item], rank: Rank = Rank.WORDS
+        self,
+        known: Mapping[str, File],
+        items: Sequence[reader.Item],
+        rank: Rank = Rank.WORDS,
+        between: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Catalogue files."""
-        while items:
-            items = await self._read_some(known, items, rank)
+        """Catalogue files: some are cut, for which nobody waits, while those before are put into it."""
+        storing = asyncio.ensure_future(asyncio.sleep(0))
+        try:
+            while items:
+                opened, items = await self._worker.run(
+                    rank, reader.open_some, self._root, self._catalogue, known, items
+                )
+                cut = await asyncio.to_thread(reader.cut, self._chunker, opened)
+                await storing
+                storing = asyncio.ensure_future(self._store(known, cut, rank))
+                if between:
+                    await between()
+            await storing
+        finally:
+            storing.cancel()
 
-    async def _read_some(
-        self, known: Mapping[str, File], items: Sequence[reader.Item], rank: Rank = Rank.WORDS
-    ) -> Sequence[reader.Item]:
-        """Catalogue as many files as make a step; gives back the rest. Nobody waits for a parser."""
-        opened, rest = await self._worker.run(
-            rank, reader.open_some, self._root, self._catalogue, known, items
-        )
-        cut: Sequence[reader.Cut] = await asyncio.to_thread(reader.cut, self._chunker, opened)
+    async def _store(self, known: Mapping[str, File], cut: Sequence[reader.Cut], rank: Rank) -> None:
         while cut:
             cut = await self._worker.run(rank, reader.store, self._catalogue, known, cut)
         await self._tell()
-        return rest
 
     async def read_changed(self, paths: Iterable[str]) -> bool:
         """Read again, before all else, what changed since it was read; False when nothing did."""

@@ -55,41 +55,43 @@ def open_some(
 ) -> tuple[list[tuple[File, bytes]], list[Item]]:
     """As many files to be cut as make a step, with their bytes, and the rest of the items."""
     deadline, size = time.monotonic() + _STEP, 0
-    opened = []
-    for done, item in enumerate(items, 1):
-        if found := _open(root, catalogue, item, known.get(item.path)):
-            opened.append(found)
-            size += len(found[1])
+    opened, skipped, touched = list[tuple[File, bytes]](), list[File](), list[File]()
+    rest = iter(items)
+    for item in rest:
+        file, content = _open(root, item)
+        before = known.get(item.path)
+        if file.skipped:
+            skipped.append(file)
+        elif before and before.digest == file.digest:
+            touched.append(file)
+        else:
+            opened.append((file, content))
+            size += len(content)
         if time.monotonic() > deadline or size > _BYTES or len(opened) == _FILES:
-            return opened, list(items[done:])
-    return opened, []
+            break
+    catalogue.replace_all((file, ()) for file in skipped)
+    catalogue.touch(touched)
+    return opened, list(rest)
 
 
-def _open(root: Path, catalogue: Catalogue, item: Item, known: File | None) -> tuple[File, bytes] | None:
-    """A file that is to be cut; None where the catalogue has all that there is to know."""
+def _open(root: Path, item: Item) -> tuple[File, bytes]:
+    """A file as it is now, with its bytes, if it is not skipped."""
     if isinstance(item, files.Skipped):
-        catalogue.replace(File(item.path, skipped=item.reason))
-        return None
+        return File(item.path, skipped=item.reason), b""
     content = files.read(root, item.path)
     if isinstance(content, files.Skipped):
-        catalogue.replace(File(item.path, item.size, item.mtime_ns, skipped=content.reason))
-        return None
-    digest = _digest(content)
-    if known and known.digest == digest:
-        catalogue.touch(File(item.path, item.size, item.mtime_ns))
-        return None
+        return File(item.path, item.size, item.mtime_ns, skipped=content.reason), b""
     language = languages.detect(item.path, content)
-    return File(item.path, item.size, item.mtime_ns, digest, language.name), content
+    return File(item.path, item.size, item.mtime_ns, _digest(content), language.name), content
 
 
 def cut(chunker: Chunker, opened: Sequence[tuple[File, bytes]]) -> list[Cut]:
     """The chunks of files. Runs beside the worker, as a parser may take its time."""
-    return [(file, _entries(chunker, file, content)) for file, content in opened]
-
-
-def _entries(chunker: Chunker, file: File, content: bytes) -> list[tuple[Entry, str]]:
-    language = languages.find(file.language) or languages.TEXT
-    return [_entry(file, chunk) for chunk in chunker.chunk(content, language)]
+    asked = [(content, languages.find(file.language) or languages.TEXT) for file, content in opened]
+    return [
+        (file, [_entry(file, chunk) for chunk in chunks])
+        for (file, _), chunks in zip(opened, chunker.chunk_all(asked), strict=True)
+    ]
 
 
 def store(catalogue: Catalogue, known: Mapping[str, File], found: Sequence[Cut]) -> Sequence[Cut]:
@@ -99,12 +101,17 @@ def store(catalogue: Catalogue, known: Mapping[str, File], found: Sequence[Cut])
     """
     deadline = time.monotonic() + _STEP
     now = catalogue.files([file.path for file, _ in found])
-    for done, (file, entries) in enumerate(found, 1):
-        if now.get(file.path) == known.get(file.path):
-            catalogue.replace(file, entries)
-        if time.monotonic() > deadline:
-            return found[done:]
-    return ()
+    rest = iter(found)
+
+    def some() -> Iterator[Cut]:
+        for file, entries in rest:
+            if now.get(file.path) == known.get(file.path):
+                yield file, entries
+            if time.monotonic() > deadline:
+                return
+
+    catalogue.replace_all(some())
+    return tuple(rest)
 
 
 def look_again(

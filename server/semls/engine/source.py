@@ -2,8 +2,8 @@
 
 import re
 from bisect import bisect_right
-from dataclasses import dataclass
 from itertools import accumulate
+from typing import NamedTuple
 
 LIMIT = 2000  # characters that are not white: about 600 tokens, which embedding models still see whole
 
@@ -18,16 +18,14 @@ _CLOSING = re.compile(
 _LONE_CR = re.compile(rb"\r(?!\n)")
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """A place in a file: zero-based row, and column in bytes, a byte order mark not counted."""
 
     row: int
     column: int
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of a file; the end is exclusive, a byte order mark counts in the offsets."""
 
     start_byte: int

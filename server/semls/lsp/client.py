@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
-from semls.service.client import PHASES, ProgressMessage
+from semls.service.messages import PHASES, ProgressMessage
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
-from semls.service.client import PlaceMessage, Position, Range
+from semls.service.messages import PlaceMessage, Position, Range
 
 Encoding = types.PositionEncodingKind | str
 

@@ -19,9 +19,9 @@ from semls.errors import SemlsError, UsageError
 from semls.lsp import client as editor
 from semls.lsp import convert, stdio
 from semls.lsp.repairs import Protocol
-from semls.service.client import (
+from semls.service.client import Client
+from semls.service.messages import (
     AnswerMessage,
-    Client,
     ContextMessage,
     PlaceMessage,
     ProgressMessage,
