@@ -50,6 +50,29 @@ def test_a_file_that_crashes_its_grammar_is_cut_by_lines(chunker, name):
     assert [one.name for one in chunker.chunk(b"def f(): pass", language("python"))] == ["f"]
 
 
+def test_of_several_files_only_the_one_that_crashes_is_cut_by_lines(chunker):
+    good = (b"def f(): pass", language("python"))
+    bad = (CRASHING["markdown"], language("markdown"))
+    found = chunker.chunk_all([good, bad, good, bad, bad, good])
+    assert [chunks[0].name for chunks in found] == ["f", "", "f", "", "", "f"]
+    assert all(chunks[-1].text.endswith("found") for chunks in (found[1], found[3], found[4]))
+
+
+def test_no_files(chunker):
+    assert chunker.chunk_all([]) == []
+
+
+def test_each_of_several_files_has_its_own_time(chunker):
+    slow = (b"x = [" + b"f(1), " * 60_000 + b"]", language("python"))
+    began = time.monotonic()
+    alone = chunker.chunk(*slow)
+    patient = Chunker(limit=10 * (time.monotonic() - began))
+    try:
+        assert patient.chunk_all([slow] * 15) == [alone] * 15
+    finally:
+        patient.close()
+
+
 def test_a_file_that_takes_too_long_is_cut_by_lines():
     chunker = Chunker(limit=1.0)
     try:
@@ -83,7 +106,7 @@ def language(name: str) -> Language:
 
 @pytest.mark.parametrize("lost", ["half of a question", "an answer"])
 def test_the_process_leaves_quietly_when_its_owner_is_killed_meanwhile(lost):
-    question = pickle.dumps((b"def f(): pass", languages.TEXT))
+    question = pickle.dumps([(b"def f(): pass", languages.TEXT)])
     process = subprocess.Popen(
         [sys.executable, "-m", "semls.engine.chunker"],
         stdin=subprocess.PIPE,

@@ -200,6 +200,29 @@ def test_together_or_alone_in_any_order_a_text_has_the_same_vector(encoder):
         assert together[number] @ encoder.documents([texts[number]])[0] > SAME
 
 
+def test_a_question_is_answered_in_the_middle_of_a_long_text(encoder):
+    long = FIBONACCI * 20
+    alone, asked = encoder.documents([long]), list[Any]()
+    between = encoder.documents([long], lambda: asked.append(encoder.query(f"number {len(asked)}")))
+    assert len(asked) >= 6  # layers, in each of which others may go first
+    np.testing.assert_allclose(between, alone, atol=1e-5)
+    np.testing.assert_allclose(asked[0], load(encoder.model).query("number 0"), atol=1e-5)
+
+
+def test_little_is_computed_for_nothing(encoder, monkeypatch):
+    texts = [FIBONACCI * (1 + number % 9) + " more" * (number % 50) for number in range(256)]
+    computed, told, forward = 0, 0, encoder._network.forward
+
+    def counted(input_ids, attention_mask):
+        nonlocal computed, told
+        computed, told = computed + input_ids.numel(), told + int(attention_mask.sum())
+        return forward(input_ids=input_ids, attention_mask=attention_mask)
+
+    monkeypatch.setattr(encoder._network, "forward", counted)
+    encoder.documents(texts)
+    assert 0 < told <= computed < 1.05 * told
+
+
 def test_what_is_behind_the_longest_input_is_not_seen(encoder):
     near, far = encoder.documents(["cherry " * 500 + "cake", "cherry " * 500 + "socket"])
     np.testing.assert_allclose(near, far, atol=1e-5)

@@ -31,6 +31,43 @@ async def test_the_lower_rank_goes_first_and_equal_ones_in_turn():
     assert [i for _, i in order] == [2, 4, 1, 0, 3]
 
 
+async def test_a_long_step_gives_way_to_higher_ranks_only():
+    worker, gate = Worker(), threading.Event()
+    order: list[str] = []
+
+    def long() -> None:
+        gate.wait()
+        worker.give_way(Rank.VECTORS)
+        order.append("long")
+
+    first = asyncio.create_task(worker.run(Rank.VECTORS, long))
+    await asyncio.sleep(0)
+    steps = [(Rank.VECTORS, "backlog"), (Rank.WORDS, "words"), (Rank.SEARCH, "search")]
+    rest = [asyncio.create_task(worker.run(rank, order.append, name)) for rank, name in steps]
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(first, *rest)
+    assert order == ["search", "words", "long", "backlog"]
+
+
+async def test_an_error_of_what_is_given_way_to_is_not_that_of_the_long_step():
+    worker, gate = Worker(), threading.Event()
+
+    def long() -> str:
+        gate.wait()
+        worker.give_way(Rank.VECTORS)
+        return "whole"
+
+    first = asyncio.create_task(worker.run(Rank.VECTORS, long))
+    await asyncio.sleep(0)
+    failing = asyncio.create_task(worker.run(Rank.SEARCH, lambda: 1 / 0))
+    await asyncio.sleep(0)
+    gate.set()
+    with pytest.raises(ZeroDivisionError):
+        await failing
+    assert await first == "whole"
+
+
 async def test_a_cancelled_step_that_has_not_begun_never_runs():
     worker, gate = Worker(), threading.Event()
     ran: list[int] = []

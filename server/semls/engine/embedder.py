@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 
 _STEP = 0.4  # seconds that the encoder should take at a time: less of what others need not wait for
 _ROUND = 256  # texts that are sorted by length together
-_KNOWN = 300  # contents that are looked for at once; Chroma's own service gives no more
+_KNOWN = 300  # contents that a server is asked for at once; Chroma's own gives no more
+_LEARNT = 10_000  # contents that a store of our own knows at once
 _UPSERT = 100  # rows at once: Chroma takes about 2 ms for each
 _ANSWERS = "answers"  # the note that names the model whose vectors are complete
 _FEW_DEAD = 1000  # vectors that no chunk has any more and that are not worth a new store
@@ -158,7 +159,8 @@ class Embedder:
     async def _find_known(self, view: View) -> None:
         """Learn which contents have a vector in the store."""
         await self._worker.run(Rank.VECTORS, self._catalogue.know_vectors, view.name, ())
-        for some in _slices(await self._without_vector(view), _KNOWN):
+        at_once = _KNOWN if view.server else _LEARNT
+        for some in _slices(await self._without_vector(view), at_once):
             await self._find(view, some)
 
     async def _find(self, view: View, contents: Sequence[str]) -> list[str]:

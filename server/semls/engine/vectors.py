@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import shutil
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from glob import escape
 from itertools import islice
@@ -307,23 +307,23 @@ class VectorStore(Vectors):
     def _check(self) -> None:
         """Torn files may open without complaint. Raises ValueError, or what Chroma raises."""
         self._check_metadata()
-        samples = range(0, len(self._ids), max(1, len(self._ids) // _SAMPLES))
-        found = [self._finds_itself(offset) for offset in samples]
+        if not self._ids:
+            return
+        ids = list(self._ids)
+        samples = self._collection.get(ids=ids[:: max(1, len(ids) // _SAMPLES)], include=["embeddings"])
+        if not all(self._find_themselves(samples["embeddings"], samples["ids"])):
+            raise ValueError("some are not what they were")
+        # Asked among all ids, Chroma fails if its graph lacks one of them.
+        found = self._find_themselves(samples["embeddings"], ids)
         if 2 * sum(found) < len(found):  # HNSW by its nature does not find each
             raise ValueError("most of them do not find themselves")
 
-    def _finds_itself(self, offset: int) -> bool:
-        """Whether a vector is the nearest to itself. Raises ValueError when it is not even so alone."""
-        row = self._collection.get(limit=1, offset=offset, include=["embeddings"])
-        vector, key = row["embeddings"][0], row["ids"][0]
-        # Asked among all ids, Chroma fails if its graph lacks one of them; once is enough.
-        found, alone = (
-            self._nearest(vector, 1, None if offset else list(self._ids)),
-            self._nearest(vector, 1, [key]),
+    def _find_themselves(self, vectors: Sequence[NDArray[np.float32]], among: list[str]) -> list[bool]:
+        """Whether the nearest to each vector is the same one; not by id: two contents may have one vector."""
+        found = self._collection.query(
+            query_embeddings=list(vectors), n_results=1, include=["distances"], ids=among
         )
-        if not alone or alone[0][1] < _ITSELF:
-            raise ValueError(f"{key} is not what it was")
-        return bool(found) and found[0][1] > _ITSELF  # not by id: two contents may have one vector
+        return [bool(far) and 1 - far[0] > _ITSELF for far in found["distances"]]
 
     def _set_aside(self) -> None:
         """Make room for a new store; the last broken one is kept, for those who want to know why."""

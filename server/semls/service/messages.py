@@ -1,0 +1,169 @@
+"""What travels between the engine and its front-ends, as JSON."""
+
+from typing import TypedDict
+
+
+class Position(TypedDict):
+    """Zero-based; `character` counts bytes."""
+
+    line: int
+    character: int
+
+
+class Range(TypedDict):
+    """The end is exclusive."""
+
+    start: Position
+    end: Position
+
+
+class PlaceMessage(TypedDict):
+    """A chunk as it travels; `range` is the whole definition, `selectionRange` its name."""
+
+    path: str
+    uri: str
+    range: Range
+    selectionRange: Range
+    name: str
+    container: str
+    kind: str
+    language: str
+
+
+class HitMessage(PlaceMessage):
+    """A hit."""
+
+    score: float
+    snippet: str
+
+
+class CoverageMessage(TypedDict):
+    """How much of the workspace the vectors cover."""
+
+    chunks: int
+    embedded: int
+
+
+class AnswerMessage(TypedDict):
+    """Hits, best first; `model` is empty when they were found by words alone."""
+
+    query: str
+    model: str
+    coverage: CoverageMessage
+    hits: list[HitMessage]
+
+
+class AlikeMessage(HitMessage):
+    """A hit that stands in `count` places, of which this is one."""
+
+    count: int
+
+
+class SimilarMessage(PlaceMessage):
+    """What was asked about, its exact copies, and what is like it; `model` as in an answer."""
+
+    model: str
+    coverage: CoverageMessage
+    copies: list[PlaceMessage]
+    hits: list[AlikeMessage]
+
+
+class PartMessage(TypedDict):
+    """Whole lines of a file."""
+
+    range: Range
+    text: str
+
+
+class SectionMessage(TypedDict):
+    """What was taken of a file."""
+
+    path: str
+    uri: str
+    language: str
+    tokens: int
+    parts: list[PartMessage]
+
+
+class ContextMessage(TypedDict):
+    """What a language model should read to answer, as Markdown and in parts; `model` as in an answer."""
+
+    query: str
+    model: str
+    coverage: CoverageMessage
+    tokens: int
+    markdown: str
+    sections: list[SectionMessage]
+
+
+PHASES = {
+    "words": "Reading files",
+    "model": "Loading the model",
+    "vectors": "Embedding",
+    "paused": "Paused",
+    "ready": "Ready",
+}
+
+
+class ProgressMessage(TypedDict):
+    """How far a workspace is; `phase` is one of PHASES, which say it to people."""
+
+    phase: str
+    files: int
+    chunks: int
+    embedded: int
+    encoded: int
+
+
+class SkippedMessage(TypedDict):
+    """A file that is not indexed."""
+
+    path: str
+    reason: str
+
+
+class StateMessage(ProgressMessage):
+    """A workspace's state; `store` is the address of the vectors' server, "" without one."""
+
+    workspace: str
+    model: str
+    device: str
+    store: str
+    notice: str
+    error: str
+
+
+class StatusMessage(StateMessage):
+    """A workspace's state, what it leaves out and takes, and the engine; sizes in bytes, 0 where unknown.
+
+    `queue` counts the chunks that are still to be embedded.
+    """
+
+    queue: int
+    pid: int
+    memory: int
+    workspaces: list[str]
+    disk: int
+    cache: int
+    skipped: dict[str, int]
+    skipped_files: list[SkippedMessage]
+
+
+class WhyMessage(TypedDict):
+    """Whether and how a file is indexed; `skipped` is the reason if it is not."""
+
+    path: str
+    skipped: str
+    language: str
+    chunks: int
+    definitions: int
+    embedded: int
+
+
+class FindingMessage(TypedDict):
+    """One thing examined; `advice` says what to do where it is not well."""
+
+    name: str
+    well: bool
+    detail: str
+    advice: str
