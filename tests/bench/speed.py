@@ -42,6 +42,7 @@ from tests.lsp.test_stdio import Raw
 
 _TEXTS = 256  # chunks that are embedded to measure the encoder
 _QUESTIONS = 60
+_PAUSE = 0.05  # seconds between two of them: nobody types faster
 _SAVES = 10
 _FUNCTIONS = 20  # in a file of a synthetic folder
 _VERBS = "parse validate render retry cache open close merge sort schedule".split()
@@ -237,6 +238,8 @@ async def _index(client: Client, root: Path, note: Note) -> None:
 async def _ask(client: Client, root: Path, note: Note) -> None:
     _percentiles(note, "search", await _searches(client, root))
     _percentiles(note, "search by words", await _searches(client, root, words_only=True))
+    at_once = await _searches(client, root, pause=0.0, words_only=True)
+    note("one right after another, p50", 1000 * median(at_once), "ms", f"of {len(at_once)}")
     status = await client.status(str(root))
     note("engine's memory", status["memory"] / 2**20, "MiB")
     note("disk", status["disk"] / max(1, status["chunks"]), "bytes/chunk")
@@ -287,7 +290,11 @@ async def _last(steps: AsyncIterator[Any]) -> Any:
 
 
 async def _searches(
-    client: Client, root: Path, going: Callable[[], bool] = lambda: True, **options: Any
+    client: Client,
+    root: Path,
+    going: Callable[[], bool] = lambda: True,
+    pause: float = _PAUSE,
+    **options: Any,
 ) -> list[float]:
     """Seconds for each of some questions."""
     seconds = []
@@ -296,7 +303,7 @@ async def _searches(
             break
         took, _ = await _until(client.search([str(root)], question, **options))
         seconds.append(took)
-        await asyncio.sleep(0.05)  # nobody types faster
+        await asyncio.sleep(pause)
     return seconds
 
 
@@ -320,7 +327,7 @@ def _front_ends(root: Path) -> Iterator[Figure]:
     for text in _some_questions():
         took, _ = _timed(partial(server.ask, "semls/search", {"query": text}))
         seconds.append(took)
-        time.sleep(0.05)
+        time.sleep(_PAUSE)
     _percentiles(lambda *row: figures.append(Figure(root.name, *row)), "search by an editor", seconds)
     yield from figures
     if (status := Path(f"/proc/{server.process.pid}/status")).exists():

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import chain
+from typing import NamedTuple
 
 import snowballstemmer
 
@@ -113,8 +114,7 @@ class Question:
         return not frozenset(self.terms).isdisjoint(words)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A chunk, what it has by its words and by its vector; each is 0 where that did not find it."""
 
     entry: Entry

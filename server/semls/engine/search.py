@@ -47,12 +47,12 @@ class View:
         await self.runner.run(Rank.SEARCH, self.vectors.close)
 
 
-async def near(asked: Query, catalogue: Catalogue, view: View, worker: Worker) -> dict[str, float]:
-    """Contents by their cosine, above that of the farthest one. Raises StoreError."""
+async def near(asked: Query, catalogue: Catalogue, view: View, worker: Worker) -> dict[int, float]:
+    """Ids of chunks by their cosine, above that of the farthest one. Raises StoreError."""
     vector = await worker.run(Rank.SEARCH, view.encoder.query, asked.text)
     found = await nearest(vector, _pool(asked), asked.filters, catalogue, view, worker)
-    farthest = min(found.values(), default=0.0)
-    return {content: cosine - farthest for content, cosine in found.items()}
+    farthest = min((cosine for cosine, _ in found), default=0.0)
+    return {number: cosine - farthest for cosine, numbers in found for number in numbers}
 
 
 async def nearest(
@@ -62,8 +62,10 @@ async def nearest(
     catalogue: Catalogue,
     view: View,
     worker: Worker,
-) -> dict[str, float]:
-    """The nearest contents that a chunk has, by their cosine; half of the pool, if there are as many.
+) -> list[tuple[float, list[int]]]:
+    """The nearest contents that a chunk has, half of the pool, if there are as many.
+
+    Each is told by its cosine and the ids of the chunks that have it.
 
     Former contents are in the store, too, and in a team's those of others: where they come first, more
     is asked for. Raises StoreError.
@@ -73,12 +75,12 @@ async def nearest(
         found = dict(await view.runner.run(Rank.SEARCH, view.vectors.query, vector, pool, among))
         holders = await worker.run(Rank.SEARCH, catalogue.holding, list(found), filters)
         if len(found) < pool or 2 * len(holders) >= pool or pool > _DEEPEST:
-            return {content: found[content] for content in holders}
+            return [(found[content], numbers) for content, numbers in holders.items()]
         pool *= 4
 
 
-def search(asked: Query, catalogue: Catalogue, near: Mapping[str, float]) -> list[Hit]:
-    """The best hits first, from what the words find and what is near."""
+def search(asked: Query, catalogue: Catalogue, near: Mapping[int, float]) -> list[Hit]:
+    """The best hits first, from what the words find and the chunks that are near."""
     if not asked.text:
         return _listed(asked, catalogue)
     question = Question.of(asked.text)
@@ -93,21 +95,19 @@ def _pool(asked: Query) -> int:
 
 
 def _candidates(
-    asked: Query, question: Question, catalogue: Catalogue, near: Mapping[str, float]
+    asked: Query, question: Question, catalogue: Catalogue, near: Mapping[int, float]
 ) -> dict[int, Candidate]:
     pool = _pool(asked)
-    holders = catalogue.holding(list(near), asked.filters) if near else {}
-    cosines = {number: near[content] for content, numbers in holders.items() for number in numbers}
     words = dict(catalogue.match(question.terms, asked.filters, pool))
     numbers = {
         *words,
-        *cosines,
+        *near,
         *catalogue.named(question.names, asked.filters, pool),
         *catalogue.beginning(question.symbol, asked.filters, pool),
         *catalogue.containing(asked.filters, pool),
     }
     return {
-        number: Candidate(entry, words.get(number, 0.0), cosines.get(number, 0.0))
+        number: Candidate(entry, words.get(number, 0.0), near.get(number, 0.0))
         for number, entry in catalogue.entries(list(numbers)).items()
     }
 

@@ -57,25 +57,23 @@ def at(catalogue: Catalogue, path: str, row: int) -> Asked:
 
 async def near(
     asked: Asked, limit: int, catalogue: Catalogue, view: View, worker: Worker
-) -> dict[str, float]:
-    """Contents by their cosine to the chunk's. Raises StoreError."""
+) -> dict[int, float]:
+    """Ids of chunks by their cosine to this one, one for each content. Raises StoreError."""
     known = await view.runner.run(Rank.SEARCH, view.vectors.get, [asked.entry.hash])
     vector = known.get(asked.entry.hash)
     if vector is None:
         embedded = [embedded_text(asked.entry.qualified_name, asked.text)]
         vector = (await worker.run(Rank.SEARCH, view.encoder.documents, embedded))[0]
-    return await nearest(vector, max(_NEAR, 2 * limit), (), catalogue, view, worker)
+    found = await nearest(vector, max(_NEAR, 2 * limit), (), catalogue, view, worker)
+    return {numbers[0]: cosine for cosine, numbers in found}
 
 
-def similar(asked: Asked, catalogue: Catalogue, near: Mapping[str, float] | None, limit: int) -> Similar:
+def similar(asked: Asked, catalogue: Catalogue, near: Mapping[int, float] | None, limit: int) -> Similar:
     """What is like a chunk: what is near, or what has its most telling words where that is not known."""
     number, entry, text = asked.number, asked.entry, asked.text
     copies = _copies(text, catalogue)
     if near is None:
-        alike = _alike(number, text, catalogue, max(_POOL, limit) + len(copies))
-    else:  # one chunk for each content
-        holders = catalogue.holding(list(near), ())
-        alike = {numbers[0]: near[content] for content, numbers in holders.items()}
+        near = _alike(number, text, catalogue, max(_POOL, limit) + len(copies))
     others = catalogue.entries(sorted(copies.keys() - {number}))
     return Similar(
         entry,
@@ -83,7 +81,7 @@ def similar(asked: Asked, catalogue: Catalogue, near: Mapping[str, float] | None
         tuple(sorted(others.values(), key=lambda other: (other.path, other.start_byte))),
         tuple(
             (hit, len(_copies(hit.snippet, catalogue)) or 1)
-            for hit in _hits(entry, text, alike, catalogue, limit)
+            for hit in _hits(entry, text, near, catalogue, limit)
         ),
     )
 
