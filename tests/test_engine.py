@@ -14,8 +14,10 @@ from semls.engine.catalogue import Coverage
 from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
 from semls.engine.query import query
+from semls.engine.vectors import VectorStore
 from semls.errors import ModelUnavailable, UsageError
 from semls.settings import Settings
+from tests.conftest import HANG
 
 SETTINGS = Settings()
 HASHING = Settings(model="hashing")
@@ -95,6 +97,47 @@ async def test_progress_ends_with_everything_embedded(engine, shop):
     assert last.phase == "ready"
     assert last.files == 7
     assert last.coverage == Coverage(last.encoded, last.encoded)
+
+
+class Gate:
+    """Holds those who open vectors until it is raised."""
+
+    def __init__(self, monkeypatch):
+        self.reached, self.raised = threading.Event(), threading.Event()
+        opens = VectorStore._open
+        monkeypatch.setattr(VectorStore, "_open", lambda store: self._pass() and opens(store))
+
+    def _pass(self):
+        self.reached.set()
+        return self.raised.wait(HANG)
+
+
+@pytest.fixture
+def gate(monkeypatch):
+    made = Gate(monkeypatch)
+    yield made
+    made.raised.set()
+
+
+async def test_words_answer_while_the_vectors_are_being_opened(engine, shop, gate):
+    task = asyncio.create_task(index(engine, shop))
+    assert await asyncio.to_thread(gate.reached.wait, HANG)
+    assert names(await ask(engine, "evict_expired", shop))[0] == "evict_expired"
+    gate.raised.set()
+    assert (await task).coverage.embedded > 10
+
+
+async def test_what_is_cleared_while_its_vectors_are_being_opened_is_gone(engine, shop, gate):
+    task = asyncio.create_task(index(engine, shop))
+    assert await asyncio.to_thread(gate.reached.wait, HANG)
+    clearing = asyncio.create_task(engine.clear(str(shop)))
+    done, _ = await asyncio.wait({clearing}, timeout=0.2)
+    assert not done
+    gate.raised.set()
+    await clearing
+    await task
+    assert not list(engine._directory.glob("*/vectors"))
+    assert (await index(engine, shop)).coverage.embedded > 10
 
 
 async def test_words_answer_while_the_model_is_being_made_ready(engine, shop, hub):

@@ -151,7 +151,8 @@ class Embedder:
             vectors = await runner.run(Rank.VECTORS, _open_on, server, self._repository, encoder)
             view = View(encoder, vectors, runner, server)
         else:
-            store = await self._worker.run(Rank.VECTORS, _open_in, self._directory, encoder)
+            await self._worker.run(Rank.VECTORS, int)  # nothing, but what is to be closed is closed by now
+            store = await _open_beside_the_worker(self._directory, encoder)
             view = View(encoder, store, self._worker)
         await self._find_known(view)
         return view
@@ -260,6 +261,20 @@ class Embedder:
         coverage = await self._worker.run(Rank.WORDS, self._catalogue.coverage, store)
         self._counted, self._count_took = time.monotonic(), time.monotonic() - began
         return coverage
+
+
+async def _open_beside_the_worker(directory: Path, encoder: Encoder) -> VectorStore:
+    """That takes seconds where there are hundreds of thousands of vectors: words answer meanwhile.
+
+    Who is cancelled waits for its end all the same, as the directory may be deleted next.
+    """
+    opening = asyncio.ensure_future(asyncio.to_thread(_open_in, directory, encoder))
+    try:
+        return await asyncio.shield(opening)
+    except asyncio.CancelledError:
+        with contextlib.suppress(StoreError):
+            (await opening).close()
+        raise
 
 
 # Steps for the worker
