@@ -226,6 +226,7 @@ async def _start(places: Whereabouts) -> State:
     process = None
     deadline = time.monotonic() + _START
     while time.monotonic() < deadline:
+        last = places.read()
         state = await _running(places)
         if state and _is_ours(state):
             return state
@@ -234,7 +235,9 @@ async def _start(places: Whereabouts) -> State:
         elif not places.owned():
             if process and process.poll() is not None:
                 break
-            process = process or spawn(places)
+            if process is None:
+                places.forget(last)  # or it is believed as soon as the engine to come has its lock
+                process = spawn(places)
         await asyncio.sleep(_POLL)
     raise EngineError(f"The engine did not start: its log {places.log} says why.")
 
