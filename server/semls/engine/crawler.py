@@ -171,20 +171,23 @@ class Crawler:
         between: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Catalogue files: some are cut, for which nobody waits, while those before are put into it."""
-        storing = asyncio.ensure_future(asyncio.sleep(0))
+        storing: asyncio.Task[None] | None = None
         try:
             while items:
                 opened, items = await self._worker.run(
                     rank, reader.open_some, self._root, self._catalogue, known, items
                 )
                 cut = await asyncio.to_thread(reader.cut, self._chunker, opened)
-                await storing
-                storing = asyncio.ensure_future(self._store(known, cut, rank))
+                if storing:
+                    await storing
+                storing = asyncio.create_task(self._store(known, cut, rank))
                 if between:
                     await between()
-            await storing
+            if storing:
+                await storing
         finally:
-            storing.cancel()
+            if storing:
+                storing.cancel()
 
     async def _store(self, known: Mapping[str, File], cut: Sequence[reader.Cut], rank: Rank) -> None:
         while cut:

@@ -295,7 +295,7 @@ def _encode(
     """Vectors by content, and how many letters were read in a second."""
     began = time.perf_counter()
     vectors = encoder.documents([text for _, text in texts], give_way)
-    took = time.perf_counter() - began
+    took = max(1e-6, time.perf_counter() - began)
     computed = dict(zip((content for content, _ in texts), vectors, strict=True))
     cache.put(computed)
     return computed, sum(len(text) for _, text in texts) / took

@@ -11,7 +11,7 @@ import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -212,7 +212,10 @@ class TransformersEncoder:
 
         lists = (module for module in self._network.modules() if isinstance(module, torch.nn.ModuleList))
         for layer in max(lists, key=len, default=()):
-            layer.register_forward_pre_hook(lambda *_: self._give_way() and None)
+            layer.register_forward_pre_hook(self._before_a_layer)
+
+    def _before_a_layer(self, *_: object) -> None:
+        self._give_way()
 
     @property
     def _padding(self) -> int:
@@ -372,8 +375,9 @@ def _short_type(device: "torch.device") -> str:
     return "bfloat16" if whole_range else "float16"
 
 
+@cache
 def _leave_a_core() -> None:
-    """Torch takes all there are."""
+    """Torch takes all there are. Once, as models may be several."""
     import torch
 
     cores = torch.get_num_threads()
