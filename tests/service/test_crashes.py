@@ -72,8 +72,18 @@ class Victim:
         await self.client.close()
         self.client = Client(Settings(model="hashing"), self.settings)
 
-    def vectors_are_whole(self):
-        """Whether each chunk finds itself in Chroma. The engine has left."""
+    def differences(self, last, reference, stopped):
+        """What is not as it should be, by name."""
+        found = snapshot(self.settings.cache_directory)
+        checks = {
+            "coverage": last["embedded"] == last["chunks"],
+            **{table: rows == reference[table] for table, rows in found.items()},
+            **(self.vectors() if stopped else {}),
+        }
+        return [name for name, holds in checks.items() if not holds]
+
+    def vectors(self):
+        """Whether each chunk has a vector in Chroma and finds itself. The engine has left."""
         encoder = HashingEncoder()
         (directory,) = self.settings.cache_directory.glob(f"*/vectors/{encoder.fingerprint}")
         store = VectorStore(directory, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
@@ -81,7 +91,7 @@ class Victim:
         vectors = store.get(wanted)
         found = [store.query(np.asarray(vector), 1)[0][1] > 0.999 for vector in vectors.values()]
         store.close()
-        return vectors.keys() == wanted and all(found)
+        return {"vectors": vectors.keys() == wanted, "neighbours": all(found)}
 
 
 async def stop(terminal):
@@ -97,15 +107,14 @@ async def test_an_engine_that_is_killed_at_any_moment_loses_nothing(terminal, tm
     for number in range(ROUNDS):
         await victim.live_and_die()
         last = await asyncio.wait_for(victim.index(), HANG)
-        whole = last["embedded"] == last["chunks"]
-        if number % 10 == 9:
+        stopped = number % 10 == 9
+        if stopped:
             await stop(terminal)
-            whole = whole and victim.vectors_are_whole()
-        if not whole or snapshot(settings.cache_directory) != await fresh(victim.root, tmp_path / "fresh"):
-            differed.append(number)
+        reference = await fresh(victim.root, tmp_path / "fresh")
+        differed += [f"{number}: {name}" for name in victim.differences(last, reference, stopped)]
     await victim.client.close()
     with capsys.disabled():
-        print(f"\n{ROUNDS} rounds of killing the engine, {len(differed)} differed")
+        print(f"\n{ROUNDS} rounds of killing the engine, differed: {differed}")
     assert differed == []
     log = Whereabouts(settings).log.read_text()
     assert "Traceback" not in log

@@ -187,7 +187,7 @@ def stranger(dead, behaviour):
 async def test_another_program_at_the_port_of_a_dead_engine_is_not_even_asked(kept, behaviour):
     client = kept.client()
     assert await kept.find(client) == "evict_expired"
-    await client._http._transport._pool.aclose()  # as after a while; an open connection would keep the port
+    await client._connection._http._transport._pool.aclose()  # as after a while; else it keeps the port
     dead = kept.whereabouts.read()
     kept.kill()
     with stranger(dead, behaviour) as asked:

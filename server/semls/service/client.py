@@ -4,7 +4,8 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from typing import Any, cast
 
@@ -41,8 +42,7 @@ class Client:
         self._settings = asdict(settings)
         self._places = Whereabouts(engine)
         self._connecting = asyncio.Lock()
-        self._state: State | None = None
-        self._http: httpx.AsyncClient | None = None
+        self._connection: _Connection | None = None
 
     async def search(
         self,
@@ -130,9 +130,9 @@ class Client:
 
     async def close(self) -> None:
         """Let go of the connection; the engine stays."""
-        http, self._http = self._http, None
-        if http:
-            await http.aclose()
+        connection, self._connection = self._connection, None
+        if connection:
+            await connection.retire()
 
     def _about(self, workspace: str) -> dict[str, object]:
         return {"workspace": workspace, "settings": self._settings}
@@ -149,18 +149,19 @@ class Client:
 
     async def _answer(self, path: str, asked: Mapping[str, object]) -> object:
         for last in _tries():
-            http = await self._connected()
+            connection = await self._connected()
             try:
-                return _check(await http.post(path, json=asked))
+                async with connection.used() as http:
+                    return _check(await http.post(path, json=asked))
             except httpx.TransportError as error:
-                await self._lost(http, error, last)
+                await self._lost(connection, error, last)
         raise AssertionError
 
     async def _stream(self, path: str, asked: Mapping[str, object]) -> AsyncGenerator[object, None]:
         for last in _tries():
-            http = await self._connected()
+            connection = await self._connected()
             try:
-                async with http.stream("POST", path, json=asked) as response:
+                async with connection.used() as http, http.stream("POST", path, json=asked) as response:
                     if response.is_error:
                         await response.aread()
                     _check(response)
@@ -168,25 +169,54 @@ class Client:
                         yield _message(json.loads(line))
                 return
             except httpx.TransportError as error:
-                await self._lost(http, error, last)
+                await self._lost(connection, error, last)
 
-    async def _connected(self) -> httpx.AsyncClient:
+    async def _connected(self) -> "_Connection":
         async with self._connecting:
-            if not (self._places.owned() and self._places.read() == self._state):
+            last = self._connection
+            if last and not (self._places.owned() and self._places.read() == last.state):
                 await self.close()  # it is gone, and another program may have its port
-            if self._http is None:
-                self._state = await _ensure(self._places)
-                self._http = _http(self._state)
-            return self._http
+            if self._connection is None:
+                self._connection = _Connection(await _ensure(self._places))
+            return self._connection
 
-    async def _lost(self, http: httpx.AsyncClient, error: httpx.TransportError, last: bool) -> None:
+    async def _lost(self, connection: "_Connection", error: httpx.TransportError, last: bool) -> None:
         """The engine died: forget it, unless another request has done so and found or started one anew."""
-        if self._http is http:
+        if self._connection is connection:
             await self.close()
         if last:
             raise EngineError(
                 f"The engine does not answer ({error}): its log is {self._places.log}"
             ) from error
+
+
+class _Connection:
+    """To one engine. Its last user closes it: httpx would leave open what others are just opening."""
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self._http = _http(state)
+        self._users = 0
+        self._retired = False
+
+    @asynccontextmanager
+    async def used(self) -> AsyncIterator[httpx.AsyncClient]:
+        """Keep it open meanwhile."""
+        self._users += 1
+        try:
+            yield self._http
+        finally:
+            self._users -= 1
+            await self._close_unless_used()
+
+    async def retire(self) -> None:
+        """Close it as soon as nobody uses it."""
+        self._retired = True
+        await self._close_unless_used()
+
+    async def _close_unless_used(self) -> None:
+        if self._retired and not self._users:
+            await self._http.aclose()
 
 
 async def find(engine: EngineSettings) -> State | None:
