@@ -12,8 +12,6 @@ from semls.engine.catalogue import (
     File,
     Filter,
     Filters,
-    split_identifier,
-    split_identifiers,
 )
 from semls.errors import StoreDamaged, StoreError
 
@@ -35,27 +33,6 @@ def catalogue(tmp_path):
 def names(catalogue, ids):
     found = catalogue.entries(ids)
     return [found[number].name for number in ids]
-
-
-@pytest.mark.parametrize(
-    ("name", "parts"),
-    [
-        ("parseHTTPHeader", ["parse", "HTTP", "Header"]),
-        ("parse_http_header", ["parse", "http", "header"]),
-        ("utf8Decoder2", ["utf", "8", "Decoder", "2"]),
-        ("IOError", ["IO", "Error"]),
-        ("größe", ["größe"]),
-        ("größeÄndern", ["größeÄndern"]),
-        ("x", ["x"]),
-        ("___", []),
-    ],
-)
-def test_an_identifier_is_split_at_humps_digits_and_underscores(name, parts):
-    assert split_identifier(name) == parts
-
-
-def test_only_camel_case_is_split_in_a_text():
-    assert split_identifiers("call parseHeader in plain_words") == "parse Header"
 
 
 @pytest.mark.parametrize("term", ["parseheader", "header", "headers", "parse", "a", "body"])

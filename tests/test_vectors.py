@@ -147,6 +147,17 @@ def test_a_graph_that_lost_vectors_is_not_believed(copy, caplog):
     store.close()
 
 
+def test_vectors_that_are_noise_are_not_believed(copy, caplog):
+    file = next(copy.glob("*/data_level0.bin"))
+    rows = np.frombuffer(file.read_bytes(), np.uint8).reshape(1000, -1).copy()  # links, vector, number
+    rows[:, -4 * DIMENSION - 8 : -8] = np.random.default_rng(0).integers(256, size=(1000, 4 * DIMENSION))
+    file.write_bytes(rows.tobytes())
+    store = open_store(copy)
+    assert len(store) == 0
+    assert len(caplog.records) == 1
+    store.close()
+
+
 def test_of_broken_stores_only_the_last_is_kept(tmp_path):
     directory = tmp_path / "store"
     for number in range(3):

@@ -50,6 +50,24 @@ async def test_a_long_step_gives_way_to_higher_ranks_only():
     assert order == ["search", "words", "long", "backlog"]
 
 
+async def test_between_the_steps_of_a_search_nothing_else_begins():
+    worker, gate = Worker(), threading.Event()
+    order: list[str] = []
+
+    async def search() -> None:
+        for step in range(20):
+            await worker.run(Rank.SEARCH, order.append, f"search {step}")
+
+    first = asyncio.create_task(worker.run(Rank.VECTORS, gate.wait))
+    await asyncio.sleep(0)
+    rest = [asyncio.create_task(worker.run(Rank.WORDS, order.append, "words")) for _ in range(20)]
+    searching = asyncio.create_task(search())
+    await asyncio.sleep(0)
+    gate.set()
+    await asyncio.gather(first, searching, *rest)
+    assert order == [f"search {step}" for step in range(20)] + ["words"] * 20
+
+
 async def test_an_error_of_what_is_given_way_to_is_not_that_of_the_long_step():
     worker, gate = Worker(), threading.Event()
 

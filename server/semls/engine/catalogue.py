@@ -14,6 +14,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
+from semls.engine import identifiers
 from semls.engine.database import Database, Layout
 
 # bm25 weights of the columns of `words`, in their order.
@@ -58,9 +59,6 @@ _LOOKED_AT = 4000  # chunks that bm25 looks at; it takes two or three microsecon
 _WALKED = 10_000  # rows in one step of a walk through all
 _LAST = "\U0010ffff"  # behind all other letters
 _VERDICTS = 1 << 14  # on paths, that are remembered
-
-_HUMP = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
-_CAMEL = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z]*[a-z0-9]+[A-Z]|[A-Z]{2,}[a-z])[A-Za-z0-9]*")
 
 
 class File(NamedTuple):
@@ -133,22 +131,6 @@ class Coverage:
 
     chunks: int = 0
     embedded: int = 0
-
-
-def split_identifier(name: str) -> list[str]:
-    """`parseHTTPHeader_v2` → parse, HTTP, Header, v, 2."""
-    return _HUMP.findall(name)
-
-
-def humps(typed: str) -> list[str]:
-    """What each part of a name has to begin with: `PHH`, `pHH` and `paHTTPHe` stand for parseHTTPHeader."""
-    parts = split_identifier(typed)
-    return [*parts[:-1], *parts[-1]] if parts and parts[-1].isupper() else parts
-
-
-def split_identifiers(text: str) -> str:
-    """The parts of every camel-case identifier in a text; FTS5 itself splits at underscores."""
-    return " ".join(part for name in _CAMEL.findall(text) for part in split_identifier(name))
 
 
 class Catalogue:
@@ -334,7 +316,7 @@ class Catalogue:
 
     def beginning(self, typed: str, filters: Filters, limit: int) -> list[int]:
         """Ids of the chunks whose name begins as typed, or its humps as those of what is typed."""
-        wanted = humps(typed)
+        wanted = identifiers.humps(typed)
         if not wanted:
             return []
         initials = "".join(part[0] for part in wanted).lower()
@@ -489,12 +471,12 @@ def _words(entry: Entry, text: str) -> tuple[str, ...]:
     """The columns of `words`."""
     about = f"{entry.signature}\n{entry.doc}"
     return (
-        f"{entry.name} {' '.join(split_identifier(entry.name))}",
-        f"{entry.container} {split_identifiers(entry.container)}",
-        f"{entry.path} {split_identifiers(entry.path)}",
-        f"{about} {split_identifiers(about)}",
+        f"{entry.name} {' '.join(identifiers.split(entry.name))}",
+        f"{entry.container} {identifiers.split_all(entry.container)}",
+        f"{entry.path} {identifiers.split_all(entry.path)}",
+        f"{about} {identifiers.split_all(about)}",
         text,
-        split_identifiers(text),
+        identifiers.split_all(text),
     )
 
 
@@ -507,7 +489,7 @@ def _quoted(term: str) -> str:
 
 
 def _initials(name: str) -> str:
-    return "".join(part[0] for part in split_identifier(name)).lower()
+    return "".join(part[0] for part in identifiers.split(name)).lower()
 
 
 def _condition(filters: Filters) -> tuple[str, list[str]]:

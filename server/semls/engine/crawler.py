@@ -170,13 +170,13 @@ class Crawler:
         rank: Rank = Rank.WORDS,
         between: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Catalogue files: some are cut, for which nobody waits, while those before are put into it."""
+        """Catalogue files: some are cut while those before are put into it and the next are opened."""
+        opening = asyncio.create_task(self._open(known, items, rank))
         storing: asyncio.Task[None] | None = None
         try:
             while items:
-                opened, items = await self._worker.run(
-                    rank, reader.open_some, self._root, self._catalogue, known, items
-                )
+                opened, items = await opening
+                opening = asyncio.create_task(self._open(known, items, rank))
                 cut = await asyncio.to_thread(reader.cut, self._chunker, opened)
                 if storing:
                     await storing
@@ -186,8 +186,14 @@ class Crawler:
             if storing:
                 await storing
         finally:
+            opening.cancel()
             if storing:
                 storing.cancel()
+
+    async def _open(
+        self, known: Mapping[str, File], items: Sequence[reader.Item], rank: Rank
+    ) -> tuple[list[tuple[File, bytes]], list[reader.Item]]:
+        return await self._worker.run(rank, reader.open_some, self._root, self._catalogue, known, items)
 
     async def _store(self, known: Mapping[str, File], cut: Sequence[reader.Cut], rank: Rank) -> None:
         while cut:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from semls.errors import EngineError, SemlsError, StoreDamaged, StoreError, Usag
 
 log = logging.getLogger(__name__)
 
-_FIRST_WORDS = 5.0  # seconds that a search waits for a workspace that is read for the first time
+_FIRST_WORDS = 2.0  # seconds after which a search does not wait any more for all files to be read
 _AGAIN = 30.0  # seconds after which what failed is tried again
 _NEWS = 0.1  # seconds between two reports of progress
 
@@ -87,6 +88,7 @@ class Indexer:
         self._directory, self._worker, self._chunker = directory, worker, chunker
         self._tools, self._former, self._running = tools, former, running
         self.closed = False
+        self._first_asked = 0.0
         self._asked = self._words = self._vectors = 0  # tickets: handed out, catalogued, embedded
         self._wake_words, self._wake_vectors, self._news = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -109,6 +111,8 @@ class Indexer:
         self._crawler = Crawler(self.root, self._catalogue, worker, self._chunker, wake, tell)
         await self._crawler.count()
         await self._embedder.count()
+        if self._embedder.coverage.chunks:  # from an earlier life: their vectors need not wait for a scan
+            self._wake_vectors.set()
         watched = asyncio.Event()
         self._tasks = [
             asyncio.create_task(self._crawler.watch(self.changed, watched)),
@@ -146,6 +150,7 @@ class Indexer:
         self._wake_vectors.set()
 
     def _ask(self) -> int:
+        self._first_asked = self._first_asked or time.monotonic()
         self._asked += 1
         self.error = None
         self._wake_words.set()
@@ -200,8 +205,7 @@ class Indexer:
     async def search(self, query: Query) -> Result:
         """The best hits; files that changed since they were read are read again first."""
         if self._words == 0:
-            with contextlib.suppress(asyncio.TimeoutError):  # then with the words that are there by now
-                await asyncio.wait_for(self._first_words(), _FIRST_WORDS)
+            await self._first_words()
         found = await self._search(query)
         if await self._read_changed({hit.entry.path for hit in found.hits}):
             found = await self._search(query)
@@ -237,7 +241,11 @@ class Indexer:
         return await self._worker.run(Rank.SEARCH, _explain, self._catalogue, store, path)
 
     async def _first_words(self) -> None:
-        await self._catalogued(self._asked or self.refresh())
+        """Wait for them, but not for long: then those that are there by now answer."""
+        ticket = self._asked or self.refresh()
+        with contextlib.suppress(asyncio.TimeoutError):
+            left = self._first_asked + _FIRST_WORDS - time.monotonic()
+            await asyncio.wait_for(self._catalogued(ticket), max(0.0, left))
 
     async def _catalogued(self, ticket: int) -> None:
         async for _ in self.follow(ticket, words_only=True):

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 import snowballstemmer
 
-from semls.engine.catalogue import Entry, humps, split_identifier
+from semls.engine import identifiers
+from semls.engine.catalogue import Entry
 
 # Added up. The best candidate has 1 by its words.
 _NEARNESS = 1.5  # times the cosine; not a share of the best one's, which may not be near
@@ -94,7 +95,7 @@ class Question:
     def of(cls, text: str) -> "Question":
         """Take a question apart."""
         words = _WORD.findall(text)
-        parts = [part for word in words for part in (word, *split_identifier(word))]
+        parts = [part for word in words for part in (word, *identifiers.split(word))]
         terms = dict.fromkeys(part.lower() for part in parts)
         telling = tuple(term for term in terms if term not in _STOP_WORDS) or tuple(terms)
         qualified = [_SEPARATOR.split(name) for name in _QUALIFIED.findall(text)]
@@ -163,7 +164,7 @@ def _typed(symbol: str, name: str) -> float:
 
 
 def _has_humps(name: str, typed: str) -> bool:
-    parts, wanted = split_identifier(name), humps(typed)
+    parts, wanted = identifiers.split(name), identifiers.humps(typed)
     return 1 < len(wanted) <= len(parts) and all(
         part.lower().startswith(begin.lower()) for begin, part in zip(wanted, parts, strict=False)
     )
@@ -278,7 +279,7 @@ def _spread(scores: Mapping[int, float], candidates: Mapping[int, Candidate]) ->
 
 @lru_cache(1 << 14)
 def _stems(name: str) -> frozenset[str]:
-    return frozenset(_stem(part.lower()) for part in split_identifier(name))
+    return frozenset(_stem(part.lower()) for part in identifiers.split(name))
 
 
 @lru_cache(1 << 14)

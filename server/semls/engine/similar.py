@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from semls.engine.catalogue import Catalogue, Entry, split_identifier
+from semls.engine import identifiers
+from semls.engine.catalogue import Catalogue, Entry
 from semls.engine.encoder import embedded_text
 from semls.engine.query import MOST_HITS
 from semls.engine.search import Hit, View, nearest
@@ -120,7 +121,7 @@ def _copies(text: str, catalogue: Catalogue) -> dict[int, str]:
 def _alike(number: int, text: str, catalogue: Catalogue, pool: int) -> dict[int, float]:
     """Chunks by the rarest words that they share, against what the chunk shares with itself."""
     words = _WORD.findall(text)
-    terms = dict.fromkeys(part.lower() for word in words for part in (word, *split_identifier(word)))
+    terms = dict.fromkeys(part.lower() for word in words for part in (word, *identifiers.split(word)))
     found = dict(catalogue.match(list(terms), (), pool))
     own = found.get(number) or max(found.values(), default=1.0)
     return {other: score / own for other, score in found.items()}

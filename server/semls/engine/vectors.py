@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import shutil
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from glob import escape
 from itertools import islice
@@ -24,7 +24,7 @@ _FEW = (
     500  # rows that are compared one by one as fast as HNSW filters; it would miss up to a tenth of the hits
 )
 _SAMPLES = 8  # rows, most of which must find themselves before a store is believed
-_ITSELF = 0.999  # the cosine of a vector with itself, but for rounding
+_ITSELF = 0.999  # the length of a vector and its cosine with itself, but for rounding
 _SPACE = "cosine"
 _PATIENCE = 20.0  # seconds that a server may be silent
 _LONGEST_ERROR = 200  # letters of what a server says
@@ -53,7 +53,7 @@ class _About(TypedDict):
 
 
 class Vectors:
-    """The vectors of one model, by id, in a collection of Chroma. Every method raises StoreError."""
+    """One model's vectors, of length 1, by id, in a collection of Chroma. Every method raises StoreError."""
 
     _collection: Any
     _advice: ClassVar[str]
@@ -311,19 +311,16 @@ class VectorStore(Vectors):
             return
         ids = list(self._ids)
         samples = self._collection.get(ids=ids[:: max(1, len(ids) // _SAMPLES)], include=["embeddings"])
-        if not all(self._find_themselves(samples["embeddings"], samples["ids"])):
+        if not np.allclose(np.linalg.norm(samples["embeddings"], axis=1), 1, atol=1 - _ITSELF):
             raise ValueError("some are not what they were")
-        # Asked among all ids, Chroma fails if its graph lacks one of them.
-        found = self._find_themselves(samples["embeddings"], ids)
-        if 2 * sum(found) < len(found):  # HNSW by its nature does not find each
-            raise ValueError("most of them do not find themselves")
-
-    def _find_themselves(self, vectors: Sequence[NDArray[np.float32]], among: list[str]) -> list[bool]:
-        """Whether the nearest to each vector is the same one; not by id: two contents may have one vector."""
+        # Among all ids, or Chroma would not fail if its graph lacks one of them. The nearest may have another
+        # id, as two contents may have one vector.
         found = self._collection.query(
-            query_embeddings=list(vectors), n_results=1, include=["distances"], ids=among
+            query_embeddings=list(samples["embeddings"]), n_results=1, include=["distances"], ids=ids
         )
-        return [bool(far) and 1 - far[0] > _ITSELF for far in found["distances"]]
+        themselves = [bool(far) and 1 - far[0] > _ITSELF for far in found["distances"]]
+        if 2 * sum(themselves) < len(themselves):  # HNSW by its nature does not find each
+            raise ValueError("most of them do not find themselves")
 
     def _set_aside(self) -> None:
         """Make room for a new store; the last broken one is kept, for those who want to know why."""

@@ -14,6 +14,7 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 from semls.errors import StoreError
 
 _WAITING = 4  # threads that wait for one server
+_FOLLOWING = 0.05  # seconds at most until the next step of a search is there, where there is one
 _SEARCH_PATIENCE = 1.0  # seconds after which a person is answered without the server
 
 P = ParamSpec("P")
@@ -75,11 +76,17 @@ class Worker:
                 if waiting[0] >= rank:
                     self._steps.put(waiting)  # where it was: steps have numbers
                     return
-                waiting[2].run()
+                self._run(waiting[0], waiting[2])
 
     def _main(self) -> None:
         while True:
-            self._steps.get()[2].run()
+            rank, _, step = self._steps.get()
+            self._run(rank, step)
+
+    def _run(self, rank: int, step: "_Step") -> None:
+        step.run()
+        if rank == Rank.SEARCH:  # its next step is not to wait for what begins between the two
+            step.received.wait(_FOLLOWING)
 
 
 class _Step:
@@ -87,9 +94,11 @@ class _Step:
         self, loop: asyncio.AbstractEventLoop, outcome: "asyncio.Future[Any]", call: Callable[[], Any]
     ) -> None:
         self._loop, self._outcome, self._call = loop, outcome, call
+        self.received = threading.Event()  # whoever awaits the step has gone on
 
     def run(self) -> None:
         if self._outcome.cancelled():
+            self.received.set()
             return
         try:
             settle, value = self._outcome.set_result, self._call()
@@ -103,3 +112,4 @@ class _Step:
     def _settle(self, settle: Callable[[Any], None], value: object) -> None:
         if not self._outcome.done():
             settle(value)
+        self._loop.call_soon(self.received.set)  # behind those whom this has just woken
