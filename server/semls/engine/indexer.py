@@ -189,13 +189,17 @@ class Indexer:
 
     async def follow(self, ticket: int, *, words_only: bool = False) -> AsyncIterator[Progress]:
         """Progress until the ticket's words (and vectors) are there, or no more come; the end state last."""
+        reported = 0.0
         while (self._words if words_only else self._vectors) < ticket:
             if self.error:
                 raise self.error
             if self.progress.phase == "paused" or self.closed:
                 break
-            yield self.progress
-            await self.news()
+            if time.monotonic() - reported > _NEWS:
+                reported = time.monotonic()
+                yield self.progress
+                continue  # there may have been news meanwhile
+            await self._news.wait()
         yield self.progress
 
     async def news(self) -> None:
