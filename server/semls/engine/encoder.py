@@ -122,8 +122,8 @@ class TransformersEncoder:
             self._tokenizer = _tokenizer(folder)
             _leave_a_core()
             self._network = _network(folder, "float32")
-            width = self._forward(self._tokenize(["a " * model.longest_input])).shape[1]
             self._take_fastest_type(folder)
+            width = self._forward(self._tokenize(["a " * model.longest_input])).shape[1]
             self._pause_between_layers()
         except Exception as error:  # these libraries raise about anything for bad files
             raise ModelError(f"The model in {folder} cannot be loaded: {_reason(error)}.") from error
