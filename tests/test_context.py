@@ -277,7 +277,7 @@ async def ask(engine, text, *roots, budget=4000, **options):
     for root in roots:
         await index(engine, root)
     answer, sections = await engine.context(
-        [str(root) for root in roots], HASHING, query(text, **options), budget
+        {str(root): HASHING for root in roots}, query(text, **options), budget
     )
     return answer, markdown(sections)
 
@@ -303,7 +303,7 @@ async def test_no_budget_is_ever_exceeded(engine, workspace):
     for budget in [*range(1, largest, 19), 5 * largest]:  # a class comes whole at a quarter of the budget
         try:
             _, sections = await engine.context(
-                [str(shop)], HASHING, query("sessions orders pictures"), budget
+                {str(shop): HASHING}, query("sessions orders pictures"), budget
             )
         except UsageError:
             assert budget < 200
@@ -337,7 +337,7 @@ async def test_a_file_that_changed_is_packed_as_it_is_now(engine, workspace):
     await ask(engine, "fit_into", shop)
     path = shop / "worker/thumbnails.py"
     path.write_text("\n\n\n" + path.read_text())
-    _, sections = await engine.context([str(shop)], HASHING, query("fit_into"), 4000)
+    _, sections = await engine.context({str(shop): HASHING}, query("fit_into"), 4000)
     (section,) = (one for one in sections if one.document.path == "worker/thumbnails.py")
     start = path.read_text().splitlines().index("def fit_into(picture: Size, frame: Size) -> Size:")
     assert start in section.rows

@@ -85,7 +85,7 @@ async def index(engine, root, settings=HASHING):
 
 
 async def ask(engine, text, *roots, settings=HASHING, **options):
-    return await engine.search([str(root) for root in roots], settings, query(text, **options))
+    return await engine.search({str(root): settings for root in roots}, query(text, **options))
 
 
 def names(answer):

@@ -69,6 +69,17 @@ class Settings:
         return cls.read({**values, "store": store})
 
 
+def given(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Several layers of options as one, in which the later count more; what is empty is not given."""
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.items():
+            one = given(value) if isinstance(value, Mapping) else value
+            if one not in (None, "", {}):
+                merged[key] = one
+    return merged
+
+
 def _texts(
     options: Mapping[str, Any], keys: tuple[str, ...], prefix: str, others: tuple[str, ...]
 ) -> tuple[dict[str, str], list[str]]:

@@ -75,10 +75,16 @@ def raw(terminal):
 def test_what_is_offered(raw):
     capabilities = raw().start()["capabilities"]
     assert capabilities["workspaceSymbolProvider"]
-    assert capabilities["executeCommandProvider"]["commands"] == [
+    assert sorted(capabilities["executeCommandProvider"]["commands"]) == [
+        "semls.clear",
+        "semls.context",
+        "semls.openBest",
+        "semls.pause",
+        "semls.reindex",
+        "semls.resume",
         "semls.search",
         "semls.similar",
-        "semls.context",
+        "semls.status",
     ]
     assert capabilities["textDocumentSync"]["change"] == 0
     assert capabilities["workspace"]["workspaceFolders"]["supported"]

@@ -52,7 +52,7 @@ class Watched:
         self.engine = Engine(directory / "cache")
 
     async def ask(self, text, **options):
-        answer = await self.engine.search([str(self.root)], HASHING, query(text, **options))
+        answer = await self.engine.search({str(self.root): HASHING}, query(text, **options))
         return [hit.entry.path for _, hit in answer.hits]
 
     async def encoded(self):
@@ -198,7 +198,7 @@ async def test_twenty_cycles_of_change_leave_disk_and_recall_flat(tmp_path):
 
     async def ask_all_the_time():
         while True:
-            answered_by.add((await engine.search([str(root)], HASHING, query("return a number"))).model)
+            answered_by.add((await engine.search({str(root): HASHING}, query("return a number"))).model)
 
     asking = None
     for cycle in range(20):
@@ -209,7 +209,7 @@ async def test_twenty_cycles_of_change_leave_disk_and_recall_flat(tmp_path):
             pass
         sizes.append(sum(path.stat().st_size for path in cache.glob("*/vectors/**/*")))
         for number in range(0, 600, 60):
-            assert (await engine.search([str(root)], HASHING, query(f"made_{cycle}_{number}"))).hits[0][
+            assert (await engine.search({str(root): HASHING}, query(f"made_{cycle}_{number}"))).hits[0][
                 1
             ].entry.name == f"made_{cycle}_{number}"
         view = next(iter(engine._indexers.values())).view

@@ -226,7 +226,7 @@ def test_a_file_that_becomes_a_link_to_the_outside_is_not_read(shop, secret, sta
     (shop / "worker/thumbnails.py").symlink_to(secret)
     (shop / "store").rename(shop.with_name("store"))
     (shop / "store").symlink_to(shop.with_name("store"), target_is_directory=True)
-    asked = {"workspaces": [str(shop)], "settings": {"model": "hashing"}}
+    asked = {"workspaces": [{"workspace": str(shop), "settings": {"model": "hashing"}}]}
     for query in ("fit_into thumbnails", "the_secret_recipe", "evict_expired"):
         answer = call(state, "/context", {**asked, "query": query}).json()
         assert not {"worker/thumbnails.py", "store/session.rs"} & {one["path"] for one in answer["sections"]}

@@ -109,7 +109,7 @@ class Colleague:
         return [step async for step in self.engine.index(str(self.root), self.settings)][-1]
 
     async def ask(self, text):
-        return await self.engine.search([str(self.root)], self.settings, query(text))
+        return await self.engine.search({str(self.root): self.settings}, query(text))
 
     async def status(self):
         return (await self.engine.status(str(self.root), self.settings))[0]

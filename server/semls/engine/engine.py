@@ -8,7 +8,7 @@ import os
 import shutil
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -137,11 +137,11 @@ class Engine:
         for indexer in self._indexers.values():
             indexer.tell()
 
-    async def search(self, paths: Sequence[str], settings: Settings, query: Query) -> Answer:
-        """The best hits in some workspaces. Raises SemlsError."""
-        indexers = [await self._open(path, settings) for path in paths]
+    async def search(self, workspaces: Mapping[str, Settings], query: Query) -> Answer:
+        """The best hits in some workspaces, each with its settings. Raises SemlsError."""
+        indexers = [await self._open(path, settings) for path, settings in workspaces.items()]
         found = await asyncio.gather(*(indexer.search(query) for indexer in indexers))
-        hits = [(Path(path), hit) for path, some in zip(paths, found, strict=True) for hit in some.hits]
+        hits = [(Path(path), hit) for path, some in zip(workspaces, found, strict=True) for hit in some.hits]
         hits.sort(key=lambda item: -item[1].score)
         models_used = [some.model for some in found if some.model]
         return Answer(
@@ -161,13 +161,14 @@ class Engine:
         return await indexer.similar(_inside(indexer.root, file), row, limit, words_only=words_only)
 
     async def context(
-        self, paths: Sequence[str], settings: Settings, query: Query, budget: int
+        self, workspaces: Mapping[str, Settings], query: Query, budget: int
     ) -> tuple[Answer, list[Section]]:
         """What a language model should read to answer, within a budget of tokens. Raises SemlsError."""
-        answer = await self.search(paths, settings, replace(query, limit=context.CANDIDATES))
+        answer = await self.search(workspaces, replace(query, limit=context.CANDIDATES))
+        settings = {Path(path): one for path, one in workspaces.items()}
         documents = {}
         for root in {root for root, _ in answer.hits}:
-            indexer = await self._open(str(root), settings)
+            indexer = await self._open(str(root), settings[root])
             wanted = {hit.entry.path for other, hit in answer.hits if other == root}
             documents[root] = await indexer.documents(root, wanted)
         found = [(documents[root].get(hit.entry.path), hit) for root, hit in answer.hits]

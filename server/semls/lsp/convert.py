@@ -1,6 +1,7 @@
 """The border: what the engine says in rows and byte columns, in the words and units of the protocol."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lsprotocol import types
@@ -9,6 +10,21 @@ from pygls.uris import to_fs_path
 from semls.service.messages import PlaceMessage, Position, Range
 
 Encoding = types.PositionEncodingKind | str
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """A folder that the client has open."""
+
+    uri: str  # as the client wrote it
+    name: str
+    path: str
+
+
+def folders(given: Iterable[tuple[str, str]]) -> list[Folder]:
+    """From URIs and names, those that are folders on this machine."""
+    found = ((uri, name, path(uri)) for uri, name in given)
+    return [Folder(uri, name or Path(there).name, there) for uri, name, there in found if there]
 
 
 def path(uri: str) -> str | None:
@@ -38,23 +54,36 @@ def location(hit: PlaceMessage, source: Sequence[bytes], encoding: Encoding) -> 
     return types.Location(hit["uri"], to_range(hit["selectionRange"], source, encoding))
 
 
-def symbol(hit: PlaceMessage, source: Sequence[bytes], encoding: Encoding) -> types.WorkspaceSymbol:
-    """A hit as a workspace symbol."""
+def symbol(
+    hit: PlaceMessage, source: Sequence[bytes], encoding: Encoding, folders: Sequence[Folder]
+) -> types.WorkspaceSymbol:
+    """A hit as a workspace symbol, which tells its folder where there are several."""
+    container = hit["container"] or hit["path"]
     return types.WorkspaceSymbol(
         name=hit["name"],
         kind=getattr(types.SymbolKind, hit["kind"], types.SymbolKind.Module),
         location=location(hit, source, encoding),
-        container_name=hit["container"] or hit["path"],
+        container_name=f"{_name(hit, folders)}: {container}" if len(folders) > 1 else container,
     )
 
 
-def message(hit: PlaceMessage, source: Sequence[bytes], encoding: Encoding) -> Mapping[str, object]:
-    """A hit as the engine sent it, with the client's columns."""
+def message(
+    hit: PlaceMessage, source: Sequence[bytes], encoding: Encoding, folders: Sequence[Folder]
+) -> Mapping[str, object]:
+    """A hit as the engine sent it, with the client's columns and the name of its folder."""
     return {
         **hit,
+        "folder": _name(hit, folders),
         "range": to_range(hit["range"], source, encoding),
         "selectionRange": to_range(hit["selectionRange"], source, encoding),
     }
+
+
+def _name(hit: PlaceMessage, folders: Sequence[Folder]) -> str:
+    """The name of the folder that the hit's path begins in."""
+    ends = f"/{hit['path']}"
+    place = Path(path(hit["uri"]) or "").as_posix().removesuffix(ends)
+    return next((folder.name for folder in folders if Path(folder.path).as_posix() == place), "")
 
 
 def to_range(where: Range, source: Sequence[bytes], encoding: Encoding) -> types.Range:

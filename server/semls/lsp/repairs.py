@@ -1,11 +1,39 @@
 """Repairs of pygls 2.1.1, each to be deleted when its issue is closed upstream."""
 
+from enum import Enum
 from typing import Any
 
+from cattrs import Converter
 from lsprotocol import types
-from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
-from pygls.protocol import LanguageServerProtocol
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInvalidParams,
+    JsonRpcInvalidRequest,
+    JsonRpcServerNotInitialized,
+)
+from pygls.protocol import LanguageServerProtocol, default_converter
 from pygls.protocol.language_server import lsp_method
+
+
+def converter() -> Converter:
+    """As the library's, but a number or name that it does not know yet stays what it is.
+
+    It fails at it, so that a newer client's `initialize` would never be answered (no public issue).
+    """
+    lenient: Converter = default_converter()  # type: ignore[no-untyped-call]
+    lenient.register_structure_hook_func(_is_enum, _known_or_as_sent)
+    return lenient
+
+
+def _is_enum(kind: Any) -> bool:  # noqa: ANN401
+    return isinstance(kind, type) and issubclass(kind, Enum)
+
+
+def _known_or_as_sent(value: Any, kind: Any) -> Any:  # noqa: ANN401
+    try:
+        return kind(value)
+    except ValueError:
+        return value
 
 
 class Protocol(LanguageServerProtocol):
@@ -32,3 +60,26 @@ class Protocol(LanguageServerProtocol):
             if "id" in data and "method" in data:
                 self._send_response(data["id"], error=error.to_response_error())
             raise
+
+    def handle_message(self, message: Any) -> None:  # noqa: ANN401
+        """Refuse what comes before `initialize` or after `shutdown`.
+
+        pygls fails at the one and never answers the other (openlawlibrary/pygls#605).
+        """
+        method = getattr(message, "method", "")
+        refusal = self._refusal(method) if method and method != types.EXIT else None
+        if refusal is None:
+            super().handle_message(message)
+        elif hasattr(message, "id"):
+            self._send_response(message.id, error=refusal.to_response_error())
+
+    def _refusal(self, method: str) -> JsonRpcException | None:
+        if self._shutdown:
+            return JsonRpcInvalidRequest("The server was told to shut down.")
+        if (self._workspace is None) != (method == types.INITIALIZE):
+            return (
+                JsonRpcInvalidRequest("The server is initialized already.")
+                if self._workspace
+                else JsonRpcServerNotInitialized("Send `initialize` first.")
+            )
+        return None

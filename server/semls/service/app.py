@@ -73,13 +73,16 @@ class _Index(_Workspace):
 
 
 class _Question(_Body):
-    workspaces: list[str]
+    workspaces: list[_Workspace]
     query: str
     languages: list[str] = []
     paths: list[str] = []
     kinds: list[str] = []
     words_only: bool = False
-    settings: _Options = _Options()
+
+    def settings(self) -> dict[str, Settings]:
+        """By workspace."""
+        return {one.workspace: one.settings.read() for one in self.workspaces}
 
     def checked(self, limit: int = 10) -> Query:
         return query(
@@ -183,8 +186,7 @@ class App:
 
     async def _search(self, request: Request) -> Response:
         asked = await _read(request, _Search)
-        settings = asked.settings.read()
-        answer = await self._engine.search(asked.workspaces, settings, asked.checked(asked.limit))
+        answer = await self._engine.search(asked.settings(), asked.checked(asked.limit))
         return JSONResponse({**_source(answer), "hits": [_hit(root, hit) for root, hit in answer.hits]})
 
     async def _similar(self, request: Request) -> Response:
@@ -201,10 +203,7 @@ class App:
 
     async def _context(self, request: Request) -> Response:
         asked = await _read(request, _Context)
-        settings = asked.settings.read()
-        answer, sections = await self._engine.context(
-            asked.workspaces, settings, asked.checked(), asked.tokens
-        )
+        answer, sections = await self._engine.context(asked.settings(), asked.checked(), asked.tokens)
         text = markdown(sections)
         packed = {"tokens": count_tokens(text), "markdown": text, "sections": list(map(_section, sections))}
         return JSONResponse({**_source(answer), **packed})

@@ -39,10 +39,14 @@ class Client:
     """Speaks with the engine on behalf of one front-end. Every method raises SemlsError."""
 
     def __init__(self, settings: Settings, engine: EngineSettings) -> None:
-        self._settings = asdict(settings)
+        self._settings, self._of_workspaces = settings, dict[str, Settings]()
         self._places = Whereabouts(engine)
         self._connecting = asyncio.Lock()
         self._connection: _Connection | None = None
+
+    def configure(self, workspace: str, settings: Settings) -> None:
+        """From now on a workspace has settings of its own."""
+        self._of_workspaces[workspace] = settings
 
     async def search(
         self,
@@ -57,14 +61,13 @@ class Client:
     ) -> AnswerMessage:
         """The best hits; waits for the words of a workspace, never for its vectors."""
         asked = {
-            "workspaces": list(workspaces),
+            "workspaces": list(map(self._about, workspaces)),
             "query": query,
             "limit": limit,
             "languages": list(languages),
             "paths": list(paths),
             "kinds": list(kinds),
             "words_only": words_only,
-            "settings": self._settings,
         }
         return cast(AnswerMessage, await self._ask("/search", asked))
 
@@ -75,7 +78,7 @@ class Client:
 
     async def context(self, workspaces: Sequence[str], query: str, **options: object) -> ContextMessage:
         """What to read to answer; the options are `tokens` and those of a search but its limit."""
-        asked = {"workspaces": list(workspaces), "query": query, "settings": self._settings, **options}
+        asked = {"workspaces": list(map(self._about, workspaces)), "query": query, **options}
         return cast(ContextMessage, await self._ask("/context", asked))
 
     async def index(
@@ -113,11 +116,11 @@ class Client:
 
     async def export_cache(self, file: str) -> None:
         """Write all that the model has embedded to a file."""
-        await self._ask("/cache/export", {"file": file, "settings": self._settings})
+        await self._ask("/cache/export", {"file": file, "settings": asdict(self._settings)})
 
     async def import_cache(self, file: str) -> int:
         """Take up such a file; gives back how many vectors it has."""
-        asked = {"file": file, "settings": self._settings}
+        asked = {"file": file, "settings": asdict(self._settings)}
         return cast(dict[str, int], await self._ask("/cache/import", asked))["vectors"]
 
     async def clear(self, workspace: str) -> None:
@@ -126,7 +129,7 @@ class Client:
 
     async def doctor(self) -> list[FindingMessage]:
         """What the engine finds when it examines the machine."""
-        return cast(list[FindingMessage], await self._ask("/doctor", {"settings": self._settings}))
+        return cast(list[FindingMessage], await self._ask("/doctor", {"settings": asdict(self._settings)}))
 
     async def close(self) -> None:
         """Let go of the connection; the engine stays."""
@@ -135,7 +138,8 @@ class Client:
             await connection.retire()
 
     def _about(self, workspace: str) -> dict[str, object]:
-        return {"workspace": workspace, "settings": self._settings}
+        settings = self._of_workspaces.get(workspace, self._settings)
+        return {"workspace": workspace, "settings": asdict(settings)}
 
     async def _ask(self, path: str, asked: Mapping[str, object]) -> object:
         """The answer, which may take its time. Raises EngineError when the engine does not even greet."""
