@@ -1,74 +1,25 @@
 """The language server as editors meet it: over stdio, with the real bundled model."""
 
-import shutil
-import sys
 import time
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
-from pygls.uris import to_fs_path
-from pytest_lsp import ClientServerConfig, LanguageClient, client_capabilities
+from pytest_lsp import client_capabilities
 
-from tests.conftest import FIXTURES, HANG, Terminal
-
-EDITORS = ["visual_studio_code", "neovim", "emacs"]
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory):
-    directory = tmp_path_factory.mktemp("lsp")
-    shutil.copytree(FIXTURES / "shop", directory / "shop")
-    shutil.copytree(FIXTURES / "gpt", directory / "gpt")
-    terminal = Terminal(directory / "semls", model="")
-    for name in ("shop", "gpt"):
-        done = terminal.run("index", directory / name)
-        assert done.returncode == 0, done.stderr
-    yield directory, terminal
-    terminal.stop()
-
-
-@asynccontextmanager
-async def editing(place, *folders, editor="visual_studio_code", **initialize):
-    """An editor that has opened folders; `initialize` replaces parts of its first message."""
-    directory, terminal = place
-    command = [sys.executable, "-m", "semls", "lsp", "--stdio"]
-    client = await ClientServerConfig(server_command=command, server_env=terminal.environment).start()
-    assert isinstance(client, LanguageClient)
-    opened = [types.WorkspaceFolder((directory / name).as_uri(), name) for name in folders]
-    await client.initialize_session(
-        types.InitializeParams(
-            **{"capabilities": client_capabilities(editor), "process_id": None, "workspace_folders": opened}
-            | initialize
-        )
-    )
-    try:
-        yield client
-    finally:
-        await client.shutdown_session()
-        await client.stop()
-
-
-async def symbols(client, query):
-    return await client.workspace_symbol_async(types.WorkspaceSymbolParams(query))
-
-
-async def command(client, *arguments):
-    params = types.ExecuteCommandParams("semls.search", list(arguments))
-    return await client.workspace_execute_command_async(params)
-
-
-def text_at(location, encoding="utf-16"):
-    """What the editor would select."""
-    path = to_fs_path(location.uri)
-    assert path
-    line = Path(path).read_bytes().decode().split("\n")[location.range.start.line]
-    size = {"utf-8": 1, "utf-16": 2, "utf-32": 4}[encoding]
-    name = {"utf-8": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}[encoding]
-    start, end = location.range.start.character * size, location.range.end.character * size
-    return line.encode(name)[start:end].decode(name)
+from tests.conftest import HANG
+from tests.lsp.editors import (
+    EDITORS,
+    as_dict,
+    as_range,
+    at,
+    command,
+    editing,
+    execute,
+    request,
+    symbols,
+    text_at,
+)
 
 
 @pytest.mark.parametrize("editor", EDITORS)
@@ -129,10 +80,6 @@ async def test_the_command_answers_locations_and_takes_filters(place):
         assert [as_dict(location)["uri"].rsplit("/")[-1] for location in one] == ["cart.ts"]
 
 
-def as_dict(thing):
-    return thing if isinstance(thing, dict) else {"uri": thing.uri, "range": thing.range}
-
-
 async def test_the_request_answers_hits_with_scores_and_coverage(place):
     async with editing(place, "gpt") as client:
         answer = await client.protocol.send_request_async(
@@ -175,26 +122,6 @@ async def test_wrong_arguments_are_explained(place, arguments):
         assert raised.value.code == -32602
         assert len(raised.value.message) > 20
         assert "Traceback" not in raised.value.message
-
-
-def at(directory, path, line):
-    return {"uri": (directory / path).as_uri(), "position": {"line": line, "character": 3}}
-
-
-async def execute(client, name, *arguments):
-    return await client.workspace_execute_command_async(types.ExecuteCommandParams(name, list(arguments)))
-
-
-async def request(client, method, params):
-    return plain(await client.protocol.send_request_async(method, params))
-
-
-def plain(thing):
-    """What pygls made named tuples of, as it was sent."""
-    if isinstance(thing, list):
-        return [plain(one) for one in thing]
-    thing = thing._asdict() if hasattr(thing, "_asdict") else thing
-    return {key: plain(one) for key, one in thing.items()} if isinstance(thing, dict) else thing
 
 
 async def test_what_is_similar_to_the_code_at_a_position(place):
@@ -303,13 +230,6 @@ async def test_columns_are_in_the_units_of_the_client(place, encoding):
         (location,) = [as_dict(one) for one in await command(client, {"query": "größenwächter", "limit": 1})]
         found = types.Location(location["uri"], as_range(location["range"]))
         assert text_at(found, encoding) == "größenwächter"
-
-
-def as_range(given):
-    if isinstance(given, types.Range):
-        return given
-    start, end = given["start"], given["end"]
-    return types.Range(types.Position(**start), types.Position(**end))
 
 
 async def test_folders_come_and_go(place):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 
@@ -13,12 +14,12 @@ from tests.conftest import HANG
 class Raw:
     """A language client of few words."""
 
-    def __init__(self, environment, *options):
+    def __init__(self, environment, *options, stderr=subprocess.DEVNULL):
         self.process = subprocess.Popen(
             [sys.executable, *options, "-m", "semls", "lsp"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=stderr,
             env=environment,
         )
         assert self.process.stdin
@@ -39,13 +40,19 @@ class Raw:
                 length = int(line.split(b":")[1])
         return json.loads(self.output.read(length))
 
-    def ask(self, method, params=None):
+    def request(self, method, params=None):
         self.count += 1
         self.send(id=self.count, method=method, params=params)
+        return self.count
+
+    def answer(self, number):
         while True:
             message = self.receive()
-            if message.get("id") == self.count and "method" not in message:
+            if message.get("id") == number and "method" not in message:
                 return message
+
+    def ask(self, method, params=None):
+        return self.answer(self.request(method, params))
 
     def start(self, **params):
         answer = self.ask("initialize", {"processId": None, "rootUri": None, "capabilities": {}, **params})
@@ -108,6 +115,109 @@ def test_the_exit_code_tells_whether_shutdown_came_first(raw):
     gone = raw()
     gone.start()
     assert gone.end() == 1
+
+
+def test_what_comes_before_initialize_or_after_shutdown_is_refused(raw):
+    client = raw()
+    client.send(method="textDocument/didSave", params={"textDocument": {"uri": "file:///a.py"}})
+    assert client.ask("workspace/symbol", {"query": "x"})["error"]["code"] == -32002
+    client.start()
+    assert client.ask("initialize", {"processId": None, "capabilities": {}})["error"]["code"] == -32600
+    assert client.ask("workspace/symbol", {"query": ""})["result"] == []
+    assert client.ask("shutdown")["result"] is None
+    client.send(method="textDocument/didSave", params={"textDocument": {"uri": "file:///a.py"}})
+    assert client.ask("workspace/symbol", {"query": ""})["error"]["code"] == -32600
+    client.send(method="exit")
+    assert client.end() == 0
+
+
+def test_a_client_that_knows_more_than_the_specification_is_served(raw):
+    client = raw()
+    symbol = {"symbolKind": {"valueSet": [1, 99]}, "tagSupport": {"valueSet": [1, 7]}}
+    edit = {"failureHandling": "later", "resourceOperations": ["create", "copy"]}
+    result = client.start(
+        capabilities={
+            "workspace": {"symbol": symbol, "workspaceEdit": edit, "telepathy": True},
+            "general": {"positionEncodings": ["utf-64", "utf-8"]},
+            "textDocument": {"documentSymbol": symbol, "completion": {"completionItemKind": symbol}},
+        },
+        trace="loud",
+        clientInfo={"name": "tomorrow's editor"},
+    )
+    assert result["capabilities"]["positionEncoding"] == "utf-8"
+    assert client.ask("workspace/symbol", {"query": ""})["result"] == []
+
+
+@pytest.fixture
+def stuck(raw, terminal, workspace):
+    """A client whose engine has an index, but stands still until it is let go."""
+    client, shop = raw(), workspace("shop")
+    client.start(rootUri=shop.as_uri())
+    assert client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
+    pid = terminal.json("status", shop)["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    yield client, lambda: os.kill(pid, signal.SIGCONT)
+    os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGSTOP there")
+@pytest.mark.parametrize(
+    ("method", "params"),
+    [
+        ("workspace/symbol", {"query": "evict"}),
+        ("semls/search", {"query": "evict"}),
+        ("workspace/executeCommand", {"command": "semls.search", "arguments": [{"query": "evict"}]}),
+        ("workspace/executeCommand", {"command": "semls.status"}),
+    ],
+)
+def test_who_cancels_is_answered_at_once(stuck, method, params):
+    client, go_on = stuck
+    number = client.request(method, params)
+    client.send(method="$/cancelRequest", params={"id": number})
+    assert client.answer(number)["error"]["code"] == -32800
+    go_on()
+    assert client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no SIGSTOP there")
+def test_of_a_picker_s_searches_the_newest_is_answered(stuck):
+    client, go_on = stuck
+    older = [client.request("workspace/symbol", {"query": "evict_expired"[:end]}) for end in range(3, 8)]
+    newest = client.request("workspace/symbol", {"query": "evict_expired"})
+    for number in older:
+        assert client.answer(number)["error"]["code"] == -32801
+    go_on()
+    assert client.answer(newest)["result"][0]["name"] == "evict_expired"
+
+
+def test_a_root_path_alone_is_a_folder_too(raw, workspace):
+    client = raw()
+    client.start(rootPath=str(workspace("shop")))
+    assert client.ask("workspace/symbol", {"query": "evict_expired"})["result"][0]["name"] == "evict_expired"
+
+
+def test_folders_that_are_no_files_are_left_alone(raw, workspace):
+    client, shop = raw(), workspace("shop")
+    others = ["vscode-vfs://github/a/b", "untitled:one", "vsls:/", shop.as_uri()]
+    client.start(workspaceFolders=[{"uri": uri, "name": "one"} for uri in others])
+    client.send(
+        method="textDocument/didSave", params={"textDocument": {"uri": "vscode-vfs://github/a/b/c.py"}}
+    )
+    assert client.ask("workspace/symbol", {"query": "evict_expired"})["result"][0]["name"] == "evict_expired"
+    assert len(client.ask("semls/status")["result"]["folders"]) == 1
+
+
+def test_nothing_is_logged_for_what_is_refused(terminal, workspace):
+    client = Raw(terminal.environment, stderr=subprocess.PIPE)
+    client.start(rootUri=workspace("shop").as_uri())
+    assert client.ask("semls/search", {"colour": 1})["error"]["code"] == -32602
+    assert client.ask("workspace/symbol", [])["error"]["code"] == -32602
+    assert client.ask("semls/dance")["error"]["code"] == -32601
+    client.input.close()
+    assert client.process.stderr
+    assert client.process.stderr.read() == b""
+    client.process.stderr.close()
+    client.end()
 
 
 def test_parameters_that_do_not_decode_are_answered(raw):

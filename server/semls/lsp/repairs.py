@@ -4,29 +4,32 @@ from enum import Enum
 from typing import Any
 
 from cattrs import Converter
-from lsprotocol import types
+from lsprotocol import converters, types
+from pygls import protocol
 from pygls.exceptions import (
     JsonRpcException,
     JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
     JsonRpcServerNotInitialized,
 )
-from pygls.protocol import LanguageServerProtocol, default_converter
+from pygls.protocol import LanguageServerProtocol
 from pygls.protocol.language_server import lsp_method
 
 
 def converter() -> Converter:
-    """As the library's, but a number or name that it does not know yet stays what it is.
+    """As `pygls.protocol.default_converter`, but a number or name that is not known yet stays what it is.
 
-    It fails at it, so that a newer client's `initialize` would never be answered (no public issue).
+    The library fails at it, so that a newer client's `initialize` is never answered (no public issue).
     """
-    lenient: Converter = default_converter()  # type: ignore[no-untyped-call]
-    lenient.register_structure_hook_func(_is_enum, _known_or_as_sent)
+    lenient = Converter()
+    for kind in vars(types).values():
+        if isinstance(kind, type) and issubclass(kind, Enum):  # before other hooks are made of it
+            lenient.register_structure_hook(kind, _known_or_as_sent)
+    converters.get_converter(lenient)
+    lenient.register_structure_hook(protocol.JsonRPCRequestMessage, protocol._params_field_structure_hook)
+    lenient.register_structure_hook(protocol.JsonRPCResponseMessage, protocol._result_field_structure_hook)
+    lenient.register_structure_hook(protocol.JsonRPCNotification, protocol._params_field_structure_hook)
     return lenient
-
-
-def _is_enum(kind: Any) -> bool:  # noqa: ANN401
-    return isinstance(kind, type) and issubclass(kind, Enum)
 
 
 def _known_or_as_sent(value: Any, kind: Any) -> Any:  # noqa: ANN401

@@ -1,0 +1,18 @@
+import shutil
+
+import pytest
+
+from tests.conftest import FIXTURES, Terminal
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("lsp")
+    shutil.copytree(FIXTURES / "shop", directory / "shop")
+    shutil.copytree(FIXTURES / "gpt", directory / "gpt")
+    terminal = Terminal(directory / "semls", model="")
+    for name in ("shop", "gpt"):
+        done = terminal.run("index", directory / name)
+        assert done.returncode == 0, done.stderr
+    yield directory, terminal
+    terminal.stop()

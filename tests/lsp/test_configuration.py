@@ -1,0 +1,95 @@
+"""Where settings come from, and what becomes of wrong ones."""
+
+import time
+
+import pytest
+from lsprotocol import types
+from pytest_lsp import client_capabilities
+
+from tests.conftest import HANG
+from tests.lsp.editors import editing, request
+
+BUNDLED = "sentence-transformers/all-MiniLM-L6-v2"
+
+
+async def models(client):
+    """The model of each folder, once all are ready."""
+    deadline = time.monotonic() + HANG
+    while time.monotonic() < deadline:
+        folders = (await request(client, "semls/status", None))["folders"]
+        if all(folder["phase"] == "ready" for folder in folders):
+            return [folder["model"] for folder in folders]
+    raise AssertionError(folders)
+
+
+async def until(client, expected):
+    deadline = time.monotonic() + HANG
+    while await models(client) != expected:
+        assert time.monotonic() < deadline
+
+
+@pytest.mark.parametrize("editor", ["visual_studio_code", "neovim", "emacs"])
+async def test_each_folder_may_have_settings_of_its_own(place, editor):
+    own = {"shop": {"model": "hashing"}}
+    async with editing(place, "shop", "gpt", editor=editor, of_folders=own) as client:
+        assert await models(client) == ["hashing", BUNDLED]
+        answer = await request(client, "semls/search", {"query": "evict_expired"})
+        assert answer["hits"][0]["name"] == "evict_expired"
+
+
+async def test_what_the_client_is_asked_for_counts_more_than_what_it_sent_first(place):
+    options = {"model": "hashing"}
+    async with editing(place, "shop", initialization_options=options) as client:
+        assert await models(client) == ["hashing"]
+    for same in ({"model": BUNDLED}, {"model": BUNDLED, "revision": "", "store": {"url": "", "headers": {}}}):
+        async with editing(place, "shop", initialization_options=options, configuration=same) as client:
+            assert await models(client) == [BUNDLED]
+
+
+async def test_changed_settings_are_taken_up(place):
+    async with editing(place, "shop") as client:
+        assert await models(client) == [BUNDLED]
+        client.set_configuration({"semls": {"model": "hashing"}})
+        client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
+        await until(client, ["hashing"])
+        client.set_configuration({})
+        client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
+        await until(client, [BUNDLED])
+
+
+async def test_a_client_that_cannot_be_asked_sends_its_settings(place):
+    capabilities = client_capabilities("visual_studio_code")
+    assert capabilities.workspace
+    capabilities.workspace.configuration = False
+    async with editing(place, "shop", capabilities=capabilities) as client:
+        pushed = types.DidChangeConfigurationParams({"semls": {"model": "hashing"}})
+        client.workspace_did_change_configuration(pushed)
+        await until(client, ["hashing"])
+
+
+async def test_a_wrong_setting_keeps_its_default_and_is_told_once(place):
+    wrong = {"model": 5, "colour": "red", "store": {"url": "chroma"}}
+    async with editing(place, "shop", "gpt", configuration=wrong) as client:
+        assert await models(client) == [BUNDLED, BUNDLED]
+        client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
+        assert await models(client) == [BUNDLED, BUNDLED]
+        told = [message.message for message in client.messages if "setting" in message.message]
+        assert sorted(told) == sorted(set(told))
+        assert len(told) == 3
+        for key in ("'model'", "'colour'", "'store.url'"):
+            assert any(key in message for message in told)
+
+
+async def test_a_client_that_never_answers_is_served_with_the_defaults(place):
+    async with editing(place, workspace_folders=[]) as client:
+        client.protocol.fm.features[types.WORKSPACE_CONFIGURATION] = never
+        directory, _ = place
+        shop = types.WorkspaceFolder((directory / "shop").as_uri(), "shop")
+        change = types.WorkspaceFoldersChangeEvent(added=[shop], removed=[])
+        client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(change))
+        answer = await request(client, "semls/search", {"query": "evict_expired"})
+        assert answer["hits"][0]["name"] == "evict_expired"
+
+
+async def never(*_):
+    raise RuntimeError("this editor has lost its settings")

@@ -1,0 +1,185 @@
+"""The index as an editor shows and steers it: commands, progress, and what a status bar is told."""
+
+import asyncio
+import shutil
+import time
+from typing import Any
+
+import pytest
+from lsprotocol import types
+from pygls.exceptions import JsonRpcException
+from pytest_lsp import client_capabilities
+
+from tests.conftest import HANG
+from tests.lsp.editors import as_range, editing, execute, request, symbols, text_at
+
+
+@pytest.fixture
+def many(place):
+    """A folder that takes a while."""
+    directory, _ = place
+    folder = directory / "many"
+    folder.mkdir()
+    for number in range(600):
+        (folder / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {time.time_ns()}\n")
+    yield folder
+    shutil.rmtree(folder)
+
+
+def capable(**experimental):
+    capabilities = client_capabilities("visual_studio_code")
+    capabilities.experimental = {"semls": experimental}
+    return capabilities
+
+
+def reports(client, kind):
+    return [one for token in client.progress_reports.values() for one in token if type(one) is kind]
+
+
+async def phase(client):
+    (folder,) = (await request(client, "semls/status", None))["folders"]
+    return folder["phase"]
+
+
+async def until(condition):
+    deadline = time.monotonic() + HANG
+    while not await condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+async def test_cancelling_the_progress_pauses_the_indexing(place, many):
+    async with editing(place, many.name) as client:
+
+        async def is_shown():
+            return reports(client, types.WorkDoneProgressReport)
+
+        async def is_paused():
+            return await phase(client) == "paused"
+
+        async def is_ready():
+            return await phase(client) == "ready"
+
+        await until(is_shown)
+        (begin,) = reports(client, types.WorkDoneProgressBegin)
+        assert begin.cancellable
+        assert begin.percentage == 0
+        token = next(iter(client.progress_reports))
+        client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams(token))
+        await until(is_paused)
+        assert (await symbols(client, "number_7"))[0].name == "number_7"
+        await execute(client, "semls.resume")
+        await until(is_ready)
+        counted = [one for one in reports(client, types.WorkDoneProgressReport) if "chunks" in one.message]
+        assert counted
+        assert any(one.percentage for one in counted)
+
+
+async def test_pausing_and_resuming(place):
+    async with editing(place, "shop") as client:
+
+        async def is_ready():
+            return await phase(client) == "ready"
+
+        await until(is_ready)
+        await execute(client, "semls.pause")
+        await execute(client, "semls.clear")
+
+        async def is_paused():
+            return await phase(client) == "paused"
+
+        await until(is_paused)
+        await execute(client, "semls.resume", {})
+        await until(is_ready)
+
+
+async def test_after_clearing_all_is_indexed_anew(place):
+    async with editing(place, "shop") as client:
+        await symbols(client, "evict_expired")
+        await execute(client, "semls.pause")
+        before = (await request(client, "semls/status", None))["folders"][0]["embedded"]
+        await execute(client, "semls.clear")
+        assert (await symbols(client, "evict_expired"))[0].name == "evict_expired"
+        cleared = (await request(client, "semls/status", None))["folders"][0]["embedded"]
+        await execute(client, "semls.resume")
+        assert before > cleared == 0
+
+
+async def test_reindexing_and_the_state(place):
+    async with editing(place, "shop") as client:
+        assert await execute(client, "semls.reindex") is None
+        state = await execute(client, "semls.status")
+        (folder,) = state["folders"] if isinstance(state, dict) else state.folders
+        assert (folder if isinstance(folder, dict) else folder._asdict())["chunks"] > 0
+
+
+async def test_the_best_hit_is_opened(place):
+    async with editing(place, "shop") as client:
+        found = await execute(client, "semls.openBest", {"query": "name:evict_expired"})
+        (document,) = client.shown_documents
+        assert document.take_focus
+        assert text_at(types.Location(document.uri, document.selection)) == "evict_expired"
+        assert as_range(found["range"] if isinstance(found, dict) else found.range) == document.selection
+        assert await execute(client, "semls.openBest", {"query": "name:there_is_none"}) is None
+
+
+async def test_an_editor_that_opens_nothing_is_told_so(place):
+    capabilities = client_capabilities("visual_studio_code")
+    assert capabilities.window
+    capabilities.window.show_document = None
+    async with editing(place, "shop", capabilities=capabilities) as client:
+        with pytest.raises(JsonRpcException, match=r"semls\.search"):
+            await execute(client, "semls.openBest", {"query": "evict_expired"})
+
+
+@pytest.mark.parametrize("name", ["status", "reindex", "clear", "pause", "resume"])
+async def test_these_commands_take_no_arguments(place, name):
+    async with editing(place, "shop") as client:
+        with pytest.raises(JsonRpcException) as raised:
+            await execute(client, f"semls.{name}", {"folder": "shop"})
+        assert raised.value.code == -32602
+
+
+@pytest.mark.parametrize("able", [True, False])
+async def test_a_status_bar_is_told_if_there_is_one(place, many, able):
+    capabilities = capable(didChangeStatus=able)
+    async with editing(place, workspace_folders=[], capabilities=capabilities) as client:
+        states: list[Any] = []
+
+        @client.feature("semls/didChangeStatus")
+        def did_change_status(params):
+            states.append(params)
+
+        folder = types.WorkspaceFolder(many.as_uri(), many.name)
+        change = types.WorkspaceFoldersChangeEvent(added=[folder], removed=[])
+        client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(change))
+
+        async def is_ready():
+            return await phase(client) == "ready"
+
+        await until(is_ready)
+        await symbols(client, "number_7")
+        if not able:
+            assert states == []
+            return
+
+        async def is_told():
+            return states and states[-1].phase == "ready"
+
+        await until(is_told)
+        assert {state.uri for state in states} == {many.as_uri()}
+        assert states[-1].chunks == states[-1].embedded == 600
+        assert len({state.embedded for state in states}) > 2
+
+
+async def test_nothing_is_shown_to_a_client_that_shows_no_progress(place, many):
+    capabilities = client_capabilities("visual_studio_code")
+    assert capabilities.window
+    capabilities.window.work_done_progress = False
+    async with editing(place, many.name, capabilities=capabilities) as client:
+
+        async def is_ready():
+            return await phase(client) == "ready"
+
+        await until(is_ready)
+        assert not client.progress_reports

@@ -1,0 +1,69 @@
+"""Ranges select the name, whatever stands before it and whatever the client counts columns in."""
+
+import re
+
+import pytest
+from lsprotocol import types
+from pytest_lsp import client_capabilities
+
+from tests.lsp.editors import EDITORS, as_range, editing, request
+
+NAME = "größenwächter"
+DEFINITION = f"function {NAME}() {{ return 'guards the size' }}"
+FILES = {
+    "plain.js": f"{DEFINITION}\n",
+    "emoji.js": f"/* 😋👩‍👩‍👧 */ {DEFINITION}\n",
+    "combining.js": f"/* e\u0301a\u0308 */ {DEFINITION}\n",
+    "tabs.js": f"if (true) {{\n\t\t{DEFINITION}\n}}\n",
+    "crlf.js": f"// one\r\n// two\r\n/* é */ {DEFINITION}\r\n",
+    "cr.js": f"// one\r// two\r/* é */ {DEFINITION}\r",
+    "mixed.js": f"// one\r\n// two\r// three\n/* é */ {DEFINITION}\n",
+    "feed.js": f"// one\f two\n\f/* \v */ {DEFINITION}\n",
+    "separators.js": f"// one\u2028two\u2029three\x85four\n/* \u2028é */ {DEFINITION}\n",
+    "bom.js": f"\ufeff{DEFINITION}\n",
+    "bom_behind.js": f"\ufeff/* 😋 */ {DEFINITION}\n",
+    "below.js": "".join(f"// line {number} 😋\n" for number in range(300)) + f"/* é */ {DEFINITION}\n",
+    "unended.js": f"// é\n{DEFINITION}",
+}
+UNITS = {"utf-8": (1, "utf-8"), "utf-16": (2, "utf-16-le"), "utf-32": (4, "utf-32-le")}
+LINE_END = re.compile("\r\n|\r|\n")  # of the specification
+
+
+@pytest.fixture(scope="module")
+def wide(place):
+    directory, terminal = place
+    (directory / "wide").mkdir()
+    for name, text in FILES.items():
+        (directory / "wide" / name).write_bytes(text.encode())
+    return directory, terminal
+
+
+@pytest.mark.parametrize("encoding", UNITS)
+async def test_a_range_selects_the_name(wide, encoding):
+    capabilities = client_capabilities("visual_studio_code")
+    capabilities.general = types.GeneralClientCapabilities(
+        position_encodings=[types.PositionEncodingKind(encoding)]
+    )
+    async with editing(wide, "wide", capabilities=capabilities) as client:
+        answer = await request(client, "semls/search", {"query": f"name:{NAME}", "limit": 50})
+        selected = {hit["path"]: selection(FILES[hit["path"]], hit, encoding) for hit in answer["hits"]}
+        assert selected == dict.fromkeys(FILES, NAME)
+
+
+@pytest.mark.parametrize("editor", EDITORS)
+async def test_every_editor_gets_its_own_units(wide, editor):
+    async with editing(wide, "wide", editor=editor) as client:
+        general = client_capabilities(editor).general
+        encodings = (general and general.position_encodings) or ["utf-16"]
+        answer = await request(client, "semls/search", {"query": f"name:{NAME}", "limit": 50})
+        selected = {hit["path"]: selection(FILES[hit["path"]], hit, encodings[0]) for hit in answer["hits"]}
+        assert selected == dict.fromkeys(FILES, NAME)
+
+
+def selection(text, hit, encoding):
+    """What an editor would select, which does not show a byte order mark."""
+    where = as_range(hit["selectionRange"])
+    size, codec = UNITS[encoding]
+    assert where.start.line == where.end.line
+    line = LINE_END.split(text.removeprefix("\ufeff"))[where.start.line].encode(codec)
+    return line[where.start.character * size : where.end.character * size].decode(codec)
