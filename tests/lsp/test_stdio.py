@@ -93,7 +93,7 @@ def test_what_is_offered(raw):
         "semls.similar",
         "semls.status",
     ]
-    assert capabilities["textDocumentSync"]["change"] == 0
+    assert capabilities["textDocumentSync"]["change"] == 2
     assert capabilities["workspace"]["workspaceFolders"]["supported"]
 
 

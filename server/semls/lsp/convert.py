@@ -1,8 +1,9 @@
 """The border: what the engine says in rows and byte columns, in the words and units of the protocol."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from lsprotocol import types
 from pygls.uris import to_fs_path
@@ -10,6 +11,7 @@ from pygls.uris import to_fs_path
 from semls.service.messages import PlaceMessage, Position, Range
 
 Encoding = types.PositionEncodingKind | str
+Place: TypeAlias = Callable[[int, int], tuple[int, str]]  # row and column → row, and what is before it there
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,50 +34,33 @@ def path(uri: str) -> str | None:
     return to_fs_path(uri) if uri.startswith("file:") else None
 
 
-def lines(hits: Sequence[PlaceMessage]) -> dict[str, list[bytes]]:
-    """By URI, the lines of the files that the hits lie in, none for an unreadable one. Reads the disk."""
-    found = {}
-    for uri in {hit["uri"] for hit in hits}:
-        try:
-            found[uri] = split(Path(path(uri) or "").read_bytes())
-        except OSError:
-            found[uri] = []
-    return found
-
-
-def split(source: bytes) -> list[bytes]:
-    """Lines as the protocol counts them: LF, CRLF and CR end them. A byte order mark does not count."""
-    text = source.removeprefix(b"\xef\xbb\xbf")
-    return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
-
-
-def location(hit: PlaceMessage, source: Sequence[bytes], encoding: Encoding) -> types.Location:
+def location(hit: PlaceMessage, place: Place, encoding: Encoding) -> types.Location:
     """Where the name of the hit stands: there a reader wants to land."""
-    return types.Location(hit["uri"], to_range(hit["selectionRange"], source, encoding))
+    return types.Location(hit["uri"], to_range(hit["selectionRange"], place, encoding))
 
 
 def symbol(
-    hit: PlaceMessage, source: Sequence[bytes], encoding: Encoding, folders: Sequence[Folder]
+    hit: PlaceMessage, place: Place, encoding: Encoding, folders: Sequence[Folder]
 ) -> types.WorkspaceSymbol:
     """A hit as a workspace symbol, which tells its folder where there are several."""
     container = hit["container"] or hit["path"]
     return types.WorkspaceSymbol(
         name=hit["name"],
         kind=getattr(types.SymbolKind, hit["kind"], types.SymbolKind.Module),
-        location=location(hit, source, encoding),
+        location=location(hit, place, encoding),
         container_name=f"{_name(hit, folders)}: {container}" if len(folders) > 1 else container,
     )
 
 
 def message(
-    hit: PlaceMessage, source: Sequence[bytes], encoding: Encoding, folders: Sequence[Folder]
+    hit: PlaceMessage, place: Place, encoding: Encoding, folders: Sequence[Folder]
 ) -> Mapping[str, object]:
     """A hit as the engine sent it, with the client's columns and the name of its folder."""
     return {
         **hit,
         "folder": _name(hit, folders),
-        "range": to_range(hit["range"], source, encoding),
-        "selectionRange": to_range(hit["selectionRange"], source, encoding),
+        "range": to_range(hit["range"], place, encoding),
+        "selectionRange": to_range(hit["selectionRange"], place, encoding),
     }
 
 
@@ -86,24 +71,36 @@ def _name(hit: PlaceMessage, folders: Sequence[Folder]) -> str:
     return next((folder.name for folder in folders if Path(folder.path).as_posix() == place), "")
 
 
-def to_range(where: Range, source: Sequence[bytes], encoding: Encoding) -> types.Range:
+def to_range(where: Range, place: Place, encoding: Encoding) -> types.Range:
     """A range with the client's columns."""
-    return types.Range(_position(where["start"], source, encoding), _position(where["end"], source, encoding))
+    start, end = _place(where["start"], place), _place(where["end"], place)
+    if where["start"]["line"] == where["end"]["line"]:
+        start, end = ((end[0], start[1]), end) if end[1] else (start, start)
+    elif end < start:
+        end = start
+    return types.Range(_position(*start, encoding), _position(*end, encoding))
 
 
-def _position(where: Position, source: Sequence[bytes], encoding: Encoding) -> types.Position:
-    row, column = where["line"], where["character"]
-    line = source[row] if row < len(source) else b""
-    return types.Position(row, column if line.isascii() else _units(line[:column], encoding))
+def _place(where: Position, place: Place) -> tuple[int, str]:
+    return place(where["line"], where["character"])
 
 
-def _units(prefix: bytes, encoding: Encoding) -> int:
-    try:
-        text = prefix.decode()
-    except UnicodeDecodeError:
-        text = prefix.decode("latin-1")
-    if encoding == types.PositionEncodingKind.Utf8:
-        return len(text.encode())
-    if encoding == types.PositionEncodingKind.Utf32:
+def _position(row: int, before: str, encoding: Encoding) -> types.Position:
+    return types.Position(row, _units(before, encoding))
+
+
+def _units(text: str, encoding: Encoding) -> int:
+    if text.isascii() or encoding == types.PositionEncodingKind.Utf32:
         return len(text)
-    return len(text.encode("utf-16-le")) // 2
+    if encoding == types.PositionEncodingKind.Utf8:
+        return len(text.encode("utf-8", "surrogatepass"))
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def index(line: str, column: int, encoding: Encoding) -> int:
+    """Where in a line a column of the client is; its end for one behind that."""
+    if line.isascii() or encoding == types.PositionEncodingKind.Utf32:
+        return min(column, len(line))
+    codec, size = ("utf-8", 1) if encoding == types.PositionEncodingKind.Utf8 else ("utf-16-le", 2)
+    before = line.encode(codec, "surrogatepass")[: size * column]
+    return len(before.decode(codec, "ignore"))

@@ -1,7 +1,8 @@
 """Repairs of pygls 2.1.1, each to be deleted when its issue is closed upstream."""
 
+from collections.abc import Generator
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 from cattrs import Converter
 from lsprotocol import converters, types
@@ -14,6 +15,8 @@ from pygls.exceptions import (
 )
 from pygls.protocol import LanguageServerProtocol
 from pygls.protocol.language_server import lsp_method
+
+_Steps: TypeAlias = Generator[Any, Any, None]
 
 
 def converter() -> Converter:
@@ -54,6 +57,21 @@ class Protocol(LanguageServerProtocol):
         if handler is None:
             raise JsonRpcInvalidParams(f"There is no command {params.command!r}.")
         return await handler(*(params.arguments or ()))
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
+    def lsp_text_document__did_open(self, params: Any) -> _Steps:  # noqa: ANN401
+        """Leave documents to us: pygls takes form feeds for line ends (openlawlibrary/pygls#550)."""
+        yield self.fm.features[types.TEXT_DOCUMENT_DID_OPEN], (params,), None
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
+    def lsp_text_document__did_change(self, params: Any) -> _Steps:  # noqa: ANN401
+        """The same."""
+        yield self.fm.features[types.TEXT_DOCUMENT_DID_CHANGE], (params,), None
+
+    @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
+    def lsp_text_document__did_close(self, params: Any) -> _Steps:  # noqa: ANN401
+        """The same."""
+        yield self.fm.features[types.TEXT_DOCUMENT_DID_CLOSE], (params,), None
 
     def structure_message(self, data: dict[str, Any]) -> Any:  # noqa: ANN401
         """Answer a request whose parameters do not decode; pygls leaves it unanswered (no public issue)."""

@@ -12,10 +12,10 @@ from typing import Any
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
-from semls.lsp import arguments, convert, stdio
+from semls.lsp import arguments, convert, documents, stdio
 from semls.lsp import client as editor
 from semls.lsp.session import Session
-from semls.service.messages import ContextMessage, PlaceMessage
+from semls.service.messages import ContextMessage, PlaceMessage, SimilarMessage
 from semls.settings import EngineSettings, Settings
 
 _SYMBOLS = 50
@@ -71,6 +71,18 @@ def _did_change_folders(ls: Session, params: types.DidChangeWorkspaceFoldersPara
     ls.open(convert.folders([(folder.uri, folder.name) for folder in params.event.added]))
 
 
+def _did_open(ls: Session, params: types.DidOpenTextDocumentParams) -> None:
+    ls.buffers.open(params.text_document.uri, params.text_document.text)
+
+
+def _did_change(ls: Session, params: types.DidChangeTextDocumentParams) -> None:
+    ls.buffers.change(params.text_document.uri, params.content_changes, ls.encoding)
+
+
+def _did_close(ls: Session, params: types.DidCloseTextDocumentParams) -> None:
+    ls.buffers.close(params.text_document.uri)
+
+
 def _did_save(ls: Session, params: types.DidSaveTextDocumentParams) -> None:
     saved = convert.path(params.text_document.uri)
     for path in ls.paths:
@@ -104,8 +116,8 @@ async def _workspace_symbol(ls: Session, params: types.WorkspaceSymbolParams) ->
     except JsonRpcInvalidParams as error:  # whoever types `lang:py` has typed `lang:p` before
         editor.note(ls, error.message)
         return []
-    source, folders = await asyncio.to_thread(convert.lines, hits), ls.open_folders
-    symbols = [convert.symbol(hit, source[hit["uri"]], ls.encoding, folders) for hit in hits]
+    read, folders = await _read(ls, hits), ls.open_folders
+    symbols = [convert.symbol(hit, read[hit["uri"]].place, ls.encoding, folders) for hit in hits]
     if ls.abilities.filters_by_name:
         for rank, symbol in enumerate(symbols, 1):
             symbol.name = f"{params.query} → {rank:02} {symbol.name}"
@@ -136,16 +148,22 @@ async def _open_best_command(ls: Session, *given: Any) -> types.Location | None:
 
 
 async def _similar_command(ls: Session, *given: Any) -> list[types.Location]:  # noqa: ANN401
-    file, row, options = arguments.similar(given)
-    return await _locations(ls, (await ls.similar(file, row, **options))["hits"])
+    return await _locations(ls, (await _similar(ls, given))["hits"])
 
 
 async def _similar_request(ls: Session, params: Any) -> Mapping[str, object]:  # noqa: ANN401
-    file, row, options = arguments.similar((params,))
-    answer = await ls.similar(file, row, **options)
+    answer = await _similar(ls, (params,))
     (asked,) = await _messages(ls, [answer])
     copies, hits = await _messages(ls, answer["copies"]), await _messages(ls, answer["hits"])
     return {**asked, "copies": copies, "hits": hits}
+
+
+async def _similar(ls: Session, given: Sequence[Any]) -> SimilarMessage:
+    """The position is one in the buffer, if there is one: the index knows the file on the disk."""
+    file, row, options = arguments.similar(given)
+    uri = Path(file).as_uri()
+    (document,) = (await asyncio.to_thread(documents.read, {uri: ls.buffers.lines(uri)})).values()
+    return await ls.similar(file, document.on_disk(row), **options)
 
 
 async def _context_command(ls: Session, *given: Any) -> str:  # noqa: ANN401
@@ -157,13 +175,18 @@ async def _context_request(ls: Session, params: Any) -> ContextMessage:  # noqa:
 
 
 async def _locations(ls: Session, places: Sequence[PlaceMessage]) -> list[types.Location]:
-    source = await asyncio.to_thread(convert.lines, places)
-    return [convert.location(place, source[place["uri"]], ls.encoding) for place in places]
+    read = await _read(ls, places)
+    return [convert.location(place, read[place["uri"]].place, ls.encoding) for place in places]
 
 
 async def _messages(ls: Session, places: Sequence[PlaceMessage]) -> list[Mapping[str, object]]:
-    source, folders = await asyncio.to_thread(convert.lines, places), ls.open_folders
-    return [convert.message(place, source[place["uri"]], ls.encoding, folders) for place in places]
+    read, folders = await _read(ls, places), ls.open_folders
+    return [convert.message(place, read[place["uri"]].place, ls.encoding, folders) for place in places]
+
+
+async def _read(ls: Session, places: Sequence[PlaceMessage]) -> dict[str, documents.Document]:
+    buffers = {uri: ls.buffers.lines(uri) for uri in {place["uri"] for place in places}}
+    return await asyncio.to_thread(documents.read, buffers)
 
 
 # The index
@@ -202,6 +225,9 @@ _FEATURES: dict[str, Any] = {
     types.INITIALIZE: _initialize,
     types.INITIALIZED: _initialized,
     types.SHUTDOWN: _shutdown,
+    types.TEXT_DOCUMENT_DID_OPEN: _did_open,
+    types.TEXT_DOCUMENT_DID_CHANGE: _did_change,
+    types.TEXT_DOCUMENT_DID_CLOSE: _did_close,
     types.WORKSPACE_DID_CHANGE_CONFIGURATION: _did_change_configuration,
     types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: _did_change_folders,
     types.WORKSPACE_SYMBOL: _workspace_symbol,

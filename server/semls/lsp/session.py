@@ -22,6 +22,7 @@ from semls import __version__
 from semls.errors import SemlsError, UsageError
 from semls.lsp import client as editor
 from semls.lsp import convert
+from semls.lsp.documents import Buffers
 from semls.lsp.repairs import Protocol, converter
 from semls.service.client import Client
 from semls.service.messages import (
@@ -47,12 +48,13 @@ class Session(LanguageServer):
         super().__init__(
             "semls",
             __version__,
-            text_document_sync_kind=types.TextDocumentSyncKind.None_,
+            text_document_sync_kind=types.TextDocumentSyncKind.Incremental,
             protocol_cls=Protocol,
             converter_factory=converter,
         )
         self.engine = Client(settings, engine)
         self.abilities = editor.Abilities()
+        self.buffers = Buffers()
         self.folders: dict[str, convert.Folder] = {}  # by URI as the client wrote it
         self.leaving = False
         self._options: list[Mapping[str, Any]] = [asdict(settings), {}, {}]  # the later ones count more

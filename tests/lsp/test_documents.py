@@ -1,0 +1,137 @@
+"""Buffers that differ from the disk: what was typed is taken up, and places are told as they are there."""
+
+import random
+import re
+
+import pytest
+from lsprotocol import types
+from pygls.uris import from_fs_path
+
+from semls.lsp.documents import Buffers
+from tests.lsp.editors import as_range, at, editing, execute, request, symbols
+
+URI = from_fs_path("/somewhere/a.py")
+assert URI
+LINE_END = re.compile("\r\n|\r|\n")
+WIDTHS = {"utf-8": lambda text: len(text.encode()), "utf-32": len}
+WIDTHS["utf-16"] = lambda text: len(text.encode("utf-16-le")) // 2
+
+
+def split(text):
+    """Lines with their ends, as the specification counts them."""
+    ends = [0, *(found.end() for found in LINE_END.finditer(text))]
+    return [text[start:end] for start, end in zip(ends, [*ends[1:], len(text)], strict=True)]
+
+
+def position(text, offset, encoding):
+    """Of an offset that does not lie between CR and LF."""
+    lines = split(text[:offset])
+    return types.Position(len(lines) - 1, WIDTHS[encoding](lines[-1]))
+
+
+@pytest.mark.parametrize("encoding", WIDTHS)
+def test_whatever_is_typed_is_taken_up(encoding):
+    chance = random.Random(7)
+    for _ in range(300):
+        buffers, text = Buffers(), ""
+        buffers.open(URI, text)
+        for _ in range(20):
+            inside = [at for at in range(len(text) + 1) if text[at - 1 : at + 1] != "\r\n" or not at]
+            start, end = sorted(chance.choices(inside, k=2))
+            typed = "".join(chance.choices("ab\r\n\r\n😋é\f\u2028", k=chance.randrange(6)))
+            where = types.Range(position(text, start, encoding), position(text, end, encoding))
+            text = text[:start] + typed + text[end:]
+            buffers.change(URI, [types.TextDocumentContentChangePartial(where, typed)], encoding)
+            assert buffers.lines(URI) == split(text)
+
+
+def test_a_place_behind_the_end_is_the_end():
+    buffers = Buffers()
+    buffers.open(URI, "one\ntwo")
+    for line, character in [(0, 99), (9, 0)]:
+        there = types.Position(line, character)
+        change = types.TextDocumentContentChangePartial(types.Range(there, there), "!")
+        buffers.change(URI, [change], "utf-16")
+    assert buffers.lines(URI) == ["one!\n", "two!"]
+    buffers.change(URI, [types.TextDocumentContentChangeWholeDocument("new")], "utf-16")
+    assert buffers.lines(URI) == ["new"]
+    buffers.close(URI)
+    assert buffers.lines(URI) is None
+    buffers.change(URI, [types.TextDocumentContentChangePartial(types.Range(there, there), "!")], "utf-16")
+    buffers.open("untitled:one", "text")
+    assert buffers.lines(URI) is buffers.lines("untitled:one") is None
+
+
+# In an editor
+
+SESSION = "store/session.rs"
+
+
+def opened(client, path, text):
+    document = types.TextDocumentItem(path.as_uri(), "rust", 1, text)
+    client.text_document_did_open(types.DidOpenTextDocumentParams(document))
+
+
+def typed(client, path, start, end, text):
+    change = types.TextDocumentContentChangePartial(
+        types.Range(types.Position(*start), types.Position(*end)), text
+    )
+    identifier = types.VersionedTextDocumentIdentifier(2, path.as_uri())
+    client.text_document_did_change(types.DidChangeTextDocumentParams(identifier, [change]))
+
+
+async def selected(client, text):
+    """What the editor selects in a buffer for `evict_expired`."""
+    answer = await request(client, "semls/search", {"query": "name:evict_expired"})
+    where = as_range(answer["hits"][0]["selectionRange"])
+    (symbol,) = [one for one in await symbols(client, "name:evict_expired") if one.name == "evict_expired"]
+    assert symbol.location.range == where
+    whole = as_range(answer["hits"][0]["range"])
+    assert (whole.start.line, whole.end.line) >= (0, where.start.line)
+    line = LINE_END.split(text)[where.start.line]
+    assert where.start.line == where.end.line
+    return line[where.start.character : where.end.character], where.start.line
+
+
+async def test_places_are_those_in_the_buffer(place):
+    directory, _ = place
+    path = directory / "shop" / SESSION
+    disk = path.read_text()
+    row = next(at for at, line in enumerate(disk.split("\n")) if "fn evict_expired" in line)
+    async with editing(place, "shop") as client:
+        assert await selected(client, disk) == ("evict_expired", row)
+        opened(client, path, disk)
+        assert await selected(client, disk) == ("evict_expired", row)
+        typed(client, path, (0, 0), (0, 0), "// one\n// two\f still two\n")
+        buffer = "// one\n// two\f still two\n" + disk
+        assert await selected(client, buffer) == ("evict_expired", row + 2)
+        line = buffer.split("\n")[row + 2]
+        end = len(line)
+        typed(client, path, (row + 2, end), (row + 2, end), " // much more")
+        buffer = buffer.replace(line, line + " // much more")
+        assert await selected(client, buffer) == ("evict_expired", row + 2)
+        typed(client, path, (0, 0), (row + 1, 0), "")
+        buffer = "\n".join(buffer.split("\n")[row + 1 :])
+        assert await selected(client, buffer) == ("evict_expired", 1)
+        typed(client, path, (0, 0), (2, 0), "")
+        buffer = "\n".join(buffer.split("\n")[2:])
+        assert await selected(client, buffer) == ("", 0)
+        client.text_document_did_close(
+            types.DidCloseTextDocumentParams(types.TextDocumentIdentifier(path.as_uri()))
+        )
+        assert await selected(client, disk) == ("evict_expired", row)
+
+
+async def test_what_is_similar_is_asked_with_a_position_in_the_buffer(place):
+    directory, _ = place
+    path = directory / "gpt/model/tokenizer.py"
+    disk = path.read_text()
+    async with editing(place, "gpt") as client:
+        before = await request(client, "semls/similar", at(directory, "gpt/model/tokenizer.py", 16))
+        opened(client, path, "# one\n# two\n# three\n" + disk)
+        asked = at(directory, "gpt/model/tokenizer.py", 19)
+        answer = await request(client, "semls/similar", asked)
+        assert answer["name"] == before["name"] == "load_encoder"
+        rows = [as_range(one["selectionRange"]).start.line for one in (before, answer)]
+        assert rows[1] == rows[0] + 3
+        assert await execute(client, "semls.similar", asked)
