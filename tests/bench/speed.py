@@ -38,7 +38,7 @@ from semls.engine.languages import detect
 from semls.engine.models import BUNDLED, Model
 from semls.service.client import Client, stop
 from semls.settings import EngineSettings, Settings
-from tests.lsp.test_stdio import Raw
+from tests.lsp.raw import Raw
 
 _TEXTS = 256  # chunks that are embedded to measure the encoder
 _QUESTIONS = 60

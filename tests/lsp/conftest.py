@@ -3,6 +3,7 @@ import shutil
 import pytest
 
 from tests.conftest import FIXTURES, Terminal
+from tests.lsp.raw import Raw
 
 
 @pytest.fixture(scope="module")
@@ -16,3 +17,17 @@ def place(tmp_path_factory):
         assert done.returncode == 0, done.stderr
     yield directory, terminal
     terminal.stop()
+
+
+@pytest.fixture
+def raw(terminal):
+    started = []
+
+    def start(*options):
+        started.append(Raw(terminal.environment, *options))
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.process.kill()
+        one.end()

@@ -1,6 +1,5 @@
 """The stream and the process: what a client with its own bytes sees."""
 
-import json
 import os
 import signal
 import subprocess
@@ -9,74 +8,7 @@ import sys
 import pytest
 
 from tests.conftest import HANG
-
-
-class Raw:
-    """A language client of few words."""
-
-    def __init__(self, environment, *options, stderr=subprocess.DEVNULL):
-        self.process = subprocess.Popen(
-            [sys.executable, *options, "-m", "semls", "lsp"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            env=environment,
-        )
-        assert self.process.stdin
-        assert self.process.stdout
-        self.input, self.output = self.process.stdin, self.process.stdout
-        self.count = 0
-
-    def send(self, **message):
-        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-        self.input.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
-        self.input.flush()
-
-    def receive(self):
-        length = 0
-        while (line := self.output.readline()) != b"\r\n":
-            assert line.startswith(b"Content-"), line
-            if line.startswith(b"Content-Length:"):
-                length = int(line.split(b":")[1])
-        return json.loads(self.output.read(length))
-
-    def request(self, method, params=None):
-        self.count += 1
-        self.send(id=self.count, method=method, params=params)
-        return self.count
-
-    def answer(self, number):
-        while True:
-            message = self.receive()
-            if message.get("id") == number and "method" not in message:
-                return message
-
-    def ask(self, method, params=None):
-        return self.answer(self.request(method, params))
-
-    def start(self, **params):
-        answer = self.ask("initialize", {"processId": None, "rootUri": None, "capabilities": {}, **params})
-        self.send(method="initialized", params={})
-        return answer["result"]
-
-    def end(self):
-        self.input.close()
-        self.output.close()
-        return self.process.wait(HANG)
-
-
-@pytest.fixture
-def raw(terminal):
-    started = []
-
-    def start(*options):
-        started.append(Raw(terminal.environment, *options))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.process.kill()
-        one.end()
+from tests.lsp.raw import Raw
 
 
 def test_what_is_offered(raw):

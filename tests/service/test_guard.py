@@ -17,7 +17,7 @@ import pytest
 from semls.engine.engine import Engine
 from semls.service.app import App
 from tests.conftest import HANG
-from tests.lsp.test_stdio import Raw
+from tests.lsp.raw import Raw
 
 COMMAND = os.path.join(os.path.dirname(sys.executable), "semls")  # as installed
 

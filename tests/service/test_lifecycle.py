@@ -20,7 +20,7 @@ from semls.service.client import Client
 from semls.service.process import Whereabouts
 from semls.settings import EngineSettings, Settings
 from tests.conftest import HANG
-from tests.lsp.test_stdio import Raw
+from tests.lsp.raw import Raw
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="no signals there")
 

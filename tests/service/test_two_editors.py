@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import HANG, Terminal
-from tests.lsp.test_stdio import Raw
+from tests.lsp.raw import Raw
 from tests.service.test_freshness import fresh, snapshot
 
 SECONDS = 15  # of editing

@@ -32,6 +32,7 @@ Float32 = NDArray[np.float32]
 _BATCH = 2048  # tokens at once, the padding included; more of them leave the processor's cache
 _WIDTHS = 8  # a batch is padded to a multiple: for each new shape torch prepares something
 _SHAPES = 16  # for which it keeps that, in hundreds of kilobytes each; there are thousands
+_SPINS = 1000  # of a thread of torch's until it sleeps; at 300,000, any other busy program costs a time slice
 _QUESTIONS = 256  # whose vectors are kept: a picker asks again with every key
 _LIKE = 0.999  # the cosine that a vector of a shorter number type must have with the exact one
 _PROBE = (  # what number types are tried on, about 200 tokens: prose, code and something longer
@@ -387,6 +388,7 @@ def _leave_a_core() -> None:
 
 def _prepare() -> None:
     """What libraries read when they are imported: no telemetry, no progress bars, no advice, few shapes."""
+    os.environ.setdefault("GOMP_SPINCOUNT", str(_SPINS))
     os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = str(_SHAPES)
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"

@@ -43,6 +43,7 @@ class Client:
         self._places = Whereabouts(engine)
         self._connecting = asyncio.Lock()
         self._connection: _Connection | None = None
+        self._greeting: asyncio.Task[State | None] | None = None
 
     def configure(self, workspace: str, settings: Settings) -> None:
         """From now on a workspace has settings of its own."""
@@ -146,10 +147,16 @@ class Client:
         answer = asyncio.create_task(self._answer(path, asked))
         try:
             while not (await asyncio.wait({answer}, timeout=_PATIENCE))[0]:
-                await _running(self._places)
+                await self._greet()
             return await answer
         finally:
             answer.cancel()
+
+    async def _greet(self) -> None:
+        """Once for all who wait: hundreds of greetings would keep the engine from answering any."""
+        if self._greeting is None or self._greeting.done():
+            self._greeting = asyncio.create_task(_running(self._places))
+        await asyncio.shield(self._greeting)
 
     async def _answer(self, path: str, asked: Mapping[str, object]) -> object:
         for last in _tries():

@@ -1,0 +1,115 @@
+"""Many requests at a time, a minute of typing while much is indexed, and thousands of saves."""
+
+import os
+import threading
+import time
+from pathlib import Path
+from statistics import quantiles
+
+import pytest
+
+from tests.conftest import HANG, Terminal
+from tests.lsp.raw import Raw
+
+FILES, FUNCTIONS = 300, 25
+MINUTE = 60.0
+RATE = 20.0  # requests a second
+SAVES = 1000
+GROWTH = 24  # MiB that a front-end may grow by
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A client of the real model, and a folder that takes minutes to embed."""
+    directory = tmp_path_factory.mktemp("load")
+    terminal = Terminal(directory / "semls", model="")
+    root = directory / "folder"
+    root.mkdir()
+    for number in range(FILES):
+        (root / f"m{number}.py").write_text("\n".join(map(function, [number] * FUNCTIONS, range(FUNCTIONS))))
+    client = Raw(terminal.environment)
+    client.start(rootUri=root.as_uri())
+    assert client.ask("semls/search", {"query": "name:task_0_0"})["result"]["hits"]
+    yield client, root
+    client.process.kill()
+    client.end()
+    terminal.stop()
+
+
+def function(file, number):
+    return f"def task_{file}_{number}(parcel, depot):\n    return parcel.weight * {number} + depot[{file}]\n"
+
+
+def memory(client):
+    """MiB that the front-end has in memory; 0 where the system does not tell."""
+    try:
+        pages = int(Path(f"/proc/{client.process.pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+class Answers(threading.Thread):
+    """Takes so many answers as they come, and notes when that was."""
+
+    def __init__(self, client, count):
+        super().__init__()
+        self.client, self.count = client, count
+        self.found, self.came = {}, {}
+        self.start()
+
+    def run(self):
+        while len(self.found) < self.count:
+            message = self.client.receive()
+            if "method" not in message:
+                self.found[message["id"]] = message
+                self.came[message["id"]] = time.monotonic()
+
+
+def test_two_hundred_searches_at_a_time_are_all_answered(served):
+    client, _ = served
+    answers = Answers(client, 200)
+    asked = {client.request("semls/search", {"query": f"name:task_{n}_1"}): f"task_{n}_1" for n in range(200)}
+    answers.join(HANG)
+    assert {key: one["result"]["hits"][0]["name"] for key, one in answers.found.items()} == asked
+
+
+def test_a_minute_of_typing_while_all_is_indexed(served, capsys):
+    client, _ = served
+    client.ask("semls/search", {"query": "name:task_1_1"})
+    before, count = memory(client), int(MINUTE * RATE)
+    answers, sent = Answers(client, count), {}
+    began = time.monotonic()
+    for turn in range(count):
+        time.sleep(max(0.0, began + turn / RATE - time.monotonic()))
+        number = client.request("semls/search", {"query": f"how is task {turn} weighed in the depot"})
+        sent[number] = time.monotonic()
+    answers.join(HANG)
+    assert [one for one in answers.found.values() if not one.get("result", {}).get("hits")] == []
+    (folder,) = client.ask("semls/status")["result"]["folders"]
+    seconds = [answers.came[number] - at for number, at in sent.items()]
+    cuts, grown = [1000 * cut for cut in quantiles(seconds, n=100)], memory(client) - before
+    with capsys.disabled():
+        print(f"\n{count} searches, while {folder['embedded']} of {folder['chunks']} chunks were embedded:")
+        print(f"p50 {cuts[49]:.0f}, p95 {cuts[94]:.0f}, p99 {cuts[98]:.0f} ms; grown by {grown:.1f} MiB")
+    assert grown < GROWTH
+
+
+def test_a_thousand_saves_at_once_are_all_seen(served):
+    client, root = served
+    before = memory(client)
+    for number in range(SAVES):
+        file = root / f"m{number % FILES}.py"
+        if number < FILES:
+            file.write_text(function(number, 0) + f"\ndef saved_{number}(parcel):\n    return parcel\n")
+        client.send(method="textDocument/didSave", params={"textDocument": {"uri": file.as_uri()}})
+    deadline = time.monotonic() + HANG
+    missing = set(range(FILES))
+    while missing:
+        assert time.monotonic() < deadline, missing
+        for number in sorted(missing):
+            hits = client.ask("semls/search", {"query": f"name:saved_{number}"})["result"]["hits"]
+            if not hits:
+                break
+            missing.discard(number)
+    assert memory(client) - before < GROWTH
