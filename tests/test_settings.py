@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from semls.settings import EngineSettings, Server, Settings
+from tests.documents import ROOT, settings_table
 
 
 def test_wrong_options_keep_their_defaults_and_are_named():
@@ -72,3 +73,8 @@ def test_the_engine_reads_its_own_from_the_environment(monkeypatch, tmp_path, te
     assert EngineSettings.from_environment() == EngineSettings(
         tmp_path / "cache", tmp_path / "state", minutes
     )
+
+
+def test_the_readme_lists_every_setting():
+    """`python -m tests.documents` writes the table."""
+    assert settings_table() in (ROOT / "README.md").read_text("utf-8")

@@ -12,6 +12,11 @@ from urllib.parse import urlsplit
 import platformdirs
 
 
+def _says(variable: str, shown: str, says: str) -> dict[str, str]:
+    """What the documentation says of a setting: its variable, its default, and what it is."""
+    return {"variable": variable, "shown": shown, "says": says}
+
+
 @dataclass(frozen=True)
 class Server:
     """A Chroma server that keeps the vectors of a team."""
@@ -47,9 +52,26 @@ class Server:
 class Settings:
     """What belongs to a workspace: sent along with every request."""
 
-    model: str = "nomic-ai/nomic-embed-text-v1"
-    revision: str | None = None
-    store: Server | None = None  # None: the vectors are kept on this machine
+    model: str = field(
+        default="nomic-ai/nomic-embed-text-v1",
+        metadata=_says(
+            "`SEMLS_MODEL`",
+            "`nomic-ai/nomic-embed-text-v1`",
+            "also `nomic-ai/nomic-embed-text-v1.5`, `nomic-ai/CodeRankEmbed`, "
+            "`sentence-transformers/all-MiniLM-L6-v2`, or a folder with a model",
+        ),
+    )
+    revision: str | None = field(
+        default=None, metadata=_says("`SEMLS_REVISION`", "the newest", "the commit of the model's repository")
+    )
+    store: Server | None = field(
+        default=None,
+        metadata=_says(
+            "`SEMLS_STORE_URL` and others",
+            "none: this machine",
+            "[a team's server](#a-teams-server) that keeps the vectors",
+        ),
+    )
 
     @classmethod
     def read(cls, options: Mapping[str, Any]) -> tuple["Settings", list[str]]:
@@ -115,11 +137,42 @@ def _table(text: str) -> object:
 class EngineSettings:
     """What belongs to the engine: read once, when a process starts."""
 
-    cache_directory: Path
-    state_directory: Path
-    idle_minutes: float = 15.0
-    cache_gigabytes: float = 2.0
-    threads: int = 0  # 0: as many as the libraries like
+    cache_directory: Path = field(
+        metadata=_says("`SEMLS_CACHE_DIR`", "the system's", "where the index is kept")
+    )
+    state_directory: Path = field(
+        metadata=_says(
+            "`SEMLS_STATE_DIR`",
+            "the system's",
+            "where the running engine notes its address, and its log",
+        )
+    )
+    idle_minutes: float = field(
+        default=15.0,
+        metadata=_says(
+            "`SEMLS_IDLE_MINUTES`",
+            "`15`",
+            "how long the engine stays when no editor is open and nobody asks",
+        ),
+    )
+    cache_gigabytes: float = field(
+        default=2.0,
+        metadata=_says(
+            "`SEMLS_CACHE_GB`",
+            "`2`",
+            "how many gigabytes each model's vectors may take in the cache that keeps them from being "
+            "computed twice; those unused for longest make room",
+        ),
+    )
+    threads: int = field(
+        default=0,
+        metadata=_says(
+            "`SEMLS_THREADS`",
+            "`0`",
+            "how many threads compute vectors; `0` takes the cores but one, where there are more than two. "
+            "The engine always lets other programs go first",
+        ),
+    )
 
     @classmethod
     def from_environment(cls) -> "EngineSettings":

@@ -23,6 +23,7 @@ class Raw:
         self.input, self.output = self.process.stdin, self.process.stdout
         self.count = 0
         self.asked = []  # by the server
+        self.unheard = set()  # methods that are never answered
 
     def send(self, **message):
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()
@@ -47,7 +48,8 @@ class Raw:
             message = self.receive()
             if "method" in message and "id" in message:
                 self.asked.append(message)
-                self.send(id=message["id"], result=self.reply(**message))
+                if message["method"] not in self.unheard:
+                    self.send(id=message["id"], result=self.reply(**message))
             elif message.get("id") == number:
                 return message
 

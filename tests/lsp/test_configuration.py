@@ -80,16 +80,11 @@ async def test_a_wrong_setting_keeps_its_default_and_is_told_once(place):
             assert any(key in message for message in told)
 
 
-async def test_a_client_that_never_answers_is_served_with_the_defaults(place):
-    async with editing(place, workspace_folders=[]) as client:
-        client.protocol.fm.features[types.WORKSPACE_CONFIGURATION] = never
-        directory, _ = place
-        shop = types.WorkspaceFolder((directory / "shop").as_uri(), "shop")
-        change = types.WorkspaceFoldersChangeEvent(added=[shop], removed=[])
-        client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(change))
-        answer = await request(client, "semls/search", {"query": "evict_expired"})
-        assert answer["hits"][0]["name"] == "evict_expired"
-
-
-async def never(*_):
-    raise RuntimeError("this editor has lost its settings")
+def test_a_client_that_never_answers_is_served_with_the_defaults(raw, workspace):
+    client, shop = raw(), workspace("shop")
+    client.unheard = {"workspace/configuration", "client/registerCapability"}
+    changing = {"configuration": True, "didChangeConfiguration": {"dynamicRegistration": True}}
+    client.start(rootUri=shop.as_uri(), capabilities={"workspace": changing})
+    hits = client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
+    assert hits[0]["name"] == "evict_expired"
+    assert {one["method"] for one in client.asked} == client.unheard
