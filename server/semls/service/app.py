@@ -6,14 +6,14 @@ import logging
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.applications import Starlette
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -29,6 +29,8 @@ from semls.errors import EngineError, SemlsError, UsageError
 from semls.settings import Settings
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _LONGEST_BODY = 1 << 20  # bytes
 _SLOWEST_BODY = 5.0  # seconds
@@ -151,7 +153,7 @@ class App:
         }
         starlette = Starlette(
             routes=[Route(path, endpoint, methods=["POST"]) for path, endpoint in routes.items()],
-            exception_handlers={SemlsError: _refuse, Exception: _fail},
+            exception_handlers={SemlsError: _refuse, ClientDisconnect: _end, Exception: _fail},
         )
         self._guarded = _Guard(starlette, port, token)
 
@@ -186,24 +188,31 @@ class App:
 
     async def _search(self, request: Request) -> Response:
         asked = await _read(request, _Search)
-        answer = await self._engine.search(asked.settings(), asked.checked(asked.limit))
+        answer = await _unless_gone(
+            request, self._engine.search(asked.settings(), asked.checked(asked.limit))
+        )
         return JSONResponse({**_source(answer), "hits": [_hit(root, hit) for root, hit in answer.hits]})
 
     async def _similar(self, request: Request) -> Response:
         asked = await _read(request, _Similar)
-        found = await self._engine.similar(
-            asked.workspace,
-            asked.settings.read(),
-            asked.file,
-            asked.row,
-            asked.limit,
-            words_only=asked.words_only,
+        found = await _unless_gone(
+            request,
+            self._engine.similar(
+                asked.workspace,
+                asked.settings.read(),
+                asked.file,
+                asked.row,
+                asked.limit,
+                words_only=asked.words_only,
+            ),
         )
         return JSONResponse(_comparison(Path(asked.workspace), found))
 
     async def _context(self, request: Request) -> Response:
         asked = await _read(request, _Context)
-        answer, sections = await self._engine.context(asked.settings(), asked.checked(), asked.tokens)
+        answer, sections = await _unless_gone(
+            request, self._engine.context(asked.settings(), asked.checked(), asked.tokens)
+        )
         text = markdown(sections)
         packed = {"tokens": count_tokens(text), "markdown": text, "sections": list(map(_section, sections))}
         return JSONResponse({**_source(answer), **packed})
@@ -296,6 +305,27 @@ async def _body(request: Request) -> bytes:
     return bytes(body)
 
 
+async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:
+    """What the work gives, which ends with its client: nobody waits for a search that was cancelled.
+
+    Raises ClientDisconnect.
+    """
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_gone(request))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ClientDisconnect
+    finally:
+        working.cancel()
+        leaving.cancel()
+
+
+async def _gone(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 def _stream(messages: AsyncIterator[dict[str, object]]) -> Response:
     return StreamingResponse(_lines(messages), media_type="application/x-ndjson")
 
@@ -310,6 +340,10 @@ async def _lines(messages: AsyncIterator[dict[str, object]]) -> AsyncIterator[st
 
 async def _refuse(_: Request, error: Exception) -> Response:
     return JSONResponse(_error(error), 400, _CLOSE)
+
+
+async def _end(_: Request, error: Exception) -> Response:  # noqa: ARG001
+    return Response(status_code=400)  # nobody reads it
 
 
 async def _fail(_: Request, error: Exception) -> Response:
