@@ -12,6 +12,7 @@ from pytest_lsp import client_capabilities
 
 from tests.conftest import HANG
 from tests.lsp.editors import as_range, editing, execute, request, symbols, text_at
+from tests.lsp.raw import Raw
 
 
 @pytest.fixture
@@ -183,3 +184,16 @@ async def test_nothing_is_shown_to_a_client_that_shows_no_progress(place, many):
 
         await until(is_ready)
         assert not client.progress_reports
+
+
+def test_an_editor_that_wants_no_progress_after_all_is_asked_once(place, many):
+    _, terminal = place
+    client = Raw(terminal.environment)
+    client.unheard = {"window/workDoneProgress/create"}
+    client.start(rootUri=many.as_uri(), capabilities={"window": {"workDoneProgress": True}})
+    deadline = time.monotonic() + HANG
+    while client.ask("semls/status")["result"]["folders"][0]["phase"] != "ready":
+        assert time.monotonic() < deadline
+    assert [one["method"] for one in client.asked] == ["window/workDoneProgress/create"]
+    client.process.kill()
+    client.end()

@@ -113,6 +113,7 @@ async def show(
 ) -> None:
     """Follow the steps to their end; where something takes a while, as progress in the editor."""
     token = began = None
+    wanted = abilities.progress
     try:
         async with aclosing(steps) as following:
             async for step in following:
@@ -124,8 +125,9 @@ async def show(
                     server.work_done_progress.report(token, _report(step))
                 elif began is None:
                     began = now
-                elif abilities.progress and now - began > _PATIENCE:
+                elif wanted and now - began > _PATIENCE:
                     token = await _begin(server, cancelled)
+                    wanted = token is not None
     finally:
         _end(server, token)
 
