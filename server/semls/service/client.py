@@ -156,6 +156,7 @@ class Client:
         """Once for all who wait: hundreds of greetings would keep the engine from answering any."""
         if self._greeting is None or self._greeting.done():
             self._greeting = asyncio.create_task(_running(self._places))
+            self._greeting.add_done_callback(_seen)
         await asyncio.shield(self._greeting)
 
     async def _answer(self, path: str, asked: Mapping[str, object]) -> object:
@@ -199,6 +200,12 @@ class Client:
             raise EngineError(
                 f"The engine does not answer ({error}): its log is {self._places.log}"
             ) from error
+
+
+def _seen(task: "asyncio.Task[Any]") -> None:
+    """Who waited may be gone by now; then nobody is to hear of an error."""
+    if not task.cancelled():
+        task.exception()
 
 
 class _Connection:
