@@ -34,9 +34,10 @@ async def test_a_question_in_the_symbol_picker_finds_the_definition(place, edito
         assert text_at(first.location) == "evict_expired"
 
 
-async def test_an_exact_name_comes_first(place):
+@pytest.mark.parametrize("typed", ["GPTLanguageModel", "gptlanguagemodel", "GPTLang", "GLM"])
+async def test_an_exact_name_comes_first_and_so_does_its_beginning(place, typed):
     async with editing(place, "gpt") as client:
-        assert (await symbols(client, "GPTLanguageModel"))[0].name == "GPTLanguageModel"
+        assert (await symbols(client, typed))[0].name == "GPTLanguageModel"
 
 
 @pytest.mark.parametrize("query", ["", "   "])

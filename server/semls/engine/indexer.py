@@ -189,18 +189,26 @@ class Indexer:
 
     async def follow(self, ticket: int, *, words_only: bool = False) -> AsyncIterator[Progress]:
         """Progress until the ticket's words (and vectors) are there, or no more come; the end state last."""
-        reported = 0.0
-        while (self._words if words_only else self._vectors) < ticket:
-            if self.error:
-                raise self.error
-            if self.progress.phase == "paused" or self.closed:
-                break
-            if time.monotonic() - reported > _NEWS:
-                reported = time.monotonic()
-                yield self.progress
-                continue  # there may have been news meanwhile
-            await self._news.wait()
+        while self._is_awaited(ticket, words_only):
+            news = self._news  # taken before whoever listens takes its time: nothing is missed
+            yield self.progress
+            await news.wait()
+            with contextlib.suppress(asyncio.TimeoutError):  # not too often, but the end at once
+                await asyncio.wait_for(self._end(ticket, words_only), _NEWS)
+        if self.error and not self._is_reached(ticket, words_only):
+            raise self.error
         yield self.progress
+
+    def _is_reached(self, ticket: int, words_only: bool) -> bool:
+        return (self._words if words_only else self._vectors) >= ticket
+
+    def _is_awaited(self, ticket: int, words_only: bool) -> bool:
+        stopped = self.error or self.closed or self.progress.phase == "paused"
+        return not (stopped or self._is_reached(ticket, words_only))
+
+    async def _end(self, ticket: int, words_only: bool) -> None:
+        while self._is_awaited(ticket, words_only):
+            await self._news.wait()
 
     async def news(self) -> None:
         """Wait until there may be something to report."""
