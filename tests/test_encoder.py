@@ -1,3 +1,4 @@
+import gc
 import itertools
 import json
 import pickle
@@ -187,6 +188,60 @@ def test_short_numbers_are_used_where_they_are_fast_and_change_nothing(
     monkeypatch.setattr("time.perf_counter", lambda: next(clock))
     monkeypatch.setattr(encoder_module, "_LIKE", like)
     assert load(models.resolve(str(tmp_path))).device == device
+
+
+def the_gpu():
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("there is no graphics processor that computes")
+    return torch.cuda
+
+
+def without_gpu(folder, monkeypatch):
+    with monkeypatch.context() as patched:
+        patched.setattr(encoder_module, "_device", lambda: "cpu")
+        return load(models.resolve(str(folder)))
+
+
+def test_a_graphics_processor_is_used_where_there_is_one(tmp_path, monkeypatch):
+    gpu = the_gpu()
+    nomic(tmp_path)
+    alone = without_gpu(tmp_path, monkeypatch)
+    before = gpu.memory_allocated()
+    encoder = load(models.resolve(str(tmp_path)))
+    assert encoder.device.startswith("cuda")
+    assert gpu.memory_allocated() > before
+    texts = [FIBONACCI * (1 + number % 9) for number in range(300)]
+    same = (encoder.documents(texts) * alone.documents(texts)).sum(1)
+    assert same.min() > SAME
+    assert encoder.fingerprint == alone.fingerprint
+
+
+def test_the_processor_goes_on_where_the_memory_of_the_graphics_is_taken(tmp_path):
+    gpu = the_gpu()
+    nomic(tmp_path)
+    encoder = load(models.resolve(str(tmp_path)))
+    before = encoder.documents([FIBONACCI])
+    gpu.empty_cache()
+    gpu.set_per_process_memory_fraction(1e-6)
+    try:
+        after = encoder.documents([FIBONACCI * (1 + number) for number in range(500)])
+        assert encoder.device.startswith("cpu")
+        gc.collect()
+        gpu.empty_cache()
+        assert load(models.resolve(str(tmp_path))).device.startswith("cpu")
+    finally:
+        gpu.set_per_process_memory_fraction(1.0)
+    assert after[0] @ before[0] > SAME
+
+
+def test_the_processor_goes_on_where_the_graphics_fail(tmp_path, monkeypatch):
+    nomic(tmp_path)
+    monkeypatch.setattr(encoder_module, "_device", lambda: "meta")  # it computes, but gives nothing back
+    encoder = load(models.resolve(str(tmp_path)))
+    assert encoder.device.startswith("cpu")
+    assert np.linalg.norm(encoder.query("fibonacci")) == pytest.approx(1, abs=1e-5)
 
 
 def test_no_texts(either):

@@ -115,17 +115,18 @@ def _print(figures: Sequence[Figure]) -> None:
 
 
 def _encoder(root: Path, encoder: TransformersEncoder) -> Iterator[Figure]:
-    """Throughput on a folder's chunks; beside it sentence-transformers, and what the processor can do."""
+    """Throughput on a folder's chunks; beside it sentence-transformers, and what the machine can do."""
     texts = [text for _, text in itertools.islice(_texts(root), _TEXTS)]
     model = encoder.model
-    encoder.documents(texts[:8])
+    gpu = not encoder.device.startswith("cpu")
+    encoder.documents(texts if gpu else texts[:8])  # it prepares something for each shape
     inputs = [model.document_prefix + text for text in texts]
     tokens = sum(map(len, encoder._tokenize(inputs)))
     seconds, vectors = _timed(lambda: encoder.documents(texts))
-    theirs, others = _sentence_transformers(inputs, model)
+    theirs, others = _sentence_transformers(inputs, model, inputs if gpu else inputs[:8])
     same = float(np.min((vectors * others).sum(1))) if model.pooling == "mean" else float("nan")
-    kind = encoder.device.split()[-1]
-    peak, work = _peak(kind), _work(encoder) * tokens / seconds / 1e9
+    device, kind = encoder.device.split(", ")
+    peak, work = _peak(device, kind), _work(encoder) * tokens / seconds / 1e9
     questions = [_timed(partial(encoder.query, text))[0] for text in _some_questions()]
     yield Figure(root.name, "embedding", tokens / seconds, "tokens/s", f"{theirs / seconds:.2f} times theirs")
     yield Figure(root.name, "embedding", len(texts) / seconds, "chunks/s", f"lowest cosine {same:.5f}")
@@ -147,23 +148,32 @@ def _texts(root: Path) -> Iterator[tuple[str, str]]:
     chunker.close()
 
 
-def _sentence_transformers(texts: Sequence[str], model: Model) -> tuple[float, np.ndarray[Any, Any]]:
+def _sentence_transformers(
+    texts: Sequence[str], model: Model, before: Sequence[str]
+) -> tuple[float, np.ndarray[Any, Any]]:
     from sentence_transformers import SentenceTransformer
 
     theirs = SentenceTransformer(str(model.folder))
     theirs.max_seq_length = model.longest_input  # the only setting: the same work
-    theirs.encode(list(texts[:8]))
+    theirs.encode(list(before))
     return _timed(lambda: theirs.encode(list(texts), normalize_embeddings=True, show_progress_bar=False))
 
 
-def _peak(kind: str) -> float:
+def _peak(device: str, kind: str) -> float:
     """GFLOP/s of a multiplication of matrices."""
     import torch
 
-    one = torch.rand(2048, 2048).to(getattr(torch, kind))
-    one @ one
-    seconds = min(_timed(lambda: one @ one)[0] for _ in range(10))
-    return float(2 * 2048**3 / seconds / 1e9)
+    size = 2048 if device == "cpu" else 8192
+    one = torch.rand(size, size).to(device, getattr(torch, kind))
+    product = torch.empty_like(one)
+
+    def multiply() -> float:
+        torch.matmul(one, one, out=product)
+        return float(product[0, 0])  # waits for it
+
+    multiply()
+    seconds = min(_timed(multiply)[0] for _ in range(10))
+    return float(2 * size**3 / seconds / 1e9)
 
 
 def _work(encoder: TransformersEncoder) -> float:

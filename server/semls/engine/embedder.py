@@ -187,8 +187,7 @@ class Embedder:
                 return False
             absent = await self._find(view, some)
             cached = await self._worker.run(Rank.VECTORS, cache.get, absent)
-            for part in _slices(list(cached), _UPSERT):
-                await self._keep(view, {key: cached[key] for key in part})
+            await self._keep(view, cached)
             if not await self._encode(view, cache, [key for key in absent if key not in cached]):
                 return False
             self._forget(some)
@@ -233,9 +232,11 @@ class Embedder:
         self._worker.give_way(Rank.VECTORS)
 
     async def _keep(self, view: View, vectors: Mapping[str, Vector]) -> None:
-        await view.runner.run(Rank.VECTORS, view.vectors.upsert, vectors)
-        await self._worker.run(Rank.VECTORS, self._catalogue.add_vectors, view.name, vectors)
-        await self.count_now_and_then()
+        for some in _slices(list(vectors), _UPSERT):
+            part = {content: vectors[content] for content in some}
+            await view.runner.run(Rank.VECTORS, view.vectors.upsert, part)
+            await self._worker.run(Rank.VECTORS, self._catalogue.add_vectors, view.name, part)
+            await self.count_now_and_then()
 
     async def _compact(self, view: View) -> None:
         """Where most vectors are dead, build a store of the living beside this one, and swap."""

@@ -22,7 +22,6 @@ from semls.engine.models import BUNDLED, BUNDLED_SHA256, HASHING, Model
 from semls.errors import ModelError, ModelUnavailable
 
 if TYPE_CHECKING:
-    import torch
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
@@ -30,6 +29,7 @@ log = logging.getLogger(__name__)
 Float32 = NDArray[np.float32]
 
 _BATCH = 2048  # tokens at once, the padding included; more of them leave the processor's cache
+_BATCH_ON_GPU = 8192  # which is told each of its operations by Python, and would wait with less
 _WIDTHS = 8  # a batch is padded to a multiple: for each new shape torch prepares something
 _SHAPES = 16  # for which it keeps that, in hundreds of kilobytes each; there are thousands
 _SPINS = 1000  # of a thread of torch's until it sleeps; at 300,000, any other busy program costs a time slice
@@ -116,16 +116,14 @@ class TransformersEncoder:
 
     def __init__(self, model: Model, folder: Path) -> None:
         self.model = model
+        self._folder = folder
         self.query = lru_cache(_QUESTIONS)(self._query)
         self._give_way: Callable[[], object] = _to_nobody
         try:
             self.fingerprint = _fingerprint(model, folder)
             self._tokenizer = _tokenizer(folder)
             _leave_a_core()
-            self._network = _network(folder, "float32")
-            self._take_fastest_type(folder)
-            width = self._forward(self._tokenize(["a " * model.longest_input])).shape[1]
-            self._pause_between_layers()
+            width = self._load()
         except Exception as error:  # these libraries raise about anything for bad files
             raise ModelError(f"The model in {folder} cannot be loaded: {_reason(error)}.") from error
         if width != model.dimension:
@@ -141,7 +139,7 @@ class TransformersEncoder:
     @property
     def device(self) -> str:
         """Where it computes, and with which numbers."""
-        return f"{self._network.device.type}, {str(self._network.dtype).removeprefix('torch.')}"
+        return f"{self._device}, {str(self._network.dtype).removeprefix('torch.')}"
 
     def _query(self, text: str) -> Float32:
         vector: Float32 = self._encode([self.model.query_prefix + text], _to_nobody)[0]
@@ -152,7 +150,7 @@ class TransformersEncoder:
         ids = self._tokenize(texts)
         before, self._give_way = self._give_way, give_way
         try:
-            for batch in _batches([len(one) for one in ids]):
+            for batch in _batches([len(one) for one in ids], self._most_tokens):
                 vectors[batch] = self._forward([ids[number] for number in batch])
         finally:
             self._give_way = before
@@ -168,15 +166,21 @@ class TransformersEncoder:
         return [ids or [self._padding] for ids in tokens]
 
     def _forward(self, ids: list[list[int]]) -> Float32:
+        try:
+            return self._compute(ids)
+        except RuntimeError as error:
+            self._leave_the_gpu(error)
+            return self._compute(ids)
+
+    def _compute(self, ids: list[list[int]]) -> Float32:
         import torch
 
         width = _WIDTHS * math.ceil(max(map(len, ids)) / _WIDTHS)
         padded = torch.tensor([[*one, *[self._padding] * (width - len(one))] for one in ids])
         lengths = torch.tensor([len(one) for one in ids])
-        device = self._network.device
-        mask = (torch.arange(width) < lengths.unsqueeze(1)).long().to(device)
+        mask = (torch.arange(width) < lengths.unsqueeze(1)).long().to(self._device)
         with torch.inference_mode():
-            found = self._network(input_ids=padded.to(device), attention_mask=mask)
+            found = self._network(input_ids=padded.to(self._device), attention_mask=mask)
             hidden = found.last_hidden_state.float()
             if self.model.pooling == "cls":
                 pooled = hidden[:, 0]
@@ -185,7 +189,29 @@ class TransformersEncoder:
             vectors: Float32 = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
         return vectors
 
-    def _take_fastest_type(self, folder: Path) -> None:
+    def _load(self) -> int:
+        """Take up the weights; gives back how many numbers a vector has."""
+        try:
+            return self._load_on(_device())
+        except RuntimeError as error:
+            return self._leave_the_gpu(error)
+
+    def _leave_the_gpu(self, error: RuntimeError) -> int:
+        """A game takes its memory, a suspended laptop forgets what was in it: the processor goes on."""
+        if self._device == "cpu":
+            raise error
+        log.warning("%s computes no more: %s.", self._device, _reason(error))
+        return self._load_on("cpu")
+
+    def _load_on(self, device: str) -> int:
+        self._device = device
+        self._network = _network(self._folder, "float32", device)
+        self._take_fastest_type()
+        longest = self._compute(self._tokenize(["a " * self.model.longest_input]))
+        self._pause_between_layers()
+        return len(longest[0])
+
+    def _take_fastest_type(self) -> None:
         """Compute with shorter numbers where this machine is faster with them and the vectors stay the same.
 
         Nothing tells reliably what is fast: processors and libraries emulate what they lack.
@@ -193,7 +219,8 @@ class TransformersEncoder:
         ids = self._tokenize(_PROBE)
         exact, took = self._timed(ids)
         whole = self._network
-        self._network = _network(folder, _short_type(whole.device))  # a copy of the other would take as much
+        # A copy of the other would take as much.
+        self._network = _network(self._folder, _short_type(self._device), self._device)
         vectors, takes = self._timed(ids)
         if takes > took or not ((exact * vectors).sum(1) >= _LIKE).all():
             self._network = whole
@@ -201,10 +228,10 @@ class TransformersEncoder:
 
     def _timed(self, ids: list[list[int]]) -> tuple[Float32, float]:
         """Vectors, and the seconds that they take, the best of two once all is in place."""
-        vectors, times = self._forward(ids), []
+        vectors, times = self._compute(ids), []
         for _ in range(2):
             began = time.perf_counter()
-            self._forward(ids)
+            self._compute(ids)
             times.append(time.perf_counter() - began)
         return vectors, min(times)
 
@@ -217,6 +244,10 @@ class TransformersEncoder:
 
     def _before_a_layer(self, *_: object) -> None:
         self._give_way()
+
+    @property
+    def _most_tokens(self) -> int:
+        return _BATCH if self._device == "cpu" else _BATCH_ON_GPU
 
     @property
     def _padding(self) -> int:
@@ -294,7 +325,7 @@ def _tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     return transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
 
 
-def _network(folder: Path, numbers: str) -> "PreTrainedModel":
+def _network(folder: Path, numbers: str, device: str) -> "PreTrainedModel":
     import transformers
 
     network, loaded = transformers.AutoModel.from_pretrained(
@@ -310,7 +341,7 @@ def _network(folder: Path, numbers: str) -> "PreTrainedModel":
     missing = sorted(key for key in loaded["missing_keys"] if not key.startswith("pooler."))
     if missing:
         raise ValueError(f"its weights lack {missing[0]}")
-    return network.to(_device()).eval()
+    return network.to(device).eval()
 
 
 def _config(folder: Path) -> "PreTrainedConfig":
@@ -324,11 +355,11 @@ def _config(folder: Path) -> "PreTrainedConfig":
     return transformers.NomicBertConfig(**known, rope_parameters=rope)
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+def _batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
     """Indices of texts that go through the model together: of like length, within the budget of tokens."""
     batch: list[int] = []
     for number in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * lengths[number] > _BATCH:
+        if batch and (len(batch) + 1) * lengths[number] > most:
             yield batch
             batch = []
         batch.append(number)
@@ -369,10 +400,10 @@ def _device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def _short_type(device: "torch.device") -> str:
+def _short_type(device: str) -> str:
     import torch
 
-    whole_range = device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_bf16_supported())
+    whole_range = device == "cpu" or (device == "cuda" and torch.cuda.is_bf16_supported())
     return "bfloat16" if whole_range else "float16"
 
 
