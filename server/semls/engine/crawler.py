@@ -171,12 +171,12 @@ class Crawler:
         between: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """Catalogue files: some are cut while those before are put into it and the next are opened."""
-        opening = asyncio.create_task(self._open(known, items, rank))
+        opening = asyncio.create_task(self._open(known, items, rank)) if items else None
         storing: asyncio.Task[None] | None = None
         try:
-            while items:
+            while opening:
                 opened, items = await opening
-                opening = asyncio.create_task(self._open(known, items, rank))
+                opening = asyncio.create_task(self._open(known, items, rank)) if items else None
                 cut = await asyncio.to_thread(reader.cut, self._chunker, opened)
                 if storing:
                     await storing
@@ -186,9 +186,8 @@ class Crawler:
             if storing:
                 await storing
         finally:
-            opening.cancel()
-            if storing:
-                storing.cancel()
+            for task in filter(None, (opening, storing)):
+                task.cancel()
 
     async def _open(
         self, known: Mapping[str, File], items: Sequence[reader.Item], rank: Rank
