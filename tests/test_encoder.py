@@ -7,10 +7,8 @@ import shutil
 import socket
 import subprocess
 import sys
-import threading
 from collections import defaultdict
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +20,9 @@ from semls.engine import models
 from semls.engine.encoder import HashingEncoder, TransformersEncoder, bundled, load
 from semls.errors import ModelError, ModelUnavailable
 from semls.settings import Settings
+from tests.hub import COMMIT, served
 
 NAME = Settings().model
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
 SAME = 0.999  # the cosine of vectors that differ by rounding
 NOWHERE = "http://127.0.0.1:9"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
@@ -450,45 +448,6 @@ def test_a_silent_hub_is_not_waited_for(tmp_path):
     assert told.startswith(ModelUnavailable.__name__)
 
 
-class Hub(BaseHTTPRequestHandler):
-    """As much of the hub as a download needs."""
-
-    files: dict[str, bytes]
-    error: str
-    asked: list[str]
-    endpoint: str
-
-    def do_HEAD(self):
-        self.do_GET()
-
-    def do_GET(self):
-        path = self.path.split("?")[0]
-        self.asked.append(path)
-        if self.error:
-            self.answer(404, b"{}", {"X-Error-Code": self.error, "X-Error-Message": "It is not here."})
-        elif "/tree/" in path:
-            self.json([{"type": "file", "path": name, "size": 1, "oid": name} for name in self.files])
-        elif path.startswith("/api/"):
-            self.json({"id": NAME, "sha": COMMIT, "siblings": [{"rfilename": name} for name in self.files]})
-        else:
-            name = path.rpartition("/")[2]
-            self.answer(200, self.files[name], {"ETag": f'"{name}"', "X-Repo-Commit": COMMIT})
-
-    def json(self, content):
-        self.answer(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
-
-    def answer(self, status, content, headers):
-        self.send_response(status)
-        for key, value in {**headers, "Content-Length": str(len(content))}.items():
-            self.send_header(key, value)
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content)
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def hub(tmp_path):
     nomic(tmp_path / "there")
@@ -499,17 +458,8 @@ def hub(tmp_path):
         "1_Pooling/model.safetensors": b"",
     }
 
-    class Handler(Hub):
-        """With what is asked of it in this test."""
-
-    Handler.files, Handler.error, Handler.asked = files, "", []
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        Handler.endpoint = f"http://127.0.0.1:{server.server_port}"
-        yield Handler
-        server.shutdown()
-        thread.join()
+    with served(files) as hub:
+        yield hub
 
 
 def test_a_download_brings_neither_code_nor_pickles_and_happens_once(tmp_path, hub):
@@ -518,6 +468,18 @@ def test_a_download_brings_neither_code_nor_pickles_and_happens_once(tmp_path, h
     assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", *TOKENIZER}
     assert not [path for path in hub.asked if path.endswith((".py", ".bin"))]
     assert run(LOCATE, **cache) == str(folder)
+
+
+def test_a_download_is_counted(tmp_path, hub):
+    counted = run(
+        "encoder.locate(models.resolve('nomic-ai/nomic-embed-text-v1'), lambda *counts: print(*counts))",
+        HF_ENDPOINT=hub.endpoint,
+        HF_HUB_CACHE=str(tmp_path / "cache"),
+    )
+    steps = [tuple(map(int, line.split())) for line in counted.splitlines()]
+    wanted = {"config.json", "model.safetensors", *TOKENIZER}
+    assert max(steps) == (sum(len(hub.files[name]) for name in wanted),) * 2
+    assert all(0 < done <= size for done, size in steps)
 
 
 @pytest.mark.parametrize("error", ["RepoNotFound", "RevisionNotFound", "GatedRepo"])

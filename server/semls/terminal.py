@@ -102,20 +102,21 @@ async def progress(steps: AsyncIterator[ProgressMessage]) -> tuple[ProgressMessa
         task = bar.add_task(PHASES["words"], total=None, count="")
         async for last in steps:
             first = first or last
-            total, count = _measure(last)
-            bar.update(
-                task, description=PHASES[last["phase"]], total=total, completed=last["embedded"], count=count
-            )
+            done, total, count = _measure(last)
+            bar.update(task, description=PHASES[last["phase"]], completed=done, total=total, count=count)
     if first is None or last is None:
         raise RuntimeError("An index answers with one step at least.")
     return last, last["encoded"] - first["encoded"]
 
 
-def _measure(step: ProgressMessage) -> tuple[int | None, str]:
-    """What the bar goes up to, if that is known, and the counts beside it."""
+def _measure(step: ProgressMessage) -> tuple[int, int | None, str]:
+    """Where the bar is, what it goes up to, if that is known, and the counts beside it."""
     if step["phase"] == "vectors":
-        return step["chunks"], f"{step['embedded']:,}/{step['chunks']:,} chunks"
-    return None, f"{step['files']:,} files, {step['chunks']:,} chunks"
+        return step["embedded"], step["chunks"], f"{step['embedded']:,}/{step['chunks']:,} chunks"
+    if step["phase"] == "download":
+        done, size = step["downloaded"], step["download"]
+        return done, size, f"{done / 1e6:,.0f}/{size / 1e6:,.0f} MB"
+    return 0, None, f"{step['files']:,} files, {step['chunks']:,} chunks"
 
 
 def summary(last: ProgressMessage, embedded: int, seconds: float) -> None:

@@ -118,7 +118,7 @@ class Bench:
     def __init__(self, benchmark: Path, checkouts: Path, cache: Path, settings: Row) -> None:
         self._benchmark, self._checkouts, self._cache, self._settings = benchmark, checkouts, cache, settings
         self._worker, self._chunker = Worker(), Chunker()
-        self._encoders = Encoders(cache / "embeddings", self._worker, MOST_CACHED)
+        self._encoders = Encoders(cache / "embeddings", self._worker, MOST_CACHED, lambda: None)
         self._running = asyncio.Event()
         self._running.set()
 

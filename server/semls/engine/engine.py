@@ -74,7 +74,7 @@ class Engine:
     def __init__(self, cache_directory: Path, most_cached: int = 2 << 30) -> None:
         self._directory = cache_directory
         self._worker, self._chunker = Worker(), Chunker()
-        self._encoders = Encoders(cache_directory / "embeddings", self._worker, most_cached)
+        self._encoders = Encoders(cache_directory / "embeddings", self._worker, most_cached, self._tell_all)
         self._indexers: dict[Path, Indexer] = {}
         self._settings: dict[Path, Settings] = {}
         self._used: dict[Path, float] = {}  # when somebody last asked for a workspace
@@ -99,7 +99,7 @@ class Engine:
         """Look at all files and follow until they are catalogued (and embedded). Raises SemlsError."""
         indexer = await self._open(path, settings)
         async for progress in indexer.follow(indexer.refresh(), words_only=words_only):
-            yield progress
+            yield self._with_download(indexer, progress)
 
     async def follow(self, path: str, settings: Settings) -> AsyncIterator[Status]:
         """Keep a workspace up to date; its state whenever that changes, and often while it is busy.
@@ -192,13 +192,19 @@ class Engine:
         notices = self._encoders.notice(model_of(settings)), _unwatched(indexer), indexer.notice
         return Status(
             indexer.root,
-            indexer.progress,
+            self._with_download(indexer, indexer.progress),
             encoder.model.name if encoder else "",
             encoder.device if encoder else "",
             settings.store.url if settings.store else "",
             " ".join(filter(None, notices)),
             str(indexer.error or ""),
         )
+
+    def _with_download(self, indexer: Indexer, progress: Progress) -> Progress:
+        download = self._encoders.downloads.get(model_of(self._settings[indexer.root]))
+        if download is None or progress.phase != "model":
+            return progress
+        return replace(progress, phase="download", download=download)
 
     async def why(self, path: str, settings: Settings, file: str) -> Explanation:
         """Whether and how a file is indexed. Raises SemlsError."""

@@ -34,10 +34,11 @@ _NEWS = 0.1  # seconds between two reports of progress
 class Progress:
     """How far a workspace is; `encoded` counts the texts sent through the model since the engine started."""
 
-    phase: str  # "words", "model", "vectors" or "ready"
+    phase: str  # "words", "download", "model", "vectors", "paused" or "ready"
     files: int
     coverage: Coverage
     encoded: int
+    download: tuple[int, int] = (0, 0)  # bytes of the model that have come, and of how many
 
 
 @dataclass(frozen=True, slots=True)

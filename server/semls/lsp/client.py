@@ -111,13 +111,21 @@ async def show(
     steps: AsyncGenerator[ProgressMessage, None],
     cancelled: Callable[[], None],
 ) -> None:
-    """Follow the steps to their end; where something takes a while, as progress in the editor."""
+    """Follow the steps to their end; where something takes a while, as progress in the editor.
+
+    A download has one of its own: no percentage may fall.
+    """
     token = began = None
+    downloading = False
     wanted = abilities.progress
     try:
         async with aclosing(steps) as following:
             async for step in following:
                 now = asyncio.get_running_loop().time()
+                before, downloading = downloading, step["phase"] == "download"
+                if before and not downloading:
+                    _end(server, token)
+                    token = None
                 if step["phase"] in _RESTING:
                     _end(server, token)
                     token = began = None
@@ -151,8 +159,12 @@ async def _begin(server: LanguageServer, cancelled: Callable[[], None]) -> str |
 
 
 def _report(step: ProgressMessage) -> types.WorkDoneProgressReport:
-    percentage = None
-    if step["phase"] == "vectors" and step["chunks"]:
-        percentage = 100 * step["embedded"] // step["chunks"]
+    done = size = 0
     counts = f"{step['files']} files, {step['embedded']} of {step['chunks']} chunks embedded"
+    if step["phase"] == "vectors":
+        done, size = step["embedded"], step["chunks"]
+    elif step["phase"] == "download":
+        done, size = step["downloaded"], step["download"]
+        counts = f"{done // 10**6} of {size // 10**6} MB"
+    percentage = 100 * done // size if size else None
     return types.WorkDoneProgressReport(message=f"{PHASES[step['phase']]}: {counts}", percentage=percentage)

@@ -362,6 +362,8 @@ def _progress(progress: Progress) -> dict[str, object]:
         "chunks": progress.coverage.chunks,
         "embedded": progress.coverage.embedded,
         "encoded": progress.encoded,
+        "downloaded": progress.download[0],
+        "download": progress.download[1],
     }
 
 

@@ -98,6 +98,7 @@ class ContextMessage(TypedDict):
 
 PHASES = {
     "words": "Reading files",
+    "download": "Downloading the model",
     "model": "Loading the model",
     "vectors": "Embedding",
     "paused": "Paused",
@@ -106,13 +107,18 @@ PHASES = {
 
 
 class ProgressMessage(TypedDict):
-    """How far a workspace is; `phase` is one of PHASES, which say it to people."""
+    """How far a workspace is; `phase` is one of PHASES, which say it to people.
+
+    While its model is downloaded, `downloaded` of `download` bytes have come; else both are 0.
+    """
 
     phase: str
     files: int
     chunks: int
     embedded: int
     encoded: int
+    downloaded: int
+    download: int
 
 
 class SkippedMessage(TypedDict):

@@ -1,0 +1,79 @@
+"""As much of the model hub as a download needs."""
+
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+_LARGE = 50_000_000  # bytes: that of weights
+
+
+class Hub(BaseHTTPRequestHandler):
+    """Gives out the files of one model, the second half of large ones as soon as the gate is open."""
+
+    files: dict[str, bytes]
+    error: str
+    asked: list[str]
+    endpoint: str
+    gate: threading.Event
+
+    def do_HEAD(self):
+        self.do_GET()
+
+    def do_GET(self):
+        path = self.path.split("?")[0]
+        self.asked.append(path)
+        if self.error:
+            self.answer(404, b"{}", {"X-Error-Code": self.error, "X-Error-Message": "It is not here."})
+        elif "/tree/" in path:
+            self.json(
+                [
+                    {"type": "file", "path": name, "size": len(content), "oid": name}
+                    for name, content in self.files.items()
+                ]
+            )
+        elif path.startswith("/api/"):
+            model = path.removeprefix("/api/models/").split("/revision/")[0]
+            self.json({"id": model, "sha": COMMIT, "siblings": [{"rfilename": name} for name in self.files]})
+        else:
+            name = path.rpartition("/")[2]
+            self.answer(200, self.files[name], {"ETag": f'"{name}"', "X-Repo-Commit": COMMIT})
+
+    def json(self, content):
+        self.answer(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
+
+    def answer(self, status, content, headers):
+        self.send_response(status)
+        for key, value in {**headers, "Content-Length": str(len(content))}.items():
+            self.send_header(key, value)
+        self.end_headers()
+        if self.command == "GET":
+            half = len(content) // 2
+            self.wfile.write(content[:half])
+            if len(content) > _LARGE:
+                self.gate.wait()
+            self.wfile.write(content[half:])
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def served(files):
+    """A hub, as a class that holds what is asked of it."""
+
+    class Handler(Hub):
+        """Of this hub alone."""
+
+    Handler.files, Handler.error, Handler.asked = files, "", []
+    Handler.gate = threading.Event()
+    Handler.gate.set()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        Handler.endpoint = f"http://127.0.0.1:{server.server_port}"
+        yield Handler
+        Handler.gate.set()
+        server.shutdown()
+        thread.join()
