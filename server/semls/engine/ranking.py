@@ -137,6 +137,16 @@ def rank(question: Question, candidates: Mapping[int, Candidate]) -> list[tuple[
     return _spread(scores, candidates)
 
 
+def matched(question: Question, candidate: Candidate) -> tuple[str, ...]:
+    """What a candidate was found by: its "name", which the question names, its "words", its "meaning"."""
+    ways = {
+        "name": _symbol(question, candidate.entry),
+        "words": candidate.words,
+        "meaning": candidate.nearness,
+    }
+    return tuple(way for way, worth in ways.items() if worth > 0)
+
+
 def _fit(question: Question, names: "_Names", entry: Entry) -> float:
     size = _SIZE * math.log2(2 + entry.end_row - entry.start_row)
     return size + (_NAME * names.fit(entry.name) ** 2 + _symbol(question, entry) if entry.name else 0.0)

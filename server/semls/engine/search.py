@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from semls.engine.catalogue import Catalogue, Entry, Filters
 from semls.engine.encoder import Encoder
 from semls.engine.query import Query
-from semls.engine.ranking import Candidate, Question, rank
+from semls.engine.ranking import Candidate, Question, matched, rank
 from semls.engine.vectors import Vectors
 from semls.engine.worker import Rank, Runner, Worker
 from semls.settings import Server
@@ -20,11 +20,12 @@ _DEEPEST = 4000  # of the nearest contents that are asked for
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An answer: a chunk, how well it fits (higher is better, about 0 to 3), and its source."""
+    """An answer: a chunk, how well it fits (higher is better, about 0 to 3), its source, and what found it."""
 
     entry: Entry
     score: float
     snippet: str
+    matched: tuple[str, ...] = ()  # "name", "words", "meaning"; none where filters alone were asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,10 @@ def search(asked: Query, catalogue: Catalogue, near: Mapping[int, float]) -> lis
     candidates = _candidates(asked, question, catalogue, near)
     ranked = rank(question, candidates)[: asked.limit]
     texts = catalogue.texts([number for number, _ in ranked])
-    return [Hit(candidates[number].entry, score, texts[number]) for number, score in ranked]
+    return [
+        Hit(candidates[number].entry, score, texts[number], matched(question, candidates[number]))
+        for number, score in ranked
+    ]
 
 
 def _pool(asked: Query) -> int:

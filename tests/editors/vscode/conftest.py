@@ -1,0 +1,43 @@
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import FIXTURES, Terminal
+from tests.editors.vscode.code import Person, browsing, serving
+
+SEMLS = str(Path(sys.executable).with_name("semls"))
+
+
+@pytest.fixture(scope="session")
+def installed():
+    folder = os.environ.get("SEMLS_EDITORS")
+    if not folder:
+        pytest.skip("tests/editors/install.sh has installed no editors, or SEMLS_EDITORS does not name them")
+    return Path(folder).absolute()
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory):
+    started = Terminal(tmp_path_factory.mktemp("semls"), model="sentence-transformers/all-MiniLM-L6-v2")
+    yield started
+    started.stop()
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    return Path(shutil.copytree(FIXTURES / "shop", tmp_path_factory.mktemp("workspace") / "shop"))
+
+
+@pytest.fixture(scope="module")
+def code(installed, terminal, tmp_path_factory):
+    with serving(installed, tmp_path_factory.mktemp("code"), terminal.environment, semls__path=SEMLS) as code:
+        yield code
+
+
+@pytest.fixture
+def person(code, shop):
+    with browsing() as page:
+        yield Person(page, code.address(shop))
