@@ -57,8 +57,8 @@ class Settings:
         metadata=_says(
             "`SEMLS_MODEL`",
             "`nomic-ai/nomic-embed-text-v1`",
-            "also `nomic-ai/nomic-embed-text-v1.5`, `nomic-ai/CodeRankEmbed`, "
-            "`sentence-transformers/all-MiniLM-L6-v2`, or a folder with a model",
+            "the embedding model; also `nomic-ai/nomic-embed-text-v1.5`, `nomic-ai/CodeRankEmbed`, "
+            "`sentence-transformers/all-MiniLM-L6-v2`, or a folder with one",
         ),
     )
     revision: str | None = field(

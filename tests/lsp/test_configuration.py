@@ -67,6 +67,17 @@ async def test_a_client_that_cannot_be_asked_sends_its_settings(place):
         await until(client, ["hashing"])
 
 
+async def test_what_is_pushed_by_a_client_that_can_be_asked_does_not_count(place):
+    """VS Code pushes what its extension itself has in the same section, too."""
+    async with editing(place, "shop", configuration={"model": "hashing"}) as client:
+        pushed = types.DidChangeConfigurationParams({"semls": {"path": "/usr/bin/semls", "model": BUNDLED}})
+        client.workspace_did_change_configuration(pushed)
+        client.set_configuration({"semls": {"revision": ""}})
+        client.workspace_did_change_configuration(pushed)
+        await until(client, [BUNDLED])
+        assert not client.messages
+
+
 async def test_a_wrong_setting_keeps_its_default_and_is_told_once(place):
     wrong = {"model": 5, "colour": "red", "store": {"url": "chroma"}}
     async with editing(place, "shop", "gpt", configuration=wrong) as client:

@@ -5,7 +5,7 @@ import { copyContext, openContext } from './context';
 import { install, offer } from './installing';
 import { Results } from './results';
 import { Search } from './search';
-import { Server } from './server';
+import { NotInstalled, Server } from './server';
 import { findSimilar } from './similar';
 import { Status } from './status';
 import { Tool } from './tool';
@@ -16,6 +16,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const results = new Results(server);
   const search = new Search(server, results);
   const status = new Status(server);
+  /** Where nobody waits for it; the status bar says what is wrong. */
   const start = async (): Promise<void> => {
     await server.start().catch((error: unknown) => { log.warn(String(error)); });
   };
@@ -23,18 +24,22 @@ export function activate(context: vscode.ExtensionContext): void {
     await server.stop();
     await start();
   };
-  /** Run what needs the server; without one, offer to install it. */
-  const withServer = (work: () => unknown) => async (): Promise<void> => {
-    if (!server.isRunning) {
-      await start();
-    }
-    if (!server.isRunning && (await offer(context, log))) {
-      await restart();
-    }
-    if (server.isRunning) {
-      await said(work);
-    }
-  };
+  /** Run what needs the server; where it is not installed, offer that. */
+  const withServer = (work: () => unknown) => () =>
+    said(async () => {
+      try {
+        await server.start();
+      } catch (error) {
+        if (!(error instanceof NotInstalled)) {
+          throw error;
+        }
+        if (!(await offer(context, log))) {
+          return;
+        }
+        await server.start();
+      }
+      await work();
+    });
 
   const commands: Record<string, (...given: never[]) => unknown> = {
     'semls.searchByMeaning': withServer(() => { search.open(); }),
@@ -70,7 +75,6 @@ export function activate(context: vscode.ExtensionContext): void {
     log,
     server,
     results,
-    search,
     status,
     vscode.lm.registerTool('semls_search', new Tool(server)),
     vscode.workspace.onDidChangeConfiguration((change) => {
@@ -78,11 +82,7 @@ export function activate(context: vscode.ExtensionContext): void {
         void restart();
       }
     }),
-    vscode.workspace.onDidGrantWorkspaceTrust(() => {
-      if (!server.isRunning) {
-        void start();
-      }
-    }),
+    vscode.workspace.onDidGrantWorkspaceTrust(() => { void start(); }),
   );
   if (vscode.workspace.workspaceFolders) {
     void start();

@@ -11,11 +11,14 @@ interface Python {
   environments: { getActiveEnvironmentPath(resource?: vscode.Uri): { path: string } };
 }
 
-/** The first that is there; nothing else is looked for where the setting names one. */
+/** The first that is there; where the setting names one, that or an error. */
 export async function find(context: vscode.ExtensionContext): Promise<string | undefined> {
   const set = vscode.workspace.getConfiguration('semls').get('path', '').trim();
   if (set) {
-    return (await isProgram(set)) ? set : undefined;
+    if (!(await isProgram(set))) {
+      throw new Error(`the setting semls.path names ${set}, which is no program`);
+    }
+    return set;
   }
   for (const place of [...(await selectedPython()), ...onPath(PROGRAM), inEnvironment(ownEnvironment(context))]) {
     if (await isProgram(place)) {

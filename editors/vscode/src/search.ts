@@ -2,8 +2,9 @@
 
 import * as vscode from 'vscode';
 import { embeddedOf } from './coverage';
-import { addressOf, iconOf, lineOf, nameOf, rangeOf, show } from './places';
-import type { Coverage, Hit } from './protocol';
+import { addressOf, iconOf, lineOf, nameOf, show } from './places';
+import { Preview } from './preview';
+import type { Hit } from './protocol';
 import type { Results } from './results';
 import { Refused, type Server } from './server';
 
@@ -24,11 +25,7 @@ interface Item extends vscode.QuickPickItem {
   query?: string; // what is typed instead when it is chosen
 }
 
-export class Search implements vscode.Disposable {
-  private readonly marked = vscode.window.createTextEditorDecorationType({
-    backgroundColor: new vscode.ThemeColor('editor.rangeHighlightBackground'),
-    isWholeLine: true,
-  });
+export class Search {
   private last = '';
 
   constructor(
@@ -37,45 +34,42 @@ export class Search implements vscode.Disposable {
   ) {}
 
   open(): void {
-    new Pick(this.server, this.results, this.marked, this.last, (query) => {
+    new Pick(this.server, this.results, this.last, (query) => {
       this.last = query;
     });
-  }
-
-  dispose(): void {
-    this.marked.dispose();
   }
 }
 
 class Pick {
   private readonly pick = vscode.window.createQuickPick<Item>();
-  private readonly before = View.now();
+  private readonly preview = new Preview();
   private timer: NodeJS.Timeout | undefined;
   private asking = new vscode.CancellationTokenSource();
-  private answered = { query: '', hits: [] as Hit[] };
+  private answered = { query: '', hits: [] as Hit[], share: 100 };
   private untouched: Item | undefined; // what is active because it is the first, and not because somebody went there
-  private restores = true;
+  private stays = false;
+  private readonly listening: vscode.Disposable;
 
   constructor(
     private readonly server: Server,
     private readonly results: Results,
-    private readonly marked: vscode.TextEditorDecorationType,
     private readonly last: string,
     private readonly remember: (query: string) => void,
   ) {
     const pick = this.pick;
     pick.placeholder = 'Describe the code that you look for';
-    pick.title = this.title(undefined);
+    pick.title = this.title(embeddedOf(server.folders));
     pick.buttons = [KEEP];
     pick.items = this.hints();
     // The server knows best what comes first. VS Code has no public name for that yet (microsoft/vscode#73904).
     (pick as unknown as { sortByLabel: boolean }).sortByLabel = false;
     pick.onDidChangeValue(() => { this.typed(); });
-    pick.onDidChangeActive(([item]) => { void this.preview(item); });
+    pick.onDidChangeActive(([item]) => { this.moved(item); });
     pick.onDidAccept(() => { this.accept(pick.activeItems[0]); });
     pick.onDidTriggerItemButton(({ item }) => { this.accept(item, vscode.ViewColumn.Beside); });
     pick.onDidTriggerButton(() => { this.keep(); });
     pick.onDidHide(() => { void this.close(); });
+    this.listening = server.onDidChange(() => { this.progressed(); });
     pick.show();
   }
 
@@ -96,8 +90,9 @@ class Pick {
     try {
       const answer = await this.server.ask('semls/search', { query, limit: LIMIT }, token);
       if (!token.isCancellationRequested) {
-        this.answered = { query, hits: answer.hits };
-        this.pick.title = this.title(answer.coverage);
+        const share = embeddedOf([answer.coverage]);
+        this.answered = { query, hits: answer.hits, share };
+        this.pick.title = this.title(share);
         this.fill(answer.hits.length ? answer.hits.map(itemOf) : [note('$(info) Nothing found', 'in the open folders')]);
       }
     } catch (error) {
@@ -132,19 +127,23 @@ class Pick {
     return [...last, { label: 'Filters', kind: vscode.QuickPickItemKind.Separator }, ...filters];
   }
 
-  private title(coverage: Coverage | undefined): string {
-    const share = embeddedOf(coverage ? [coverage] : this.server.folders);
+  /** Some more is embedded. When all is, the answer that is shown is given once more. */
+  private progressed(): void {
+    const share = embeddedOf(this.server.folders);
+    this.pick.title = this.title(share);
+    if (share === 100 && this.answered.share < 100 && this.untouched && this.pick.value === this.answered.query) {
+      void this.search(this.answered.query);
+    }
+  }
+
+  private title(share: number): string {
     return share < 100 ? `Search by Meaning (${share} % embedded)` : 'Search by Meaning';
   }
 
-  private async preview(item: Item | undefined): Promise<void> {
-    if (!item?.hit || item === this.untouched) {
-      return;
-    }
-    this.untouched = undefined;
-    const editor = await show(item.hit, { preview: true, preserveFocus: true });
-    if (this.pick.activeItems[0] === item) {
-      editor.setDecorations(this.marked, [rangeOf(item.hit)]);
+  private moved(item: Item | undefined): void {
+    if (item?.hit && item !== this.untouched) {
+      this.untouched = undefined;
+      this.preview.show(item.hit);
     }
   }
 
@@ -153,7 +152,7 @@ class Pick {
       this.pick.value = item.query;
       this.typed();
     } else if (item?.hit) {
-      this.restores = false;
+      this.stays = true;
       this.remember(this.answered.query);
       this.pick.hide();
       void show(item.hit, { preview: false, ...(column && { viewColumn: column }) });
@@ -169,51 +168,15 @@ class Pick {
   }
 
   private async close(): Promise<void> {
+    this.listening.dispose();
     clearTimeout(this.timer);
     this.asking.cancel();
     if (this.pick.value.trim()) {
       this.remember(this.pick.value);
     }
     this.pick.dispose();
-    for (const editor of vscode.window.visibleTextEditors) {
-      editor.setDecorations(this.marked, []);
-    }
-    if (this.restores) {
-      await this.before.restore();
-    }
+    await this.preview.end(this.stays);
   }
-}
-
-/** What was in front before the first preview. */
-class View {
-  private constructor(
-    private readonly editor: vscode.TextEditor | undefined,
-    private readonly selections: readonly vscode.Selection[],
-    private readonly rows: vscode.Range | undefined,
-    private readonly tabs: ReadonlySet<vscode.Tab>,
-  ) {}
-
-  static now(): View {
-    const editor = vscode.window.activeTextEditor;
-    return new View(editor, editor?.selections ?? [], editor?.visibleRanges[0], new Set(tabs()));
-  }
-
-  async restore(): Promise<void> {
-    if (this.editor) {
-      const { document, viewColumn } = this.editor;
-      const back = await vscode.window.showTextDocument(document, { ...(viewColumn && { viewColumn }) });
-      back.selections = this.selections;
-      if (this.rows) {
-        back.revealRange(this.rows, vscode.TextEditorRevealType.AtTop);
-      }
-    }
-    const previews = tabs().filter((tab) => tab.isPreview && !this.tabs.has(tab));
-    await vscode.window.tabGroups.close(previews, true);
-  }
-}
-
-function tabs(): vscode.Tab[] {
-  return vscode.window.tabGroups.all.flatMap((group) => group.tabs);
 }
 
 function itemOf(hit: Hit): Item {

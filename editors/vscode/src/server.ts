@@ -2,7 +2,7 @@
 
 import * as vscode from 'vscode';
 import {
-  type CancellationToken,
+  CancellationToken,
   type ClientCapabilities,
   type ExecuteCommandParams,
   ExecuteCommandRequest,
@@ -19,6 +19,8 @@ const SETTINGS = ['model', 'revision', 'store'];
 
 /** What a person is told instead of an answer. */
 export class Refused extends Error {}
+
+export class NotInstalled extends Refused {}
 
 export class Server implements vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
@@ -48,7 +50,7 @@ export class Server implements vscode.Disposable {
 
   /** Start the server unless it runs; without one that could be, `problem` says so. */
   async start(): Promise<LanguageClient> {
-    if (this.client?.state === ClientState.Stopped) {
+    if (this.client?.needsStart()) {
       await this.stop(); // it died too often to be started again by itself
     }
     this.starting ??= this.launch().catch((error: unknown) => {
@@ -76,7 +78,7 @@ export class Server implements vscode.Disposable {
   ): Promise<Asked[M]['answer']> {
     const client = await this.start();
     try {
-      return await client.sendRequest<Asked[M]['answer']>(method, given, token);
+      return await client.sendRequest<Asked[M]['answer']>(method, given, token ?? CancellationToken.None);
     } catch (error) {
       throw error instanceof ResponseError ? new Refused(error.message) : error;
     }
@@ -97,7 +99,7 @@ export class Server implements vscode.Disposable {
   private async launch(): Promise<LanguageClient> {
     const program = await find(this.context);
     if (!program) {
-      throw new Refused('semls is not installed');
+      throw new NotInstalled('the program semls is not installed');
     }
     this.program = program;
     this.log.info(`The server is ${program}`);

@@ -20,7 +20,7 @@ interface Action extends vscode.QuickPickItem {
 }
 
 export class Status implements vscode.Disposable {
-  private readonly item = vscode.window.createStatusBarItem('semls.status', vscode.StatusBarAlignment.Right, 90);
+  private readonly item = vscode.window.createStatusBarItem('status', vscode.StatusBarAlignment.Right, 90);
   private readonly listening: vscode.Disposable;
 
   constructor(private readonly server: Server) {
@@ -57,8 +57,8 @@ export class Status implements vscode.Disposable {
 
   private summary(): string {
     const { folders, isRunning, problem } = this.server;
-    if (!isRunning) {
-      return problem || 'the server is not running';
+    if (problem || !isRunning) {
+      return problem || 'the server is starting';
     }
     const [first] = folders;
     return first ? folders.map((folder) => PHASES[folder.phase]).join(', ') : 'no folder is open';
@@ -74,7 +74,7 @@ export class Status implements vscode.Disposable {
     return [
       ...folders,
       { label: '', kind: vscode.QuickPickItemKind.Separator },
-      ...(this.server.isRunning
+      ...(!this.server.problem
         ? [
             { label: '$(search) Search by Meaning', command: 'semls.searchByMeaning' },
             paused

@@ -20,7 +20,7 @@ _DEEPEST = 4000  # of the nearest contents that are asked for
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An answer: a chunk, how well it fits (higher is better, about 0 to 3), its source, and what found it."""
+    """An answer: a chunk, how well it fits (higher is better, about 0 to 3), its source, what found it."""
 
     entry: Entry
     score: float

