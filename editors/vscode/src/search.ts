@@ -127,12 +127,13 @@ class Pick {
     return [...last, { label: 'Filters', kind: vscode.QuickPickItemKind.Separator }, ...filters];
   }
 
-  /** Some more is embedded. When all is, the answer that is shown is given once more. */
+  /** Some more is embedded. When all is, an answer that knew less is given once more. */
   private progressed(): void {
+    const { query, hits, share: before } = this.answered;
     const share = embeddedOf(this.server.folders);
     this.pick.title = this.title(share);
-    if (share === 100 && this.answered.share < 100 && this.untouched && this.pick.value === this.answered.query) {
-      void this.search(this.answered.query);
+    if (share === 100 && (before < 100 || !hits.length) && this.untouched && this.pick.value === query && query) {
+      void this.search(query);
     }
   }
 

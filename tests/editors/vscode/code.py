@@ -20,6 +20,7 @@ QUIET = {
     "workbench.startupEditor": "none",
     "workbench.colorTheme": "Default Light Modern",
     "workbench.tips.enabled": False,
+    "workbench.reduceMotion": "on",
     "security.workspace.trust.startupPrompt": "never",
     "workbench.secondarySideBar.defaultVisibility": "hidden",
     "telemetry.telemetryLevel": "off",
@@ -162,6 +163,11 @@ class Person:
 
     def tab(self, file) -> Locator:
         return self.page.locator(f".tab[data-resource-name='{file}']")
+
+    def picture(self, name):
+        """For the documentation, where somebody wants some."""
+        if folder := os.environ.get("SEMLS_PICTURES"):
+            self.page.screenshot(path=Path(folder) / f"{name}.png")
 
     def is_told(self, text):
         """By the status bar, as a screen reader says it."""

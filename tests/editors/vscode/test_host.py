@@ -19,7 +19,7 @@ def told(installed, terminal, shop, tmp_path_factory):
     with serving(installed, place, terminal.environment, *driver, path=SEMLS) as code, browsing() as page:
         ended: list[int] = []
         page.expose_function("codeAutomationLog", lambda _, given: lines.extend(map(str, given)))
-        page.expose_function("codeAutomationExit", ended.append)
+        page.expose_function("codeAutomationExit", lambda code: ended.append(code))  # noqa: PLW0108
         remote = f"vscode-remote://127.0.0.1:{code.port}"
         paths = {"extensionDevelopmentPath": EXTENSION, "extensionTestsPath": HOST / "index.js"}
         page.goto(code.address(shop, **{key: f"{remote}{path}" for key, path in paths.items()}))
