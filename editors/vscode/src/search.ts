@@ -6,7 +6,7 @@ import { addressOf, iconOf, lineOf, nameOf, show } from './places';
 import { Preview } from './preview';
 import type { Hit } from './protocol';
 import type { Results } from './results';
-import { Refused, type Server } from './server';
+import type { Server } from './server';
 
 const PAUSE = 120; // milliseconds without a key until the server is asked
 const LIMIT = 50;
@@ -98,9 +98,6 @@ class Pick {
     } catch (error) {
       if (!token.isCancellationRequested) {
         this.fill([note(`$(info) ${error instanceof Error ? error.message : String(error)}`)]);
-        if (!(error instanceof Refused)) {
-          this.server.log.error(String(error));
-        }
       }
     }
     if (!token.isCancellationRequested) {

@@ -1,21 +1,9 @@
-// The language server: found, started, asked, told of settings, and started again.
+// The language server: found, started, asked, and started again.
 
 import * as vscode from 'vscode';
-import {
-  CancellationToken,
-  type ClientCapabilities,
-  type ExecuteCommandParams,
-  ExecuteCommandRequest,
-  LanguageClient,
-  ResponseError,
-  RevealOutputChannelOn,
-  State as ClientState,
-  TransportKind,
-} from 'vscode-languageclient/node';
+import type { LanguageClient } from 'vscode-languageclient/node';
 import { find } from './finding';
 import type { Asked, State } from './protocol';
-
-const SETTINGS = ['model', 'revision', 'store'];
 
 /** What a person is told instead of an answer. */
 export class Refused extends Error {}
@@ -28,10 +16,9 @@ export class Server implements vscode.Disposable {
   private starting: Promise<LanguageClient> | undefined;
   private states = new Map<string, State>();
 
-  /** Of the server, its program or a folder's index. */
+  /** Of the server, or of a folder's index. */
   readonly onDidChange = this.changed.event;
-  /** The program that runs, or why none does. */
-  program = '';
+  /** Why no server runs, or empty. */
   problem = '';
 
   constructor(
@@ -40,7 +27,7 @@ export class Server implements vscode.Disposable {
   ) {}
 
   get isRunning(): boolean {
-    return this.client?.state === ClientState.Running;
+    return this.client?.isRunning() ?? false;
   }
 
   /** Of each open folder, as the server told it last. */
@@ -48,7 +35,7 @@ export class Server implements vscode.Disposable {
     return [...this.states.values()];
   }
 
-  /** Start the server unless it runs; without one that could be, `problem` says so. */
+  /** Start the server unless it runs. Where that fails, `problem` says why, too. */
   async start(): Promise<LanguageClient> {
     if (this.client?.needsStart()) {
       await this.stop(); // it died too often to be started again by itself
@@ -74,21 +61,16 @@ export class Server implements vscode.Disposable {
   async ask<M extends keyof Asked>(
     method: M,
     given: Asked[M]['given'],
-    token?: CancellationToken,
+    token = new vscode.CancellationTokenSource().token,
   ): Promise<Asked[M]['answer']> {
     const client = await this.start();
-    try {
-      return await client.sendRequest<Asked[M]['answer']>(method, given, token ?? CancellationToken.None);
-    } catch (error) {
-      throw error instanceof ResponseError ? new Refused(error.message) : error;
-    }
+    return client.sendRequest<Asked[M]['answer']>(method, given, token);
   }
 
   /** One of the server's commands about the index of all open folders. */
   async command(command: 'semls.pause' | 'semls.resume' | 'semls.reindex' | 'semls.clear'): Promise<void> {
     const client = await this.start();
-    const params: ExecuteCommandParams = { command };
-    await client.sendRequest(ExecuteCommandRequest.type, params);
+    await client.sendRequest('workspace/executeCommand', { command });
   }
 
   dispose(): void {
@@ -101,46 +83,21 @@ export class Server implements vscode.Disposable {
     if (!program) {
       throw new NotInstalled('the program semls is not installed');
     }
-    this.program = program;
     this.log.info(`The server is ${program}`);
-    const client = this.client = this.clientOf(program);
-    await client.start();
-    this.tell('');
-    return client;
-  }
-
-  private clientOf(program: string): LanguageClient {
-    const client = new LanguageClient(
-      'semls',
-      'semls',
-      { command: program, args: ['lsp'], transport: TransportKind.stdio },
-      {
-        documentSelector: [{ scheme: 'file' }],
-        outputChannel: this.log,
-        // What is wrong is shown in the status bar, and to who asks.
-        revealOutputChannelOn: RevealOutputChannelOn.Never,
-        initializationFailedHandler: () => false,
-        middleware: { workspace: { configuration: async (params, token, next) => ours(await next(params, token)) } },
-      },
-    );
-    client.registerFeature({
-      fillClientCapabilities: (capabilities: ClientCapabilities) => {
-        capabilities.experimental = { semls: { didChangeStatus: true } };
-      },
-      getState: () => ({ kind: 'static' }),
-      initialize: () => undefined,
-      clear: () => undefined,
-    });
+    const { clientOf } = await import('./client');
+    const client = (this.client = clientOf(program, this.log));
     client.onNotification('semls/didChangeStatus', (state: State & { uri: string }) => {
       this.states.set(state.uri, state);
       this.changed.fire();
     });
-    client.onDidChangeState(({ newState }) => {
-      if (newState === ClientState.Stopped) {
+    client.onDidChangeState(() => {
+      if (!client.isRunning()) {
         this.states.clear();
       }
       this.changed.fire();
     });
+    await client.start();
+    this.tell('');
     return client;
   }
 
@@ -148,14 +105,4 @@ export class Server implements vscode.Disposable {
     this.problem = problem;
     this.changed.fire();
   }
-}
-
-/** The settings that are the server's: it complains of others. */
-function ours<T>(answer: T): T {
-  if (!Array.isArray(answer)) {
-    return answer;
-  }
-  return answer.map((given: unknown) =>
-    Object.fromEntries(Object.entries(given ?? {}).filter(([key]) => SETTINGS.includes(key))),
-  ) as T;
 }

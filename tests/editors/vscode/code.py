@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import httpx
 from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import TimeoutError as TooLate
 
 from tests.conftest import HANG
 
@@ -59,7 +60,7 @@ class Code:
 
 
 @contextmanager
-def serving(installed: Path, place: Path, environment, *options, trusting=True, **settings):
+def serving(installed: Path, place: Path, environment, *options, extensions=(), trusting=True, **settings):
     """A code-server that runs as long as this does."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
@@ -78,8 +79,9 @@ def serving(installed: Path, place: Path, environment, *options, trusting=True, 
     ]
     base += ["--extensions-dir", place / "extensions"]
     environment = {**os.environ, **environment, "HOME": str(place)}
-    install = [*base, "--install-extension", installed / "semls.vsix", "--force"]
-    subprocess.run(install, env=environment, check=True, capture_output=True, timeout=HANG)
+    for extension in (installed / "semls.vsix", *extensions):
+        install = [*base, "--install-extension", extension, "--force"]
+        subprocess.run(install, env=environment, check=True, capture_output=True, timeout=HANG)
     trust = ["--disable-workspace-trust"] if trusting else []
     with (place / "log").open("wb") as log:
         server = subprocess.Popen(
@@ -182,16 +184,17 @@ class Person:
     def command(self, title):
         """Choose a command from the palette, which lists it once it knows the extension."""
         listed = self.rows.filter(has_text=title).first
-        for _ in range(30):
+        for last in [False] * 20 + [True]:
             self.page.keyboard.press("F1")
-            self.box.wait_for()
-            self.box.fill(f">{title}")
             try:
+                self.box.wait_for(timeout=2000)
+                self.box.fill(f">{title}")
                 listed.wait_for(timeout=2000)
                 break
-            except Exception:  # noqa: BLE001  (not yet)
+            except TooLate:
+                if last:
+                    raise
                 self.page.keyboard.press("Escape")
-        listed.wait_for()
         self.page.keyboard.press("Enter")
 
     def answer(self, title, text):

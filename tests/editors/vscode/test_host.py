@@ -30,6 +30,11 @@ def told(installed, terminal, shop, tmp_path_factory):
     return lines
 
 
+@pytest.mark.usefixtures("installed")  # it was packed then
+def test_the_bundle_is_small():
+    assert (EXTENSION / "dist" / "extension.js").stat().st_size < 500_000
+
+
 @pytest.mark.parametrize(
     "name",
     [

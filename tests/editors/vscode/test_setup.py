@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,27 @@ def test_a_missing_server_is_installed_after_asking(installed, bare, shop, tmp_p
         page.keyboard.type(QUESTION)
         expect(person.rows.first).to_contain_text("evict_expired")
         assert list((tmp_path / "data").rglob("environment/bin/semls"))
+
+
+def test_the_server_of_the_selected_python_environment_is_taken(installed, bare, shop, tmp_path):
+    python = packed_python_extension(tmp_path, sys.executable)
+    with serving(installed, tmp_path / "code", bare, extensions=[python]) as code, browsing() as page:
+        Person(page, code.address(shop)).is_told("semls: ready")
+
+
+def packed_python_extension(folder, interpreter):
+    """As much of Microsoft's extension as is asked: it is on no package registry."""
+    environments = f"{{ getActiveEnvironmentPath: () => ({{ path: {json.dumps(interpreter)} }}) }}"
+    about = {"name": "python", "publisher": "ms-python", "version": "0.0.1", "main": "index.js"}
+    files = {
+        "extension.vsixmanifest": "<PackageManifest/>",
+        "extension/index.js": f"exports.activate = () => ({{ environments: {environments} }});",
+        "extension/package.json": json.dumps({**about, "engines": {"vscode": "^1.95.0"}, "activationEvents": ["*"]}),
+    }
+    with zipfile.ZipFile(folder / "python.vsix", "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return folder / "python.vsix"
 
 
 def test_an_installation_that_fails_says_why_and_leaves_nothing(installed, bare, shop, tmp_path):
