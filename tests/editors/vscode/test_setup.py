@@ -49,11 +49,19 @@ def test_the_server_of_the_selected_python_environment_is_taken(installed, bare,
 def packed_python_extension(folder, interpreter):
     """As much of Microsoft's extension as is asked: it is on no package registry."""
     environments = f"{{ getActiveEnvironmentPath: () => ({{ path: {json.dumps(interpreter)} }}) }}"
-    about = {"name": "python", "publisher": "ms-python", "version": "0.0.1", "main": "index.js"}
+    about: dict[str, object] = {
+        "name": "python",
+        "publisher": "ms-python",
+        "version": "0.0.1",
+        "main": "index.js",
+    }
+    about |= {"engines": {"vscode": "^1.95.0"}, "activationEvents": ["*"]}
     files = {
         "extension.vsixmanifest": "<PackageManifest/>",
         "extension/index.js": f"exports.activate = () => ({{ environments: {environments} }});",
-        "extension/package.json": json.dumps({**about, "engines": {"vscode": "^1.95.0"}, "activationEvents": ["*"]}),
+        "extension/package.json": json.dumps(
+            {**about, "engines": {"vscode": "^1.95.0"}, "activationEvents": ["*"]}
+        ),
     }
     with zipfile.ZipFile(folder / "python.vsix", "w") as archive:
         for name, text in files.items():
