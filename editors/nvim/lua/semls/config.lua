@@ -1,0 +1,30 @@
+--- What a user may set.
+
+---@class semls.Options
+---@field cmd? string[] the server's command
+---@field root_markers? string[] what a workspace has at its root
+---@field settings? { model?: string, revision?: string, store?: table } as described in the README of semls
+---@field auto? boolean start the server, and with it the indexing, with the first file; else with the first search
+---@field limit? integer hits of a search
+
+---@class semls.Config: semls.Options
+local M = {
+  cmd = { 'semls', 'lsp' },
+  root_markers = { '.git', '.hg', '.jj', '.svn' },
+  settings = {},
+  auto = true,
+  limit = 50,
+}
+
+---@param options? semls.Options
+function M.set(options)
+  for key, value in pairs(options or {}) do
+    if M[key] == nil or key == 'set' then
+      error(('semls: there is no option %q; see :help semls-options'):format(key), 0)
+    end
+    vim.validate({ [key] = { value, type(M[key]) } })
+    M[key] = value
+  end
+end
+
+return M

@@ -1,0 +1,59 @@
+--- Hits as items of a list: file, line, column and text, in the order of the server.
+
+local M = {}
+
+---@class semls.Item
+---@field filename string
+---@field lnum integer
+---@field col integer
+---@field text string
+---@field name string
+---@field kind string
+---@field path string
+---@field matched string
+
+--- `vim.lsp.util.locations_to_items` sorts a whole list by file and line, but one at a time not.
+---@param hits table[]
+---@param client vim.lsp.Client
+---@return semls.Item[]
+function M.of(hits, client)
+  return vim.tbl_map(function(hit)
+    local place = { uri = hit.uri, range = hit.selectionRange }
+    local item = vim.lsp.util.locations_to_items({ place }, client.offset_encoding)[1]
+    local name = hit.container ~= '' and hit.container .. '.' .. hit.name or hit.name
+    return {
+      filename = item.filename,
+      lnum = item.lnum,
+      col = item.col,
+      text = vim.trim(item.text),
+      name = name,
+      kind = hit.kind,
+      path = hit.path,
+      matched = table.concat(hit.matched or {}, ', '),
+    }
+  end, hits)
+end
+
+--- Fill the quickfix list.
+---@param title string
+---@param items semls.Item[]
+function M.quickfix(title, items)
+  local entries = vim.tbl_map(function(item)
+    local text = ('[%s] %s  %s'):format(item.kind, item.name, item.text)
+    return { filename = item.filename, lnum = item.lnum, col = item.col, text = text }
+  end, items)
+  vim.fn.setqflist({}, ' ', { title = title, items = entries })
+  vim.cmd('botright copen')
+end
+
+--- Go to where an item is.
+---@param item semls.Item
+---@param how? 'edit'|'split'|'vsplit'|'tabedit'
+function M.jump(item, how)
+  vim.cmd("normal! m'")
+  vim.cmd[how or 'edit'](vim.fn.fnameescape(item.filename))
+  vim.api.nvim_win_set_cursor(0, { item.lnum, item.col - 1 })
+  vim.cmd('normal! zvzz')
+end
+
+return M

@@ -1,0 +1,209 @@
+--- A floating picker that asks while one types: a prompt, the items below it, and the file of the one in question beside.
+
+local client = require('semls.client')
+local config = require('semls.config')
+local items = require('semls.items')
+
+local M = {}
+
+local PAUSE = 120 -- milliseconds without a key until the server is asked
+local SPACE = vim.api.nvim_create_namespace('semls.picker')
+
+---@class semls.Picker
+---@field prompt integer buffers and windows of the three parts
+---@field list integer
+---@field preview integer
+---@field windows table<string, integer>
+---@field found semls.Item[]
+---@field current integer
+---@field cancel fun()
+---@field timer uv.uv_timer_t
+local Picker = {}
+Picker.__index = Picker
+
+---@param query? string
+function M.open(query)
+  local picker = setmetatable({ found = {}, current = 1, cancel = function() end }, Picker)
+  picker.timer = assert(vim.uv.new_timer())
+  picker:layout()
+  picker:keys()
+  vim.api.nvim_buf_attach(picker.prompt, false, {
+    on_lines = function()
+      picker:typed()
+    end,
+  })
+  if query and query ~= '' then
+    vim.api.nvim_buf_set_lines(picker.prompt, 0, -1, false, { query })
+  end
+  vim.cmd('startinsert!')
+end
+
+function Picker:layout()
+  local width, height = math.floor(vim.o.columns * 0.9), math.floor(vim.o.lines * 0.8)
+  local row, column = math.floor((vim.o.lines - height) / 2), math.floor((vim.o.columns - width) / 2)
+  local half = math.floor(width / 2)
+  local function part(name, enter, where)
+    local buffer = vim.api.nvim_create_buf(false, true)
+    vim.bo[buffer].bufhidden = 'wipe'
+    local options = vim.tbl_extend('force', { relative = 'editor', style = 'minimal', border = 'rounded' }, where)
+    self[name] = buffer
+    self.windows[name] = vim.api.nvim_open_win(buffer, enter, options)
+  end
+  self.windows = {}
+  self.root = vim.api.nvim_get_current_buf()
+  part('list', false, { row = row + 3, col = column, width = half - 2, height = height - 5 })
+  part('preview', false, { row = row, col = column + half, width = width - half - 2, height = height - 2 })
+  part('prompt', true, { row = row, col = column, width = half - 2, height = 1, title = ' Search by meaning ' })
+  vim.wo[self.windows.list].cursorline = true
+  vim.wo[self.windows.preview].number = true
+end
+
+function Picker:keys()
+  local function map(keys, action)
+    for _, key in ipairs(keys) do
+      vim.keymap.set({ 'i', 'n' }, key, action, { buffer = self.prompt, nowait = true })
+    end
+  end
+  map({ '<CR>' }, function()
+    self:accept('edit')
+  end)
+  map({ '<C-x>' }, function()
+    self:accept('split')
+  end)
+  map({ '<C-v>' }, function()
+    self:accept('vsplit')
+  end)
+  map({ '<C-t>' }, function()
+    self:accept('tabedit')
+  end)
+  map({ '<C-q>' }, function()
+    local title, found = self:query(), self.found
+    self:close()
+    items.quickfix(title, found)
+  end)
+  map({ '<Down>', '<C-n>', '<C-j>' }, function()
+    self:move(1)
+  end)
+  map({ '<Up>', '<C-p>', '<C-k>' }, function()
+    self:move(-1)
+  end)
+  map({ '<Esc>', '<C-c>' }, function()
+    self:close()
+  end)
+  vim.api.nvim_create_autocmd('WinLeave', {
+    buffer = self.prompt,
+    once = true,
+    callback = vim.schedule_wrap(function()
+      self:close()
+    end),
+  })
+end
+
+function Picker:query()
+  return vim.trim(vim.api.nvim_buf_get_lines(self.prompt, 0, 1, false)[1] or '')
+end
+
+function Picker:typed()
+  self.cancel()
+  self.timer:start(PAUSE, 0, vim.schedule_wrap(function()
+    self:search()
+  end))
+end
+
+function Picker:search()
+  if self.closed then
+    return
+  end
+  local query = self:query()
+  if query == '' then
+    return self:show({})
+  end
+  local function ask()
+    return client.ask('semls/search', { query = query, limit = config.limit }, function(answer, asked)
+      if not self.closed and query == self:query() then
+        self:show(items.of(answer.hits, asked), answer.coverage)
+      end
+    end, function(message)
+      self:note(message)
+    end)
+  end
+  self.cancel = vim.api.nvim_buf_call(self.root, ask)
+end
+
+--- A sentence in the place of the items: a filter that is half typed, say.
+---@param message string
+function Picker:note(message)
+  if not self.closed then
+    self.found = {}
+    vim.api.nvim_buf_set_lines(self.list, 0, -1, false, { message })
+  end
+end
+
+---@param found semls.Item[]
+---@param coverage? { chunks: integer, embedded: integer }
+function Picker:show(found, coverage)
+  self.found, self.current = found, 1
+  local lines = vim.tbl_map(function(item)
+    return ('%s  %s:%d'):format(item.name, item.path, item.lnum)
+  end, found)
+  vim.api.nvim_buf_set_lines(self.list, 0, -1, false, lines)
+  vim.api.nvim_buf_clear_namespace(self.list, SPACE, 0, -1)
+  for row, item in ipairs(found) do
+    vim.api.nvim_buf_set_extmark(self.list, SPACE, row - 1, #item.name, { end_col = #lines[row], hl_group = 'Comment' })
+  end
+  local share = coverage and coverage.embedded < coverage.chunks and math.floor(100 * coverage.embedded / coverage.chunks)
+  local title = share and (' Search by meaning (%d %% embedded) '):format(share) or ' Search by meaning '
+  vim.api.nvim_win_set_config(self.windows.prompt, { title = title })
+  self:move(0)
+end
+
+---@param by integer
+function Picker:move(by)
+  local count = #self.found
+  if count == 0 then
+    return
+  end
+  self.current = (self.current - 1 + by) % count + 1
+  vim.api.nvim_win_set_cursor(self.windows.list, { self.current, 0 })
+  local item = self.found[self.current]
+  local read, lines = pcall(vim.fn.readfile, item.filename)
+  vim.api.nvim_buf_set_lines(self.preview, 0, -1, false, read and lines or {})
+  vim.api.nvim_win_set_config(self.windows.preview, { title = (' %s '):format(item.path) })
+  vim.bo[self.preview].syntax = vim.filetype.match({ filename = item.filename }) or ''
+  vim.api.nvim_buf_clear_namespace(self.preview, SPACE, 0, -1)
+  if read and item.lnum <= #lines then
+    vim.api.nvim_win_set_cursor(self.windows.preview, { item.lnum, 0 })
+    vim.api.nvim_win_call(self.windows.preview, function()
+      vim.cmd('normal! zz')
+    end)
+    vim.api.nvim_buf_set_extmark(self.preview, SPACE, item.lnum - 1, 0, { line_hl_group = 'Visual' })
+  end
+end
+
+---@param how 'edit'|'split'|'vsplit'|'tabedit'
+function Picker:accept(how)
+  local item = self.found[self.current]
+  if item then
+    self:close()
+    vim.schedule(function() -- when insert mode has been left, which moves the cursor
+      items.jump(item, how)
+    end)
+  end
+end
+
+function Picker:close()
+  if self.closed then
+    return
+  end
+  self.closed = true
+  self.cancel()
+  self.timer:close()
+  vim.cmd('stopinsert')
+  for _, window in pairs(self.windows) do
+    if vim.api.nvim_win_is_valid(window) then
+      vim.api.nvim_win_close(window, true)
+    end
+  end
+end
+
+return M

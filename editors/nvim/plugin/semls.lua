@@ -1,0 +1,77 @@
+-- :Semls and its mappings. Nothing else is loaded until they are used.
+
+local COMMANDS = {
+  search = function(call, text)
+    local semls = require('semls')
+    if call.bang and text ~= '' then
+      semls.quickfix(text)
+    else
+      semls.search(text)
+    end
+  end,
+  similar = function(call)
+    require('semls').similar(call.range > 0 and call.line1 or nil)
+  end,
+  context = function(_, text)
+    if text ~= '' then
+      return require('semls').context(text)
+    end
+    vim.ui.input({ prompt = 'What is to be answered: ' }, function(typed)
+      if typed and typed ~= '' then
+        require('semls').context(typed)
+      end
+    end)
+  end,
+  status = function()
+    require('semls').status()
+  end,
+  log = function()
+    vim.cmd.tabedit(vim.fn.fnameescape(vim.lsp.get_log_path()))
+  end,
+  restart = function()
+    require('semls.client').restart()
+  end,
+}
+for _, name in ipairs({ 'pause', 'resume', 'reindex', 'clear' }) do
+  COMMANDS[name] = function()
+    require('semls.client').command(name)
+  end
+end
+
+local NAMES = vim.tbl_keys(COMMANDS)
+table.sort(NAMES)
+
+local function run(call)
+  local name, text = call.args:match('^(%S*)%s*(.-)%s*$')
+  if name == '' then
+    return vim.ui.select(NAMES, { prompt = 'semls' }, function(chosen)
+      if chosen then
+        COMMANDS[chosen](call, '')
+      end
+    end)
+  end
+  if not COMMANDS[name] then
+    return vim.notify(('semls: there is no command %q, but %s'):format(name, table.concat(NAMES, ', ')), vim.log.levels.ERROR)
+  end
+  COMMANDS[name](call, text)
+end
+
+vim.api.nvim_create_user_command('Semls', run, {
+  nargs = '*',
+  bang = true,
+  range = true,
+  desc = 'Search code by meaning',
+  complete = function(begun, line)
+    if line:match('^%S*Semls!?%s+%S*$') then
+      return vim.tbl_filter(function(name)
+        return vim.startswith(name, begun)
+      end, NAMES)
+    end
+    return {}
+  end,
+})
+
+vim.keymap.set('n', '<Plug>(semls-search)', '<Cmd>Semls search<CR>')
+vim.keymap.set('n', '<Plug>(semls-similar)', '<Cmd>Semls similar<CR>')
+vim.keymap.set('x', '<Plug>(semls-similar)', ':Semls similar<CR>')
+vim.keymap.set('n', '<Plug>(semls-context)', '<Cmd>Semls context<CR>')
