@@ -50,7 +50,7 @@ class Hub:
         monkeypatch.setattr(encoders, "bundled", lambda: models.HASHING)
         monkeypatch.setattr(engine_module, "_AGAIN", 0.01)
 
-    def load(self, model):
+    def load(self, model, _fetched):
         if model.name != WANTED:
             return HashingEncoder()
         self.ready.wait()

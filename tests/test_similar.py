@@ -169,7 +169,7 @@ class Slow(HashingEncoder):
 async def test_words_answer_until_half_of_the_workspace_has_vectors(engine, root, monkeypatch):
     slow = Slow()
     slow.told.set()
-    monkeypatch.setattr(encoders, "load", lambda _: slow)
+    monkeypatch.setattr(encoders, "load", lambda *_: slow)
     before = await index(engine, root, Settings())
     slow.told.clear()
     for number in range(200):
