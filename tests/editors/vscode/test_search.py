@@ -191,6 +191,11 @@ def test_a_server_that_is_killed_comes_back(person, terminal):
         os.kill(server, signal.SIGKILL)
     person.ask("render a button")
     expect(person.rows.first).to_contain_text(re.compile("words|meaning"))
+    person.page.keyboard.press("Escape")
+    (before,) = servers(terminal)
+    person.command("semls: Restart the Server")
+    person.is_told("semls: ready")
+    assert before not in servers(terminal)
 
 
 def servers(terminal):
