@@ -6,6 +6,23 @@ import pytest
 from semls.engine.worker import Rank, Worker
 
 
+class Gate:
+    """What a step waits for, and the worker with it."""
+
+    def __init__(self):
+        self._begun, self._opened = asyncio.Event(), threading.Event()
+        self._loop = asyncio.get_running_loop()
+        self.open = self._opened.set
+
+    def wait(self):
+        self._loop.call_soon_threadsafe(self._begun.set)
+        return self._opened.wait()
+
+    async def reached(self):
+        """A step that is only queued might still be overtaken."""
+        await self._begun.wait()
+
+
 async def test_a_step_runs_on_the_worker_and_gives_its_result():
     worker = Worker()
     assert await worker.run(Rank.WORDS, lambda: threading.current_thread().name) == "worker"
@@ -19,20 +36,20 @@ async def test_an_error_reaches_who_awaits_the_step():
 
 
 async def test_the_lower_rank_goes_first_and_equal_ones_in_turn():
-    worker, gate = Worker(), threading.Event()
+    worker, gate = Worker(), Gate()
     order: list[tuple[Rank, int]] = []
     first = asyncio.create_task(worker.run(Rank.VECTORS, gate.wait))
-    await asyncio.sleep(0)
+    await gate.reached()
     ranks = [Rank.VECTORS, Rank.WORDS, Rank.SEARCH, Rank.VECTORS, Rank.SEARCH]
     rest = [asyncio.create_task(worker.run(rank, order.append, (rank, i))) for i, rank in enumerate(ranks)]
     await asyncio.sleep(0)
-    gate.set()
+    gate.open()
     await asyncio.gather(first, *rest)
     assert [i for _, i in order] == [2, 4, 1, 0, 3]
 
 
 async def test_a_long_step_gives_way_to_higher_ranks_only():
-    worker, gate = Worker(), threading.Event()
+    worker, gate = Worker(), Gate()
     order: list[str] = []
 
     def long() -> None:
@@ -41,17 +58,17 @@ async def test_a_long_step_gives_way_to_higher_ranks_only():
         order.append("long")
 
     first = asyncio.create_task(worker.run(Rank.VECTORS, long))
-    await asyncio.sleep(0)
+    await gate.reached()
     steps = [(Rank.VECTORS, "backlog"), (Rank.WORDS, "words"), (Rank.SEARCH, "search")]
     rest = [asyncio.create_task(worker.run(rank, order.append, name)) for rank, name in steps]
     await asyncio.sleep(0)
-    gate.set()
+    gate.open()
     await asyncio.gather(first, *rest)
     assert order == ["search", "words", "long", "backlog"]
 
 
 async def test_between_the_steps_of_a_search_nothing_else_begins():
-    worker, gate = Worker(), threading.Event()
+    worker, gate = Worker(), Gate()
     order: list[str] = []
 
     async def search() -> None:
@@ -59,17 +76,17 @@ async def test_between_the_steps_of_a_search_nothing_else_begins():
             await worker.run(Rank.SEARCH, order.append, f"search {step}")
 
     first = asyncio.create_task(worker.run(Rank.VECTORS, gate.wait))
-    await asyncio.sleep(0)
+    await gate.reached()
     rest = [asyncio.create_task(worker.run(Rank.WORDS, order.append, "words")) for _ in range(20)]
     searching = asyncio.create_task(search())
     await asyncio.sleep(0)
-    gate.set()
+    gate.open()
     await asyncio.gather(first, searching, *rest)
     assert order == [f"search {step}" for step in range(20)] + ["words"] * 20
 
 
 async def test_an_error_of_what_is_given_way_to_is_not_that_of_the_long_step():
-    worker, gate = Worker(), threading.Event()
+    worker, gate = Worker(), Gate()
 
     def long() -> str:
         gate.wait()
@@ -77,25 +94,26 @@ async def test_an_error_of_what_is_given_way_to_is_not_that_of_the_long_step():
         return "whole"
 
     first = asyncio.create_task(worker.run(Rank.VECTORS, long))
-    await asyncio.sleep(0)
+    await gate.reached()
     failing = asyncio.create_task(worker.run(Rank.SEARCH, lambda: 1 / 0))
     await asyncio.sleep(0)
-    gate.set()
+    gate.open()
     with pytest.raises(ZeroDivisionError):
         await failing
     assert await first == "whole"
 
 
 async def test_a_cancelled_step_that_has_not_begun_never_runs():
-    worker, gate = Worker(), threading.Event()
+    worker, gate = Worker(), Gate()
     ran: list[int] = []
     first = asyncio.create_task(worker.run(Rank.WORDS, gate.wait))
+    await gate.reached()
     second = asyncio.create_task(worker.run(Rank.WORDS, ran.append, 1))
     await asyncio.sleep(0)
     second.cancel()
     with pytest.raises(asyncio.CancelledError):
         await second
-    gate.set()
+    gate.open()
     await first
     await worker.run(Rank.VECTORS, str)
     assert ran == []

@@ -1,7 +1,8 @@
 // Where the program `semls` is: in the setting, the selected Python environment, on the PATH, or installed by us.
 
 import { access, constants } from 'node:fs/promises';
-import { delimiter, dirname, join } from 'node:path';
+import { homedir } from 'node:os';
+import { delimiter, dirname, isAbsolute, join } from 'node:path';
 import * as vscode from 'vscode';
 
 const WINDOWS = process.platform === 'win32';
@@ -15,13 +16,23 @@ interface Python {
 export async function find(context: vscode.ExtensionContext): Promise<string | undefined> {
   const set = vscode.workspace.getConfiguration('semls').get('path', '').trim();
   if (set) {
-    if (!(await isProgram(set))) {
+    const program = await first(/[\\/]/.test(set) ? [set.replace(/^~(?=[\\/])/, homedir())] : onPath(set));
+    if (!program) {
       throw new Error(`the setting semls.path names ${set}, which is no program`);
     }
-    return set;
+    return program;
   }
-  for (const place of [...(await selectedPython()), ...onPath(PROGRAM), inEnvironment(ownEnvironment(context))]) {
-    if (await isProgram(place)) {
+  return first([...(await selectedPython()), ...onPath(PROGRAM), inEnvironment(ownEnvironment(context))]);
+}
+
+/** The first that is a program; where a relative path leads to is nobody's decision. */
+export async function first(places: string[]): Promise<string | undefined> {
+  for (const place of places.filter(isAbsolute)) {
+    const runs = await access(place, constants.X_OK).then(
+      () => true,
+      () => false,
+    );
+    if (runs) {
       return place;
     }
   }
@@ -42,13 +53,6 @@ export function onPath(program: string): string[] {
     .split(delimiter)
     .filter(Boolean)
     .map((folder) => join(folder, program));
-}
-
-export async function isProgram(path: string): Promise<boolean> {
-  return access(path, constants.X_OK).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** Of the Python extension, if there is one; a restricted workspace may bring an environment of its own. */

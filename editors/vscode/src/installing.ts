@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import * as vscode from 'vscode';
-import { inEnvironment, isProgram, onPath, ownEnvironment } from './finding';
+import { first, inEnvironment, onPath, ownEnvironment } from './finding';
 import { Refused } from './server';
 
 const INSTALL = 'Install';
@@ -91,15 +91,6 @@ async function somePython(): Promise<string> {
     throw new Refused('there is no Python on the PATH; install Python 3.10 or later');
   }
   return python;
-}
-
-async function first(places: string[]): Promise<string | undefined> {
-  for (const place of places) {
-    if (await isProgram(place)) {
-      return place;
-    }
-  }
-  return undefined;
 }
 
 /** Run a program to its end. What it prints goes to the log; its last line is the reason where it fails. */
