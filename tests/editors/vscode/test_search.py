@@ -163,18 +163,6 @@ def test_a_context_is_opened_and_copied(person):
     person.clipboard_has("pub fn evict_expired")
 
 
-def test_several_folders(at, terminal, tmp_path):
-    for name in ("shop", "gpt"):
-        shutil.copytree(FIXTURES / name, tmp_path / name)
-        assert terminal.run("index", tmp_path / name).returncode == 0
-    (tmp_path / "both.code-workspace").write_text('{"folders": [{"path": "shop"}, {"path": "gpt"}]}')
-    person = at(tmp_path / "both.code-workspace")
-    person.ask(QUESTION)
-    expect(person.rows.first).to_contain_text("shop/store/session.rs:27")
-    person.box.fill("load the decoder of the tokenizer")
-    expect(person.rows.first).to_contain_text("gpt/model/tokenizer.py")
-
-
 def test_a_setting_counts_at_once(code, person):
     code.set(path=SEMLS, model="no-such-model")
     expect(person.message).to_contain_text("There is no model 'no-such-model'")
@@ -192,10 +180,10 @@ def test_a_server_that_is_killed_comes_back(person, terminal):
     person.ask("render a button")
     expect(person.rows.first).to_contain_text(re.compile("words|meaning"))
     person.page.keyboard.press("Escape")
-    (before,) = servers(terminal)
+    before = set(servers(terminal))  # those of the windows before this one leave when it suits them
     person.command("semls: Restart the Server")
     person.is_told("semls: ready")
-    assert before not in servers(terminal)
+    assert set(servers(terminal)) - before
 
 
 def servers(terminal):
