@@ -2,6 +2,8 @@
 
 import {
   type ClientCapabilities,
+  CloseAction,
+  ErrorAction,
   LanguageClient,
   type LanguageClientOptions,
   RevealOutputChannelOn,
@@ -21,6 +23,11 @@ export function clientOf(program: string, outputChannel: NonNullable<LanguageCli
       // What is wrong is shown in the status bar, and to who asks.
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationFailedHandler: () => false,
+      // We make a new one: a client that has started its server again can no more be stopped.
+      errorHandler: {
+        error: () => ({ action: ErrorAction.Continue, handled: true }),
+        closed: () => ({ action: CloseAction.DoNotRestart, handled: true }),
+      },
       middleware: { workspace: { configuration: async (params, token, next) => ours(await next(params, token)) } },
     },
   );

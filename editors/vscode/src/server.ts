@@ -5,6 +5,8 @@ import type { LanguageClient } from 'vscode-languageclient/node';
 import { find } from './finding';
 import type { Asked, State } from './protocol';
 
+const DEATHS = 5; // within three minutes are too many
+
 /** What a person is told instead of an answer. */
 export class Refused extends Error {}
 
@@ -15,6 +17,7 @@ export class Server implements vscode.Disposable {
   private client: LanguageClient | undefined;
   private starting: Promise<LanguageClient> | undefined;
   private states = new Map<string, State>();
+  private deaths: number[] = [];
 
   /** Of the server, or of a folder's index. */
   readonly onDidChange = this.changed.event;
@@ -35,11 +38,8 @@ export class Server implements vscode.Disposable {
     return [...this.states.values()];
   }
 
-  /** Start the server unless it runs. Where that fails, `problem` says why, too. */
+  /** Start the server unless that was done. Where it cannot be started, `problem` says why, too. */
   async start(): Promise<LanguageClient> {
-    if (this.client?.needsStart()) {
-      await this.stop(); // it died too often to be started again by itself
-    }
     this.starting ??= this.launch().catch((error: unknown) => {
       this.starting = undefined;
       this.tell(error instanceof Error ? error.message : String(error));
@@ -90,15 +90,26 @@ export class Server implements vscode.Disposable {
       this.states.set(state.uri, state);
       this.changed.fire();
     });
-    client.onDidChangeState(() => {
-      if (!client.isRunning()) {
-        this.states.clear();
-      }
-      this.changed.fire();
-    });
     await client.start();
+    client.onDidChangeState(() => {
+      if (client === this.client && client.needsStart()) {
+        this.died();
+      }
+    });
     this.tell('');
     return client;
+  }
+
+  /** The server was killed, or has failed: start another, unless that happens all the time. */
+  private died(): void {
+    this.client = this.starting = undefined;
+    this.states.clear();
+    this.deaths = [...this.deaths, Date.now()].slice(-DEATHS);
+    const often = this.deaths.length === DEATHS && Date.now() - (this.deaths[0] ?? 0) < 180_000;
+    this.tell(often ? 'the server dies again and again; the log may tell why' : '');
+    if (!often) {
+      this.start().catch((error: unknown) => { this.log.warn(String(error)); });
+    }
   }
 
   private tell(problem: string): void {

@@ -179,6 +179,12 @@ def test_a_server_that_is_killed_comes_back(person, terminal):
         os.kill(server, signal.SIGKILL)
     person.ask("render a button")
     expect(person.rows.first).to_contain_text(re.compile("words|meaning"))
+    person.page.keyboard.press("Escape")
+    before = set(servers(terminal))  # those of the windows before this one leave when it suits them
+    person.command("semls: Restart the Server")
+    person.ask(QUESTION)
+    expect(person.rows.first).to_contain_text("evict_expired")
+    assert set(servers(terminal)) - before
 
 
 def servers(terminal):
