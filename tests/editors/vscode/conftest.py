@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import FIXTURES, Terminal
+from tests.conftest import FIXTURES
 from tests.editors.vscode.code import Person, browsing, serving
 
 SEMLS = str(Path(sys.executable).with_name("semls"))
@@ -19,13 +19,6 @@ def installed():
             "SEMLS_EDITORS does not name the folder where tests/editors/install.sh installed the editors"
         )
     return Path(folder).absolute()
-
-
-@pytest.fixture(scope="module")
-def terminal(tmp_path_factory):
-    started = Terminal(tmp_path_factory.mktemp("semls"), model="sentence-transformers/all-MiniLM-L6-v2")
-    yield started
-    started.stop()
 
 
 @pytest.fixture(scope="module")
