@@ -188,6 +188,15 @@ def test_short_numbers_are_used_where_they_are_fast_and_change_nothing(
     assert load(models.resolve(str(tmp_path))).device == device
 
 
+@pytest.mark.parametrize("instructions", ["SSE41", "AVX2", "AVX512_CORE"])
+def test_a_processor_that_lacks_instructions_makes_the_same_vectors(encoder, instructions):
+    told = run(
+        f"print(encoder.load(encoder.bundled()).query({FIBONACCI!r}).tolist())",
+        ONEDNN_MAX_CPU_ISA=instructions,
+    )
+    assert np.array(json.loads(told)) @ encoder.query(FIBONACCI) > SAME
+
+
 def the_gpu():
     import torch
 

@@ -178,10 +178,9 @@ def _peak(device: str, kind: str) -> float:
 
 def _work(encoder: TransformersEncoder) -> float:
     """Operations for a token: two for each weight of a layer."""
-    weights = (
-        weight.numel() for key, weight in encoder._network.named_parameters() if "embeddings" not in key
-    )
-    return float(2 * sum(weights))
+    network = encoder._network
+    named = (*network.named_parameters(), *network.named_buffers())
+    return float(2 * sum(weight.numel() for key, weight in named if "embeddings" not in key))
 
 
 def _fill_cache(root: Path, directory: Path, encoder: TransformersEncoder) -> None:
