@@ -93,7 +93,7 @@ class Pick {
         const share = embeddedOf([answer.coverage]);
         this.answered = { query, hits: answer.hits, share };
         this.pick.title = this.title(share);
-        this.fill(answer.hits.length ? answer.hits.map(itemOf) : [note('$(info) Nothing found', 'in the open folders')]);
+        this.fill(answer.hits.length ? answer.hits.map(itemOf) : [this.nothing()]);
       }
     } catch (error) {
       if (!token.isCancellationRequested) {
@@ -103,6 +103,12 @@ class Pick {
     if (!token.isCancellationRequested) {
       this.pick.busy = false;
     }
+  }
+
+  private nothing(): Item {
+    return this.server.isReading
+      ? note('$(sync~spin) Nothing found yet', 'the files are being read')
+      : note('$(info) Nothing found', 'in the open folders');
   }
 
   private fill(items: Item[]): void {
@@ -124,12 +130,13 @@ class Pick {
     return [...last, { label: 'Filters', kind: vscode.QuickPickItemKind.Separator }, ...filters];
   }
 
-  /** Some more is embedded. When all is, an answer that knew less is given once more. */
+  /** Some more is known. An answer of nothing is tried again, and another one when all is embedded. */
   private progressed(): void {
     const { query, hits, share: before } = this.answered;
     const share = embeddedOf(this.server.folders);
     this.pick.title = this.title(share);
-    if (share === 100 && (before < 100 || !hits.length) && this.untouched && this.pick.value === query && query) {
+    const stale = !hits.length || (share === 100 && before < 100);
+    if (query && stale && this.untouched && this.pick.value === query && !this.pick.busy) {
       void this.search(query);
     }
   }

@@ -16,8 +16,10 @@ export class Server implements vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
   private client: LanguageClient | undefined;
   private starting: Promise<LanguageClient> | undefined;
+  private stopping = Promise.resolve();
   private states = new Map<string, State>();
   private deaths: number[] = [];
+  private readonly listening: vscode.Disposable;
 
   /** Of the server, or of a folder's index. */
   readonly onDidChange = this.changed.event;
@@ -27,7 +29,9 @@ export class Server implements vscode.Disposable {
   constructor(
     private readonly context: vscode.ExtensionContext,
     readonly log: vscode.LogOutputChannel,
-  ) {}
+  ) {
+    this.listening = vscode.workspace.onDidChangeWorkspaceFolders(() => { this.changed.fire(); });
+  }
 
   get isRunning(): boolean {
     return this.client?.isRunning() ?? false;
@@ -35,27 +39,38 @@ export class Server implements vscode.Disposable {
 
   /** Of each open folder, as the server told it last. */
   get folders(): State[] {
-    return [...this.states.values()];
+    const open = vscode.workspace.workspaceFolders ?? [];
+    return open.flatMap((folder) => this.states.get(folder.uri.toString()) ?? []);
+  }
+
+  /** Whether some files of the open folders cannot be found yet. */
+  get isReading(): boolean {
+    const { folders } = this;
+    const open = vscode.workspace.workspaceFolders ?? [];
+    return folders.length < open.length || folders.some((folder) => folder.phase === 'words');
   }
 
   /** Start the server unless that was done. Where it cannot be started, `problem` says why, too. */
   async start(): Promise<LanguageClient> {
-    this.starting ??= this.launch().catch((error: unknown) => {
-      this.starting = undefined;
-      this.tell(error instanceof Error ? error.message : String(error));
-      throw error;
-    });
+    if (!this.starting) {
+      const starting = this.launch().catch((error: unknown) => {
+        if (this.starting === starting) {
+          this.starting = undefined;
+        }
+        this.tell(error instanceof Error ? error.message : String(error));
+        throw error;
+      });
+      this.starting = starting;
+    }
     return this.starting;
   }
 
+  /** What is started meanwhile waits: two clients cannot have the same commands. */
   async stop(): Promise<void> {
-    const client = this.client;
-    this.client = this.starting = undefined;
-    this.states.clear();
-    await client?.dispose().catch((error: unknown) => {
-      this.log.warn(String(error)); // one that was killed, or never came up
-    });
-    this.tell('');
+    const { starting } = this;
+    this.starting = undefined;
+    this.stopping = this.leave(starting);
+    await this.stopping;
   }
 
   async ask<M extends keyof Asked>(
@@ -74,11 +89,26 @@ export class Server implements vscode.Disposable {
   }
 
   dispose(): void {
+    this.listening.dispose();
     this.changed.dispose();
     void this.stop();
   }
 
+  private async leave(starting: Promise<LanguageClient> | undefined): Promise<void> {
+    if (!this.client) {
+      await starting?.catch(() => undefined); // its program is being looked for
+    }
+    const { client } = this;
+    this.client = undefined;
+    this.states.clear();
+    await client?.dispose().catch((error: unknown) => {
+      this.log.warn(String(error)); // one that was killed, or never came up
+    });
+    this.tell('');
+  }
+
   private async launch(): Promise<LanguageClient> {
+    await this.stopping;
     const program = await find(this.context);
     if (!program) {
       throw new NotInstalled('the program semls is not installed');

@@ -200,3 +200,23 @@ def servers(terminal):
             found.append(int(process.name))
     assert found
     return found
+
+
+def test_several_folders_of_which_one_is_closed(at, terminal, tmp_path):
+    for name in ("shop", "gpt"):
+        shutil.copytree(FIXTURES / name, tmp_path / name)
+        assert terminal.run("index", tmp_path / name).returncode == 0
+    (tmp_path / "both.code-workspace").write_text('{"folders": [{"path": "shop"}, {"path": "gpt"}]}')
+    person = at(tmp_path / "both.code-workspace")
+    person.ask(QUESTION)
+    expect(person.rows.first).to_contain_text("shop/store/session.rs:27")
+    person.box.fill("load the decoder of the tokenizer")
+    expect(person.rows.first).to_contain_text("gpt/model/tokenizer.py")
+    person.is_told("semls: ready, ready")
+    person.page.keyboard.press("Escape")
+    person.command("Workspaces: Remove Folder from Workspace...")
+    person.rows.filter(has_text="gpt").first.click()
+    person.is_told("semls: ready")
+    person.ask("load the decoder of the tokenizer")
+    expect(person.rows.first).to_contain_text("store/")
+    expect(person.rows.filter(has_text="tokenizer.py")).to_have_count(0)
