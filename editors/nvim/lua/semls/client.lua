@@ -13,6 +13,27 @@ M.states = {}
 ---@type table<integer, fun()[]> what is to be done when a client has started
 local waiting = {}
 
+-- Before Neovim 0.11 a client's methods know their client, and every client has a buffer unless it is started so.
+local NEW = vim.fn.has('nvim-0.11') == 1
+
+---@param client vim.lsp.Client
+---@param method string
+local function call(client, method, ...)
+  if NEW then
+    return client[method](client, ...)
+  end
+  return client[method](...)
+end
+
+---@param given vim.lsp.ClientConfig
+---@return integer?
+local function launch(given)
+  if NEW then
+    return vim.lsp.start(given, { attach = false })
+  end
+  return vim.lsp.start_client(given)
+end
+
 --- What a buffer of a file, or else the current directory, belongs to.
 ---@param buffer integer
 ---@return string
@@ -32,27 +53,42 @@ function M.is_file(buffer)
   return name ~= '' and vim.bo[buffer].buftype == '' and not name:match('^%w+://')
 end
 
---- The configuration of the server of a root, for `vim.lsp.start`.
+---@param uri string of a folder
+---@param state? table
+local function keep(uri, state)
+  M.states[uri] = state
+  vim.api.nvim_exec_autocmds('User', { pattern = 'SemlsStatus', modeline = false })
+end
+
+--- The configuration of the server of a root.
 ---@param root string
 ---@return vim.lsp.ClientConfig
 function M.config(root)
+  local uri = vim.uri_from_fname(root)
   local capabilities = vim.lsp.protocol.make_client_capabilities()
   capabilities.experimental = { semls = { didChangeStatus = true } }
   return {
     name = NAME,
     cmd = config.cmd,
     root_dir = root,
-    workspace_folders = { { uri = vim.uri_from_fname(root), name = vim.fs.basename(root) } },
+    workspace_folders = { { uri = uri, name = vim.fs.basename(root) } },
     settings = { semls = vim.empty_dict() },
     init_options = config.settings,
     capabilities = capabilities,
-    handlers = { ['semls/didChangeStatus'] = M.took },
+    handlers = {
+      ['semls/didChangeStatus'] = function(_, state)
+        keep(state.uri, state)
+      end,
+    },
     on_init = function(client)
       for _, work in ipairs(waiting[client.id] or {}) do
         work()
       end
       waiting[client.id] = nil
     end,
+    on_exit = vim.schedule_wrap(function()
+      keep(uri, nil)
+    end),
   }
 end
 
@@ -67,12 +103,6 @@ local function when_ready(client, work)
   table.insert(waiting[client.id], work)
 end
 
---- A folder's state has changed.
-function M.took(_, state)
-  M.states[state.uri] = state
-  vim.api.nvim_exec_autocmds('User', { pattern = 'SemlsStatus', modeline = false })
-end
-
 ---@return vim.lsp.Client[]
 function M.all()
   return vim.lsp.get_clients({ name = NAME })
@@ -83,7 +113,7 @@ end
 ---@return vim.lsp.Client?
 function M.of(root)
   return vim.iter(M.all()):find(function(client)
-    return client.root_dir == root and not client:is_stopped()
+    return client.root_dir == root and not call(client, 'is_stopped')
   end)
 end
 
@@ -96,10 +126,11 @@ function M.start(root)
     return running
   end
   if vim.fn.executable(config.cmd[1]) == 0 then
-    M.say(('the program %s is not there: install semls, or set `cmd`; :checkhealth semls tells more'):format(config.cmd[1]))
+    local where = 'install semls, or set `cmd`; :checkhealth semls tells more'
+    M.say(('the program %s is not there: %s'):format(config.cmd[1], where))
     return nil
   end
-  local id = vim.lsp.start(M.config(root), { attach = false })
+  local id = launch(M.config(root))
   return id and vim.lsp.get_client_by_id(id) or nil
 end
 
@@ -114,14 +145,18 @@ function M.attach(buffer)
   end
 end
 
---- Ask the server of the current buffer. Gives back what cancels that.
----@param method string
----@param params table?
----@param answered fun(result: any, client: vim.lsp.Client)
----@param failed? fun(message: string)
+---@class semls.Question
+---@field method string
+---@field params table
+---@field answered fun(result: any, client: vim.lsp.Client)
+---@field failed? fun(message: string)
+---@field root? string of the server that is asked; else of the current buffer's
+
+--- Ask a server. Gives back what cancels that.
+---@param question semls.Question
 ---@return fun()
-function M.ask(method, params, answered, failed)
-  local client = M.start(M.root(vim.api.nvim_get_current_buf()))
+function M.ask(question)
+  local client = M.start(question.root or M.root(vim.api.nvim_get_current_buf()))
   if not client then
     return function() end
   end
@@ -130,47 +165,54 @@ function M.ask(method, params, answered, failed)
     if cancelled then
       return
     end
-    _, id = client:request(method, params, function(problem, result)
+    local _
+    _, id = call(client, 'request', question.method, question.params, function(problem, result)
+      id = nil
       if cancelled then
         return
       elseif problem then
-        (failed or M.say)(problem.message)
+        (question.failed or M.say)(problem.message)
       else
-        answered(result, client)
+        question.answered(result, client)
       end
     end)
   end)
   return function()
     cancelled = true
     if id then
-      client:cancel_request(id)
+      call(client, 'cancel_request', id)
     end
   end
 end
 
+local DONE = {
+  pause = 'nothing is embedded until `:Semls resume`',
+  resume = 'embedding goes on',
+  reindex = 'all files are looked at again',
+  clear = 'the index is made anew',
+}
+
 --- One of the server's commands about the index.
 ---@param name 'pause'|'resume'|'reindex'|'clear'
 function M.command(name)
-  M.ask('workspace/executeCommand', { command = 'semls.' .. name }, function()
-    vim.notify(('semls: %s'):format(({
-      pause = 'nothing is embedded until `:Semls resume`',
-      resume = 'embedding goes on',
-      reindex = 'all files are looked at again',
-      clear = 'the index is made anew',
-    })[name]))
-  end)
+  M.ask({
+    method = 'workspace/executeCommand',
+    params = { command = 'semls.' .. name },
+    answered = function()
+      vim.notify('semls: ' .. DONE[name])
+    end,
+  })
 end
 
 function M.restart()
   local buffers = {}
   for _, client in ipairs(M.all()) do
     vim.list_extend(buffers, vim.tbl_keys(client.attached_buffers))
-    client:stop()
+    call(client, 'stop')
   end
   vim.wait(5000, function()
     return #M.all() == 0
   end, 20)
-  M.states = {}
   for _, buffer in ipairs(buffers) do
     M.attach(buffer)
   end

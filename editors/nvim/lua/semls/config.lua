@@ -6,6 +6,7 @@
 ---@field settings? { model?: string, revision?: string, store?: table } as described in the README of semls
 ---@field auto? boolean start the server, and with it the indexing, with the first file; else with the first search
 ---@field limit? integer hits of a search
+---@field picker? 'snacks'|'mini.pick'|'telescope'|'fzf-lua'|'builtin' else the first of these that is there
 
 ---@class semls.Config: semls.Options
 local M = {
@@ -16,13 +17,17 @@ local M = {
   limit = 50,
 }
 
+local TYPES =
+  { cmd = 'table', root_markers = 'table', settings = 'table', auto = 'boolean', limit = 'number', picker = 'string' }
+
 ---@param options? semls.Options
 function M.set(options)
   for key, value in pairs(options or {}) do
-    if M[key] == nil or key == 'set' then
+    if not TYPES[key] then
       error(('semls: there is no option %q; see :help semls-options'):format(key), 0)
+    elseif type(value) ~= TYPES[key] then
+      error(('semls: the option %s is a %s, not a %s'):format(key, TYPES[key], type(value)), 0)
     end
-    vim.validate({ [key] = { value, type(M[key]) } })
     M[key] = value
   end
 end

@@ -26,18 +26,22 @@ function M.setup(options)
   end
 end
 
---- Search in a picker that asks while one types.
+--- Search in the user's picker, which asks while one types.
 ---@param query? string
 function M.search(query)
-  require('semls.picker').open(query)
+  require('semls.pickers').open(query or '')
 end
 
 --- Put what a question finds into the quickfix list.
 ---@param query string
 function M.quickfix(query)
-  client.ask('semls/search', { query = query, limit = config.limit }, function(answer, asked)
-    items.quickfix(query, items.of(answer.hits, asked))
-  end)
+  client.ask({
+    method = 'semls/search',
+    params = { query = query, limit = config.limit },
+    answered = function(answer, asked)
+      items.quickfix(query, items.of(answer.hits, asked))
+    end,
+  })
 end
 
 --- Put what is like the code at a row (from 1), or at the cursor, into the quickfix list.
@@ -48,32 +52,45 @@ function M.similar(row)
     return client.say('put the cursor into the code to compare with, in a file')
   end
   local line = (row or vim.api.nvim_win_get_cursor(0)[1]) - 1
-  local params = { uri = vim.uri_from_bufnr(buffer), position = { line = line, character = 0 }, limit = config.limit }
-  client.ask('semls/similar', params, function(answer, asked)
-    local hits = vim.list_extend(vim.list_extend({}, answer.copies), answer.hits)
-    items.quickfix('Like ' .. answer.name, items.of(hits, asked))
-  end)
+  client.ask({
+    method = 'semls/similar',
+    params = { uri = vim.uri_from_bufnr(buffer), position = { line = line, character = 0 }, limit = config.limit },
+    answered = function(answer, asked)
+      local hits = vim.list_extend(vim.list_extend({}, answer.copies), answer.hits)
+      items.quickfix('Like ' .. answer.name, items.of(hits, asked))
+    end,
+  })
 end
 
 --- Show the code that answers a question, for a language model to read, in a new buffer.
 ---@param query string
 function M.context(query)
-  client.ask('semls/context', { query = query }, function(answer)
-    vim.cmd.new()
-    vim.bo.buftype, vim.bo.bufhidden, vim.bo.filetype = 'nofile', 'wipe', 'markdown'
-    vim.api.nvim_buf_set_lines(0, 0, -1, false, vim.split(answer.markdown, '\n'))
-  end)
+  client.ask({
+    method = 'semls/context',
+    params = { query = query },
+    answered = function(answer)
+      vim.cmd.new()
+      vim.bo.buftype, vim.bo.bufhidden, vim.bo.filetype = 'nofile', 'wipe', 'markdown'
+      vim.api.nvim_buf_set_lines(0, 0, -1, false, vim.split(answer.markdown, '\n'))
+    end,
+  })
+end
+
+local function tell(folder)
+  local model = folder.model ~= '' and ('%s on %s'):format(folder.model, folder.device) or 'words alone'
+  local counts = ('%d files, %d of %d chunks embedded'):format(folder.files, folder.embedded, folder.chunks)
+  vim.notify(('%s: %s, %s, %s'):format(folder.workspace, folder.phase, counts, model))
 end
 
 --- Tell the state of the index.
 function M.status()
-  client.ask('semls/status', vim.empty_dict(), function(answer)
-    for _, folder in ipairs(answer.folders) do
-      local model = folder.model ~= '' and ('%s on %s'):format(folder.model, folder.device) or 'words alone'
-      local counts = ('%d files, %d of %d chunks embedded'):format(folder.files, folder.embedded, folder.chunks)
-      vim.notify(('%s: %s, %s, %s'):format(folder.workspace, folder.phase, counts, model))
-    end
-  end)
+  client.ask({
+    method = 'semls/status',
+    params = vim.empty_dict(),
+    answered = function(answer)
+      vim.tbl_map(tell, answer.folders)
+    end,
+  })
 end
 
 --- For a status line: "semls 42 %", "semls" when all is embedded, and nothing without a server.

@@ -1,7 +1,5 @@
---- A floating picker that asks while one types: a prompt, the items below it, and the file of the one in question beside.
+--- A floating picker without a plugin: a prompt, the items below it, and the file of the one in question beside.
 
-local client = require('semls.client')
-local config = require('semls.config')
 local items = require('semls.items')
 
 local M = {}
@@ -16,14 +14,30 @@ local SPACE = vim.api.nvim_create_namespace('semls.picker')
 ---@field windows table<string, integer>
 ---@field found semls.Item[]
 ---@field current integer
----@field cancel fun()
+---@field ask fun(query: string, found: fun(items: semls.Item[], coverage?: table), failed?: fun(message: string))
 ---@field timer uv.uv_timer_t
+---@field closed boolean
 local Picker = {}
 Picker.__index = Picker
 
----@param query? string
+---@param coverage? { chunks: integer, embedded: integer }
+---@return string
+local function title(coverage)
+  if not coverage or coverage.embedded >= coverage.chunks then
+    return ' Search by meaning '
+  end
+  return (' Search by meaning (%d %% embedded) '):format(100 * coverage.embedded / coverage.chunks)
+end
+
+---@return boolean
+function M.usable()
+  return true
+end
+
+---@param query string
 function M.open(query)
-  local picker = setmetatable({ found = {}, current = 1, cancel = function() end }, Picker)
+  local picker = setmetatable({ found = {}, current = 1, closed = false }, Picker)
+  picker.ask = require('semls.pickers').live()
   picker.timer = assert(vim.uv.new_timer())
   picker:layout()
   picker:keys()
@@ -32,9 +46,7 @@ function M.open(query)
       picker:typed()
     end,
   })
-  if query and query ~= '' then
-    vim.api.nvim_buf_set_lines(picker.prompt, 0, -1, false, { query })
-  end
+  vim.api.nvim_buf_set_lines(picker.prompt, 0, -1, false, { query })
   vim.cmd('startinsert!')
 end
 
@@ -50,10 +62,9 @@ function Picker:layout()
     self.windows[name] = vim.api.nvim_open_win(buffer, enter, options)
   end
   self.windows = {}
-  self.root = vim.api.nvim_get_current_buf()
   part('list', false, { row = row + 3, col = column, width = half - 2, height = height - 5 })
   part('preview', false, { row = row, col = column + half, width = width - half - 2, height = height - 2 })
-  part('prompt', true, { row = row, col = column, width = half - 2, height = 1, title = ' Search by meaning ' })
+  part('prompt', true, { row = row, col = column, width = half - 2, height = 1, title = title() })
   vim.wo[self.windows.list].cursorline = true
   vim.wo[self.windows.preview].number = true
 end
@@ -77,9 +88,9 @@ function Picker:keys()
     self:accept('tabedit')
   end)
   map({ '<C-q>' }, function()
-    local title, found = self:query(), self.found
+    local query, found = self:query(), self.found
     self:close()
-    items.quickfix(title, found)
+    items.quickfix(query, found)
   end)
   map({ '<Down>', '<C-n>', '<C-j>' }, function()
     self:move(1)
@@ -104,30 +115,26 @@ function Picker:query()
 end
 
 function Picker:typed()
-  self.cancel()
-  self.timer:start(PAUSE, 0, vim.schedule_wrap(function()
-    self:search()
-  end))
+  self.timer:start(
+    PAUSE,
+    0,
+    vim.schedule_wrap(function()
+      self:search()
+    end)
+  )
 end
 
 function Picker:search()
   if self.closed then
     return
   end
-  local query = self:query()
-  if query == '' then
-    return self:show({})
-  end
-  local function ask()
-    return client.ask('semls/search', { query = query, limit = config.limit }, function(answer, asked)
-      if not self.closed and query == self:query() then
-        self:show(items.of(answer.hits, asked), answer.coverage)
-      end
-    end, function(message)
-      self:note(message)
-    end)
-  end
-  self.cancel = vim.api.nvim_buf_call(self.root, ask)
+  self.ask(self:query(), function(found, coverage)
+    if not self.closed then
+      self:show(found, coverage)
+    end
+  end, function(message)
+    self:note(message)
+  end)
 end
 
 --- A sentence in the place of the items: a filter that is half typed, say.
@@ -151,9 +158,7 @@ function Picker:show(found, coverage)
   for row, item in ipairs(found) do
     vim.api.nvim_buf_set_extmark(self.list, SPACE, row - 1, #item.name, { end_col = #lines[row], hl_group = 'Comment' })
   end
-  local share = coverage and coverage.embedded < coverage.chunks and math.floor(100 * coverage.embedded / coverage.chunks)
-  local title = share and (' Search by meaning (%d %% embedded) '):format(share) or ' Search by meaning '
-  vim.api.nvim_win_set_config(self.windows.prompt, { title = title })
+  vim.api.nvim_win_set_config(self.windows.prompt, { title = title(coverage) })
   self:move(0)
 end
 
@@ -196,7 +201,6 @@ function Picker:close()
     return
   end
   self.closed = true
-  self.cancel()
   self.timer:close()
   vim.cmd('stopinsert')
   for _, window in pairs(self.windows) do
