@@ -1,0 +1,160 @@
+"""The package in a real Emacs, against the real server with the bundled model."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import FIXTURES, HANG
+
+HERE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[3] / "editors" / "emacs" / "semls.el"
+SEMLS = str(Path(sys.executable).with_name("semls"))
+OTHER = f"{sys.executable} {HERE / 'other_server.py'}"
+TESTS = re.findall(r"^\(ert-deftest semls-test-(\S+)", (HERE / "test-semls.el").read_text("utf-8"), re.MULTILINE)
+QUESTION = "throw out visitors who were idle for too long"
+
+FILES = {
+    "notes/todo.py": "def water_the_plants():\n    return 'every second day'\n",
+    "notes/signs.ts": "// what follows is wide\n/* 日本語 😀 é 👩‍👩‍👧 */ function reconnectSocket() {\n  return retry();\n}\n",
+    "notes/été 100%/a#b?.py": "def feed_the_cat():\n    return 'twice a day'\n",
+    "hostile/code.py": "pass\n",
+    "hostile/.dir-locals.el": '((nil . ((semls-command . ("evil")) (semls-settings . (:model "evil")) (semls-limit . 7))))',
+}
+
+pytestmark = pytest.mark.skipif(shutil.which("emacs") is None, reason="emacs is not installed")
+
+
+def emacs(*arguments, **environment):
+    """Runs one without a screen; -Q would leave out the packages of the system."""
+    return subprocess.run(
+        ["emacs", "-q", "--batch", "--eval", "(package-initialize)", *map(str, arguments)],
+        env={**os.environ, **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        timeout=HANG,
+        check=False,
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, terminal):
+    place = tmp_path_factory.mktemp("workspace")
+    for name in ("shop", "gpt"):
+        shutil.copytree(FIXTURES / name, place / name)
+        subprocess.run(["git", "init", "--quiet", place / name], check=True)
+        assert terminal.run("index", place / name).returncode == 0
+    for path, text in FILES.items():
+        (place / path).parent.mkdir(exist_ok=True)
+        (place / path).write_text(text, encoding="utf-8")
+    return place
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory, folder, terminal):
+    return {
+        **terminal.environment,
+        "HOME": str(tmp_path_factory.mktemp("home")),
+        "SEMLS_TEST_FOLDER": str(folder),
+        "SEMLS_TEST_PROGRAM": SEMLS,
+        "SEMLS_TEST_OTHER": OTHER,
+        "SEMLS_TEST_HANG": str(HANG),
+    }
+
+
+@pytest.fixture(scope="module")
+def outcomes(environment):
+    """What one Emacs says of all tests."""
+    arguments = ("-L", PACKAGE.parent, "-l", HERE / "test-semls.el", "-f", "ert-run-tests-batch-and-exit")
+    return emacs(*arguments, **environment).stdout
+
+
+@pytest.mark.parametrize("name", TESTS)
+def test_ert(outcomes, name):
+    (outcome,) = re.findall(rf"^ +(\w+) +\d+/\d+  semls-test-{name} ", outcomes, re.MULTILINE) or ["missing"]
+    if outcome == "skipped":
+        pytest.skip("the package that it is about is not installed")
+    assert outcome == "passed", outcomes
+
+
+def test_it_compiles_without_a_warning(tmp_path):
+    copy = shutil.copy(PACKAGE, tmp_path)
+    done = emacs("--eval", "(setq byte-compile-error-on-warn t)", "-f", "batch-byte-compile", copy)
+    assert done.returncode == 0, done.stdout
+
+
+def test_its_docstrings_are_in_order():
+    assert "Warning" not in (said := emacs("--eval", f'(checkdoc-file "{PACKAGE}")').stdout), said
+
+
+def test_it_is_a_package_in_order():
+    said = emacs("--eval", "(require 'package-lint)", "-f", "package-lint-batch-and-exit", PACKAGE).stdout
+    if "Cannot open load file" in said:
+        pytest.skip("package-lint is not installed")
+    complaints = re.findall(r"^\S+?:\d+:\d+: .*", said, re.MULTILINE)
+    # Debian's package-lint is older than Emacs 28.
+    assert [one for one in complaints if "uninstallable in all released Emacs" not in one] == []
+
+
+class Screen:
+    """Emacs in a terminal, as a person sees it."""
+
+    def __init__(self, directory, environment):
+        self.socket = str(directory / "tmux")
+        given = [f"{name}={value}" for name, value in environment.items() if value != os.environ.get(name)]
+        command = ["env", *given, "TERM=screen-256color", "emacs", "-nw", "-q", "-l", str(directory / "init.el")]
+        self.tmux("new-session", "-d", "-x", "160", "-y", "48", *command)
+
+    def tmux(self, *arguments):
+        return subprocess.run(
+            ["tmux", "-S", self.socket, "-f", "/dev/null", *arguments],
+            env={**os.environ, "LC_ALL": "C.UTF-8"},
+            check=True,
+            capture_output=True,
+            encoding="utf-8",
+            timeout=HANG,
+        ).stdout
+
+    def type(self, text):
+        self.tmux("send-keys", "-l", text)
+
+    def press(self, *keys):
+        self.tmux("send-keys", *keys)
+
+    def until(self, *texts):
+        deadline = time.monotonic() + HANG
+        while not all(text in (seen := self.tmux("capture-pane", "-p")) for text in texts):
+            assert time.monotonic() < deadline, seen
+            time.sleep(0.05)  # between two looks
+        return seen
+
+
+@pytest.fixture
+def screen(tmp_path, environment, folder):
+    if shutil.which("tmux") is None or "t" not in emacs("--eval", "(princ (locate-library \"consult\"))").stdout:
+        pytest.skip("tmux or consult is not installed")
+    (tmp_path / "init.el").write_text(
+        f"""
+(package-initialize)
+(setq inhibit-startup-screen t make-backup-files nil semls-command '("{SEMLS}" "lsp"))
+(add-to-list 'load-path "{PACKAGE.parent}")
+(require 'semls)
+(require 'vertico nil t)
+(when (fboundp 'vertico-mode) (vertico-mode 1))
+(column-number-mode 1)
+(add-to-list 'global-mode-string 'semls-mode-line t)
+(global-set-key (kbd "C-c s") semls-command-map)
+(find-file "{folder}/shop/web/src/cart.ts")
+"""
+    )
+    shown = Screen(tmp_path, environment)
+    yield shown
+    shown.tmux("kill-server")
