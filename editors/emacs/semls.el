@@ -81,8 +81,6 @@ It is empty without a server.  To see it, put the symbol into
           :documentation "What the server told of the index last.")
    (sent :initform nil :accessor semls--sent
          :documentation "The buffers that the server knows: (URI . TICK).")
-   (reporters :initform nil :accessor semls--reporters
-              :documentation "Of what is in progress, by token.")
    ;; Printing every message takes longer than a search.  jsonrpc has one
    ;; name for this until Emacs 29, another one afterwards.
    (-events-buffer-scrollback-size :initform 0)
@@ -91,6 +89,13 @@ It is empty without a server.  To see it, put the symbol into
 
 (defvar semls--connections (make-hash-table :test #'equal)
   "The servers by root, also those that died.")
+
+(defmacro semls--talking (connection &rest body)
+  "BODY, with what CONNECTION refuses, and its end, as user errors."
+  (declare (indent 1))
+  `(condition-case problem
+       (progn ,@body)
+     (error (semls--complain ,connection problem))))
 
 (defun semls--connection-of (root)
   "The server of ROOT, started if need be."
@@ -103,14 +108,19 @@ It is empty without a server.  To see it, put the symbol into
     (puthash root connection semls--connections)
     (add-hook 'kill-emacs-hook #'semls--stop-all)
     (unwind-protect
-        (let ((answer (semls--request connection 'initialize (semls--introduction connection))))
-          (setf (semls--encoding connection)
-                (or (plist-get (plist-get answer :capabilities) :positionEncoding) "utf-16"))
-          (jsonrpc-notify connection 'initialized (make-hash-table))
+        (semls--talking connection
+          (semls--greet connection)
           (setq ready t))
       (unless ready ; also after a quit
         (jsonrpc-shutdown connection)))
     connection))
+
+(defun semls--greet (connection)
+  "Agree with the server of CONNECTION on what both can do."
+  (let ((answer (semls--request connection 'initialize (semls--introduction connection))))
+    (setf (semls--encoding connection)
+          (or (plist-get (plist-get answer :capabilities) :positionEncoding) "utf-16"))
+    (jsonrpc-notify connection 'initialized (make-hash-table))))
 
 (defun semls--process (root)
   "A connection to a new process for ROOT."
@@ -151,25 +161,29 @@ It is empty without a server.  To see it, put the symbol into
          :experimental (:semls (:didChangeStatus t))))))
 
 (defun semls--request (connection method params)
-  "Answer of CONNECTION to METHOD with PARAMS; refusals are user errors.
+  "Answer of CONNECTION to METHOD with PARAMS.
 Inside `while-no-input' the first key ends the waiting."
-  (condition-case problem
-      (let ((answer (jsonrpc-request
-                     connection method params :timeout semls--patience
-                     ;; Newer versions call the function, older ones just take it for true.
-                     :cancel-on-input (and throw-on-input
-                                           (lambda (id)
-                                             (jsonrpc-notify connection '$/cancelRequest (list :id id))))
-                     :cancel-on-input-retval 'semls--input)))
-        (if (eq answer 'semls--input) (throw throw-on-input t) answer))
-    (jsonrpc-error
-     (user-error "%s" (alist-get 'jsonrpc-error-message (cdr problem) "The server gave no answer")))))
+  (let* ((cancel (lambda (id) (jsonrpc-notify connection '$/cancelRequest (list :id id))))
+         (answer (jsonrpc-request connection method params :timeout semls--patience
+                                  ;; Older versions do not call it, but take it for true.
+                                  :cancel-on-input (and throw-on-input cancel)
+                                  :cancel-on-input-retval 'semls--input)))
+    (if (eq answer 'semls--input) (throw throw-on-input t) answer)))
+
+(defun semls--complain (connection problem)
+  "Say in a sentence what PROBLEM with CONNECTION there is."
+  (cond ((not (jsonrpc-running-p connection))
+         (user-error "The server has died: `semls-log' shows what it wrote"))
+        ((eq (car problem) 'jsonrpc-error)
+         (user-error "%s" (alist-get 'jsonrpc-error-message (cdr problem))))
+        (t (signal (car problem) (cdr problem)))))
 
 (defun semls--ask (root method params)
   "Ask the server of ROOT: METHOD with PARAMS."
   (let ((connection (semls--connection-of root)))
-    (semls--send-buffers connection)
-    (semls--request connection method params)))
+    (semls--talking connection
+      (semls--send-buffers connection)
+      (semls--request connection method params))))
 
 (defun semls--tell (command)
   "Have the server of this buffer execute COMMAND."
@@ -217,22 +231,15 @@ Inside `while-no-input' the first key ends the waiting."
   (pcase method
     ('semls/didChangeStatus (setf (semls--state connection) params)
                             (semls--show-states))
-    ('$/progress (semls--report connection (plist-get params :token) (plist-get params :value)))
+    ('$/progress (semls--report (plist-get params :value)))
     ('window/showMessage (message "semls: %s" (plist-get params :message)))))
 
-(defun semls--report (connection token value)
-  "Show VALUE of the progress TOKEN of CONNECTION, unless somebody is typing."
-  (let ((reporter (alist-get token (semls--reporters connection) nil nil #'equal))
-        (share (plist-get value :percentage))
-        (inhibit-message (active-minibuffer-window)))
-    (pcase (plist-get value :kind)
-      ("begin" (setf (alist-get token (semls--reporters connection) nil nil #'equal)
-                     (make-progress-reporter (format "semls: %s..." (plist-get value :title)) 0 100)))
-      ((and "report" (guard (and reporter share)))
-       (progress-reporter-update reporter share (plist-get value :message)))
-      ((and "end" (guard reporter))
-       (progress-reporter-done reporter)
-       (setf (alist-get token (semls--reporters connection) nil t #'equal) nil)))))
+(defun semls--report (progress)
+  "Show the message of PROGRESS in the echo area, unless somebody is typing there."
+  (let ((text (plist-get progress :message))
+        (message-log-max nil))
+    (unless (or (null text) (active-minibuffer-window))
+      (message "semls: %s" text))))
 
 (defun semls--forget (connection)
   "Drop the state of CONNECTION, which has ended."
