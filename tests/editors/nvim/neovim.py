@@ -87,7 +87,7 @@ class Neovim:
 
     def close(self):
         with contextlib.suppress(OSError, EOFError):  # its last answer never comes
-            self.nvim.command("qa!")
+            until(lambda: self.nvim.command("qa!"))  # a picker that is about to close may hold it up
         self.nvim.close()
 
 
@@ -144,5 +144,5 @@ class Screen(Neovim):
             (Path(folder) / f"{name}.txt").write_text(self.text, "utf-8")
 
     def close(self):
-        subprocess.run([*self.tmux, "kill-server"], check=True, timeout=HANG)
+        self.press("Escape", "Escape")  # out of a picker that takes all keys
         super().close()

@@ -13,6 +13,9 @@ M.states = {}
 ---@type table<integer, fun()[]> what is to be done when a client has started
 local waiting = {}
 
+---@type table<string, integer> the client that was started for a root: before 0.11 none is listed until it is ready
+local started = {}
+
 -- Before Neovim 0.11 a client's methods know their client, and every client has a buffer unless it is started so.
 local NEW = vim.fn.has('nvim-0.11') == 1
 
@@ -60,18 +63,14 @@ local function keep(uri, state)
   vim.api.nvim_exec_autocmds('User', { pattern = 'SemlsStatus', modeline = false })
 end
 
---- The configuration of the server of a root.
----@param root string
+--- The configuration of a server, whatever its root.
 ---@return vim.lsp.ClientConfig
-function M.config(root)
-  local uri = vim.uri_from_fname(root)
+function M.config()
   local capabilities = vim.lsp.protocol.make_client_capabilities()
   capabilities.experimental = { semls = { didChangeStatus = true } }
   return {
     name = NAME,
     cmd = config.cmd,
-    root_dir = root,
-    workspace_folders = { { uri = uri, name = vim.fs.basename(root) } },
     settings = { semls = vim.empty_dict() },
     init_options = config.settings,
     capabilities = capabilities,
@@ -86,9 +85,12 @@ function M.config(root)
       end
       waiting[client.id] = nil
     end,
-    on_exit = vim.schedule_wrap(function()
-      keep(uri, nil)
-    end),
+    on_exit = function(_, _, id)
+      local uri = vim.uri_from_fname(vim.lsp.get_client_by_id(id).root_dir)
+      vim.schedule(function()
+        keep(uri, nil)
+      end)
+    end,
   }
 end
 
@@ -112,7 +114,9 @@ end
 ---@param root string
 ---@return vim.lsp.Client?
 function M.of(root)
-  return vim.iter(M.all()):find(function(client)
+  local clients = M.all()
+  table.insert(clients, started[root] and vim.lsp.get_client_by_id(started[root]))
+  return vim.iter(clients):find(function(client)
     return client.root_dir == root and not call(client, 'is_stopped')
   end)
 end
@@ -130,8 +134,10 @@ function M.start(root)
     M.say(('the program %s is not there: %s'):format(config.cmd[1], where))
     return nil
   end
-  local id = launch(M.config(root))
-  return id and vim.lsp.get_client_by_id(id) or nil
+  local given = M.config()
+  given.root_dir = root
+  started[root] = launch(given)
+  return started[root] and vim.lsp.get_client_by_id(started[root])
 end
 
 --- Let the server of a file know what is typed and saved.

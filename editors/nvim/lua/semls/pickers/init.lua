@@ -3,6 +3,7 @@
 
 local client = require('semls.client')
 local config = require('semls.config')
+local hint = require('semls.pickers.hint')
 local items = require('semls.items')
 
 local M = {}
@@ -35,13 +36,6 @@ function M.open(query)
   require(MODULES[name]).open(query)
 end
 
---- In the line of messages, without waiting for a key.
----@param message string
-local function hint(message)
-  local line = message:gsub('%s+', ' ')
-  vim.api.nvim_echo({ { vim.fn.strcharpart(line, 0, vim.v.echospace), 'WarningMsg' } }, false, {})
-end
-
 --- What asks the server of the current buffer while somebody types: a question cancels the one before, whose items
 --- never come. Of a filter that is half typed a hint tells.
 ---@return fun(query: string, found: fun(items: semls.Item[], coverage?: table), failed?: fun(message: string))
@@ -51,6 +45,7 @@ function M.live()
   local cancel = function() end
   return function(query, found, failed)
     cancel()
+    hint.hide()
     query = vim.trim(query)
     if query == '' then
       return found({})
@@ -63,7 +58,7 @@ function M.live()
         found(items.of(answer.hits, asked), answer.coverage)
       end,
       failed = failed or function(message)
-        hint(message)
+        hint.show(message)
         found({})
       end,
     })
