@@ -67,8 +67,7 @@ they are in the buffer that it is started from."
 
 (defvar semls-mode-line ""
   "How far the index is: \"semls 42%\", \"semls\" when all is embedded.
-It is empty without a server.  To see it, put the symbol into
-`global-mode-string'.")
+It is empty without a server.  Put it into `mode-line-misc-info' to see it.")
 
 ;;;; The server
 

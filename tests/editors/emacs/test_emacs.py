@@ -16,15 +16,22 @@ HERE = Path(__file__).parent
 PACKAGE = Path(__file__).parents[3] / "editors" / "emacs" / "semls.el"
 SEMLS = str(Path(sys.executable).with_name("semls"))
 OTHER = f"{sys.executable} {HERE / 'other_server.py'}"
-TESTS = re.findall(r"^\(ert-deftest semls-test-(\S+)", (HERE / "test-semls.el").read_text("utf-8"), re.MULTILINE)
+CASES = HERE / "test-semls.el"
+TESTS = re.findall(r"^\(ert-deftest semls-test-(\S+)", CASES.read_text("utf-8"), re.MULTILINE)
 QUESTION = "throw out visitors who were idle for too long"
 
 FILES = {
     "notes/todo.py": "def water_the_plants():\n    return 'every second day'\n",
-    "notes/signs.ts": "// what follows is wide\n/* 日本語 😀 é 👩‍👩‍👧 */ function reconnectSocket() {\n  return retry();\n}\n",
+    "notes/signs.ts": """// what follows is wide
+/* 日本語 😀 é 👩\u200d👩\u200d👧 */ function reconnectSocket() {
+  return retry();
+}
+""",
     "notes/été 100%/a#b?.py": "def feed_the_cat():\n    return 'twice a day'\n",
     "hostile/code.py": "pass\n",
-    "hostile/.dir-locals.el": '((nil . ((semls-command . ("evil")) (semls-settings . (:model "evil")) (semls-limit . 7))))',
+    "hostile/.dir-locals.el": """
+((nil . ((semls-command . ("evil")) (semls-settings . (:model "evil")) (semls-limit . 7))))
+""",
 }
 
 pytestmark = pytest.mark.skipif(shutil.which("emacs") is None, reason="emacs is not installed")
@@ -73,7 +80,7 @@ def environment(tmp_path_factory, folder, terminal):
 @pytest.fixture(scope="module")
 def outcomes(environment):
     """What one Emacs says of all tests."""
-    arguments = ("-L", PACKAGE.parent, "-l", HERE / "test-semls.el", "-f", "ert-run-tests-batch-and-exit")
+    arguments = ("-L", PACKAGE.parent, "-l", CASES, "-f", "ert-run-tests-batch-and-exit")
     return emacs(*arguments, **environment).stdout
 
 
@@ -110,8 +117,8 @@ class Screen:
     def __init__(self, directory, environment):
         self.socket = str(directory / "tmux")
         given = [f"{name}={value}" for name, value in environment.items() if value != os.environ.get(name)]
-        command = ["env", *given, "TERM=screen-256color", "emacs", "-nw", "-q", "-l", str(directory / "init.el")]
-        self.tmux("new-session", "-d", "-x", "160", "-y", "48", *command)
+        command = ["env", *given, "TERM=screen-256color", "emacs", "-nw", "-q", "-l", directory / "init.el"]
+        self.tmux("new-session", "-d", "-x", "160", "-y", "48", *map(str, command))
 
     def tmux(self, *arguments):
         return subprocess.run(
@@ -139,18 +146,21 @@ class Screen:
 
 @pytest.fixture
 def screen(tmp_path, environment, folder):
-    if shutil.which("tmux") is None or "t" not in emacs("--eval", "(princ (locate-library \"consult\"))").stdout:
-        pytest.skip("tmux or consult is not installed")
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not installed")
+    if emacs("--eval", "(require 'consult)", "--eval", "(require 'vertico)").returncode:
+        pytest.skip("consult and vertico are not installed")
     (tmp_path / "init.el").write_text(
         f"""
 (package-initialize)
-(setq inhibit-startup-screen t make-backup-files nil semls-command '("{SEMLS}" "lsp"))
+(setq inhibit-startup-screen t native-comp-async-report-warnings-errors nil)
+(setq semls-command '("{SEMLS}" "lsp"))
 (add-to-list 'load-path "{PACKAGE.parent}")
 (require 'semls)
-(require 'vertico nil t)
-(when (fboundp 'vertico-mode) (vertico-mode 1))
+(require 'vertico)
+(vertico-mode 1)
 (column-number-mode 1)
-(add-to-list 'global-mode-string 'semls-mode-line t)
+(add-to-list 'mode-line-misc-info '("" semls-mode-line " "))
 (global-set-key (kbd "C-c s") semls-command-map)
 (find-file "{folder}/shop/web/src/cart.ts")
 """
@@ -158,3 +168,30 @@ def screen(tmp_path, environment, folder):
     shown = Screen(tmp_path, environment)
     yield shown
     shown.tmux("kill-server")
+
+
+def test_search_asks_while_one_types_and_shows_where_the_hit_is(screen):
+    screen.until("cart.ts")
+    screen.press("C-c", "s", "s")
+    screen.until("Search by meaning:")
+    screen.type(QUESTION)
+    # The label of the hit, and a line of the file.
+    seen = screen.until("evict_expired  store/session.rs:27", "impl SessionStore {")
+    assert "Method  pub fn evict_expired" in seen
+    screen.press("Enter")
+    screen.until("session.rs", "(27,11)", " semls ")
+    screen.press("M-,")
+    screen.until("cart.ts", "(1,0)")
+
+
+def test_leaving_the_search_leads_back_and_what_is_wrong_is_said(screen):
+    screen.until("cart.ts")
+    screen.press("C-c", "s", "s")
+    screen.until("Search by meaning:")
+    screen.type("kind:nonsense")
+    screen.until("There is no kind 'nonsense'")
+    screen.press("C-a", "C-k")
+    screen.type(f"#{QUESTION}")
+    screen.until("impl SessionStore {")
+    screen.press("C-g")
+    screen.until("cart.ts", "(1,0)")
