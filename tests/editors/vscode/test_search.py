@@ -124,6 +124,7 @@ def test_results_stay_and_are_walked_through(person):
     person.command("semls: Next Result")
     person.is_at("session.rs", 27, 12)
     person.command("semls: Next Result")
+    person.is_at("orders.go", 36, 17)
     person.command("semls: Previous Result")
     person.is_at("session.rs", 27, 12)
     person.command("semls: Copy Results")
