@@ -543,6 +543,7 @@ It is shown as Markdown, and is in the kill ring."
   (semls--tell "semls.resume")
   (message "semls: embedding goes on"))
 
+;;;###autoload
 (defun semls-restart ()
   "Stop all servers, and start that of this project again."
   (interactive)
@@ -550,6 +551,7 @@ It is shown as Markdown, and is in the kill ring."
   (semls--connection-of (semls--current-root))
   (message "semls: the server runs again"))
 
+;;;###autoload
 (defun semls-log ()
   "Show what the server of this project has written to its standard error."
   (interactive)

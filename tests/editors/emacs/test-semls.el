@@ -248,8 +248,7 @@
 (ert-deftest semls-test-beside-lsp-mode ()
   (skip-unless (require 'lsp-mode nil t))
   (test-in "shop/worker/thumbnails.py"
-    (let ((lsp-session-file (make-temp-name (expand-file-name "session" temporary-file-directory)))
-          (lsp-enable-file-watchers nil)
+    (let ((lsp-enable-file-watchers nil)
           (lsp-auto-guess-root t))
       (lsp-register-client
        (make-lsp-client :new-connection (lsp-stdio-connection (split-string (getenv "SEMLS_TEST_OTHER")))

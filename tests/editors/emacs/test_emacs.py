@@ -37,17 +37,27 @@ FILES = {
 pytestmark = pytest.mark.skipif(shutil.which("emacs") is None, reason="emacs is not installed")
 
 
-def emacs(*arguments, **environment):
+SETUP = "(progn (setq native-comp-deferred-compilation nil) (package-initialize))"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _home(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        yield
+
+
+def emacs(*arguments, limit=HANG, **environment):
     """Runs one without a screen; -Q would leave out the packages of the system."""
     return subprocess.run(
-        ["emacs", "-q", "--batch", "--eval", "(package-initialize)", *map(str, arguments)],
+        ["emacs", "-q", "--batch", "--eval", SETUP, *map(str, arguments)],
         env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
-        timeout=HANG,
+        timeout=limit,
         check=False,
     )
 
@@ -66,10 +76,9 @@ def folder(tmp_path_factory, terminal):
 
 
 @pytest.fixture(scope="module")
-def environment(tmp_path_factory, folder, terminal):
+def environment(folder, terminal):
     return {
         **terminal.environment,
-        "HOME": str(tmp_path_factory.mktemp("home")),
         "SEMLS_TEST_FOLDER": str(folder),
         "SEMLS_TEST_PROGRAM": SEMLS,
         "SEMLS_TEST_OTHER": OTHER,
@@ -81,7 +90,7 @@ def environment(tmp_path_factory, folder, terminal):
 def outcomes(environment):
     """What one Emacs says of all tests."""
     arguments = ("-L", PACKAGE.parent, "-l", CASES, "-f", "ert-run-tests-batch-and-exit")
-    return emacs(*arguments, **environment).stdout
+    return emacs(*arguments, limit=4 * HANG, **environment).stdout
 
 
 @pytest.mark.parametrize("name", TESTS)
@@ -109,6 +118,20 @@ def test_it_is_a_package_in_order():
     complaints = re.findall(r"^\S+?:\d+:\d+: .*", said, re.MULTILINE)
     # Debian's package-lint is older than Emacs 28.
     assert [one for one in complaints if "uninstallable in all released Emacs" not in one] == []
+
+
+def test_it_is_installed_and_loaded_by_its_first_command(tmp_path):
+    done = emacs(
+        "--eval",
+        f"""
+(progn (setq package-user-dir "{tmp_path}")
+       (package-install-file "{PACKAGE}")
+       (princ (list (autoloadp (symbol-function 'semls-search)) (keymapp semls-command-map)))
+       (setq semls-command '("/no/such/semls"))
+       (condition-case problem (semls-status) (user-error (princ (cadr problem)))))
+""",
+    )
+    assert "(t t)The program /no/such/semls is not there" in done.stdout, done.stdout
 
 
 class Screen:
@@ -152,8 +175,8 @@ def screen(tmp_path, environment, folder):
         pytest.skip("consult and vertico are not installed")
     (tmp_path / "init.el").write_text(
         f"""
-(package-initialize)
-(setq inhibit-startup-screen t native-comp-async-report-warnings-errors nil)
+{SETUP}
+(setq inhibit-startup-screen t)
 (setq semls-command '("{SEMLS}" "lsp"))
 (add-to-list 'load-path "{PACKAGE.parent}")
 (require 'semls)
