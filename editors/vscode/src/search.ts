@@ -106,6 +106,9 @@ class Pick {
   }
 
   private nothing(): Item {
+    if (!vscode.workspace.workspaceFolders?.length) {
+      return note('$(info) Nothing found', 'no folder is open');
+    }
     return this.server.isReading
       ? note('$(sync~spin) Nothing found yet', 'the files are being read')
       : note('$(info) Nothing found', 'in the open folders');
