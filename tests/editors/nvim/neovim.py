@@ -1,4 +1,7 @@
-"""A real Neovim, seen through its own protocol, and also on a screen: that of PyPI, or the one that SEMLS_NVIM names."""
+"""A real Neovim, seen through its own protocol, and also on a screen.
+
+It is the one from PyPI, or the one that SEMLS_NVIM names.
+"""
 
 import contextlib
 import os

@@ -73,11 +73,13 @@ def picker(request):
 def screen(picker, folder, tmp_path, terminal):
     """At a file of the shop, with the picker as the only one."""
     one = Screen(tmp_path, terminal, [Path(PLUGINS or "") / name for name in picker.plugins])
-    one.lua(picker.setup)
-    one.setup()
-    one.nvim.command(f"edit {folder}/shop/web/src/cart.ts")
-    yield one
-    one.close()
+    try:
+        one.lua(picker.setup)
+        one.setup()
+        one.nvim.command(f"edit {folder}/shop/web/src/cart.ts")
+        yield one
+    finally:
+        one.close()
 
 
 def test_it_is_found(picker, screen):

@@ -63,7 +63,7 @@ def phase(nvim):
     return state.get("phase")
 
 
-def test_another_server_at_the_same_file_is_not_asked(nvim, tmp_path, folder):
+def test_another_server_at_the_same_file_is_not_asked(nvim, tmp_path):
     (tmp_path / "other.py").write_text(OTHER)
     nvim.lua(
         "vim.lsp.start({ name = 'other', cmd = {...}, root_dir = vim.fn.getcwd() }, { bufnr = 0 })",
