@@ -267,6 +267,8 @@ Inside `while-no-input' the first key ends the waiting."
                      (t default-directory))))
     (when (file-remote-p root)
       (user-error "The server searches on this machine: %s is elsewhere" root))
+    (unless (or project (not (file-equal-p root "~")))
+      (user-error "All of your home folder would be read: visit a file of a project first"))
     (file-name-as-directory (file-truename root))))
 
 (defun semls--uri (file)
@@ -301,12 +303,16 @@ Inside `while-no-input' the first key ends the waiting."
 
 (defun semls--document (document buffer)
   "What a server is told of DOCUMENT, the text of BUFFER."
-  (list :textDocument
-        (list :uri (car document) :version (cdr document) :languageId ""
-              :text (with-current-buffer buffer
-                      (save-restriction
-                        (widen)
-                        (buffer-substring-no-properties (point-min) (point-max)))))))
+  (list :textDocument (list :uri (car document) :version (cdr document) :languageId ""
+                            :text (with-current-buffer buffer
+                                    (save-restriction
+                                      (widen)
+                                      (semls--plain (buffer-string)))))))
+
+(defun semls--plain (text)
+  "TEXT without bytes and surrogates that JSON does not take, as long as before."
+  (replace-regexp-in-string (rx (any (#xd800 . #xdfff) (#x3fff80 . #x3fffff))) "\N{REPLACEMENT CHARACTER}"
+                            (substring-no-properties (string-to-multibyte text))))
 
 ;;;; Places
 
@@ -486,14 +492,15 @@ With an active region, that at its beginning."
   "Collect the code that answers QUERY, for a language model to read.
 It is shown as Markdown, and is in the kill ring."
   (interactive (list (read-string "What is to be answered: " nil 'semls--history)))
-  (let* ((answer (semls--ask (semls--current-root) 'semls/context (list :query query)))
-         (markdown (plist-get answer :markdown)))
+  (let* ((root (semls--current-root))
+         (markdown (plist-get (semls--ask root 'semls/context (list :query query)) :markdown)))
     (kill-new markdown)
     (pop-to-buffer "*semls context*")
     (erase-buffer)
     (insert markdown)
     (goto-char (point-min))
-    (if (fboundp 'markdown-mode) (markdown-mode) (text-mode))))
+    (if (fboundp 'markdown-mode) (markdown-mode) (text-mode))
+    (setq default-directory root)))
 
 ;;;###autoload
 (defun semls-status ()

@@ -73,16 +73,15 @@
   "The process of the server of workspace NAME."
   (jsonrpc--process (gethash (test-root name) semls--connections)))
 
-(defun test-embedded ()
-  "Whether all is embedded."
-  (equal semls-mode-line "semls"))
+(defun test-embed ()
+  "Wait until all of this project is embedded."
+  (test-until (string-search ": ready" (semls-status))))
 
 ;;;; Searching
 
 (ert-deftest semls-test-search-lists-hits-in-the-servers-order ()
   (test-in "shop/web/src/cart.ts"
-    (semls-status)
-    (test-until (test-embedded))
+    (test-embed)
     (semls-search test-question)
     (let ((listed (test-listed)))
       (should (equal (car listed) test-question))
@@ -149,8 +148,7 @@
 
 (ert-deftest semls-test-similar-code ()
   (test-in "gpt/model/tokenizer.py"
-    (semls-status)
-    (test-until (test-embedded))
+    (test-embed)
     (goto-char (point-min))
     (forward-line 16)
     (semls-similar)
@@ -159,8 +157,7 @@
 
 (ert-deftest semls-test-similar-code-to-the-regions-beginning ()
   (test-in "gpt/model/tokenizer.py"
-    (semls-status)
-    (test-until (test-embedded))
+    (test-embed)
     (goto-char (point-min))
     (forward-line 16)
     (push-mark (point) t t)
@@ -179,12 +176,13 @@
     (semls-context "how are expired sessions removed")
     (should (equal (buffer-name) "*semls context*"))
     (should (string-search "pub fn evict_expired" (buffer-string)))
-    (should (equal (current-kill 0) (buffer-string)))))
+    (should (equal (current-kill 0) (buffer-string)))
+    (should (equal (semls--current-root) (test-root "shop")))))
 
 (ert-deftest semls-test-status-and-mode-line ()
   (test-in "shop/web/src/cart.ts"
-    (semls-status)
-    (test-until (test-embedded))
+    (test-embed)
+    (test-until (equal semls-mode-line "semls"))
     (should (string-match-p
              "shop: ready, 7 files, \\([0-9]+\\) of \\1 chunks embedded, .*all-MiniLM-L6-v2 on cpu"
              (semls-status)))))
@@ -298,6 +296,12 @@
       (should (string-prefix-p "The server searches on this machine"
                                (cadr (should-error (semls-search "anything") :type 'user-error)))))))
 
+(ert-deftest semls-test-the-home-folder-is-not-read ()
+  (with-temp-buffer
+    (setq default-directory "~/")
+    (should (string-prefix-p "All of your home folder would be read"
+                             (cadr (should-error (semls-search "anything") :type 'user-error))))))
+
 (ert-deftest semls-test-a-missing-server-is-said ()
   (test-in "notes/todo.py"
     (semls--stop-all)
@@ -321,8 +325,7 @@
     (semls--stop-all)
     (semls-search test-question)
     (let ((old (test-process "shop")))
-      (signal-process old 'SIGKILL)
-      (test-until (not (process-live-p old)))
+      (test-kill "shop")
       (should (equal semls-mode-line ""))
       (semls-search test-question)
       (should (string-prefix-p "SessionStore.evict_expired" (nth 1 (test-listed))))
@@ -331,9 +334,14 @@
 (ert-deftest semls-test-a-server-killed-while-it-is-asked-is-said ()
   (test-in "shop/web/src/cart.ts"
     (semls-status)
-    (signal-process (test-process "shop") 'SIGSTOP)
-    (run-at-time 0 nil #'signal-process (test-process "shop") 'SIGKILL)
-    (test-dead (lambda () (semls-search test-question)))))
+    (cl-letf (((symbol-function 'semls--send-buffers) (lambda (_) (test-kill "shop"))))
+      (test-dead (lambda () (semls-search test-question))))))
+
+(defun test-kill (name)
+  "Kill the server of workspace NAME, and wait until Emacs knows."
+  (let ((process (test-process name)))
+    (signal-process process 'SIGKILL)
+    (test-until (not (process-live-p process)))))
 
 (defun test-dead (ask)
   "ASK a server that dies."
@@ -414,6 +422,20 @@
           (set-buffer-modified-p nil)
           (semls-search test-question)
           (should (string-search "session.rs:27" (nth 1 (test-listed)))))
+      (revert-buffer t t))))
+
+(ert-deftest semls-test-buffers-with-bytes-that-are-no-text-are-sent ()
+  (test-in "shop/store/session.rs"
+    (goto-char (point-min))
+    (insert "// " (unibyte-char-to-multibyte 200) ?\xd800 "\n")
+    (unwind-protect
+        (progn
+          (semls-search test-question)
+          (test-go 1)
+          (should (equal (test-here) '("session.rs" 28 11)))
+          (set-buffer-multibyte nil)
+          (semls-search test-question)
+          (set-buffer-multibyte t))
       (revert-buffer t t))))
 
 (ert-deftest semls-test-names-with-odd-characters ()
