@@ -159,6 +159,20 @@ class Person:
     def message(self) -> Locator:
         return self.page.locator(".notifications-toasts .notification-list-item").first
 
+    def has_folders(self, *names):
+        """VS Code in a browser sometimes reads a workspace's file too early: then it has no folder."""
+        listed = self.page.locator(".explorer-folders-view .monaco-list-row")
+        for last in [False] * 9 + [True]:
+            try:
+                for name in names:
+                    listed.filter(has_text=name).first.wait_for(timeout=5000)
+                break
+            except TooLate:
+                if last:
+                    raise
+                self.page.get_by_text("You have not yet added a folder to the workspace").wait_for()
+                self.page.reload()
+
     def clipboard_has(self, text):
         wanted = json.dumps(text)
         self.page.wait_for_function(f"navigator.clipboard.readText().then((text) => text.includes({wanted}))")

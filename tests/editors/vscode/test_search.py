@@ -209,6 +209,7 @@ def test_several_folders_of_which_one_is_closed(at, terminal, tmp_path):
         assert terminal.run("index", tmp_path / name).returncode == 0
     (tmp_path / "both.code-workspace").write_text('{"folders": [{"path": "shop"}, {"path": "gpt"}]}')
     person = at(tmp_path / "both.code-workspace")
+    person.has_folders("shop", "gpt")
     person.ask(QUESTION)
     expect(person.rows.first).to_contain_text("shop/store/session.rs:27")
     person.box.fill("load the decoder of the tokenizer")
