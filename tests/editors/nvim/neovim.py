@@ -6,6 +6,7 @@ It is the one from PyPI, or the one that SEMLS_NVIM names.
 import contextlib
 import os
 import shlex
+import socket
 import subprocess
 import sys
 import time
@@ -70,7 +71,9 @@ class Neovim:
 
     @property
     def place(self):
-        return (Path(self.nvim.current.buffer.name).name, *self.nvim.current.window.cursor)
+        """The file and the cursor, in one look."""
+        cursor = "vim.api.nvim_win_get_cursor(0)"
+        return tuple(self.lua(f"return vim.list_extend({{ vim.fn.expand('%:t') }}, {cursor})"))
 
     @property
     def roots(self):
@@ -103,22 +106,27 @@ def headless(directory, terminal):
     return Neovim(pynvim.attach("child", argv=argv))
 
 
+def listens(path):
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
 class Screen(Neovim):
     """An editor in a terminal, with keys as they are typed and lines as they are seen."""
 
     def __init__(self, directory, terminal, plugins=()):
         self.tmux = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
         paths = ",".join(map(str, [PLUGIN, *plugins]))
-        socket = directory / "nvim"
-        command = [NVIM, "--clean", "--listen", str(socket), "--cmd", f"set rtp^={paths} noswapfile"]
+        listening = str(directory / "nvim")
+        command = [NVIM, "--clean", "--listen", listening, "--cmd", f"set rtp^={paths} noswapfile"]
         subprocess.run(
             [*self.tmux, "new-session", "-d", "-x", "120", "-y", "36", shlex.join(command)],
             env=environment(directory, terminal) | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"},
             check=True,
             timeout=HANG,
         )
-        until(socket.exists)
-        super().__init__(pynvim.attach("socket", path=str(socket)))
+        until(lambda: listens(listening))
+        super().__init__(pynvim.attach("socket", path=listening))
 
     def press(self, *keys):
         subprocess.run([*self.tmux, "send-keys", *keys], check=True, timeout=HANG)

@@ -7,11 +7,12 @@ local M = {}
 
 function M.check()
   vim.health.start('semls')
-  if vim.fn.has('nvim-0.11') == 1 then
+  if vim.fn.has('nvim-0.10') == 1 then
     vim.health.ok('Neovim is new enough')
   else
-    vim.health.error('Neovim is too old', 'Install Neovim 0.11 or later.')
+    vim.health.error('Neovim is too old', 'Install Neovim 0.10 or later.')
   end
+  vim.health.info(('`:Semls search` opens the picker %s'):format(require('semls.pickers').name()))
   local program = config.cmd[1]
   if vim.fn.executable(program) == 0 then
     vim.health.error(('The program %s is not there'):format(program), 'Install semls, or set `cmd` in `setup`.')

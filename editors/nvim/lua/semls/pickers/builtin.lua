@@ -67,6 +67,7 @@ function Picker:layout()
   part('prompt', true, { row = row, col = column, width = half - 2, height = 1, title = title() })
   vim.wo[self.windows.list].cursorline = true
   vim.wo[self.windows.preview].number = true
+  vim.wo[self.windows.list].wrap, vim.wo[self.windows.preview].wrap = false, false
 end
 
 function Picker:keys()

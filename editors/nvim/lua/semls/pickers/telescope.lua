@@ -7,37 +7,33 @@ function M.usable()
   return (pcall(require, 'telescope'))
 end
 
+local function display(made)
+  local item = made.value
+  local text = ('%s  %s:%d'):format(item.name, item.path, item.lnum)
+  return text, { { { 0, #item.name }, 'TelescopeResultsFunction' } }
+end
+
+---@param item semls.Item
 ---@param root string
-local function entry(root)
-  local displayer = require('telescope.pickers.entry_display').create({
-    separator = '  ',
-    items = { { width = 40 }, { remaining = true } },
-  })
-  local function display(made)
-    local item = made.value
-    return displayer({ { item.name, 'TelescopeResultsFunction' }, ('%s:%d'):format(item.path, item.lnum) })
-  end
-  return function(item)
-    return require('telescope.make_entry').set_default_entry_mt({
-      value = item,
-      ordinal = item.name,
-      display = display,
-      filename = item.filename,
-      lnum = item.lnum,
-      col = item.col,
-      text = item.text,
-    }, { cwd = root })
-  end
+local function entry(item, root)
+  return require('telescope.make_entry').set_default_entry_mt({
+    value = item,
+    ordinal = item.name,
+    display = display,
+    filename = item.filename,
+    lnum = item.lnum,
+    col = item.col,
+    text = item.text,
+  }, { cwd = root })
 end
 
 --- What finds items. `new_dynamic` would wait for an answer before it takes up the next prompt, and so cancel nothing.
 local function finder(ask, root)
-  local make = entry(root)
   return setmetatable({ close = function() end }, {
     __call = function(_, prompt, process_result, process_complete)
       ask(prompt, function(items)
         for index, item in ipairs(items) do
-          local made = make(item)
+          local made = entry(item, root)
           made.index = index
           if process_result(made) then
             return -- the prompt has changed
