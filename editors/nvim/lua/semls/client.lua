@@ -210,15 +210,24 @@ function M.command(name)
   })
 end
 
+--- Stop all clients, and wait until they are gone.
+---@param force boolean
+---@return boolean whether they are
+local function stop(force)
+  for _, client in ipairs(M.all()) do
+    call(client, 'stop', force)
+  end
+  return vim.wait(5000, function()
+    return #M.all() == 0
+  end, 20)
+end
+
 function M.restart()
   local buffers = {}
   for _, client in ipairs(M.all()) do
     vim.list_extend(buffers, vim.tbl_keys(client.attached_buffers))
-    call(client, 'stop')
   end
-  vim.wait(5000, function()
-    return #M.all() == 0
-  end, 20)
+  local _ = stop(false) or stop(true)
   for _, buffer in ipairs(buffers) do
     M.attach(buffer)
   end
