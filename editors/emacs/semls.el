@@ -25,6 +25,7 @@
 (require 'cl-lib)
 (require 'jsonrpc)
 (require 'project)
+(require 'seq)
 (require 'subr-x)
 (require 'url-parse)
 (require 'url-util)
@@ -60,7 +61,7 @@ they are in the buffer that it is started from."
   "Seconds that an answer may take.")
 
 (defconst semls--farewell 3
-  "Seconds that a server has to leave by itself.")
+  "Seconds that servers have to leave by themselves.")
 
 (defvar semls--history nil
   "What has been asked.")
@@ -105,7 +106,7 @@ It is empty without a server.  Put it into `mode-line-misc-info' to see it.")
   "Start a server for ROOT."
   (let ((connection (semls--process root)) ready)
     (puthash root connection semls--connections)
-    (add-hook 'kill-emacs-hook #'semls--stop-all)
+    (add-hook 'kill-emacs-hook #'semls--dismiss-all)
     (unwind-protect
         (semls--talking connection
           (semls--greet connection)
@@ -188,21 +189,24 @@ Inside `while-no-input' the first key ends the waiting."
   "Have the server of this buffer execute COMMAND."
   (semls--ask (semls--current-root) 'workspace/executeCommand (list :command command)))
 
-(defun semls--stop (connection)
-  "Let the server of CONNECTION leave, and see that it does."
-  (when (jsonrpc-running-p connection)
-    (ignore-errors
-      (jsonrpc-request connection 'shutdown nil :timeout semls--farewell)
-      (jsonrpc-notify connection 'exit nil)
-      (with-timeout (semls--farewell)
-        (while (jsonrpc-running-p connection)
-          (accept-process-output nil 0.05))))
-    (jsonrpc-shutdown connection)))
+(defun semls--dismiss-all ()
+  "Tell all servers to leave, and give those that ran.
+It waits for nothing: while a signal ends Emacs, that of a closed terminal,
+say, Emacs hears of no process, and would wait for ever."
+  (let ((running (seq-filter #'jsonrpc-running-p (hash-table-values semls--connections))))
+    (clrhash semls--connections)
+    (dolist (connection running running)
+      (ignore-errors
+        (jsonrpc-async-request connection 'shutdown nil)
+        (jsonrpc-notify connection 'exit nil)))))
 
 (defun semls--stop-all ()
-  "Let all servers leave."
-  (mapc #'semls--stop (hash-table-values semls--connections))
-  (clrhash semls--connections))
+  "Let all servers leave, and see that they do."
+  (let ((running (semls--dismiss-all)))
+    (with-timeout (semls--farewell)
+      (while (cl-some #'jsonrpc-running-p running)
+        (accept-process-output nil 0.05)))
+    (mapc #'jsonrpc-shutdown running)))
 
 ;;;; What the server asks and tells
 

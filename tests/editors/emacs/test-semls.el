@@ -354,7 +354,7 @@
       (semls--stop-all)
       (should (eq 'exit (process-status process)))
       (should (= 0 (process-exit-status process)))
-      (should (memq #'semls--stop-all kill-emacs-hook)))))
+      (should (memq #'semls--dismiss-all kill-emacs-hook)))))
 
 (ert-deftest semls-test-restart-makes-a-new-server ()
   (test-in "shop/web/src/cart.ts"

@@ -153,6 +153,19 @@ class Screen:
             timeout=HANG,
         ).stdout
 
+    def close(self):
+        """Closes the terminal, and waits until Emacs has ended of that."""
+        pid = self.tmux("display-message", "-p", "#{pane_pid}").strip()
+        self.tmux("kill-server")
+        deadline = time.monotonic() + HANG
+        while self.status(pid)[:1] not in ("", "Z"):
+            assert time.monotonic() < deadline, "Emacs runs on"
+            time.sleep(0.05)  # between two looks
+
+    def status(self, pid):
+        command = ["ps", "-o", "stat=", "-p", pid]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
     def type(self, text):
         self.tmux("send-keys", "-l", text)
 
@@ -190,7 +203,7 @@ def screen(tmp_path, environment, folder):
     )
     shown = Screen(tmp_path, environment)
     yield shown
-    shown.tmux("kill-server")
+    shown.close()
 
 
 def test_search_asks_while_one_types_and_shows_where_the_hit_is(screen):
