@@ -42,6 +42,39 @@ def test_the_picker_says_what_is_wrong_with_a_filter_and_leaves_on_escape(nvim):
     assert nvim.place == before
 
 
+def test_a_newer_question_cancels_the_one_before(nvim):
+    clients = "vim.lsp.get_clients({ name = 'semls' })"
+    nvim.until(lambda: nvim.lua(f"return #{clients} == 1 and {clients}[1].initialized"))
+    nvim.lua(
+        """
+        _G.found, _G.cancelled = {}, 0
+        vim.api.nvim_create_autocmd('LspRequest', {
+          callback = function(event)
+            _G.cancelled = _G.cancelled + (event.data.request.type == 'cancel' and 1 or 0)
+          end,
+        })
+        local ask = require('semls.pickers').live()
+        for _, question in ipairs({ 'throw', ... }) do
+          ask(question, function(items)
+            table.insert(_G.found, items[1].name)
+          end)
+        end""",
+        QUESTION,
+    )
+    nvim.until(lambda: nvim.lua("return _G.found"))
+    assert nvim.lua("return _G.found") == ["SessionStore.evict_expired"]
+    assert nvim.lua("return _G.cancelled") == 1
+
+
+def test_an_unknown_picker_is_named(start):
+    nvim = start()
+    nvim.setup(picker="nonsense")
+    nvim.nvim.command("Semls search")
+    assert nvim.told == [
+        'semls: there is no picker "nonsense", but snacks, mini.pick, telescope, fzf-lua, builtin'
+    ]
+
+
 def test_similar_code(start, folder):
     nvim = start()
     nvim.setup()
