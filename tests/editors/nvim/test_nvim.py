@@ -33,6 +33,16 @@ def test_the_picker_asks_while_one_types_and_jumps(nvim):
     assert len(nvim.nvim.windows) == 1
 
 
+def test_the_picker_previews_and_jumps_in_what_is_not_saved(nvim):
+    nvim.nvim.command("edit " + nvim.nvim.current.buffer.name.replace("cart", "timing"))
+    nvim.nvim.current.buffer.append(["// not", "// saved"], 0)
+    nvim.nvim.command("Semls search call a function once it has been quiet name:debounce")
+    nvim.until(lambda: nvim.picked() and nvim.picked()[0] == "debounce  web/src/timing.ts:4")
+    assert ["// not", "// saved"] in [buffer[:2] for buffer in nvim.nvim.buffers if not buffer.name]
+    nvim.nvim.input("<CR>")
+    nvim.until(lambda: nvim.place == ("timing.ts", 4, 16))
+
+
 def test_the_picker_says_what_is_wrong_with_a_filter_and_leaves_on_escape(nvim):
     before = nvim.place
     nvim.nvim.command("Semls search kind:nonsense")

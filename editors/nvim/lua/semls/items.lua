@@ -46,13 +46,19 @@ function M.quickfix(title, items)
   vim.cmd('botright copen')
 end
 
+-- `:edit` would read a file again that is shown, and fail where it has been changed.
+local OPEN = { edit = 'buffer', split = 'sbuffer', vsplit = 'vertical sbuffer', tabedit = 'tab sbuffer' }
+
 --- Go to where an item is.
 ---@param item semls.Item
----@param how? 'edit'|'split'|'vsplit'|'tabedit'
+---@param how 'edit'|'split'|'vsplit'|'tabedit'
 function M.jump(item, how)
   vim.cmd("normal! m'")
-  vim.cmd[how or 'edit'](vim.fn.fnameescape(item.filename))
-  vim.api.nvim_win_set_cursor(0, { item.lnum, item.col - 1 })
+  local buffer = vim.fn.bufadd(item.filename)
+  vim.bo[buffer].buflisted = true
+  vim.cmd(('%s %d'):format(OPEN[how], buffer))
+  local row = math.min(item.lnum, vim.api.nvim_buf_line_count(buffer)) -- it may have become shorter
+  vim.api.nvim_win_set_cursor(0, { row, item.col - 1 })
   vim.cmd('normal! zvzz')
 end
 

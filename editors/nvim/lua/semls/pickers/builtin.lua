@@ -163,6 +163,19 @@ function Picker:show(found, coverage)
   self:move(0)
 end
 
+--- Those of the buffer, which may not be saved, or else of the file.
+---@param file string
+---@return string[]
+local function lines_of(file)
+  for _, buffer in ipairs(vim.api.nvim_list_bufs()) do
+    if vim.api.nvim_buf_is_loaded(buffer) and vim.api.nvim_buf_get_name(buffer) == file then
+      return vim.api.nvim_buf_get_lines(buffer, 0, -1, false)
+    end
+  end
+  local read, lines = pcall(vim.fn.readfile, file)
+  return read and lines or {}
+end
+
 ---@param by integer
 function Picker:move(by)
   local count = #self.found
@@ -172,12 +185,12 @@ function Picker:move(by)
   self.current = (self.current - 1 + by) % count + 1
   vim.api.nvim_win_set_cursor(self.windows.list, { self.current, 0 })
   local item = self.found[self.current]
-  local read, lines = pcall(vim.fn.readfile, item.filename)
-  vim.api.nvim_buf_set_lines(self.preview, 0, -1, false, read and lines or {})
+  local lines = lines_of(item.filename)
+  vim.api.nvim_buf_set_lines(self.preview, 0, -1, false, lines)
   vim.api.nvim_win_set_config(self.windows.preview, { title = (' %s '):format(item.path) })
   vim.bo[self.preview].syntax = vim.filetype.match({ filename = item.filename }) or ''
   vim.api.nvim_buf_clear_namespace(self.preview, SPACE, 0, -1)
-  if read and item.lnum <= #lines then
+  if item.lnum <= #lines then
     vim.api.nvim_win_set_cursor(self.windows.preview, { item.lnum, 0 })
     vim.api.nvim_win_call(self.windows.preview, function()
       vim.cmd('normal! zz')
