@@ -223,9 +223,10 @@ class Person:
         self.page.get_by_placeholder("Describe the code that you look for").wait_for()
         self.page.keyboard.type(query, delay=10)
 
-    def names(self):
-        """Of the rows of the quick pick."""
-        return [text.strip() for text in self._labels.all_inner_texts()]
+    def lists(self, *names):
+        """The first rows of the quick pick."""
+        for number, name in enumerate(names):
+            expect(self._labels.nth(number)).to_have_text(name)
 
     def open_file(self, path, line=1):
         name = path.rsplit("/")[-1]
