@@ -54,7 +54,7 @@ class Neovim:
         return self.nvim.exec_lua(code, *given)
 
     def until(self, condition):
-        return until(condition, lambda: self.told)
+        return until(condition, lambda: (self.told, self.lua("return require('semls.client').states")))
 
     @property
     def told(self):

@@ -137,7 +137,9 @@ def test_the_index_is_paused_resumed_read_again_and_cleared(start, loose):
     nvim.until(lambda: phase(nvim) == "ready")
     nvim.nvim.command("Semls pause")
     nvim.until(lambda: nvim.told)
-    (loose / "window.py").write_text("def open_the_window():\n    pass\n")
+    nvim.nvim.command(f"edit {loose}/window.py")
+    nvim.nvim.current.buffer[:] = ["def open_the_window():", "    pass"]
+    nvim.nvim.command("write")
     nvim.until(lambda: phase(nvim) == "paused")
     nvim.nvim.command("Semls resume")
     nvim.until(lambda: phase(nvim) == "ready")
