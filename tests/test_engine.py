@@ -225,6 +225,19 @@ async def test_a_semls_that_cuts_files_otherwise_cuts_them_anew_and_embeds_nothi
     assert await answers_of("second") == ("evict_expired", 0)
 
 
+async def test_who_follows_misses_nothing_while_it_takes_its_time(engine, shop, monkeypatch):
+    monkeypatch.setattr(engine_module, "_FOLLOWED", 10 * HANG)
+    states = engine.follow(str(shop), HASHING)
+    while (await anext(states)).progress.phase != "ready":
+        pass
+    engine.pause()
+    while (await anext(states)).progress.phase != "paused":
+        pass
+    await engine.clear(str(shop))
+    with pytest.raises(StopAsyncIteration):
+        await asyncio.wait_for(anext(states), HANG)
+
+
 async def test_going_on_after_a_restart_embeds_nothing(tmp_path, shop):
     first = Engine(tmp_path / "cache")
     await index(first, shop)

@@ -31,7 +31,8 @@ from semls.settings import Settings
 log = logging.getLogger(__name__)
 
 _AGAIN = 300.0  # seconds until weights that could not be had are looked for again
-_BUSY = 0.5  # seconds between two states of a workspace that is busy, at most
+_NEWS = 0.1  # seconds between two states of a workspace, at least
+_BUSY = 0.5  # and at most, while it is busy
 _FOLLOWED = 30.0  # seconds after which a workspace that is followed still counts as used
 
 
@@ -111,12 +112,14 @@ class Engine:
         told = None
         while not indexer.closed:
             self._used[indexer.root] = time.monotonic()
+            news = indexer.news  # taken before whoever listens takes its time: nothing is missed
             status = self._status(indexer)
             if indexer.busy or status != told:
                 yield status
             told = status
+            await asyncio.sleep(_NEWS)
             with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(indexer.news(), _BUSY if indexer.busy else _FOLLOWED)
+                await asyncio.wait_for(news.wait(), _BUSY if indexer.busy else _FOLLOWED)
 
     async def changed(self, path: str, settings: Settings, saved: Sequence[str]) -> None:
         """Look at files that were just saved. Raises SemlsError."""

@@ -180,12 +180,12 @@ class Indexer:
     @property
     def progress(self) -> Progress:
         """How far things are now."""
-        if not self.busy:
-            phase = "ready"
-        elif self._words < self._asked:
+        if self.busy and self._words < self._asked:
             phase = "words"
+        elif not self._running.is_set():
+            phase = "paused"
         else:
-            phase = self._embedder.phase if self._running.is_set() else "paused"
+            phase = self._embedder.phase if self.busy else "ready"
         return Progress(phase, self._crawler.files, self._embedder.coverage, self._embedder.encoded)
 
     async def follow(self, ticket: int, *, words_only: bool = False) -> AsyncIterator[Progress]:
@@ -211,9 +211,10 @@ class Indexer:
         while self._is_awaited(ticket, words_only):
             await self._news.wait()
 
-    async def news(self) -> None:
-        """Wait until there may be something to report."""
-        await asyncio.gather(self._news.wait(), asyncio.sleep(_NEWS))
+    @property
+    def news(self) -> asyncio.Event:
+        """Set as soon as there may be something to report that there was not before."""
+        return self._news
 
     async def search(self, query: Query) -> Result:
         """The best hits; files that changed since they were read are read again first."""
