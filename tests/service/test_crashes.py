@@ -6,10 +6,10 @@ import random
 import signal
 import time
 
-import numpy as np
 import pytest
 
 from semls.engine.encoder import HashingEncoder
+from semls.engine.search import _POOL
 from semls.engine.vectors import VectorStore
 from semls.service.client import Client
 from semls.service.process import Whereabouts
@@ -83,15 +83,16 @@ class Victim:
         return [name for name, holds in checks.items() if not holds]
 
     def vectors(self):
-        """Whether each chunk has a vector in Chroma and finds itself. The engine has left."""
+        """Whether each chunk has a vector in Chroma that finds it as a search does. The engine has left."""
         encoder = HashingEncoder()
         (directory,) = self.settings.cache_directory.glob(f"*/vectors/{encoder.fingerprint}")
         store = VectorStore(directory, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
         wanted = {row[7] for row in snapshot(self.settings.cache_directory)["chunks"]}
         vectors = store.get(wanted)
-        found = [store.query(np.asarray(vector), 1)[0][1] > 0.999 for vector in vectors.values()]
+        # Asked for one alone, the graph, which is approximate, missed some in one of several hundred rounds.
+        lost = [name for name, vector in vectors.items() if name not in dict(store.query(vector, _POOL))]
         store.close()
-        return {"vectors": vectors.keys() == wanted, "neighbours": all(found)}
+        return {"vectors": vectors.keys() == wanted, "neighbours": not lost}
 
 
 async def stop(terminal):
