@@ -155,3 +155,15 @@ def test_without_fzf_one_is_told_what_to_do(terminal):
     done = terminal.run("pick", "--path", FIXTURES / "shop", PATH="/nowhere")
     assert done.returncode == 2
     assert "needs fzf" in done.stderr
+
+
+def test_a_filter_that_is_wrong_leaves_the_screen_alone_and_a_file_that_is_gone_is_named(pick, terminal):
+    screen = pick("lang:nonsense")
+    screen.shows("Command failed")
+    screen.key("C-u")
+    screen.type(QUESTION)
+    screen.shows(FOUND)
+    done = terminal.run("preview", "3", FIXTURES / "gone.py")
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "gone.py cannot be read" in done.stderr

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from semls import __version__, picker, terminal
+from semls import __version__, terminal
 from semls.errors import SemlsError, UsageError
 from semls.service.messages import AnswerMessage, ContextMessage
 from semls.settings import EngineSettings, Settings
@@ -207,6 +207,8 @@ def pick(
     path: Folder = Path(),
 ) -> None:
     """Search while you type, in fzf, and open what you choose in $EDITOR. Into a pipe, print its place."""
+    from semls import picker  # only here: other commands start no programs
+
     _run(lambda ask: _embed(ask, path, words_only=True))
     place = picker.choose(" ".join(query or []), _workspace(path))
     if place is None:
@@ -226,7 +228,11 @@ def rows(workspace: str, query: str) -> None:
 @app.command(hidden=True)
 def preview(line: int, path: str) -> None:
     """What `pick` shows of a file."""
-    terminal.preview(path, line)
+    try:
+        text = Path(path).read_text("utf-8", "replace")
+    except OSError as error:
+        raise UsageError(f"The file {path} cannot be read: {error.strerror}.") from error
+    terminal.preview(text, line)
 
 
 @app.command()

@@ -5,7 +5,6 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator, Sequence
-from pathlib import Path
 
 from rich.console import Console
 from rich.padding import Padding
@@ -74,11 +73,11 @@ def rows(message: AnswerMessage, workspace: str) -> None:
         sys.stdout.buffer.write(os.fsencode(f"{line}\t{shown}\t{path}\0"))
 
 
-def preview(path: str, line: int) -> None:
+def preview(text: str, marked: int) -> None:
     """A file with its lines' numbers, and one of them marked."""
-    for number, text in enumerate(Path(path).read_text("utf-8", "replace").splitlines(), 1):
-        style = "bold reverse" if number == line else ""
-        out.print(Text.assemble((f"{number:>5} ", "dim"), (_safe(text), style)))
+    for number, line in enumerate(text.split("\n"), 1):
+        style = "bold reverse" if number == marked else ""
+        out.print(Text.assemble((f"{number:>5} ", "dim"), (_safe(line), style)))
 
 
 def _coverage(message: AnswerMessage | SimilarMessage | ContextMessage) -> None:
