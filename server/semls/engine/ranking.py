@@ -209,14 +209,16 @@ class _Names:
         self._alike: dict[str, list[str]] = defaultdict(list)  # stems by how they begin
         for stem in question.stems:
             self._alike[stem[:_ROOT]].append(stem)
+        self._roots = frozenset(self._alike)
         self._fits: dict[str, float] = {}
 
     def fit(self, name: str) -> float:
         """From 0 to 1; what the name covers of the question counts less than the reverse."""
         fit = self._fits.get(name)
         if fit is None:
-            share = len(set(chain.from_iterable(self._said(name)))) / max(1, len(self._stems))
-            fit = self._fits[name] = self.covered(name) * math.sqrt(share) if share else 0.0
+            said = self._said(name)
+            share = len(set(chain.from_iterable(said))) / len(self._stems) if said else 0.0
+            fit = self._fits[name] = len(said) / len(_stems(name)) * math.sqrt(share) if said else 0.0
         return fit
 
     def covered(self, name: str) -> float:
@@ -226,6 +228,8 @@ class _Names:
 
     def _said(self, name: str) -> list[list[str]]:
         """The stems of the question that a part of the name says, for each part that says any."""
+        if self._roots.isdisjoint(_roots(name)):  # as most names are
+            return []
         return [
             said
             for part in _stems(name)
@@ -290,6 +294,11 @@ def _spread(scores: Mapping[int, float], candidates: Mapping[int, Candidate]) ->
 @lru_cache(1 << 14)
 def _stems(name: str) -> frozenset[str]:
     return frozenset(_stem(part.lower()) for part in identifiers.split(name))
+
+
+@lru_cache(1 << 14)
+def _roots(name: str) -> frozenset[str]:
+    return frozenset(stem[:_ROOT] for stem in _stems(name))
 
 
 @lru_cache(1 << 14)
