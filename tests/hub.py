@@ -1,10 +1,14 @@
-"""As much of the model hub as a download needs."""
+"""As much of the model hub as a download needs, and programs that have none."""
 
 import json
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+NOWHERE = "http://127.0.0.1:9"
+TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 _LARGE = 50_000_000  # bytes: that of weights
 
@@ -77,3 +81,26 @@ def served(files):
         Handler.gate.set()
         server.shutdown()
         thread.join()
+
+
+def run(code, **environment):
+    """What Python prints, with neither a network nor anything cached."""
+    program = f"""if True:
+        from pathlib import Path
+        from semls.engine import encoder, models, weights
+        from semls.errors import SemlsError
+        try:
+            {code}
+        except SemlsError as error:
+            print(type(error).__name__, error)"""
+    environment = {"HF_ENDPOINT": NOWHERE, "HF_HUB_CACHE": "/no/such/folder", **environment}
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", program],
+        env={"PATH": "/usr/bin", "HOME": "/no/such/home", **environment},
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.stdout.strip()

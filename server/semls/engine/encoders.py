@@ -9,9 +9,10 @@ from pathlib import Path
 
 from semls.engine import models
 from semls.engine.embeddings import EmbeddingCache
-from semls.engine.encoder import Encoder, bundled, load
+from semls.engine.encoder import Encoder, load
 from semls.engine.models import Model
 from semls.engine.vectors import prepare
+from semls.engine.weights import Fetched, bundled
 from semls.engine.worker import Rank, Worker
 from semls.errors import ModelUnavailable, SemlsError
 from semls.settings import Settings
@@ -103,7 +104,7 @@ def model_of(settings: Settings) -> Model:
     return copy or model
 
 
-def _load(model: Model, fetched: Callable[[int, int], object]) -> Encoder:
+def _load(model: Model, fetched: Fetched) -> Encoder:
     prepare()
     return load(model, fetched)
 
