@@ -5,7 +5,7 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -192,33 +192,18 @@ async def _read(ls: Session, places: Sequence[PlaceMessage]) -> dict[str, docume
 # The index
 
 
-async def _status_command(ls: Session, *given: Any) -> Mapping[str, object]:  # noqa: ANN401
-    arguments.nothing(given)
+async def _status(ls: Session, *_: object) -> Mapping[str, object]:
     return {"folders": await ls.status()}
 
 
-async def _status_request(ls: Session, params: object) -> Mapping[str, object]:  # noqa: ARG001
-    return {"folders": await ls.status()}
+def _plain(work: Callable[[Session], Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    """A command that is given nothing."""
 
+    async def command(ls: Session, *given: object) -> object:
+        arguments.nothing(given)
+        return await work(ls)
 
-async def _reindex_command(ls: Session, *given: Any) -> None:  # noqa: ANN401
-    arguments.nothing(given)
-    await ls.reindex()
-
-
-async def _clear_command(ls: Session, *given: Any) -> None:  # noqa: ANN401
-    arguments.nothing(given)
-    await ls.clear()
-
-
-async def _pause_command(ls: Session, *given: Any) -> None:  # noqa: ANN401
-    arguments.nothing(given)
-    await ls.pause()
-
-
-async def _resume_command(ls: Session, *given: Any) -> None:  # noqa: ANN401
-    arguments.nothing(given)
-    await ls.resume()
+    return command
 
 
 _FEATURES: dict[str, Any] = {
@@ -234,7 +219,7 @@ _FEATURES: dict[str, Any] = {
     "semls/search": _search_request,
     "semls/similar": _similar_request,
     "semls/context": _context_request,
-    "semls/status": _status_request,
+    "semls/status": _status,
 }
 
 _COMMANDS: dict[str, Any] = {
@@ -242,9 +227,9 @@ _COMMANDS: dict[str, Any] = {
     "semls.openBest": _open_best_command,
     "semls.similar": _similar_command,
     "semls.context": _context_command,
-    "semls.status": _status_command,
-    "semls.reindex": _reindex_command,
-    "semls.clear": _clear_command,
-    "semls.pause": _pause_command,
-    "semls.resume": _resume_command,
+    "semls.status": _plain(_status),
+    "semls.reindex": _plain(Session.reindex),
+    "semls.clear": _plain(Session.clear),
+    "semls.pause": _plain(Session.pause),
+    "semls.resume": _plain(Session.resume),
 }
