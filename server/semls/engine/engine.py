@@ -153,7 +153,7 @@ class Engine:
             Coverage(
                 sum(some.coverage.chunks for some in found), sum(some.coverage.embedded for some in found)
             ),
-            tuple(_once(hits)[: query.limit]),
+            tuple((hits if len(found) == 1 else _once(hits))[: query.limit]),
         )
 
     async def similar(
@@ -280,26 +280,27 @@ class Engine:
 
     async def _open(self, path: str, settings: Settings) -> Indexer:
         root = _root(path)
-        model_of(settings)
         async with self._opening[root]:
             self._used[root] = time.monotonic()
             indexer = self._indexers.get(root)
-            if indexer is None:
-                self._settings[root] = settings
-                indexer = Indexer(
-                    root,
-                    self._home(root),
-                    self._worker,
-                    self._chunker,
-                    lambda: self._tools(root),
-                    self._former,
-                    self._running,
-                )
-                await indexer.open()
-                self._indexers[root] = indexer
-            elif self._settings[root] != settings:
-                self._settings[root] = settings
+            if indexer and self._settings[root] == settings:
+                return indexer
+            model_of(settings)  # or refuse them, before anything changes
+            self._settings[root] = settings
+            if indexer:
                 indexer.embed()
+                return indexer
+            indexer = Indexer(
+                root,
+                self._home(root),
+                self._worker,
+                self._chunker,
+                lambda: self._tools(root),
+                self._former,
+                self._running,
+            )
+            await indexer.open()
+            self._indexers[root] = indexer
         return indexer
 
     def _home(self, root: Path) -> Path:
