@@ -388,3 +388,11 @@ def test_loading_neither_prints_nor_connects():
 def test_nothing_heavy_is_imported_beforehand():
     told = run("import sys; print([name for name in sys.modules if name in ('torch', 'transformers')])")
     assert told == "[]"
+
+
+def test_what_libraries_are_made_of_is_not_looked_through_for_garbage():
+    told = run("""
+            import gc
+            one = encoder.load(weights.bundled())
+            print(gc.isenabled(), len(gc.get_objects()) < 50_000)""")
+    assert told == "True True"

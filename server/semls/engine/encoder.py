@@ -1,6 +1,5 @@
 """Texts → vectors. No code that comes with a model is ever run, and no weights but safetensors are read."""
 
-import ctypes
 import hashlib
 import json
 import logging
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from semls.engine import memory
 from semls.engine.models import HASHING, Model
 from semls.engine.weights import Fetched, fingerprint, locate
 from semls.errors import ModelError, reason
@@ -203,7 +203,7 @@ class TransformersEncoder:
         self._device = device
         self._network = _network(self._folder, "float32", device)
         self._take_fastest()
-        _give_memory_back()
+        memory.give_back()
         longest = self._compute(self._tokenize(["a " * self.model.longest_input]))
         self._pause_between_layers()
         return len(longest[0])
@@ -324,13 +324,6 @@ def _packed(network: "PreTrainedModel") -> "PreTrainedModel":
     return network
 
 
-def _give_memory_back() -> None:
-    """Glibc keeps what is freed below something in use: as much as the packed weights take."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if os.name == "posix" else None
-    if trim is not None:
-        trim(0)
-
-
 def _config(folder: Path) -> "PreTrainedConfig":
     import transformers
 
@@ -380,7 +373,10 @@ def _leave_a_core() -> None:
 
 
 def _prepare() -> None:
-    """What libraries read when they are imported: few shapes, threads that sleep, no advice."""
+    """Import the libraries, which read then: few shapes, threads that sleep, no advice."""
     os.environ.setdefault("GOMP_SPINCOUNT", str(_SPINS))
     os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = str(_SHAPES)
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
+    with memory.uncollected():
+        import torch  # noqa: F401
+        from transformers import AutoModel, AutoTokenizer, PreTrainedModel  # noqa: F401

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from semls.engine import models
+from semls.engine import memory, models
 from semls.engine.embeddings import EmbeddingCache
 from semls.engine.encoder import Encoder, load
 from semls.engine.models import Model
@@ -105,7 +105,8 @@ def model_of(settings: Settings) -> Model:
 
 
 def _load(model: Model, fetched: Fetched) -> Encoder:
-    prepare()
+    with memory.uncollected():
+        prepare()
     return load(model, fetched)
 
 
