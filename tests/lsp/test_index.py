@@ -51,6 +51,13 @@ async def until(condition):
         await asyncio.sleep(0.02)
 
 
+async def until_ready(client):
+    async def is_ready():
+        return await phase(client) == "ready"
+
+    await until(is_ready)
+
+
 async def test_cancelling_the_progress_pauses_the_indexing(place, many):
     async with editing(place, many.name) as client:
 
@@ -59,9 +66,6 @@ async def test_cancelling_the_progress_pauses_the_indexing(place, many):
 
         async def is_paused():
             return await phase(client) == "paused"
-
-        async def is_ready():
-            return await phase(client) == "ready"
 
         await until(is_shown)
         (begin,) = reports(client, types.WorkDoneProgressBegin)
@@ -72,7 +76,7 @@ async def test_cancelling_the_progress_pauses_the_indexing(place, many):
         await until(is_paused)
         assert (await symbols(client, "number_7"))[0].name == "number_7"
         await execute(client, "semls.resume")
-        await until(is_ready)
+        await until_ready(client)
         counted = [one for one in reports(client, types.WorkDoneProgressReport) if "chunks" in one.message]
         assert counted
         assert any(one.percentage for one in counted)
@@ -101,13 +105,10 @@ async def test_a_download_is_shown_with_its_percentage(tmp_path, workspace):
                 shown = reports(client, types.WorkDoneProgressReport)
                 return [one for one in shown if one.percentage and "Downloading the model" in one.message]
 
-            async def is_ready():
-                return await phase(client) == "ready"
-
             await until(is_shown)
             assert any(0 < one.downloaded < one.download for one in told)
             hub.gate.set()
-            await until(is_ready)
+            await until_ready(client)
             for token in client.progress_reports.values():
                 steps = [one.percentage for one in token if getattr(one, "percentage", None) is not None]
                 assert steps == sorted(steps)
@@ -116,11 +117,7 @@ async def test_a_download_is_shown_with_its_percentage(tmp_path, workspace):
 
 async def test_pausing_and_resuming(place):
     async with editing(place, "shop") as client:
-
-        async def is_ready():
-            return await phase(client) == "ready"
-
-        await until(is_ready)
+        await until_ready(client)
         await execute(client, "semls.pause")
         await execute(client, "semls.clear")
 
@@ -129,12 +126,12 @@ async def test_pausing_and_resuming(place):
 
         await until(is_paused)
         await execute(client, "semls.resume", {})
-        await until(is_ready)
+        await until_ready(client)
 
 
 async def test_after_clearing_all_is_indexed_anew(place):
     async with editing(place, "shop") as client:
-        await symbols(client, "evict_expired")
+        await until_ready(client)
         await execute(client, "semls.pause")
         before = (await request(client, "semls/status", None))["folders"][0]["embedded"]
         await execute(client, "semls.clear")
@@ -193,10 +190,7 @@ async def test_a_status_bar_is_told_if_there_is_one(place, many, able):
         change = types.WorkspaceFoldersChangeEvent(added=[folder], removed=[])
         client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(change))
 
-        async def is_ready():
-            return await phase(client) == "ready"
-
-        await until(is_ready)
+        await until_ready(client)
         await symbols(client, "number_7")
         if not able:
             assert states == []
@@ -216,11 +210,7 @@ async def test_nothing_is_shown_to_a_client_that_shows_no_progress(place, many):
     assert capabilities.window
     capabilities.window.work_done_progress = False
     async with editing(place, many.name, capabilities=capabilities) as client:
-
-        async def is_ready():
-            return await phase(client) == "ready"
-
-        await until(is_ready)
+        await until_ready(client)
         assert not client.progress_reports
 
 
