@@ -352,6 +352,13 @@ def test_unreadable_files_are_named_with_a_reason(tmp_path, file, content):
     assert "\n" not in str(caught.value)
 
 
+def test_libraries_that_are_broken_are_named(tmp_path):
+    (tmp_path / "torch.py").write_text("raise ImportError('libtorch.so: it is not there')")
+    told = run("encoder.load(weights.bundled())", PYTHONPATH=str(tmp_path))
+    assert told.startswith(ModelError.__name__)
+    assert told.endswith("cannot be loaded: libtorch.so: it is not there.")
+
+
 def test_weights_that_are_not_all_there_are_refused(tmp_path):
     weights = as_on_the_hub(nomic(tmp_path))
     del weights["encoder.layers.1.mlp.fc2.weight"]

@@ -116,6 +116,7 @@ class TransformersEncoder:
         self.query = lru_cache(_QUESTIONS)(self._query)
         self._give_way: Callable[[], object] = _to_nobody
         try:
+            _prepare()
             self.fingerprint = fingerprint(model, folder)
             self._tokenizer = _tokenizer(folder)
             _leave_a_core()
@@ -257,9 +258,7 @@ def load(model: Model, fetched: Fetched | None = None) -> Encoder:
     """The model's encoder; a download may take minutes. Raises ModelError, ModelUnavailable."""
     if model == HASHING:
         return HashingEncoder()
-    folder = locate(model, fetched)
-    _prepare()
-    return TransformersEncoder(model, folder)
+    return TransformersEncoder(model, locate(model, fetched))
 
 
 def _tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
