@@ -116,8 +116,8 @@ class TransformersEncoder:
         self.query = lru_cache(_QUESTIONS)(self._query)
         self._give_way: Callable[[], object] = _to_nobody
         try:
+            self.fingerprint = fingerprint(model, folder)  # first: meanwhile a folder's words can be read
             _prepare()
-            self.fingerprint = fingerprint(model, folder)
             self._tokenizer = _tokenizer(folder)
             _leave_a_core()
             width = self._load()
