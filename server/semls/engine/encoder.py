@@ -217,7 +217,8 @@ class TransformersEncoder:
         ids = self._tokenize(_PROBE)
         plain = self._network
         exact, took = self._timed(ids)
-        for numbers in (_short_type(self._device), "float32"):
+        short = _short_type(self._device)
+        for numbers in (short, "float32") if self._device == "cpu" else (short,):  # where weights are packed
             # From the file again: a copy would take as much.
             self._network = _packed(_network(self._folder, numbers, self._device))
             vectors, takes = self._timed(ids)

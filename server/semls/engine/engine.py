@@ -153,7 +153,7 @@ class Engine:
             Coverage(
                 sum(some.coverage.chunks for some in found), sum(some.coverage.embedded for some in found)
             ),
-            tuple((hits if len(found) == 1 else _once(hits))[: query.limit]),
+            tuple((_once(hits) if len(found) > 1 else hits)[: query.limit]),
         )
 
     async def similar(
@@ -344,7 +344,7 @@ def _root(path: str) -> Path:
 
 
 def _once(hits: Sequence[tuple[Path, Hit]]) -> list[tuple[Path, Hit]]:
-    """Without what was found twice: a workspace may lie in another one, or have two names."""
+    """Without what was found twice: one of several workspaces may lie in another, or have two names."""
     found: dict[tuple[str, int], tuple[Path, Hit]] = {}
     for root, hit in hits:
         found.setdefault((os.path.realpath(root / hit.entry.path), hit.entry.start_byte), (root, hit))

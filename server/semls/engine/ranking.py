@@ -209,7 +209,6 @@ class _Names:
         self._alike: dict[str, list[str]] = defaultdict(list)  # stems by how they begin
         for stem in question.stems:
             self._alike[stem[:_ROOT]].append(stem)
-        self._roots = frozenset(self._alike)
         self._fits: dict[str, float] = {}
 
     def fit(self, name: str) -> float:
@@ -228,8 +227,6 @@ class _Names:
 
     def _said(self, name: str) -> list[list[str]]:
         """The stems of the question that a part of the name says, for each part that says any."""
-        if self._roots.isdisjoint(_roots(name)):  # as most names are
-            return []
         return [
             said
             for part in _stems(name)
@@ -294,11 +291,6 @@ def _spread(scores: Mapping[int, float], candidates: Mapping[int, Candidate]) ->
 @lru_cache(1 << 14)
 def _stems(name: str) -> frozenset[str]:
     return frozenset(_stem(part.lower()) for part in identifiers.split(name))
-
-
-@lru_cache(1 << 14)
-def _roots(name: str) -> frozenset[str]:
-    return frozenset(stem[:_ROOT] for stem in _stems(name))
 
 
 @lru_cache(1 << 14)
