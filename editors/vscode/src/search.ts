@@ -151,6 +151,10 @@ class Pick {
   private moved(item: Item | undefined): void {
     if (item?.hit && item !== this.untouched) {
       this.untouched = undefined;
+      if (this.pick.value === this.answered.query) {
+        this.asking.cancel(); // or a better answer would take the list from under somebody's feet
+        this.pick.busy = false;
+      }
       this.preview.show(item.hit);
     }
   }

@@ -338,10 +338,10 @@
       (test-dead (lambda () (semls-search test-question))))))
 
 (defun test-kill (name)
-  "Kill the server of workspace NAME, and wait until Emacs knows."
+  "Kill the server of workspace NAME, and wait until jsonrpc has heard of it."
   (let ((process (test-process name)))
     (signal-process process 'SIGKILL)
-    (test-until (not (process-live-p process)))))
+    (test-until (process-get process 'jsonrpc-sentinel-cleanup-started))))
 
 (defun test-dead (ask)
   "ASK a server that dies."

@@ -73,7 +73,8 @@ def test_the_hits_have_the_servers_order_and_enter_jumps_to_the_name(person, ter
 def test_a_place_is_shown_while_one_passes_it_and_escape_leads_back(person):
     person.open_file("web/src/cart.ts", 12)
     person.is_at("cart.ts", 12, 1)
-    person.ask(QUESTION)
+    person.ask("")
+    person.box.fill(QUESTION)  # at once: there is no answer to a part of it, which the next would replace
     expect(person.rows.first).to_contain_text("evict_expired")
     person.page.keyboard.press("ArrowDown")
     person.page.keyboard.press("ArrowUp")
