@@ -8,8 +8,8 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache, lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,6 +22,7 @@ from semls.engine.weights import Fetched, fingerprint, locate
 from semls.errors import ModelError, reason
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 log = logging.getLogger(__name__)
@@ -34,7 +35,7 @@ _WIDTHS = 8  # a batch is padded to a multiple: for each new shape torch prepare
 _SHAPES = 16  # for which it keeps that, in hundreds of kilobytes each; there are thousands
 _SPINS = 1000  # of a thread of torch's until it sleeps; at 300,000, any other busy program costs a time slice
 _QUESTIONS = 256  # whose vectors are kept: a picker asks again with every key
-_LIKE = 0.999  # the cosine that a vector of a shorter number type must have with the exact one
+_LIKE = 0.9995  # the cosine with exact vectors that other numbers must have on a few texts, for 0.999 on all
 _PROBE = (  # what number types are tried on, about 200 tokens: prose, code and something longer
     "Removes the sessions that have expired, and says how many there were.",
     "def evict_expired(self, now: float) -> int:\n    return len([self.pop(key) for key in self.old(now)])",
@@ -136,7 +137,7 @@ class TransformersEncoder:
     @property
     def device(self) -> str:
         """Where it computes, and with which numbers."""
-        return f"{self._device}, {str(self._network.dtype).removeprefix('torch.')}"
+        return f"{self._device}, {self._numbers}"
 
     def _query(self, text: str) -> Float32:
         vector: Float32 = self._encode([self.model.query_prefix + text], _to_nobody)[0]
@@ -201,7 +202,7 @@ class TransformersEncoder:
         return self._load_on("cpu")
 
     def _load_on(self, device: str) -> int:
-        self._device = device
+        self._device, self._numbers = device, "float32"
         self._network = _network(self._folder, "float32", device)
         self._take_fastest()
         memory.give_back()
@@ -210,31 +211,49 @@ class TransformersEncoder:
         return len(longest[0])
 
     def _take_fastest(self) -> None:
-        """Compute with packed weights, and with shorter numbers, where that is faster and changes nothing.
+        """Compute with other numbers, or packed weights, where that is faster and changes nothing.
 
         Nothing tells reliably what is fast: processors and libraries emulate what they lack.
         """
+        from semls.engine import linear
+
         ids = self._tokenize(_PROBE)
         plain = self._network
-        exact, took = self._timed(ids)
-        short = _short_type(self._device)
-        for numbers in (short, "float32") if self._device == "cpu" else (short,):  # where weights are packed
+        with linear.largest_inputs(plain) as largest:
+            exact = self._compute(ids)
+        took = self._seconds(ids)
+        for numbers, prepare in self._ways(largest).items():
             # From the file again: a copy would take as much.
-            self._network = _packed(_network(self._folder, numbers, self._device))
-            vectors, takes = self._timed(ids)
-            log.info("%s on %s: %.3f and, packed, %.3f s", self.model.name, self.device, took, takes)
-            if takes <= took and ((exact * vectors).sum(1) >= _LIKE).all():
+            self._network = _network(self._folder, numbers.replace("int8", "float32"), self._device)
+            self._numbers = numbers
+            if prepare(self._network) and self._is_like(exact, ids) and self._seconds(ids) <= took:
                 return
-            self._network = plain
+            self._numbers, self._network = "float32", plain
 
-    def _timed(self, ids: list[list[int]]) -> tuple[Float32, float]:
-        """Vectors, and the seconds that they take, the best of two once all is in place."""
-        vectors, times = self._compute(ids), []
+    def _ways(self, largest: Mapping[str, "Tensor"]) -> dict[str, Callable[["PreTrainedModel"], bool]]:
+        """Numbers to compute with, those of the fastest first; each prepares a network, if it can."""
+        from semls.engine import linear
+
+        short = _short_type(self._device)
+        if self._device != "cpu":
+            return {short: lambda _: True}
+        quantized = partial(linear.quantized, largest=largest)
+        return {short: linear.packed, "int8": quantized, "float32": linear.packed}
+
+    def _is_like(self, exact: Float32, ids: list[list[int]]) -> bool:
+        like = float((exact * self._compute(ids)).sum(1).min())
+        log.info("%s on %s is exact to %.5f", self.model.name, self.device, like)
+        return like >= _LIKE
+
+    def _seconds(self, ids: list[list[int]]) -> float:
+        """The better of two times."""
+        times = []
         for _ in range(2):
             began = time.perf_counter()
             self._compute(ids)
             times.append(time.perf_counter() - began)
-        return vectors, min(times)
+        log.info("%s on %s takes %.3f s for a few texts", self.model.name, self.device, min(times))
+        return min(times)
 
     def _pause_between_layers(self) -> None:
         import torch
@@ -285,43 +304,6 @@ def _network(folder: Path, numbers: str, device: str) -> "PreTrainedModel":
     if missing:
         raise ValueError(f"its weights lack {missing[0]}")
     return network.to(device).eval()
-
-
-def _packed(network: "PreTrainedModel") -> "PreTrainedModel":
-    """Its weights laid out as oneDNN multiplies them, which is else done anew for each multiplication.
-
-    With torch's own operations for compiled models, as compiling takes a compiler. With float32, oneDNN
-    doubles what MKL makes of AMD's processors (pytorch/builder#504), but not of Intel's.
-    """
-    import torch
-
-    layers = [layer for layer in network.modules() if type(layer) is torch.nn.Linear]
-    if network.device.type != "cpu" or not torch.backends.mkldnn.is_available() or not layers:
-        return network
-    operations = torch.ops.mkldnn
-
-    class Packed(torch.nn.Module):  # type: ignore[misc]
-        def __init__(self, linear: torch.nn.Linear) -> None:
-            super().__init__()
-            self.register_buffer("weight", operations._reorder_linear_weight(linear.weight.detach()))
-            self.bias = linear.bias
-
-        def forward(self, rows: torch.Tensor) -> torch.Tensor:
-            return operations._linear_pointwise(rows, self.weight, self.bias, "none", [], "")
-
-    try:
-        with torch.inference_mode():
-            Packed(layers[0])(layers[0].weight.new_ones(1, layers[0].in_features))
-    except RuntimeError as error:  # this processor lacks something
-        log.info("%s: %s", network.dtype, reason(error))
-        return network
-    for module in network.modules():
-        for name, child in module.named_children():
-            if type(child) is torch.nn.Linear:
-                setattr(module, name, Packed(child))
-    for parameter in network.parameters():  # the whole file stays in memory while one of them lies in it
-        parameter.data = parameter.data.clone()
-    return network
 
 
 def _config(folder: Path) -> "PreTrainedConfig":

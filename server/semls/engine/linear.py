@@ -1,0 +1,147 @@
+"""A network's linear layers as oneDNN multiplies them on this processor, most of what embedding takes.
+
+They are torch's own operations for compiled models, as compiling takes a compiler. This imports torch: it is
+imported by who needs it, in functions.
+"""
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from semls.errors import reason
+
+log = logging.getLogger(__name__)
+
+_SMALLEST = 1e-3  # of the largest input: what a channel counts as that was given nothing yet
+_SLOW = 10  # times slower: then oneDNN has no code for this processor, but only for reference
+_ROWS = 64  # on which that is tried
+_TINY = torch.finfo(torch.float32).tiny
+
+
+class Packed(nn.Module):  # type: ignore[misc]
+    """Its weights are laid out once, and not for each multiplication.
+
+    With float32, oneDNN doubles what MKL makes of AMD's processors (pytorch/builder#504), but not of Intel's.
+    """
+
+    def __init__(self, linear: nn.Linear) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach()))
+        self.bias = linear.bias
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """The same as of the linear layer."""
+        return torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "none", [], "")
+
+
+class Quantized(nn.Module):  # type: ignore[misc]
+    """Multiplies integers of 8 bits; each row, and each channel of the weights, has a scale of its own.
+
+    Channels with large inputs would leave few bits to the others: half of that their weights take over,
+    as in SmoothQuant, arXiv:2211.10438.
+    """
+
+    def __init__(self, linear: nn.Linear, largest: Tensor) -> None:
+        super().__init__()
+        weight = linear.weight.detach()
+        largest = largest.clamp(min=largest.max() * _SMALLEST).clamp_min(_TINY)
+        smaller = (weight.abs().amax(0).clamp_min(_TINY) / largest).sqrt()
+        weight = weight / smaller
+        scale = weight.abs().amax(1).clamp_min(_TINY) / 127
+        whole = (weight / scale.unsqueeze(1)).round().to(torch.int8)
+        self.register_buffer("smaller", smaller)
+        self.register_buffer("weight", torch.ops.onednn.qlinear_prepack(whole, None))
+        self.register_buffer("scale", scale)
+        self.register_buffer("zero", torch.zeros_like(scale, dtype=torch.int64))
+        self.bias = linear.bias
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """Nearly the same as of the linear layer."""
+        rows = rows * self.smaller
+        scale = rows.abs().amax(-1, keepdim=True).clamp_min_(_TINY).div_(127)
+        whole = rows.div_(scale).add_(128.5).to(torch.uint8)  # rounded; 128 stands for 0
+        product = torch.ops.onednn.qlinear_pointwise(
+            *(whole, 1.0, 128),
+            *(self.weight, self.scale, self.zero, None),
+            *(1.0, 0, torch.float32, "none", [], ""),
+        ).mul_(scale)
+        return product if self.bias is None else product.add_(self.bias)
+
+
+def packed(network: nn.Module) -> bool:
+    """Pack its layers; gives back whether this processor can do that."""
+    return _replace(network, lambda _, layer: Packed(layer))
+
+
+def quantized(network: nn.Module, largest: Mapping[str, Tensor]) -> bool:
+    """Quantize its layers; gives back whether this processor can do that.
+
+    Those that make few numbers of many are packed: an activation gives them some that are far larger than the
+    others, each time in other channels.
+    """
+
+    def made(name: str, layer: nn.Linear) -> nn.Module:
+        if name in largest and layer.out_features >= layer.in_features:
+            return Quantized(layer, largest[name])
+        return Packed(layer)
+
+    return _replace(network, made)
+
+
+@contextmanager
+def largest_inputs(network: nn.Module) -> Iterator[dict[str, Tensor]]:
+    """While this lasts: the largest number that each linear layer is given in each channel, by name."""
+    largest: dict[str, Tensor] = {}
+
+    def look(name: str, _: nn.Module, given: tuple[Tensor]) -> None:
+        found = given[0].abs().flatten(0, -2).amax(0)
+        largest[name] = torch.maximum(largest.get(name, found), found)
+
+    hooks = [
+        network.get_submodule(name).register_forward_pre_hook(partial(look, name))
+        for name in _layers(network)
+    ]
+    try:
+        yield largest
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _layers(network: nn.Module) -> list[str]:
+    return [name for name, layer in network.named_modules() if type(layer) is nn.Linear]
+
+
+def _replace(network: nn.Module, made: Callable[[str, nn.Linear], nn.Module]) -> bool:
+    layers = _layers(network)
+    if not torch.backends.mkldnn.is_available() or not layers or not _computes(network, layers[0], made):
+        return False
+    for name in layers:
+        network.set_submodule(name, made(name, network.get_submodule(name)))
+    for parameter in network.parameters():  # the whole file stays in memory while one of them lies in it
+        parameter.data = parameter.data.clone()
+    return True
+
+
+def _computes(network: nn.Module, name: str, made: Callable[[str, nn.Linear], nn.Module]) -> bool:
+    """Whether this processor has what it takes: else oneDNN refuses, or computes for reference."""
+    layer = network.get_submodule(name)
+    rows = layer.weight.new_ones(_ROWS, layer.in_features)
+    try:
+        with torch.inference_mode():
+            return _seconds(made(name, layer), rows) < _SLOW * _seconds(layer, rows)
+    except RuntimeError as error:
+        log.info("%s: %s", rows.dtype, reason(error))
+        return False
+
+
+def _seconds(layer: nn.Module, rows: Tensor) -> float:
+    layer(rows)
+    began = time.monotonic()
+    layer(rows)
+    return time.monotonic() - began
