@@ -165,10 +165,19 @@ def _peak(device: str, kind: str) -> float:
 
     size = 2048 if device == "cpu" else 8192
     one = torch.rand(size, size).to(device, getattr(torch, kind))
+    if kind == "int8":
+        whole = one.byte()
+        weights = torch.ops.onednn.qlinear_prepack(one, None)
+        scales = (torch.ones(size), torch.zeros(size, dtype=torch.int64))
     product = torch.empty_like(one)
 
     def multiply() -> float:
-        torch.matmul(one, one, out=product)
+        if kind == "int8":
+            torch.ops.onednn.qlinear_pointwise(
+                *(whole, 1.0, 128), *(weights, *scales, None), *(1.0, 0, torch.float32, "none", [], "")
+            )
+        else:
+            torch.matmul(one, one, out=product)
         return float(product[0, 0])  # waits for it
 
     multiply()
