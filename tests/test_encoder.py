@@ -156,10 +156,10 @@ def test_every_text_has_a_vector_of_length_1(either, text):
 def test_what_is_fast_is_used_where_it_changes_nothing(
     tmp_path, monkeypatch, exact, short, whole, packed, like, device
 ):
-    from semls.engine import linear
+    from semls.engine import kernels
 
     network = nomic(tmp_path)
-    if "bfloat16" in device and not linear.packed(network.bfloat16()):
+    if "bfloat16" in device and not kernels.packed(network.bfloat16()):
         pytest.skip("this processor has no bfloat16")
     takes(monkeypatch, exact, {"bfloat16": short, "int8": whole, "float32": packed})
     monkeypatch.setattr(encoder_module, "_LIKE", like)
@@ -203,18 +203,35 @@ def with_numbers(wanted, monkeypatch):
 def test_a_model_may_have_layers_that_few_texts_come_to(tmp_path):
     import torch
 
-    from semls.engine import linear
+    from semls.engine import kernels
 
     network = nomic(tmp_path)
     rows = torch.randn(8, 64)
     with torch.inference_mode():
-        layer = network.layers[0].mlp.up_proj
-        given = {"layers.0.mlp.up_proj": torch.zeros(64)}
+        layer = network.layers[0].self_attn.q_proj
+        given = {"layers.0.self_attn.q_proj": torch.zeros(64)}
         exact = layer(rows)
-        if not linear.quantized(network, given):
+        if not kernels.quantized(network, given):
             pytest.skip("this processor has no code for that")
-        found = network.layers[0].mlp.up_proj(rows)
+        found = network.layers[0].self_attn.q_proj(rows)
     assert torch.nn.functional.cosine_similarity(exact, found).min() > 0.99
+
+
+@pytest.mark.parametrize("shared", [1, 2, 4])
+@pytest.mark.parametrize("padding", [0, 3])
+def test_attention_is_what_torch_makes_of_it(shared, padding):
+    import torch
+
+    from semls.engine import kernels
+
+    torch.manual_seed(0)
+    query = torch.randn(2, 4, 9, 16)
+    key, value = torch.randn(2, 2, 4 // shared, 9, 16)
+    mask = torch.zeros(2, 1, 9, 9)
+    mask[1, ..., 9 - padding :] = torch.finfo().min
+    expected = torch.nn.functional.scaled_dot_product_attention(query, key, value, mask, enable_gqa=True)
+    found, _ = kernels.attention(torch.nn.Module(), query, key, value, mask if padding else None)
+    torch.testing.assert_close(found, expected.transpose(1, 2))
 
 
 @pytest.mark.parametrize("instructions", ["SSE41", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"])

@@ -36,6 +36,7 @@ _SHAPES = 16  # for which it keeps that, in hundreds of kilobytes each; there ar
 _SPINS = 1000  # of a thread of torch's until it sleeps; at 300,000, any other busy program costs a time slice
 _QUESTIONS = 256  # whose vectors are kept: a picker asks again with every key
 _LIKE = 0.9995  # the cosine with exact vectors that other numbers must have on a few texts, for 0.999 on all
+_ATTENTION = "semls"  # its name in transformers
 _PROBE = (  # what number types are tried on, about 200 tokens: prose, code and something longer
     "Removes the sessions that have expired, and says how many there were.",
     "def evict_expired(self, now: float) -> int:\n    return len([self.pop(key) for key in self.old(now)])",
@@ -215,11 +216,11 @@ class TransformersEncoder:
 
         Nothing tells reliably what is fast: processors and libraries emulate what they lack.
         """
-        from semls.engine import linear
+        from semls.engine import kernels
 
         ids = self._tokenize(_PROBE)
         plain = self._network
-        with linear.largest_inputs(plain) as largest:
+        with kernels.largest_inputs(plain) as largest:
             exact = self._compute(ids)
         took = self._seconds(ids)
         for numbers, prepare in self._ways(largest).items():
@@ -232,13 +233,13 @@ class TransformersEncoder:
 
     def _ways(self, largest: Mapping[str, "Tensor"]) -> dict[str, Callable[["PreTrainedModel"], bool]]:
         """Numbers to compute with, those of the fastest first; each prepares a network, if it can."""
-        from semls.engine import linear
+        from semls.engine import kernels
 
         short = _short_type(self._device)
         if self._device != "cpu":
             return {short: lambda _: True}
-        quantized = partial(linear.quantized, largest=largest)
-        return {short: linear.packed, "int8": quantized, "float32": linear.packed}
+        quantized = partial(kernels.quantized, largest=largest)
+        return {short: _shortened, "int8": quantized, "float32": kernels.packed}
 
     def _is_like(self, exact: Float32, ids: list[list[int]]) -> bool:
         like = float((exact * self._compute(ids)).sum(1).min())
@@ -304,6 +305,18 @@ def _network(folder: Path, numbers: str, device: str) -> "PreTrainedModel":
     if missing:
         raise ValueError(f"its weights lack {missing[0]}")
     return network.to(device).eval()
+
+
+def _shortened(network: "PreTrainedModel") -> bool:
+    import transformers
+    from transformers.masking_utils import eager_mask
+
+    from semls.engine import kernels
+
+    transformers.AttentionInterface.register(_ATTENTION, kernels.attention)
+    transformers.AttentionMaskInterface.register(_ATTENTION, eager_mask)
+    network.set_attn_implementation(_ATTENTION)  # which some models ignore
+    return kernels.packed(network)
 
 
 def _config(folder: Path) -> "PreTrainedConfig":
