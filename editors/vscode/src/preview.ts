@@ -15,19 +15,21 @@ export class Preview {
   });
   private wanted: Place | undefined;
   private showing: Promise<void> | undefined;
+  private left = false;
 
   /** Show a place; of those that come faster than VS Code opens files, the last one counts. */
   show(place: Place): void {
     this.wanted = place;
+    this.left = true;
     this.showing ??= this.follow().finally(() => { this.showing = undefined; });
   }
 
-  /** Remove the marks and, unless one stays, go back. */
+  /** Remove the marks and, if one went somewhere and does not stay, go back: that takes the focus. */
   async end(stays: boolean): Promise<void> {
     this.wanted = undefined;
     await this.showing;
     this.marked.dispose();
-    if (!stays) {
+    if (this.left && !stays) {
       await this.restore();
     }
   }

@@ -36,6 +36,9 @@ QUIET = {
 _QUIET = (
     "--disable-telemetry --disable-update-check --disable-getting-started-override --disable-proxy".split()
 )
+_IS_GONE = """typed => [...document.querySelectorAll(".quick-input-widget:not(.hidden) input.input")].every(
+    (box) => box.value !== typed || !box.getClientRects().length
+)"""
 
 
 class Code:
@@ -196,7 +199,10 @@ class Person:
         expect(self.page.locator("#status\\.editor\\.selection")).to_have_text(f"Ln {line}, Col {column}")
 
     def command(self, title):
-        """Choose a command from the palette, which lists it once it knows the extension."""
+        """Choose a command from the palette, which lists it once it knows the extension.
+
+        It also lists what was chosen last; while it looks for what is typed, Enter chooses nothing.
+        """
         listed = self.rows.filter(has_text=title).first
         for last in [False] * 20 + [True]:
             self.page.keyboard.press("F1")
@@ -204,12 +210,13 @@ class Person:
                 self.box.wait_for(timeout=2000)
                 self.box.fill(f">{title}")
                 listed.wait_for(timeout=2000)
+                self.page.keyboard.press("Enter")
+                self.page.wait_for_function(_IS_GONE, arg=f">{title}", timeout=2000)
                 break
             except TooLate:
                 if last:
                     raise
                 self.page.keyboard.press("Escape")
-        self.page.keyboard.press("Enter")
 
     def answer(self, title, text):
         """Type into the box with a title."""
