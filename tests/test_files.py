@@ -15,6 +15,7 @@ from semls.engine import files
 from semls.engine.files import Found, Skipped, read, scan
 from semls.engine.ignores import BY_DEFAULT
 from semls.errors import UsageError
+from semls.limits import MAX_FILE_BYTES
 
 Tree = dict[str, str]
 
@@ -499,12 +500,12 @@ def test_only_regular_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_size(tmp_path: Path) -> None:
-    half = files.MAX_BYTES // 2
+    half = MAX_FILE_BYTES // 2
     plant(tmp_path, {"at": "x" * half, "empty": "", "over": "x" * (half + 1)})
     assert [type(item) for item in scan(tmp_path, max_bytes=half)] == [Found, Found, Skipped]
     assert read(tmp_path, "at", half) == b"x" * half
     assert read(tmp_path, "over", half) == Skipped("over", "larger than 0.5 MiB")
-    plant(tmp_path, {"big": "x" * (files.MAX_BYTES + 1)})
+    plant(tmp_path, {"big": "x" * (MAX_FILE_BYTES + 1)})
     assert skipped(tmp_path) == {"big": "larger than 1 MiB"} == {"big": reason(tmp_path, "big")}
 
 

@@ -6,11 +6,12 @@ import pytest
 
 from semls.engine.catalogue import Catalogue, Entry, File
 from semls.engine.encoder import HashingEncoder
-from semls.engine.query import LONGEST_QUESTION, MOST_FILTERS, query
+from semls.engine.query import MOST_FILTERS, query
 from semls.engine.search import View, near, search
 from semls.engine.vectors import VectorStore
 from semls.engine.worker import Worker
 from semls.errors import UsageError
+from semls.limits import MAX_QUESTION_LENGTH
 
 WORKER = Worker()
 
@@ -116,7 +117,7 @@ def test_filters(catalogue, view, seen, filters, expected):
     [
         ({"text": ""}, "empty"),
         ({"text": " \n"}, "empty"),
-        ({"text": "x" * (LONGEST_QUESTION + 1)}, "10,001"),
+        ({"text": "x" * (MAX_QUESTION_LENGTH + 1)}, "10,001"),
         ({"text": "x", "limit": 0}, "from 1"),
         ({"text": "x", "limit": -5}, "from 1"),
         ({"text": "x", "limit": 10**9}, "1,000"),

@@ -9,8 +9,7 @@ from pathlib import Path, PurePath
 
 from semls.engine.ignores import BY_DEFAULT, NO_LINKS, RULES, Ignores, above, read_regular, with_slash
 from semls.errors import UsageError
-
-MAX_BYTES = 1 << 20
+from semls.limits import MAX_FILE_BYTES
 
 BINARY = "binary"
 MINIFIED = "minified"
@@ -43,7 +42,7 @@ class Skipped:
 
 
 def scan(
-    root: Path, places: Collection[str] = ("",), max_bytes: int = MAX_BYTES
+    root: Path, places: Collection[str] = ("",), max_bytes: int = MAX_FILE_BYTES
 ) -> Iterator[Found | Skipped]:
     """The files at and below some places, lazily, sorted by path; what cannot be listed is skipped.
 
@@ -76,7 +75,7 @@ def look(root: Path, path: str) -> Found | None:
     return Found(path, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
 
 
-def read(root: Path, path: str, max_bytes: int = MAX_BYTES) -> bytes | Skipped:
+def read(root: Path, path: str, max_bytes: int = MAX_FILE_BYTES) -> bytes | Skipped:
     """The bytes of a file that was found, unless its name, its content or its state now rules it out."""
     try:
         content = _content(root, path, max_bytes)

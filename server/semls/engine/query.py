@@ -10,10 +10,9 @@ from semls.engine.catalogue import Field, Filter, Filters
 from semls.engine.chunks import KINDS
 from semls.engine.ignores import in_turn
 from semls.errors import UsageError
+from semls.limits import MAX_HITS, MAX_QUESTION_LENGTH
 
-LONGEST_QUESTION = 10_000  # characters
 MOST_FILTERS = 30  # in the text of a question
-MOST_HITS = 1_000
 
 # A word of its own, unlike what code is likely to hold: `name: str`, `path::Path`, `print("a", "b")`.
 _FILTER = re.compile(
@@ -63,12 +62,12 @@ def query(
 
     Raises UsageError with a sentence about what is wrong.
     """
-    if len(text) > LONGEST_QUESTION:
+    if len(text) > MAX_QUESTION_LENGTH:
         raise UsageError(
-            f"The question has {len(text):,} characters: ask with at most {LONGEST_QUESTION:,} of them."
+            f"The question has {len(text):,} characters: ask with at most {MAX_QUESTION_LENGTH:,} of them."
         )
-    if not 1 <= limit <= MOST_HITS:
-        raise UsageError(f"The number of hits is {limit}: it must be from 1 to {MOST_HITS:,}.")
+    if not 1 <= limit <= MAX_HITS:
+        raise UsageError(f"The number of hits is {limit}: it must be from 1 to {MAX_HITS:,}.")
     typed = text.strip()
     question, within = _parse(typed)
     beside = _filters({("language", False): languages, ("path", False): paths, ("kind", False): kinds})

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from semls.engine import identifiers
 from semls.engine.catalogue import Catalogue, Entry
 from semls.engine.encoder import embedded_text
-from semls.engine.query import MOST_HITS
 from semls.engine.search import Hit, View, nearest
 from semls.engine.source import essence
 from semls.engine.worker import Rank, Worker
 from semls.errors import UsageError
+from semls.limits import MAX_HITS
 
 _POOL = 200  # candidates by words, at least
 _NEAR = 300  # and by vectors: copies of one another are among them
@@ -114,7 +114,7 @@ def _standing(other: Entry, asked: Entry) -> float:
 def _copies(text: str, catalogue: Catalogue) -> dict[int, str]:
     """The chunks with this essence, the one asked about included; none for a text without any words."""
     wanted = essence(text)
-    found = catalogue.with_phrase(wanted, MOST_HITS)
+    found = catalogue.with_phrase(wanted, MAX_HITS)
     return {number: other for number, other in found.items() if essence(other) == wanted}
 
 

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -23,10 +23,10 @@ from semls.engine.catalogue import Entry
 from semls.engine.context import Section, count_tokens, markdown
 from semls.engine.engine import Answer, Engine, Status
 from semls.engine.indexer import Comparison, Progress
-from semls.engine.query import MOST_HITS, Query, query
+from semls.engine.query import Query, query
 from semls.engine.search import Hit
 from semls.errors import EngineError, SemlsError, UsageError
-from semls.settings import Settings
+from semls.service import schemas
 
 log = logging.getLogger(__name__)
 
@@ -35,94 +35,6 @@ T = TypeVar("T")
 _LONGEST_BODY = 1 << 20  # bytes
 _SLOWEST_BODY = 5.0  # seconds
 _CLOSE = {"Connection": "close"}  # the rest of a request that is refused could come for ever
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Store(_Body):
-    url: str
-    token: str
-    headers: dict[str, str]
-    tenant: str
-    database: str
-
-
-class _Options(_Body):
-    model: str = Settings().model
-    revision: str | None = None
-    store: _Store | None = None
-
-    def read(self) -> Settings:
-        settings, problems = Settings.read(self.model_dump())
-        if problems:
-            raise UsageError(problems[0])
-        return settings
-
-
-class _Workspace(_Body):
-    workspace: str
-    settings: _Options = _Options()
-
-
-class _Doctor(_Body):
-    settings: _Options = _Options()
-
-
-class _Index(_Workspace):
-    words_only: bool = False
-
-
-class _Question(_Body):
-    workspaces: list[_Workspace]
-    query: str
-    languages: list[str] = []
-    paths: list[str] = []
-    kinds: list[str] = []
-    words_only: bool = False
-
-    def settings(self) -> dict[str, Settings]:
-        """By workspace."""
-        return {one.workspace: one.settings.read() for one in self.workspaces}
-
-    def checked(self, limit: int = 10) -> Query:
-        return query(
-            self.query,
-            limit,
-            languages=self.languages,
-            paths=self.paths,
-            kinds=self.kinds,
-            words_only=self.words_only,
-        )
-
-
-class _Search(_Question):
-    limit: int = 10
-
-
-class _Context(_Question):
-    tokens: int = Field(default=4000, ge=1)
-
-
-class _Changed(_Workspace):
-    files: list[str]
-
-
-class _Why(_Workspace):
-    file: str
-
-
-class _Cache(_Body):
-    file: str
-    settings: _Options = _Options()
-
-
-class _Similar(_Workspace):
-    file: str
-    row: int = Field(ge=0, lt=2**31)
-    limit: int = Field(default=10, ge=1, le=MOST_HITS)
-    words_only: bool = False
 
 
 class App:
@@ -170,32 +82,32 @@ class App:
         return JSONResponse({"version": __version__, "pid": os.getpid()})
 
     async def _index(self, request: Request) -> Response:
-        asked = await _read(request, _Index)
+        asked = await _read(request, schemas.Index)
         settings = asked.settings.read()
         steps = self._engine.index(asked.workspace, settings, words_only=asked.words_only)
         return _stream(_progress(step) async for step in steps)
 
     async def _follow(self, request: Request) -> Response:
-        asked = await _read(request, _Workspace)
+        asked = await _read(request, schemas.Workspace)
         states = self._engine.follow(asked.workspace, asked.settings.read())
         return _stream(_state(state) async for state in states)
 
     async def _changed(self, request: Request) -> Response:
-        asked = await _read(request, _Changed)
+        asked = await _read(request, schemas.Changed)
         settings = asked.settings.read()
         await self._engine.changed(asked.workspace, settings, asked.files)
         return JSONResponse({})
 
     async def _search(self, request: Request) -> Response:
-        asked = await _read(request, _Search)
+        asked = await _read(request, schemas.Search)
         answer = await _unless_gone(
-            request, self._engine.search(asked.settings(), asked.checked(asked.limit))
+            request, self._engine.search(asked.settings(), _query(asked, asked.limit))
         )
         hits = [{**_hit(root, hit), "matched": hit.matched} for root, hit in answer.hits]
         return JSONResponse({**_source(answer), "hits": hits})
 
     async def _similar(self, request: Request) -> Response:
-        asked = await _read(request, _Similar)
+        asked = await _read(request, schemas.Similar)
         found = await _unless_gone(
             request,
             self._engine.similar(
@@ -210,16 +122,16 @@ class App:
         return JSONResponse(_comparison(Path(asked.workspace), found))
 
     async def _context(self, request: Request) -> Response:
-        asked = await _read(request, _Context)
+        asked = await _read(request, schemas.Context)
         answer, sections = await _unless_gone(
-            request, self._engine.context(asked.settings(), asked.checked(), asked.tokens)
+            request, self._engine.context(asked.settings(), _query(asked), asked.tokens)
         )
         text = markdown(sections)
         packed = {"tokens": count_tokens(text), "markdown": text, "sections": list(map(_section, sections))}
         return JSONResponse({**_source(answer), **packed})
 
     async def _status(self, request: Request) -> Response:
-        asked = await _read(request, _Workspace)
+        asked = await _read(request, schemas.Workspace)
         status, usage = await self._engine.status(asked.workspace, asked.settings.read())
         files = [{"path": file.path, "reason": file.skipped} for file in usage.files]
         engine = {"pid": os.getpid(), "memory": _memory(), "workspaces": self._engine.workspaces}
@@ -227,7 +139,7 @@ class App:
         return JSONResponse({**_state(status), "queue": _queue(status.progress), **engine, **taken})
 
     async def _why(self, request: Request) -> Response:
-        asked = await _read(request, _Why)
+        asked = await _read(request, schemas.Why)
         settings = asked.settings.read()
         return JSONResponse(asdict(await self._engine.why(asked.workspace, settings, asked.file)))
 
@@ -240,21 +152,21 @@ class App:
         return JSONResponse({})
 
     async def _export_cache(self, request: Request) -> Response:
-        asked = await _read(request, _Cache)
+        asked = await _read(request, schemas.Cache)
         await self._engine.export_cache(asked.settings.read(), asked.file)
         return JSONResponse({})
 
     async def _import_cache(self, request: Request) -> Response:
-        asked = await _read(request, _Cache)
+        asked = await _read(request, schemas.Cache)
         count = await self._engine.import_cache(asked.settings.read(), asked.file)
         return JSONResponse({"vectors": count})
 
     async def _clear(self, request: Request) -> Response:
-        await self._engine.clear((await _read(request, _Workspace)).workspace)
+        await self._engine.clear((await _read(request, schemas.Workspace)).workspace)
         return JSONResponse({})
 
     async def _doctor(self, request: Request) -> Response:
-        asked = await _read(request, _Doctor)
+        asked = await _read(request, schemas.Doctor)
         findings = await self._engine.examine(asked.settings.read())
         return JSONResponse([asdict(finding) for finding in findings])
 
@@ -295,6 +207,17 @@ async def _read(request: Request, shape: type[Any]) -> Any:  # noqa: ANN401 - an
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "The request"
         raise UsageError(f"{where}: {first['msg']}.") from error
+
+
+def _query(asked: schemas.Question, limit: int = 10) -> Query:
+    return query(
+        asked.query,
+        limit,
+        languages=asked.languages,
+        paths=asked.paths,
+        kinds=asked.kinds,
+        words_only=asked.words_only,
+    )
 
 
 async def _body(request: Request) -> bytes:

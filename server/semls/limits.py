@@ -1,0 +1,5 @@
+"""Limits that front-ends and the engine share."""
+
+MAX_FILE_BYTES = 1 << 20  # of a file that is indexed
+MAX_HITS = 1_000
+MAX_QUESTION_LENGTH = 10_000  # characters

@@ -1,0 +1,110 @@
+"""Requests to the engine, as their JSON must be."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from semls.errors import UsageError
+from semls.limits import MAX_HITS
+from semls.settings import Settings
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Store(_Request):
+    """A Chroma server that keeps the vectors of a team."""
+
+    url: str
+    token: str
+    headers: dict[str, str]
+    tenant: str
+    database: str
+
+
+class Options(_Request):
+    """The settings of a workspace."""
+
+    model: str = Settings().model
+    revision: str | None = None
+    store: Store | None = None
+
+    def read(self) -> Settings:
+        """As settings. Raises UsageError."""
+        settings, problems = Settings.read(self.model_dump())
+        if problems:
+            raise UsageError(problems[0])
+        return settings
+
+
+class Workspace(_Request):
+    """A workspace and its settings."""
+
+    workspace: str
+    settings: Options = Options()
+
+
+class Doctor(_Request):
+    """Examine this machine."""
+
+    settings: Options = Options()
+
+
+class Index(Workspace):
+    """Bring an index up to date."""
+
+    words_only: bool = False
+
+
+class Question(_Request):
+    """What a search and a context share."""
+
+    workspaces: list[Workspace]
+    query: str
+    languages: list[str] = []
+    paths: list[str] = []
+    kinds: list[str] = []
+    words_only: bool = False
+
+    def settings(self) -> dict[str, Settings]:
+        """By workspace."""
+        return {one.workspace: one.settings.read() for one in self.workspaces}
+
+
+class Search(Question):
+    """Search workspaces."""
+
+    limit: int = 10
+
+
+class Context(Question):
+    """Pack code for a language model."""
+
+    tokens: int = Field(default=4000, ge=1)
+
+
+class Changed(Workspace):
+    """Files of a workspace were saved."""
+
+    files: list[str]
+
+
+class Why(Workspace):
+    """Explain whether and how a file is indexed."""
+
+    file: str
+
+
+class Cache(_Request):
+    """Export or import the embedding cache."""
+
+    file: str
+    settings: Options = Options()
+
+
+class Similar(Workspace):
+    """Find code that is like the code at a row."""
+
+    file: str
+    row: int = Field(ge=0, lt=2**31)
+    limit: int = Field(default=10, ge=1, le=MAX_HITS)
+    words_only: bool = False
