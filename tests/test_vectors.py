@@ -1,5 +1,8 @@
+import json
 import logging
+import pickle
 import shutil
+import sqlite3
 import subprocess
 import sys
 
@@ -8,6 +11,7 @@ import pytest
 
 from semls.engine.vectors import VectorStore, discard
 from semls.errors import StoreError
+from tests.hostile import EmbeddingFunction
 
 DIMENSION = 16
 
@@ -113,6 +117,35 @@ def test_vectors_compared_in_another_way_are_not_believed(tmp_path, caplog):
         )
     open_store(directory).close()
     assert "cosine" in caplog.text
+
+
+@pytest.mark.parametrize("column", ["config_json_str", "schema_str"])
+def test_directory_that_names_an_embedding_function_is_rebuilt_without_building_it(
+    copy, caplog, tmp_path, column
+):
+    hostile = EmbeddingFunction(tmp_path)
+    described = hostile.configuration if column == "config_json_str" else hostile.schema
+    with sqlite3.connect(copy / "chroma.sqlite3") as database:
+        database.execute("update collections set schema_str = null")  # which counts more than the other
+        database.execute(f"update collections set {column} = ?", [json.dumps(described)])
+    database.close()
+    store = open_store(copy)
+    assert len(store) == 0
+    assert "sentence_transformer" in caplog.text
+    store.upsert(vectors(5))
+    store.query(vectors(1)["id-0"], 3)
+    store.close()
+    assert not hostile.ran.exists()
+
+
+def test_pickles_of_a_directory_run_no_code(copy, tmp_path):
+    class Hostile:
+        def __reduce__(self):
+            return open, (str(tmp_path / "ran"), "w")
+
+    next(copy.glob("*/index_metadata.pickle")).write_bytes(pickle.dumps(Hostile()))
+    open_store(copy).close()
+    assert not (tmp_path / "ran").exists()
 
 
 def cut(file):

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import json
+import os
 import shutil
 import socket
 import subprocess
@@ -17,8 +19,10 @@ from semls.engine import indexer
 from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
 from semls.engine.query import query
+from semls.errors import StoreError
 from semls.settings import Server, Settings
 from tests.conftest import HANG
+from tests.hostile import EmbeddingFunction
 
 REMOTE = '[remote "origin"]\n\turl = git@example.org:team/shop.git\n'
 
@@ -52,6 +56,10 @@ class Chroma:
     def kill(self):
         self._process.kill()
         self._process.wait()
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def client(self):
@@ -309,6 +317,46 @@ async def test_the_environment_leads_a_terminal_there(chroma, terminal, workspac
     assert refused.returncode == 2
     assert "store.url" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_hostile_schema_runs_code_when_chroma_builds_it(tmp_path):
+    """Without this the next tests would prove nothing."""
+    hostile = EmbeddingFunction(tmp_path)
+    program = (
+        "import json, sys; from chromadb.api.types import Schema; "
+        "Schema.deserialize_from_json(json.loads(sys.argv[1]))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program, json.dumps(hostile.schema)],
+        env={**os.environ, "HF_MODULES_CACHE": str(tmp_path / "modules")},
+        capture_output=True,
+        check=True,
+    )
+    assert hostile.ran.exists()
+
+
+@pytest.mark.parametrize("where", ["configuration", "schema"])
+async def test_collection_with_embedding_function_is_refused_and_lexical_search_answers(
+    chroma, hire, tmp_path, where
+):
+    hostile = EmbeddingFunction(tmp_path)
+    first = hire(chroma.port)
+    await first.index()
+    await first.engine.close()
+    model = chroma.collection.get_model()
+    chroma.client.delete_collection(model.name)
+    wanted = {"name": model.name, "metadata": model.metadata, where: getattr(hostile, where)}
+    address = f"{chroma.address}/api/v2/tenants/default_tenant/databases/default_database/collections"
+    async with httpx.AsyncClient() as http:
+        (await http.post(address, json=wanted)).raise_for_status()
+
+    second = hire(chroma.port)
+    with pytest.raises(StoreError, match="sentence_transformer"):
+        await second.index()
+    answer = await second.ask("make thumbnail")
+    assert answer.hits[0][1].entry.path == "worker/thumbnails.py"
+    assert answer.model == ""
+    assert not hostile.ran.exists()
 
 
 async def test_something_else_at_the_address_is_named(hire):

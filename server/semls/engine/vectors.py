@@ -26,6 +26,7 @@ _FEW = (
 _SAMPLES = 8  # rows, most of which must find themselves before a store is believed
 _ITSELF = 0.999  # the length of a vector and its cosine with itself, but for rounding
 _SPACE = "cosine"
+_NO_FUNCTIONS = ({"type": "legacy"}, {"type": "unknown"})  # what Chroma writes where there is none
 _PATIENCE = 20.0  # seconds that a server may be silent
 _LONGEST_ERROR = 200  # letters of what a server says
 _MARKER = "opening"  # a file that is there while a store is opened, and after that killed the process
@@ -122,17 +123,38 @@ class Vectors:
         keys = list(rows)
         return [(keys[at], float(near[at])) for at in np.argsort(-near, kind="stable")[:limit]]
 
-    def _check_metadata(self) -> None:
-        metadata = self._collection.metadata or {}
+    def _use(self, collection: Any) -> None:  # noqa: ANN401 - chromadb's types are not to be relied on
+        """Check what a collection says of itself, then use it without its schema. Raises ValueError."""
+        model = collection.get_model()
+        metadata = model.metadata or {}
         if {key: metadata.get(key) for key in self._about} != self._about:
-            raise ValueError(f"they belong to {self._collection.metadata}")
-        indexes = self._collection.configuration_json
+            raise ValueError(f"they belong to {model.metadata}")
+        for name in _embedding_functions([model.configuration_json, model.serialized_schema]):
+            raise ValueError(f"their collection names the embedding function {name!r}, which may run code")
+        indexes = model.configuration_json
         spaces = {indexes[name]["space"] for name in ("hnsw", "spann") if indexes.get(name)}
         if spaces != {_SPACE}:
             raise ValueError(f"they are not compared by {_SPACE}")
+        # With every upsert Chroma builds the embedding functions of the schema, which may run code.
+        model.set_serialized_schema({})
+        self._collection = collection
 
     def _blame(self) -> AbstractContextManager[None]:
         return _blame(self.place, self._advice)
+
+
+def _embedding_functions(described: object) -> Iterator[str]:
+    """Names of the embedding functions in a collection's configuration or schema."""
+    rest = [described]
+    while rest:
+        part = rest.pop()
+        if isinstance(part, list):
+            rest += part
+        elif isinstance(part, dict):
+            function = part.get("embedding_function")
+            if function is not None and function not in _NO_FUNCTIONS:
+                yield str(function.get("name") if isinstance(function, dict) else function)
+            rest += part.values()
 
 
 @contextmanager
@@ -183,8 +205,7 @@ class TeamVectors(Vectors):
             tenant=server.tenant,
             database=server.database,
         )
-        self._collection = ChromaCollection(client=self._api, model=model, embedding_function=None)
-        self._check_metadata()
+        self._use(ChromaCollection(client=self._api, model=model, embedding_function=None))
 
 
 def _connect(server: Server) -> Any:  # noqa: ANN401 - chromadb's types are not to be relied on
@@ -294,19 +315,19 @@ class VectorStore(Vectors):
         marker.touch()
         settings = chromadb.config.Settings(anonymized_telemetry=False)
         self._client = chromadb.PersistentClient(str(self._directory), settings=settings)
-        self._collection = self._client.get_or_create_collection(
+        collection = self._client.get_or_create_collection(
             f"semls-{self._about['fingerprint']}",
             embedding_function=None,
             configuration={"hnsw": {"space": _SPACE}},
             metadata=self._about,
         )
+        self._use(collection)
         self._ids = set[str](self._collection.get(include=[])["ids"])
         self._check()
         marker.unlink()
 
     def _check(self) -> None:
         """Torn files may open without complaint. Raises ValueError, or what Chroma raises."""
-        self._check_metadata()
         if not self._ids:
             return
         ids = list(self._ids)
