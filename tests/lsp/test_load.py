@@ -29,7 +29,9 @@ def served(tmp_path_factory):
         (root / f"m{number}.py").write_text("\n".join(map(function, [number] * FUNCTIONS, range(FUNCTIONS))))
     client = Raw(terminal.environment)
     client.start(rootUri=root.as_uri())
-    assert client.ask("semls/search", {"query": "name:task_0_0"})["result"]["hits"]
+    while not (answer := client.ask("semls/search", {"query": "name:task_0_0"})["result"])["complete"]:
+        pass  # each answer waits up to two seconds for the files that are still being read
+    assert answer["hits"]
     yield client, root
     client.process.kill()
     client.end()

@@ -69,6 +69,17 @@ def fill(root, files, name="left"):
         )
 
 
+async def test_search_while_files_are_read_says_that_it_is_incomplete(client, tmp_path):
+    large = tmp_path / "large"
+    fill(large, FILES)
+    await client.pause()  # embedding thousands of chunks would take minutes
+    reading = asyncio.create_task(index(client, large))
+    while not (answer := await client.search([str(large)], f"name:right_{FILES - 1}"))["complete"]:
+        assert not reading.done()
+    assert [hit["name"] for hit in answer["hits"]] == [f"right_{FILES - 1}"]
+    await reading
+
+
 async def test_searches_are_answered_while_many_files_are_read(client, workspace, tmp_path):
     shop, large = workspace("shop"), tmp_path / "large"
     fill(large, FILES)
@@ -195,7 +206,11 @@ async def test_while_paused_words_stay_up_to_date_and_nothing_is_embedded(client
     assert (await names(client, "quarantine_parcel", shop))[0] == "quarantine_parcel"
     await client.resume()
     resumed = await index(client, shop)
-    assert resumed["phase"] == "ready"
+
+    async def is_ready():  # the watcher may report the new file only now, which is then looked at once more
+        return (await client.status(str(shop)))["phase"] == "ready"
+
+    await eventually(is_ready)
     assert resumed["embedded"] == resumed["chunks"]
     assert resumed["encoded"] == before["encoded"] + 1
 

@@ -38,11 +38,15 @@ _FOLLOWED = 30.0  # seconds after which a workspace that is followed still count
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Hits, best first, with the model that helped to find them ("" for words alone) and its coverage."""
+    """Hits, best first, with the model that helped to find them ("" for words alone) and its coverage.
+
+    `complete` is False while files of one of the workspaces are still being read for the first time.
+    """
 
     query: str
     model: str
     coverage: Coverage
+    complete: bool
     hits: tuple[tuple[Path, Hit], ...]  # with the workspace, by the name that was asked for
 
 
@@ -153,6 +157,7 @@ class Engine:
             Coverage(
                 sum(some.coverage.chunks for some in found), sum(some.coverage.embedded for some in found)
             ),
+            all(some.complete for some in found),
             tuple((_once(hits) if len(found) > 1 else hits)[: query.limit]),
         )
 

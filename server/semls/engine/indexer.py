@@ -43,11 +43,15 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Hits, best first, the model that helped to find them ("" for none), and what its vectors cover."""
+    """Hits, best first, the model that helped to find them ("" for none), and what its vectors cover.
+
+    `complete` is False while files are still being read for the first time since the workspace was opened.
+    """
 
     hits: list[Hit]
     model: str
     coverage: Coverage
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,8 +291,9 @@ class Indexer:
         coverage = self._embedder.coverage
         view = view if query.text and not query.words_only else None
         vectors = await near(query, self._catalogue, view, self._worker) if view else {}
+        complete = self._words > 0  # before the catalog is read: files that are read later may be missing
         hits = await self._worker.run(Rank.SEARCH, search, query, self._catalogue, vectors)
-        return Result(hits, view.encoder.model.name if view else "", coverage)
+        return Result(hits, view.encoder.model.name if view else "", coverage, complete)
 
     async def _similar(self, path: str, row: int, limit: int, words_only: bool) -> Comparison:
         view, coverage = self.view, self._embedder.coverage
@@ -356,6 +361,7 @@ class Indexer:
         """The catalogue was damaged and is empty now."""
         log.warning("%s", error)
         await self._embedder.let_go()
+        self._words = 0  # answers are incomplete until all files are read again
         self._crawler.ask_all()
         self._ask()
 

@@ -318,7 +318,13 @@ def _memory() -> int:
 
 def _source(answer: Answer) -> dict[str, object]:
     """What is said about an answer before its hits."""
-    return {"query": answer.query, "model": answer.model, "coverage": asdict(answer.coverage)}
+    coverage = asdict(answer.coverage)
+    return {
+        "query": answer.query,
+        "model": answer.model,
+        "coverage": coverage,
+        "complete": answer.complete,
+    }
 
 
 def _comparison(root: Path, found: Comparison) -> dict[str, object]:

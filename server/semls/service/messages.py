@@ -51,11 +51,15 @@ class CoverageMessage(TypedDict):
 
 
 class AnswerMessage(TypedDict):
-    """Hits, best first; `model` is empty when they were found by words alone."""
+    """Hits, best first; `model` is empty when they were found by words alone.
+
+    `complete` is False while files are still being read: the same query may find more in a moment.
+    """
 
     query: str
     model: str
     coverage: CoverageMessage
+    complete: bool
     hits: list[FoundMessage]
 
 
@@ -92,11 +96,12 @@ class SectionMessage(TypedDict):
 
 
 class ContextMessage(TypedDict):
-    """What a language model should read to answer, as Markdown and in parts; `model` as in an answer."""
+    """What a language model should read to answer, as Markdown and in parts; the rest as in an answer."""
 
     query: str
     model: str
     coverage: CoverageMessage
+    complete: bool
     tokens: int
     markdown: str
     sections: list[SectionMessage]
