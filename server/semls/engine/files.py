@@ -3,6 +3,7 @@
 import os
 import re
 import stat
+import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -174,8 +175,13 @@ def _sort_key(entry: os.DirEntry[str]) -> str:
 
 
 def _is_junction(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a Windows junction, a folder to all but its own question (Python 3.12)."""
-    return bool(getattr(entry, "is_junction", bool)())
+    """Whether an entry is a Windows junction: a link to a folder that `is_symlink` does not report.
+
+    By its tag, since `DirEntry.is_junction` exists from Python 3.12 on.
+    """
+    if sys.platform == "win32":
+        return entry.stat(follow_symlinks=False).st_reparse_tag == stat.IO_REPARSE_TAG_MOUNT_POINT
+    return False
 
 
 def _link_reason(root: Path, link: str | Path) -> str:
