@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import mmap
 import os
 import secrets
 import time
@@ -311,7 +312,7 @@ def _queue(progress: Progress) -> int:
 def _memory() -> int:
     """Bytes that this process has in memory, as far as the system tells it easily; else 0."""
     try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path("/proc/self/statm").read_text().split()[1]) * mmap.PAGESIZE
     except OSError:
         return 0
 
