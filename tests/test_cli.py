@@ -451,7 +451,7 @@ def test_a_foreign_file_in_the_place_of_the_catalogue(terminal, shop):
     before = catalogue.read_bytes()
     done = terminal.run("index", shop)
     assert done.returncode == 0
-    assert "being made anew" in done.stderr
+    assert "being rebuilt" in done.stderr
     assert terminal.json("search", "evict_expired", "--path", shop)["hits"][0]["name"] == "evict_expired"
     assert catalogue.with_name("catalogue.sqlite.broken").read_bytes() == before
 

@@ -10,12 +10,13 @@ import pytest
 
 from semls.engine import encoders, models, reader
 from semls.engine import engine as engine_module
+from semls.engine import indexer as indexer_module
 from semls.engine.catalogue import Coverage
 from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
 from semls.engine.query import query
 from semls.engine.vectors import VectorStore
-from semls.errors import ModelUnavailable, UsageError
+from semls.errors import ModelUnavailable, StoreDamaged, StoreError, UsageError
 from semls.settings import Settings
 from tests.conftest import HANG
 
@@ -303,3 +304,63 @@ async def test_another_model_may_be_wanted_later(engine, shop, hub):
     last = await index(engine, shop, SETTINGS)
     assert last.coverage.embedded == last.coverage.chunks
     assert (await ask(engine, "cart", shop, settings=SETTINGS)).model == WANTED
+
+
+async def test_search_while_its_workspace_is_cleared_is_answered(engine, shop, monkeypatch):
+    monkeypatch.setattr(indexer_module, "_FIRST_WORDS", HANG)
+
+    async def search(number):
+        await asyncio.sleep(number / 1000)  # so that some come before the clearing and some within
+        return await ask(engine, "evict_expired", shop)
+
+    for _ in range(6):
+        await index(engine, shop)
+        searches = [asyncio.create_task(search(number)) for number in range(40)]
+        await asyncio.sleep(0.01)
+        await engine.clear(str(shop))
+        for answer in await asyncio.gather(*searches):
+            assert names(answer)[0] == "evict_expired"
+    status, _ = await engine.status(str(shop), HASHING)
+    assert (status.notice, status.error) == ("", "")
+    assert not list(engine._directory.rglob("*.broken"))
+
+
+async def test_search_whose_workspace_is_cleared_before_it_was_read_is_told_so(engine, shop, monkeypatch):
+    monkeypatch.setattr(indexer_module, "_FIRST_WORDS", HANG)
+    reading, goes_on = threading.Event(), threading.Event()
+    cut = reader.cut
+
+    def held(chunker, opened):
+        reading.set()
+        goes_on.wait(HANG)
+        return cut(chunker, opened)
+
+    monkeypatch.setattr(reader, "cut", held)
+    searching = asyncio.create_task(ask(engine, "evict_expired", shop))
+    assert await asyncio.to_thread(reading.wait, HANG)
+    await engine.clear(str(shop))
+    goes_on.set()
+    with pytest.raises(StoreError, match="cleared before its files were read"):
+        await searching
+    assert names(await ask(engine, "evict_expired", shop))[0] == "evict_expired"
+
+
+async def found_again(engine, shop):
+    while names(await ask(engine, "evict_expired", shop))[:1] != ["evict_expired"]:
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("way", ["search", "similar"])
+async def test_engine_catalog_corrupted_while_open_is_rebuilt_and_read_again(engine, shop, way):
+    await index(engine, shop)
+    (path,) = engine._directory.glob("*/catalogue.sqlite")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("UPDATE words_data SET block = x'00ff00ff00ff' WHERE id > 10")
+    asking = {
+        "search": lambda: ask(engine, "evict_expired", shop, words_only=True),
+        "similar": lambda: engine.similar(str(shop), HASHING, str(shop / "store" / "session.rs"), 7, 10),
+    }
+    with pytest.raises(StoreDamaged, match="is being rebuilt"):
+        await asking[way]()
+    await asyncio.wait_for(found_again(engine, shop), HANG)
+    assert path.with_name("catalogue.sqlite.broken").exists()

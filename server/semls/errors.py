@@ -5,7 +5,7 @@ SemlsError
 ├── ModelError           a model that exists but must not or cannot be loaded
 │   └── ModelUnavailable weights neither on disk nor reachable
 ├── StoreError           a file or directory of the index cannot be used
-│   └── StoreDamaged     it was damaged, has been set aside and is being made anew
+│   └── StoreDamaged     it was corrupted, has been quarantined and is being rebuilt
 └── EngineError          the engine cannot be started or reached, or failed inside
 """
 
@@ -43,7 +43,7 @@ class StoreError(SemlsError):
 
 
 class StoreDamaged(StoreError):
-    """A part of the index that was damaged, has been set aside and is being made anew."""
+    """A part of the index that was corrupted, has been quarantined and is being rebuilt."""
 
     code = "store-damaged"
 

@@ -1,4 +1,4 @@
-"""A SQLite file of ours: opened, made anew where it is damaged, and its errors said in words."""
+"""A SQLite file of ours: opened, rebuilt where it is corrupted; explains errors of the disk."""
 
 import contextlib
 import logging
@@ -13,13 +13,15 @@ from semls.errors import StoreDamaged, StoreError
 
 log = logging.getLogger(__name__)
 
-# By SQLite's messages: its error names are known from Python 3.11 on.
+# What to do about an error that is no bug of ours, by SQLite's messages: Python 3.10 does not tell its codes.
 _ADVICE: Mapping[str, str] = {
     "database or disk is full": "free some space on that disk",
     "disk I/O error": "free some space on that disk, and see that it is sound",
     "attempt to write a readonly database": "make it writable or set SEMLS_CACHE_DIR to another directory",
     "unable to open database file": "make its directory writable or set SEMLS_CACHE_DIR to another one",
+    "access permission denied": "make it writable or set SEMLS_CACHE_DIR to another directory",
     "database is locked": "end the other program that has it open",
+    "locking protocol": "set SEMLS_CACHE_DIR to a directory on a disk of this machine",
 }
 
 
@@ -52,20 +54,24 @@ class Database:
 
     @contextmanager
     def blame(self) -> Iterator[None]:
-        """Raises StoreError for SQLite's errors, StoreDamaged when the file has been made anew."""
+        """Raise StoreError for an error of the disk, and StoreDamaged for a corrupted file, now rebuilt.
+
+        All other errors of SQLite are bugs of ours and surface as they are.
+        """
         try:
             yield
-        except sqlite3.OperationalError as error:
-            advice = _ADVICE.get(str(error), "move that file away and try again")
-            raise StoreError(
-                f"The {self._layout.name} {self._path} cannot be used ({error}): {advice}."
-            ) from error
         except sqlite3.DatabaseError as error:
-            self.notice = (
-                f"The {self._layout.name} {self._path} was damaged ({error}) and is being made anew."
-            )
-            self._begin_anew()
-            raise StoreDamaged(self.notice) from error
+            if _is_corruption(error):
+                self.notice = (
+                    f"The {self._layout.name} {self._path} was corrupted ({error}) and is being rebuilt."
+                )
+                self._rebuild()
+                raise StoreDamaged(self.notice) from error
+            if str(error) in _ADVICE:
+                raise StoreError(
+                    f"The {self._layout.name} {self._path} cannot be used ({error}): {_ADVICE[str(error)]}."
+                ) from error
+            raise
         except OSError as error:
             raise StoreError(
                 f"The cache directory {self._path.parent} cannot be used ({error.strerror}): "
@@ -108,8 +114,8 @@ class Database:
     def _number(self, query: str) -> int:
         return int(self.connection.execute(query).fetchone()[0])
 
-    def _begin_anew(self) -> None:
-        """The damaged file is kept, for those who want to know what happened."""
+    def _rebuild(self) -> None:
+        """Create an empty file; the corrupted one is kept as `….broken`."""
         self._leave(lambda path: os.replace(path, f"{path}.broken"))
         with self.blame():
             self._open()
@@ -119,3 +125,12 @@ class Database:
         for suffix in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 what_to_do(f"{self._path}{suffix}")
+
+
+def _is_corruption(error: sqlite3.DatabaseError) -> bool:
+    """Whether SQLite found a malformed file.
+
+    Python raises DatabaseError itself for SQLITE_CORRUPT and SQLITE_NOTADB, and subclasses of it for other
+    codes. It raises OperationalError without a code for a text that is not UTF-8; we store only UTF-8.
+    """
+    return type(error) is sqlite3.DatabaseError or str(error).startswith("Could not decode to UTF-8")

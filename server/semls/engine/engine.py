@@ -21,7 +21,7 @@ from semls.engine.embedder import Tools
 from semls.engine.embeddings import exported
 from semls.engine.encoder import Encoder
 from semls.engine.encoders import Encoders, model_of
-from semls.engine.indexer import Comparison, Explanation, Indexer, Progress
+from semls.engine.indexer import Comparison, Explanation, Indexer, Progress, Result
 from semls.engine.query import Query
 from semls.engine.search import Hit
 from semls.engine.worker import Rank, Worker
@@ -146,8 +146,8 @@ class Engine:
 
     async def search(self, workspaces: Mapping[str, Settings], query: Query) -> Answer:
         """The best hits in some workspaces, each with its settings. Raises SemlsError."""
-        indexers = [await self._open(path, settings) for path, settings in workspaces.items()]
-        found = await asyncio.gather(*(indexer.search(query) for indexer in indexers))
+        searches = (self._search_in(path, settings, query) for path, settings in workspaces.items())
+        found = await asyncio.gather(*searches)
         hits = [(Path(path), hit) for path, some in zip(workspaces, found, strict=True) for hit in some.hits]
         hits.sort(key=lambda item: -item[1].score)
         models_used = [some.model for some in found if some.model]
@@ -161,12 +161,16 @@ class Engine:
             tuple((_once(hits) if len(found) > 1 else hits)[: query.limit]),
         )
 
+    async def _search_in(self, path: str, settings: Settings, query: Query) -> Result:
+        async with self._reading(path, settings) as indexer:
+            return await indexer.search(query)
+
     async def similar(
         self, path: str, settings: Settings, file: str, row: int, limit: int, *, words_only: bool = False
     ) -> Comparison:
         """What is like the chunk at a row of a file. Raises SemlsError."""
-        indexer = await self._open(path, settings)
-        return await indexer.similar(_inside(indexer.root, file), row, limit, words_only=words_only)
+        async with self._reading(path, settings) as indexer:
+            return await indexer.similar(_inside(indexer.root, file), row, limit, words_only=words_only)
 
     async def context(
         self, workspaces: Mapping[str, Settings], query: Query, budget: int
@@ -176,17 +180,17 @@ class Engine:
         settings = {Path(path): one for path, one in workspaces.items()}
         documents = {}
         for root in {root for root, _ in answer.hits}:
-            indexer = await self._open(str(root), settings[root])
             wanted = {hit.entry.path for other, hit in answer.hits if other == root}
-            documents[root] = await indexer.documents(root, wanted)
+            async with self._reading(str(root), settings[root]) as indexer:
+                documents[root] = await indexer.documents(root, wanted)
         found = [(documents[root].get(hit.entry.path), hit) for root, hit in answer.hits]
         there = [(document, hit) for document, hit in found if document and hit.entry in document.entries]
         return answer, await asyncio.to_thread(context.pack, there, budget)
 
     async def status(self, path: str, settings: Settings) -> tuple[Status, Usage]:
         """A workspace's state, and what it leaves out and takes. Raises SemlsError."""
-        indexer = await self._open(path, settings)
-        skipped = await indexer.skipped()
+        async with self._reading(path, settings) as indexer:
+            skipped = await indexer.skipped()
         reasons = dict(Counter(file.skipped for file in skipped).most_common())
         disk, cache = await asyncio.gather(
             asyncio.to_thread(_size, self._home(indexer.root)),
@@ -216,8 +220,8 @@ class Engine:
 
     async def why(self, path: str, settings: Settings, file: str) -> Explanation:
         """Whether and how a file is indexed. Raises SemlsError."""
-        indexer = await self._open(path, settings)
-        return await indexer.explain(_itself(indexer.root, file))
+        async with self._reading(path, settings) as indexer:
+            return await indexer.explain(_itself(indexer.root, file))
 
     async def export_cache(self, settings: Settings, file: str) -> None:
         """Write all that the wanted model has embedded to a file. Raises SemlsError."""
@@ -282,6 +286,13 @@ class Engine:
         indexer = self._indexers.pop(root, None)
         if indexer:
             await indexer.close()
+
+    @contextlib.asynccontextmanager
+    async def _reading(self, path: str, settings: Settings) -> AsyncIterator[Indexer]:
+        """An open workspace, which is not closed before the end of the block. Raises SemlsError."""
+        indexer = await self._open(path, settings)
+        async with indexer.reading():  # nothing is awaited in between: it is still open
+            yield indexer
 
     async def _open(self, path: str, settings: Settings) -> Indexer:
         root = _root(path)

@@ -97,6 +97,8 @@ class Indexer:
         self._asked = self._words = self._vectors = 0  # tickets: handed out, catalogued, embedded
         self._wake_words, self._wake_vectors, self._news = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._readers, self._unused = 0, asyncio.Event()
+        self._unused.set()
 
     async def open(self) -> None:
         """Open the catalogue, watch the files and start both loops. Raises StoreError."""
@@ -127,16 +129,32 @@ class Indexer:
         await watched.wait()
 
     async def close(self) -> None:
-        """Stop after the step under way and let go of all files."""
+        """Stop after the step under way, wait for readers and close all files."""
         self.closed = True
         self.tell()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._unused.wait()
         await self._worker.run(Rank.SEARCH, self._catalogue.close)
         await self._embedder.let_go()
 
-    # What a client may ask
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        """Keep the index open within the block, in which a client's request reads it."""
+        self._readers += 1
+        self._unused.clear()
+        try:
+            yield
+        except StoreDamaged as error:
+            await self._start_over(error)
+            raise
+        finally:
+            self._readers -= 1
+            if not self._readers:
+                self._unused.set()
+
+    # What a client may ask; the caller holds `reading`, unless the method returns at once or follows
 
     def refresh(self) -> int:
         """Ask for a look at all files; the ticket tells when it is done."""
@@ -268,6 +286,8 @@ class Indexer:
     async def _catalogued(self, ticket: int) -> None:
         async for _ in self.follow(ticket, words_only=True):
             pass
+        if self.closed and not self._is_reached(ticket, words_only=True):
+            raise StoreError(f"The index of {self.root} was cleared before its files were read: try again.")
 
     async def _read_changed(self, paths: Collection[str]) -> bool:
         """Read again what changed since it was read; False when nothing did."""
@@ -280,8 +300,7 @@ class Indexer:
         view = self.view
         try:
             return await self._search_with(view, query)
-        except StoreDamaged as error:
-            await self._start_over(error)
+        except StoreDamaged:
             raise
         except StoreError as error:
             await self._do_without(view, error)
@@ -358,7 +377,7 @@ class Indexer:
             self._vectors = max(self._vectors, ticket)
 
     async def _start_over(self, error: StoreDamaged) -> None:
-        """The catalogue was damaged and is empty now."""
+        """Read all files again: the catalogue was corrupted and is empty now."""
         log.warning("%s", error)
         await self._embedder.let_go()
         self._words = 0  # answers are incomplete until all files are read again
