@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 import typer
 
 from semls import __version__, terminal
-from semls.errors import SemlsError, UsageError
+from semls.errors import SemlsError, UsageError, reason
+from semls.limits import MAX_FILE_BYTES
+from semls.reading import read_regular
 from semls.service.messages import AnswerMessage, ContextMessage
 from semls.settings import EngineSettings, Settings
 
@@ -25,6 +27,7 @@ T = TypeVar("T")
 _PLACE = re.compile(r"(?P<file>.+?):0*(?P<line>[1-9][0-9]{0,8})(?::[0-9]*)?:?", re.DOTALL)
 
 _ROWS = 50  # of the picker
+_MAX_QUESTIONS = 1 << 20  # bytes of a file of questions
 
 app = typer.Typer(
     help="Search code by meaning.",
@@ -229,10 +232,12 @@ def rows(workspace: str, query: str) -> None:
 def preview(line: int, path: str) -> None:
     """What `pick` shows of a file."""
     try:
-        text = Path(path).read_text("utf-8", "replace")
-    except OSError as error:
-        raise UsageError(f"The file {path} cannot be read: {error.strerror}.") from error
-    terminal.preview(text, line)
+        content = read_regular(Path(path), MAX_FILE_BYTES)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"The file {path} cannot be read: {reason(error)}.") from error
+    if content is None:
+        raise UsageError(f"{path} is not a regular file: name one that is.")
+    terminal.preview(content[:MAX_FILE_BYTES].decode("utf-8", "replace"), line)
 
 
 @app.command()
@@ -426,10 +431,21 @@ def _questions(query: list[str], source: str | None) -> Iterator[str]:
         yield " ".join(query)
         return
     try:
-        lines = sys.stdin.readlines() if source == "-" else Path(source).read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        content = _beginning(source, _MAX_QUESTIONS + 1)
+        text = content.decode("utf-8")
+    except (OSError, ValueError) as error:
         raise UsageError(f"The questions in {source} cannot be read: {error}.") from error
-    questions = [line.strip() for line in lines if line.strip()]
+    if len(content) > _MAX_QUESTIONS:
+        raise UsageError(f"The questions in {source} have more than 1 MiB: ask fewer of them at once.")
+    questions = [line.strip() for line in text.splitlines() if line.strip()]
     if not questions:
         raise UsageError(f"There is no question in {source}: write one on each line.")
     yield from questions
+
+
+def _beginning(source: str, size: int) -> bytes:
+    """Return the first bytes of a file or of stdin. A pipe is allowed, as in `--from <(command)`."""
+    if source == "-":
+        return sys.stdin.buffer.read(size)
+    with open(source, "rb") as stream:
+        return stream.read(size)

@@ -20,6 +20,8 @@ from semls.engine import memory
 from semls.engine.models import HASHING, Model
 from semls.engine.weights import Fetched, fingerprint, locate
 from semls.errors import ModelError, reason
+from semls.limits import MAX_FILE_BYTES
+from semls.reading import read_regular
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -322,7 +324,7 @@ def _shortened(network: "PreTrainedModel") -> bool:
 def _config(folder: Path) -> "PreTrainedConfig":
     import transformers
 
-    given = json.loads((folder / "config.json").read_bytes())
+    given = json.loads(read_regular(folder / "config.json", MAX_FILE_BYTES) or b"")
     if given.get("model_type") != "nomic_bert" or "n_embd" not in given:
         return transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
     rope = {"rope_type": "default", "rope_theta": float(given.get("rotary_emb_base", 1000))}

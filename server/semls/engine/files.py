@@ -8,9 +8,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from semls.engine.ignores import BY_DEFAULT, NO_LINKS, RULES, Ignores, above, read_regular, with_slash
+from semls.engine.ignores import BY_DEFAULT, RULES, Ignores, above, with_slash
 from semls.errors import UsageError
 from semls.limits import MAX_FILE_BYTES
+from semls.reading import OutsideError, read_inside
 
 BINARY = "binary"
 MINIFIED = "minified"
@@ -266,11 +267,12 @@ def _content(root: Path, path: str, max_bytes: int) -> bytes | str:
         return OUTSIDE
     if os.path.islink(file):
         return _link_reason(root, file)
-    if not Path(os.path.realpath(file.parent)).is_relative_to(os.path.realpath(root)):
-        return LINK_OUTSIDE
     if by_name := _reason_by_name(file.name):
         return by_name
-    content = read_regular(file, max_bytes, NO_LINKS)
+    try:
+        content = read_inside(root, file, max_bytes)
+    except OutsideError:
+        return LINK_OUTSIDE
     if content is None:
         return NOT_REGULAR
     if len(content) > max_bytes:

@@ -11,7 +11,6 @@ stars takes minutes for one path, and 49 of 500 random layouts came out differen
 import codecs
 import os
 import re
-import stat
 import sys
 from collections.abc import Collection
 from dataclasses import dataclass, replace
@@ -19,11 +18,9 @@ from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 
+from semls.reading import NO_LINKS, read_regular
+
 BY_DEFAULT = "ignored by default"
-
-NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
-_NO_WAITING = getattr(os, "O_NONBLOCK", 0)
-
 
 # So many bytes of rules compile in some tenths of a second, and a step should not last longer.
 _MAX_RULES = 1 << 16
@@ -281,11 +278,3 @@ def _range(named: str | None, first: str, last: str | None) -> str:
     low = first[-1]
     high = max(low, (last or low)[-1])
     return f"{re.escape(low)}-{re.escape(high)}"
-
-
-def read_regular(file: Path, max_bytes: int, flags: int) -> bytes | None:
-    """A regular file's bytes, one more than asked for if there are more; None for what is no file."""
-    with open(file, "rb", opener=lambda name, mode: os.open(name, mode | flags | _NO_WAITING)) as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            return None
-        return stream.read(max_bytes + 1)

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from semls.errors import ModelError, UsageError
+from semls.limits import MAX_FILE_BYTES
+from semls.reading import read_regular
 
 # The work grows with the length of the text, and a chunk is seldom longer.
 _LONGEST = 512
@@ -134,7 +136,7 @@ def _number(config: dict[str, Any], *keys: str) -> int | None:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
+        found = json.loads(read_regular(path, MAX_FILE_BYTES) or b"")
     except (OSError, ValueError):
         return {}
     return cast(dict[str, Any], found) if isinstance(found, dict) else {}

@@ -1,5 +1,6 @@
 """The border: what the engine says in rows and byte columns, in the words and units of the protocol."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +31,14 @@ def folders(given: Iterable[tuple[str, str]]) -> list[Folder]:
 
 
 def path(uri: str) -> str | None:
-    """The path of a file URI; None for any other kind."""
-    return to_fs_path(uri) if uri.startswith("file:") else None
+    """The absolute path of a file URI; None for any other URI."""
+    found = to_fs_path(uri) if uri.startswith("file:") else None
+    return found if found and os.path.isabs(found) else None
+
+
+def folder_of(path: str, folders: Iterable[str]) -> str | None:
+    """The innermost of the folders that a path begins with; None if there is none."""
+    return max((folder for folder in folders if Path(path).is_relative_to(folder)), key=len, default=None)
 
 
 def location(hit: PlaceMessage, place: Place, encoding: Encoding) -> types.Location:

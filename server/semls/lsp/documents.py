@@ -1,5 +1,6 @@
 """The buffers that the client has open, and where in them stands what is on the disk."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import SequenceMatcher
@@ -8,7 +9,9 @@ from typing import TypeAlias
 
 from lsprotocol import types
 
+from semls.limits import MAX_FILE_BYTES
 from semls.lsp import convert
+from semls.reading import read_inside
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")  # the specification knows no other line ends
 _Block: TypeAlias = tuple[int, int, int]  # rows on the disk, in the buffer, and how many they are
@@ -53,17 +56,27 @@ class Buffers:
         return lines and list(lines)
 
 
-def read(buffers: Mapping[str, Sequence[str] | None]) -> dict[str, "Document"]:
-    """Files by URI, as they are on the disk and in these buffers. Reads the disk."""
-    return {uri: _document(convert.path(uri) or "", buffer) for uri, buffer in buffers.items()}
+def read(buffers: Mapping[str, Sequence[str] | None], folders: Sequence[str]) -> dict[str, "Document"]:
+    """Read files by URI, as they are on the disk and in these buffers.
+
+    A file that lies in none of the folders counts as empty, and so does one that is too large to be indexed.
+    """
+    return {uri: _document(convert.path(uri) or "", buffer, folders) for uri, buffer in buffers.items()}
 
 
-def _document(path: str, buffer: Sequence[str] | None) -> "Document":
+def _document(path: str, buffer: Sequence[str] | None, folders: Sequence[str]) -> "Document":
+    return Document(_lines(_content(path, folders)), buffer and [line.rstrip("\r\n") for line in buffer])
+
+
+def _content(path: str, folders: Sequence[str]) -> bytes:
+    folder = convert.folder_of(path, folders)
+    if folder is None:
+        return b""
     try:
-        disk = _lines(Path(path).read_bytes())
-    except (OSError, ValueError):  # the latter for a path that cannot be
-        disk = []
-    return Document(disk, buffer and [line.rstrip("\r\n") for line in buffer])
+        content = read_inside(Path(folder), Path(os.path.realpath(path)), MAX_FILE_BYTES) or b""
+    except (OSError, ValueError):  # the latter for a path that no file can have
+        return b""
+    return content if len(content) <= MAX_FILE_BYTES else b""
 
 
 def _lines(source: bytes) -> list[bytes]:

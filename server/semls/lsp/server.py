@@ -161,9 +161,12 @@ async def _similar_request(ls: Session, params: Any) -> Mapping[str, object]:  #
 async def _similar(ls: Session, given: Sequence[Any]) -> SimilarMessage:
     """The position is one in the buffer, if there is one: the index knows the file on the disk."""
     file, row, options = arguments.similar(given)
+    folder = convert.folder_of(file, ls.paths)
+    if folder is None:
+        raise JsonRpcInvalidParams(f"{file} lies in none of the open folders: open its folder.")
     uri = Path(file).as_uri()
-    (document,) = (await asyncio.to_thread(documents.read, {uri: ls.buffers.lines(uri)})).values()
-    return await ls.similar(file, document.on_disk(row), **options)
+    (document,) = (await asyncio.to_thread(documents.read, {uri: ls.buffers.lines(uri)}, [folder])).values()
+    return await ls.similar(folder, file, document.on_disk(row), **options)
 
 
 async def _context_command(ls: Session, *given: Any) -> str:  # noqa: ANN401
@@ -186,7 +189,7 @@ async def _messages(ls: Session, places: Sequence[PlaceMessage]) -> list[Mapping
 
 async def _read(ls: Session, places: Sequence[PlaceMessage]) -> dict[str, documents.Document]:
     buffers = {uri: ls.buffers.lines(uri) for uri in {place["uri"] for place in places}}
-    return await asyncio.to_thread(documents.read, buffers)
+    return await asyncio.to_thread(documents.read, buffers, ls.paths)
 
 
 # The index

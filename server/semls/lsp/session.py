@@ -6,7 +6,6 @@ import logging
 import os
 from collections.abc import AsyncGenerator, Awaitable, Coroutine, Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TypeVar
 
 from lsprotocol import types
@@ -203,13 +202,10 @@ class Session(LanguageServer):
             raise JsonRpcContentModified("A newer search has taken the place of this one.")
         return newest.result()
 
-    async def similar(self, file: str, row: int, **options: Any) -> SimilarMessage:  # noqa: ANN401
-        """What is like the code at a row."""
-        around = [path for path in self.paths if Path(file).is_relative_to(path)]
-        if not around:
-            raise JsonRpcInvalidParams(f"{file} lies in none of the open folders.")
+    async def similar(self, folder: str, file: str, row: int, **options: Any) -> SimilarMessage:  # noqa: ANN401
+        """What is like the code at a row of a file in an open folder."""
         await self._configured()
-        return await _explained(self.engine.similar(max(around, key=len), file, row, **options))
+        return await _explained(self.engine.similar(folder, file, row, **options))
 
     async def context(self, **asked: Any) -> ContextMessage:  # noqa: ANN401
         """What a language model should read to answer."""

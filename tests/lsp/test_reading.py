@@ -1,0 +1,60 @@
+"""Which files the language server reads, and how much of them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from semls.limits import MAX_FILE_BYTES
+
+pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs /proc and pipes")
+
+
+@pytest.fixture
+def client(raw, workspace):
+    """An editor with a folder."""
+    started = raw()
+    started.shop = workspace("shop")
+    started.start(rootUri=started.shop.as_uri())
+    assert started.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
+    return started
+
+
+def similar(path):
+    uri = path if isinstance(path, str) else path.as_uri()
+    return {"uri": uri, "position": {"line": 0, "character": 0}}
+
+
+def peak(client):
+    """The most memory that the server ever had, in bytes."""
+    lines = Path(f"/proc/{client.process.pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
+
+
+def test_similar_with_a_huge_file_takes_no_memory(client):
+    with (client.shop / "huge.py").open("wb") as file:
+        file.truncate(3 << 30)
+    before = peak(client)
+    assert client.ask("semls/similar", similar(client.shop / "huge.py"))["error"]["code"] == -32602
+    assert peak(client) - before < 20 * MAX_FILE_BYTES
+
+
+def test_similar_with_pipes_blocks_no_thread(client):
+    os.mkfifo(client.shop / "pipe.py")
+    asked = [client.request("semls/similar", similar(client.shop / "pipe.py")) for _ in range(50)]
+    for number in asked:
+        assert client.answer(number)["error"]["code"] == -32602
+    assert client.ask("workspace/symbol", {"query": "evict_expired"})["result"]
+
+
+def test_similar_reads_no_file_outside_the_folders(client, tmp_path):
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    os.mkfifo(outside / "pipe.py")
+    (client.shop / "linked").symlink_to(outside, target_is_directory=True)
+    (client.shop / "link.py").symlink_to(outside / "pipe.py")
+    shop = client.shop.as_uri()
+    ways = [outside / "pipe.py", client.shop / "linked/pipe.py", client.shop / "link.py"]
+    for way in [*ways, f"{shop}/../outside/pipe.py", f"{shop}/%2e%2e/outside/pipe.py", "file:///dev/zero"]:
+        assert client.ask("semls/similar", similar(way))["error"]["code"] == -32602
+    assert client.ask("workspace/symbol", {"query": "evict_expired"})["result"]
