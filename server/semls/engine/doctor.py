@@ -4,6 +4,7 @@ import contextlib
 import os
 import platform
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -123,10 +124,11 @@ def _limit(file: Path, used: int, needed: int) -> Finding:
 
 def _watchers() -> Iterator[int]:
     """How many folders each watcher of this user's programs watches, as far as can be seen."""
-    user = (_PROC / "self").stat().st_uid
+    if sys.platform == "win32":
+        return
     for process in _PROC.glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            for descriptor in (process / "fd").iterdir() if process.stat().st_uid == user else ():
+            for descriptor in (process / "fd").iterdir() if process.stat().st_uid == os.getuid() else ():
                 with contextlib.suppress(OSError):
                     if os.readlink(descriptor) == "anon_inode:inotify":
                         yield (process / "fdinfo" / descriptor.name).read_text().count("inotify wd:")
