@@ -1,16 +1,14 @@
 """Bounded reads of files that semls did not write: they may be huge, pipes or devices, and may change."""
 
+import errno
 import os
 import stat
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # Windows has neither flag, and no pipes inside folders
-
-
-class OutsideError(OSError):
-    """A file does not lie in the folder that it must lie in."""
+_FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 
 
 def read_regular(file: Path, max_bytes: int, flags: int = 0) -> bytes | None:
@@ -25,27 +23,34 @@ def read_regular(file: Path, max_bytes: int, flags: int = 0) -> bytes | None:
         return _content(stream, max_bytes)
 
 
-def read_inside(root: Path, file: Path, max_bytes: int) -> bytes | None:
-    """As `read_regular`, for a file whose real path lies below that of `root` and which is no link.
+def read_inside(root: Path, path: PurePath, max_bytes: int) -> bytes | None:
+    """As `read_regular`, for a path relative to a folder, on which there must be no link below that folder.
 
-    Raises OutsideError, also when a folder on the way becomes a link while the file is opened.
+    Each part is opened from its parent, so that none can become a link in between (not on Windows).
     """
-    if not stat.S_ISREG(os.lstat(file).st_mode):
-        return None
-    with _opened(file, NO_LINKS) as stream:
-        real = os.path.realpath(file)
-        if not Path(real).is_relative_to(os.path.realpath(root)) or not _is(stream, real):
-            raise OutsideError(f"{file} lies outside {root}")
-        return _content(stream, max_bytes)
+    if os.open not in os.supports_dir_fd:
+        file = root / path
+        if os.path.realpath(file) != os.path.join(os.path.realpath(root), path):
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(file))
+        return read_regular(file, max_bytes)
+    parent = os.open(root, _FOLDER)
+    try:
+        for part in path.parts[:-1]:
+            folder = os.open(part, _FOLDER | NO_LINKS, dir_fd=parent)
+            os.close(parent)
+            parent = folder
+        if not stat.S_ISREG(os.lstat(path.name, dir_fd=parent).st_mode):
+            return None
+        with _opened(Path(path.name), NO_LINKS, parent) as stream:
+            return _content(stream, max_bytes)
+    finally:
+        os.close(parent)
 
 
-def _opened(file: Path, flags: int) -> BinaryIO:
-    return open(file, "rb", opener=lambda name, mode: os.open(name, mode | flags | _NO_WAITING))
-
-
-def _is(stream: BinaryIO, path: str) -> bool:
-    """Whether a path still names the open file. Windows keeps others from replacing it."""
-    return os.name != "posix" or os.path.samestat(os.fstat(stream.fileno()), os.stat(path))
+def _opened(file: Path, flags: int, parent: int | None = None) -> BinaryIO:
+    return open(
+        file, "rb", opener=lambda name, mode: os.open(name, mode | flags | _NO_WAITING, dir_fd=parent)
+    )
 
 
 def _content(stream: BinaryIO, max_bytes: int) -> bytes | None:

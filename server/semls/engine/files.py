@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 from semls.engine.ignores import BY_DEFAULT, RULES, Ignores, above, with_slash
 from semls.errors import UsageError
 from semls.limits import MAX_FILE_BYTES
-from semls.reading import OutsideError, read_inside
+from semls.reading import read_inside
 
 BINARY = "binary"
 MINIFIED = "minified"
@@ -270,8 +270,10 @@ def _content(root: Path, path: str, max_bytes: int) -> bytes | str:
     if by_name := _reason_by_name(file.name):
         return by_name
     try:
-        content = read_inside(root, file, max_bytes)
-    except OutsideError:
+        content = read_inside(root, parts, max_bytes)
+    except OSError:
+        if Path(os.path.realpath(file.parent)).is_relative_to(os.path.realpath(root)):
+            raise
         return LINK_OUTSIDE
     if content is None:
         return NOT_REGULAR

@@ -73,8 +73,10 @@ def _content(path: str, folders: Sequence[str]) -> bytes:
     if folder is None:
         return b""
     try:
-        content = read_inside(Path(folder), Path(os.path.realpath(path)), MAX_FILE_BYTES) or b""
-    except (OSError, ValueError):  # the latter for a path that no file can have
+        root = Path(os.path.realpath(folder))
+        inside = Path(os.path.realpath(path)).relative_to(root)
+        content = read_inside(root, inside, MAX_FILE_BYTES) or b""
+    except (OSError, ValueError):  # the latter for one outside, or with a NUL
         return b""
     return content if len(content) <= MAX_FILE_BYTES else b""
 
