@@ -14,6 +14,7 @@ import pytest
 from semls.engine import files
 from semls.engine.files import Found, Skipped, read, scan
 from semls.engine.ignores import BY_DEFAULT
+from semls.engine.sensitive import MAY_HOLD_SECRETS
 from semls.errors import UsageError
 from semls.limits import MAX_FILE_BYTES
 
@@ -433,6 +434,101 @@ def test_an_ignore_file_too_large_counts_as_far_as_its_last_whole_line(tmp_path:
     rules = "a\n" + "#" * 65000 + "\nb\n" + "c" * 1000
     plant(tmp_path, {".gitignore": rules, "a": "", "b": "", "c" * 200: ""})
     assert found(tmp_path) == {".gitignore", "c" * 200}
+
+
+# -- Secrets
+
+SECRET = """
+.env .env.local .ENV.Production .env-prod .env.php .envrc .env~ web.env .env.bak d/.env .npmrc .NPMRC
+.pypirc .netrc _netrc .pgpass .htpasswd .git-credentials .dockercfg .docker/config.json .kube/config
+kubeconfig dev.kubeconfig .aws/credentials credentials.json credentials-prod.json gcp-credentials.json
+credentials.yml client_secret_1.json service-account.json serviceAccountKey.json
+my-app-firebase-adminsdk-x.json secrets.yml secrets.yaml .secrets.toml id_rsa id_ed25519 ID_RSA id_rsa.old
+id_ecdsa_sk github_rsa deploy_ed25519 ssh_host_rsa_key a.pem A.PEM a.key a.key.bak a.p12 a.pfx a.p8 a.ppk
+a.jks release.keystore a.kdbx a.ovpn terraform.tfstate terraform.tfstate.backup terraform.tfstate.1.backup
+prod.tfvars prod.auto.tfvars.json .vault-token .bash_history local.settings.json .dev.vars
+""".split()
+PLAIN = """
+.env.example .env.sample .env.template .env.dist .env.local.example example.env .env.ts .env.d.ts .env.js
+env.py env.local keys.py credentials.py credentials_test.go useCredentials.ts secrets.py secret.rs
+service_account.go id_rsa.pub id_ed25519.pub key.pub server.crt server.cer server.csr
+credentials.example.json secrets.yml.sample .npmrc.example terraform.tfvars.example .secrets.baseline
+secrets.enc.yaml chart/templates/secret.yaml key keys monkey.js environment.yml rsa.c lib_rsa/a.c
+credentials/a.py secrets/a.py .key-test.go tokens.json main.tf activity_credentials.xml credentials.md
+.envoy/a.yaml history.md
+""".split()
+KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbg==\n-----END OPENSSH PRIVATE KEY-----\n"
+CERTIFICATE = "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n"
+
+
+@pytest.mark.parametrize("path", SECRET)
+def test_scan_with_secret_name_skips_file(tmp_path: Path, path: str) -> None:
+    plant(tmp_path, {path: "password=hunter2"})
+    assert (found(tmp_path), skipped(tmp_path)) == (set(), {path: MAY_HOLD_SECRETS})
+
+
+def test_scan_with_ordinary_names_keeps_files(tmp_path: Path) -> None:
+    assert found(plant(tmp_path, dict.fromkeys(PLAIN, "x"))) == set(PLAIN)
+
+
+@pytest.mark.parametrize("folder", [".ssh", ".gnupg", ".envs"])
+def test_scan_with_secret_folder_skips_all_in_it(tmp_path: Path, folder: str) -> None:
+    plant(tmp_path, {f"{folder}/config": "", "a.py": ""})
+    assert (found(tmp_path), skipped(tmp_path)) == ({"a.py"}, {f"{folder}/": MAY_HOLD_SECRETS})
+
+
+def test_scan_with_semlsignore_takes_secrets_back(tmp_path: Path) -> None:
+    rules = {".semlsignore": "!*.pem\n!.env", "d/.semlsignore": "!a.key"}
+    plant(tmp_path, rules | {"a.pem": KEY, ".env": "A=1", "a.key": "", "d/a.key": KEY})
+    assert found(tmp_path) == {*rules, "a.pem", ".env", "d/a.key"}
+    assert read(tmp_path, "a.pem") == read(tmp_path, "d/a.key") == KEY.encode()
+
+
+def test_scan_with_gitignore_takes_no_secrets_back(tmp_path: Path) -> None:
+    plant(tmp_path, {".gitignore": "!.env\n!*.pem", ".env": "A=1", "a.pem": ""})
+    assert found(tmp_path) == {".gitignore"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        KEY,
+        "\ufeff\n " + KEY.replace("OPENSSH ", ""),
+        KEY.replace("OPENSSH", "RSA").replace("\n", "\r\n"),
+        "-----BEGIN EC PARAMETERS-----\nBg==\n-----END EC PARAMETERS-----\n" + KEY.replace("OPENSSH", "EC"),
+        CERTIFICATE + KEY,
+        "Bag Attributes\n    friendlyName: x\nKey Attributes: <No Attributes>\n" + KEY,
+        KEY.replace("OPENSSH PRIVATE KEY", "PGP PRIVATE KEY BLOCK"),
+        "---- BEGIN SSH2 ENCRYPTED PRIVATE KEY ----\nP2/5\n---- END SSH2 ENCRYPTED PRIVATE KEY ----\n",
+        "PuTTY-User-Key-File-3: ssh-ed25519\nEncryption: none\n",
+    ],
+)
+def test_read_with_private_key_skips_file(tmp_path: Path, content: str) -> None:
+    plant(tmp_path, {"deploy": content, "code.py": f"KEY = '{content}'"})
+    assert reason(tmp_path, "deploy") == MAY_HOLD_SECRETS
+    assert reason(tmp_path, "code.py") is None
+
+
+def test_read_with_service_account_skips_file(tmp_path: Path) -> None:
+    content = '{\n "type": "service_account",\n "private_key": "-----BEGIN PRIVATE KEY-----\\nMIIE"\n}\n'
+    plant(tmp_path, {"my-project-1a2b.json": content, "a.py": content})
+    assert [reason(tmp_path, name) for name in ("my-project-1a2b.json", "a.py")] == [MAY_HOLD_SECRETS, None]
+
+
+def test_read_with_public_parts_keeps_file(tmp_path: Path) -> None:
+    public = CERTIFICATE.replace("CERTIFICATE", "PUBLIC KEY")
+    tree = {"a.crt": CERTIFICATE, "b.crt": CERTIFICATE * 2, "c": public, "d": f"# Keys\n\n{KEY}"}
+    plant(tmp_path, tree)
+    assert [reason(tmp_path, name) for name in tree] == [None] * 4
+
+
+@posix_only
+def test_read_with_semlsignore_keeps_private_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant(tmp_path, {"r/.semlsignore": "!fixture", "r/d/e/fixture": KEY, "r/d/e/other": KEY})
+    monkeypatch.chdir(tmp_path)
+    for root in (tmp_path / "r", Path("r")):
+        assert reason(root, "d/e/fixture") is None
+        assert reason(root, "d/e/other") == MAY_HOLD_SECRETS
 
 
 # -- Links and other things

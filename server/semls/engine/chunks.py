@@ -51,7 +51,7 @@ class Chunk(NamedTuple):
 def fingerprint() -> str:
     """Another one whenever files may be cut otherwise: made of the code, the queries and the parsers."""
     code = resources.files(__package__)
-    parts = [code / name for name in ("chunks.py", "outline.py", "source.py")]
+    parts = [code / name for name in ("chunks.py", "outline.py", "source.py", "sensitive.py")]
     parts += sorted((code / "languages").iterdir(), key=lambda part: part.name)
     digest = hashlib.blake2b(digest_size=8)
     for part in parts:

@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from semls.engine.ignores import BY_DEFAULT, RULES, Ignores, above, with_slash
+from semls.engine.ignores import BY_DEFAULT, RULES, Ignores, above, takes_back, with_slash
+from semls.engine.sensitive import MAY_HOLD_SECRETS, holds_private_key
 from semls.errors import UsageError
 from semls.limits import MAX_FILE_BYTES
 from semls.reading import read_inside
@@ -279,6 +280,8 @@ def _content(root: Path, path: str, max_bytes: int) -> bytes | str:
         return NOT_REGULAR
     if len(content) > max_bytes:
         return _too_large(max_bytes)
+    if holds_private_key(file.name, content) and not takes_back(Path(os.path.abspath(root)), path):
+        return MAY_HOLD_SECRETS
     return _reason_by_content(file.name, content) or content
 
 

@@ -1,8 +1,9 @@
 """Which paths git would ignore, and semls: the rules of ignore files.
 
 Rules are asked from the strongest to the weakest, and the first that has an opinion decides:
-.semlsignore files (the nearest first), .gitignore files (likewise), the repository's info/exclude,
-the user's global git ignore file, and a short list of our own. Inside one file the last line wins.
+.semlsignore files (the nearest first), the names of files that may hold secrets, .gitignore files (the
+nearest first), the repository's info/exclude, the user's global git ignore file, and a short list of our
+own. Inside one file the last line wins.
 
 Patterns are matched here and not by pathspec, since a workspace may be hostile: there one line of eight
 stars takes minutes for one path, and 49 of 500 random layouts came out differently from git (1.1.1).
@@ -18,6 +19,7 @@ from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 
+from semls.engine.sensitive import MAY_HOLD_SECRETS, name_suggests_secrets
 from semls.reading import NO_LINKS, read_regular
 
 BY_DEFAULT = "ignored by default"
@@ -104,11 +106,15 @@ class Ignores:
     def verdict(self, path: str, name: str, is_folder: bool) -> tuple[bool | None, str]:
         """Whether an absolute path is kept (None: nobody says), and the reason when it is not."""
         end = "\0" if is_folder else ""
-        path, name = _bytewise(path) + end, _bytewise(name) + end
-        for group in (self.own, self.git, self.ours):
-            for rules in group:
-                if (kept := rules.verdict(path, name)) is not None:
-                    return kept, rules.reason
+        text, name = _bytewise(path) + end, _bytewise(name) + end
+        for rules in self.own:
+            if (kept := rules.verdict(text, name)) is not None:
+                return kept, rules.reason
+        if name_suggests_secrets(path, is_folder):
+            return False, MAY_HOLD_SECRETS
+        for rules in (*self.git, *self.ours):
+            if (kept := rules.verdict(text, name)) is not None:
+                return kept, rules.reason
         return None, ""
 
     def inside(self, folder: Path, names: Collection[str]) -> "Ignores":
@@ -145,6 +151,15 @@ def above(root: Path) -> Ignores:
             # Whoever opens a folder that the repository around it ignores wants it all the same.
             return plain
     return ignores
+
+
+def takes_back(root: Path, path: str) -> bool:
+    """Return whether a .semlsignore file keeps a file, whose path is relative to the workspace."""
+    ignores, file = above(root), root / path
+    lineage = [file, *file.parents]
+    for folder in lineage[lineage.index(root) : 0 : -1]:
+        ignores = ignores.inside(folder, [name for name in RULES if os.path.exists(folder / name)])
+    return replace(ignores, git=(), ours=()).verdict(file.as_posix(), file.name, is_folder=False)[0] is True
 
 
 def _global(top: Path) -> _Rules:
