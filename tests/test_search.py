@@ -74,6 +74,41 @@ def test_the_limit_is_kept(catalogue, view):
     assert len(answers(query("header request retry", 2), catalogue, view)) == 2
 
 
+@pytest.fixture
+def long_definition(catalogue):
+    """A function of three chunks, and a short one in the same file."""
+
+    def chunk(name, number, start, name_row):
+        place = (2000 * number, 2000 * number + 1, start, 0, start + 50, 0, name_row, 4, name_row, 9)
+        return Entry("orders.py", "python", "Function", name, "", "", "", f"hash {number}", *place)
+
+    chunks = [
+        (chunk("process_order", 0, start=0, name_row=0), "def process_order(order):"),
+        (chunk("process_order", 1, start=60, name_row=0), "audit the ledger of the warehouse"),
+        (chunk("process_order", 2, start=120, name_row=0), "return the invoice"),
+        (chunk("audit_ledger", 3, start=200, name_row=200), "audit the ledger"),
+    ]
+    catalogue.replace(File("orders.py", language="python"), chunks)
+
+
+@pytest.mark.usefixtures("long_definition")
+def test_search_long_definition_is_one_hit_with_the_best_chunk(catalogue):
+    hits = answers(query("audit the invoice in the warehouse ledger"), catalogue)
+    found = [(hit.entry.name, hit.snippet) for hit in hits]
+    assert found.count(("process_order", "audit the ledger of the warehouse")) == 1
+    assert [name for name, _ in found].count("process_order") == 1
+    assert len(answers(query("audit the invoice in the warehouse ledger", 2), catalogue)) == 2
+
+
+@pytest.mark.usefixtures("long_definition")
+@pytest.mark.parametrize(
+    "question", ["process_order", "process_ord", "how does process_order audit the ledger"]
+)
+def test_search_long_definition_asked_for_by_name_is_one_hit_with_the_name(catalogue, question):
+    hits = [hit for hit in answers(query(question), catalogue) if hit.entry.name == "process_order"]
+    assert [hit.snippet for hit in hits] == ["def process_order(order):"]
+
+
 def test_as_many_hits_as_are_asked_for(catalogue):
     for number in range(300):
         entry = Entry(f"many/{number}.py", "python", "Function", f"f{number}", "", "", "", "h", *[0] * 10)

@@ -114,6 +114,21 @@ async def test_a_long_definition_is_not_like_its_own_parts_and_members(engine, r
     assert ("long.py", "add") not in members
 
 
+@pytest.mark.parametrize("words_only", [False, True])
+async def test_similar_long_definition_is_one_hit_or_copy(engine, root, words_only):
+    lines = [f"    total_{number} = first_{number} + second_{number}\n" for number in range(200)]
+    (root / "long.py").write_text(f"def long():\n{''.join(lines)}")
+    (root / "copy.py").write_text(f"def long():\n{''.join(lines)}    return total_0\n")
+    other = [line.replace("first", "third") for line in lines]
+    (root / "other.py").write_text(f"def other():\n{''.join(other)}")
+    await index(engine, root)
+    found = (await ask(engine, root, "long.py", 1, words_only=words_only)).similar
+    places = [hit.entry.path for hit, _ in found.hits] + [copy.path for copy in found.copies]
+    assert places.count("other.py") == 1
+    assert places.count("copy.py") == 1
+    assert "long.py" not in places
+
+
 async def test_what_lies_between_definitions_can_be_asked_about(engine, root):
     await index(engine, root)
     found = await ask(engine, root, "asked.py", 1)

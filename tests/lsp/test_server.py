@@ -112,6 +112,28 @@ async def test_a_hit_says_what_it_was_found_by(place):
         assert ["meaning"] in (await found_by("turn numbers back into readable characters")).values()
 
 
+async def test_hit_in_the_middle_of_a_long_definition_opens_there(place):
+    lines = [f"    total_{number} = first_{number} + second_{number}\n" for number in range(200)]
+    lines[150] = "    quarantine = customs.inspect(letter)\n"
+    file = place[0] / "shop" / "long.py"
+    file.write_text(f"def process(parcel):\n{''.join(lines)}")
+    try:
+        async with editing(place, "shop") as client:
+            query = "letters that customs have in quarantine path:long.py"
+            (hit,) = (await request(client, "semls/search", {"query": query}))["hits"]
+            assert hit["name"] == "process"
+            assert "quarantine" in hit["snippet"]
+            start, end = hit["range"]["start"], hit["range"]["end"]
+            assert 100 < start["line"] <= 151 <= end["line"]
+            assert hit["selectionRange"] == {"start": start, "end": start}
+            (symbol,) = await symbols(client, query)
+            assert symbol.location.range == as_range({"start": start, "end": start})
+            (symbol,) = await symbols(client, "process path:long.py")
+            assert text_at(symbol.location) == "process"
+    finally:
+        file.unlink()
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

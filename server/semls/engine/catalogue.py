@@ -72,6 +72,9 @@ class File(NamedTuple):
     skipped: str = ""
 
 
+DefinitionKey: TypeAlias = tuple[str, str, int, int]  # path, qualified name, and where that stands
+
+
 class Entry(NamedTuple):
     """A chunk as catalogued. Rows are zero-based, columns count bytes, ends are exclusive."""
 
@@ -98,6 +101,17 @@ class Entry(NamedTuple):
     def qualified_name(self) -> str:
         """The name after its container's."""
         return ".".join(filter(None, (self.container, self.name)))
+
+    @property
+    def definition(self) -> DefinitionKey:
+        """A key that all chunks of one definition share; without a name, a chunk is alone."""
+        return self.path, self.qualified_name, self.name_row, self.name_column
+
+    @property
+    def holds_name(self) -> bool:
+        """Whether the name of the definition lies in this chunk of it."""
+        start, end = (self.start_row, self.start_column), (self.end_row, self.end_column)
+        return start <= (self.name_row, self.name_column) < end
 
 
 _ADD_FILE = f"INSERT INTO files VALUES ({', '.join('?' * len(File._fields))})"

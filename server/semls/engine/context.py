@@ -91,7 +91,7 @@ class Document:
     def _parts(self, entry: Entry) -> list[Entry]:
         if not entry.name:
             return [entry]
-        return [one for one in self.entries if _definition(one) == _definition(entry)]
+        return [one for one in self.entries if one.definition == entry.definition]
 
     def _members(self, entry: Entry) -> Iterator[Entry]:
         if not entry.name:
@@ -192,10 +192,6 @@ def markdown(sections: Sequence[Section]) -> str:
 def _worthy(hits: list[tuple[Document, Hit]]) -> list[tuple[Document, Hit]]:
     floor = _FLOOR * min(max((hit.score for _, hit in hits), default=0.0), _GOOD)
     return [(document, hit) for document, hit in hits if hit.score >= floor]
-
-
-def _definition(entry: Entry) -> tuple[object, ...]:
-    return entry.qualified_name, entry.name, entry.name_row, entry.name_column
 
 
 def _rows(first: Entry, last: Entry) -> range:

@@ -176,7 +176,7 @@ class Engine:
         self, workspaces: Mapping[str, Settings], query: Query, budget: int
     ) -> tuple[Answer, list[Section]]:
         """What a language model should read to answer, within a budget of tokens. Raises SemlsError."""
-        answer = await self.search(workspaces, replace(query, limit=context.CANDIDATES))
+        answer = await self.search(workspaces, replace(query, limit=context.CANDIDATES, by_chunk=True))
         settings = {Path(path): one for path, one in workspaces.items()}
         documents = {}
         for root in {root for root, _ in answer.hits}:

@@ -47,6 +47,7 @@ class Query:
     limit: int
     filters: Filters
     words_only: bool
+    by_chunk: bool = False  # whether a long definition may be found once for each of its chunks
 
 
 def query(

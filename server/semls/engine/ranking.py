@@ -137,10 +137,15 @@ def rank(question: Question, candidates: Mapping[int, Candidate]) -> list[tuple[
     return _spread(scores, candidates)
 
 
+def is_named(question: Question, candidate: Candidate) -> bool:
+    """Whether the question asks for the candidate's name."""
+    return _symbol(question, candidate.entry) > 0
+
+
 def matched(question: Question, candidate: Candidate) -> tuple[str, ...]:
     """What a candidate was found by: its "name", which the question names, its "words", its "meaning"."""
     ways = {
-        "name": _symbol(question, candidate.entry),
+        "name": is_named(question, candidate),
         "words": candidate.words,
         "meaning": candidate.nearness,
     }

@@ -1,15 +1,15 @@
 """A question → candidates by words, names and vectors → ranked hits."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from semls.engine.catalogue import Catalogue, Entry, Filters
+from semls.engine.catalogue import Catalogue, DefinitionKey, Entry, Filters
 from semls.engine.encoder import Encoder
 from semls.engine.query import Query
-from semls.engine.ranking import Candidate, Question, matched, rank
+from semls.engine.ranking import Candidate, Question, is_named, matched, rank
 from semls.engine.vectors import Vectors
 from semls.engine.worker import Rank, Runner, Worker
 from semls.settings import Server
@@ -81,16 +81,37 @@ async def nearest(
 
 
 def search(asked: Query, catalogue: Catalogue, near: Mapping[int, float]) -> list[Hit]:
-    """The best hits first, from what the words find and the chunks that are near."""
+    """The best hits first, from what the words find and the chunks that are near.
+
+    A definition of several chunks is one hit: its best chunk, or the one that holds its name where the
+    question asks for that.
+    """
     if not asked.text:
         return _listed(asked, catalogue)
     question = Question.of(asked.text)
     candidates = _candidates(asked, question, catalogue, near)
-    ranked = rank(question, candidates)[: asked.limit]
+    ranked = rank(question, candidates)
+    if not asked.by_chunk:
+        ranked = _merged(ranked, question, candidates)
+    ranked = ranked[: asked.limit]
     texts = catalogue.texts([number for number, _ in ranked])
     return [
         Hit(candidates[number].entry, score, texts[number], matched(question, candidates[number]))
         for number, score in ranked
+    ]
+
+
+def _merged(
+    ranked: Iterable[tuple[int, float]], question: Question, candidates: Mapping[int, Candidate]
+) -> list[tuple[int, float]]:
+    """One chunk for each definition, with the score of its best."""
+    best: dict[DefinitionKey, tuple[int, float]] = {}
+    for number, score in ranked:
+        best.setdefault(candidates[number].entry.definition, (number, score))
+    named = {one.entry.definition: number for number, one in candidates.items() if one.entry.holds_name}
+    return [
+        (named.get(definition, number) if is_named(question, candidates[number]) else number, score)
+        for definition, (number, score) in best.items()
     ]
 
 

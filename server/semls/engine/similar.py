@@ -1,7 +1,7 @@
 """A chunk → its exact copies, and other code that does the same."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from semls.engine import identifiers
@@ -82,29 +82,36 @@ def similar(asked: Asked, catalogue: Catalogue, near: Mapping[int, float] | None
         tuple(sorted(others.values(), key=lambda other: (other.path, other.start_byte))),
         tuple(
             (hit, len(_copies(hit.snippet, catalogue)) or 1)
-            for hit in _hits(entry, text, near, catalogue, limit)
+            for hit in _hits(asked, others.values(), near, catalogue)[:limit]
         ),
     )
 
 
-def _hits(asked: Entry, text: str, near: Mapping[int, float], catalogue: Catalogue, limit: int) -> list[Hit]:
+def _hits(
+    asked: Asked, copies: Iterable[Entry], near: Mapping[int, float], catalogue: Catalogue
+) -> list[Hit]:
+    """The best chunk of each definition, best first."""
     entries, texts = catalogue.entries(list(near)), catalogue.texts(list(near))
-    hits, seen = [], {essence(text)}
-    scores = {number: near[number] * _standing(entry, asked) for number, entry in entries.items()}
+    hits, seen = list[Hit](), {essence(asked.text)}
+    definitions = {copy.definition for copy in copies}
+    scores = {number: near[number] * _standing(entry, asked.entry) for number, entry in entries.items()}
     for number in sorted(scores, key=lambda number: (-scores[number], number)):
-        if essence(texts[number]) in seen or _is_itself(entries[number], asked):
+        entry = entries[number]
+        if essence(texts[number]) in seen or _is_itself(entry, asked.entry):
             continue
         seen.add(essence(texts[number]))
-        hits.append(Hit(entries[number], scores[number], texts[number]))
-    return hits[:limit]
+        if entry.definition not in definitions:
+            definitions.add(entry.definition)
+            hits.append(Hit(entry, scores[number], texts[number]))
+    return hits
 
 
 def _is_itself(other: Entry, asked: Entry) -> bool:
     """Whether it is the same chunk, a part of the same long definition, or a definition in it."""
     if other.path != asked.path:
         return False
-    is_part = (other.name_row, other.name_column) == (asked.name_row, asked.name_column)
-    return is_part or bool(asked.name and f"{other.container}.".startswith(f"{asked.qualified_name}."))
+    is_member = asked.name and f"{other.container}.".startswith(f"{asked.qualified_name}.")
+    return other.definition == asked.definition or bool(is_member)
 
 
 def _standing(other: Entry, asked: Entry) -> float:

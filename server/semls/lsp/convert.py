@@ -42,7 +42,7 @@ def folder_of(path: str, folders: Iterable[str]) -> str | None:
 
 
 def location(hit: PlaceMessage, place: Place, encoding: Encoding) -> types.Location:
-    """Where the name of the hit stands: there a reader wants to land."""
+    """Where a reader wants to land: at the hit's name, or at the chunk of a long definition."""
     return types.Location(hit["uri"], to_range(hit["selectionRange"], place, encoding))
 
 

@@ -363,14 +363,19 @@ def _place(root: Path, entry: Entry) -> dict[str, object]:
         "path": entry.path,
         "uri": (root / entry.path).as_uri(),
         "range": _range(entry.start_row, entry.start_column, entry.end_row, entry.end_column),
-        "selectionRange": _range(
-            entry.name_row, entry.name_column, entry.name_end_row, entry.name_end_column
-        ),
+        "selectionRange": _selection(entry),
         "name": entry.name or entry.path.rsplit("/", 1)[-1],
         "container": entry.container,
         "kind": entry.kind,
         "language": entry.language,
     }
+
+
+def _selection(entry: Entry) -> dict[str, dict[str, int]]:
+    """Where a reader of the chunk starts: at the name, or where the chunk begins further down."""
+    if not entry.holds_name:
+        return _range(entry.start_row, entry.start_column, entry.start_row, entry.start_column)
+    return _range(entry.name_row, entry.name_column, entry.name_end_row, entry.name_end_column)
 
 
 def _range(row: int, column: int, end_row: int, end_column: int) -> dict[str, dict[str, int]]:

@@ -18,7 +18,10 @@ class Range(TypedDict):
 
 
 class PlaceMessage(TypedDict):
-    """A chunk as it travels; `range` is the whole definition, `selectionRange` its name."""
+    """A chunk as it travels; `range` is the definition, or the chunk of a long one.
+
+    `selectionRange` is the name, or the empty range at the beginning of `range` where the name is not in it.
+    """
 
     path: str
     uri: str
