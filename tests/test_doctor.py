@@ -7,6 +7,7 @@ import pytest
 
 from semls.engine import doctor
 from semls.engine.chunker import Chunker
+from tests.namespace import USER_LIMITS, in_user_namespace
 
 
 @pytest.fixture
@@ -14,6 +15,21 @@ def chunker():
     started = Chunker()
     yield started
     started.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="inotify is a part of Linux")
+@in_user_namespace
+def test_examine_with_a_watch_limit_of_zero_names_the_setting(tmp_path, chunker):
+    for resource in ("instances", "watches"):
+        (USER_LIMITS / f"max_inotify_{resource}").write_text("0")
+        found = doctor.examine(tmp_path, chunker)
+        (USER_LIMITS / f"max_inotify_{resource}").write_text("100000")
+        (watching,) = (one for one in found if one.name == "file watching")
+        assert not watching.well
+        assert f"the limit of inotify {resource}" in watching.detail
+        (limit,) = (one for one in found if one.name == "watch limit" and not one.well)
+        assert f"of 0 inotify {resource} used" in limit.detail
+        assert f"sudo sysctl user.max_inotify_{resource}=" in limit.advice
 
 
 def limits(directory, watches, instances):
@@ -37,7 +53,7 @@ def test_a_watch_limit_is_compared_with_the_need(tmp_path, chunker, monkeypatch,
     found = [one for one in doctor.examine(tmp_path, chunker) if one.name == "watch limit"]
     assert [one.advice for one in found] == advice
     assert [one.well for one in found] == [not one.advice for one in found]
-    assert found[0].detail == f"0 of {watches:,} watches used"
+    assert found[0].detail == f"0 of {watches:,} inotify watches used"
 
 
 def test_where_nothing_limits_watching_nothing_is_said(tmp_path, chunker, monkeypatch):

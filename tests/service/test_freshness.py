@@ -253,24 +253,6 @@ async def test_a_burst_of_writes_is_looked_at_a_few_times(watched):
     assert await watched.encoded() < encoded + 300  # of the 600 that were written
 
 
-async def test_where_the_system_does_not_watch_all_is_looked_through_and_that_is_said(
-    workspace, tmp_path, monkeypatch
-):
-    def full(*_, **__):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(watching, "watch", full)
-    monkeypatch.setattr(crawler, "_TICK", 0.05)
-    shop = Watched(workspace("shop"), tmp_path)
-    async for _ in shop.engine.index(str(shop.root), HASHING):
-        pass
-    status, _ = await shop.engine.status(str(shop.root), HASHING)
-    assert "No space left on device" in status.notice
-    (shop.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
-    assert await shop.is_fresh()
-    await shop.engine.close()
-
-
 async def test_what_the_system_forgets_to_tell_is_found_when_the_branch_is_another(
     workspace, tmp_path, monkeypatch
 ):

@@ -1,7 +1,9 @@
 """Keeps a workspace's catalogue like its files: looks where something changed, now and then everywhere."""
 
 import asyncio
+import contextlib
 import logging
+import math
 import os
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
@@ -18,6 +20,9 @@ log = logging.getLogger(__name__)
 
 _TICK = 2.0  # seconds between two looks at what tells that watching may have missed something
 _SWEEP = 300.0  # seconds between two looks at all files of a workspace that is watched
+_RETRY = 1.0  # seconds from a failure of watching to the next attempt, doubled with each further failure
+_MOST = 300.0  # seconds between two attempts at most
+_STEADY = 60.0  # seconds of watching after which a failure counts as the first one
 _SHARE = 20  # a look at all files may take this part of the time
 _MANY = 1000  # places at once, from which on a look at all files is quicker and surer
 _FEW = 50  # places that are looked at before those that changed meanwhile
@@ -64,39 +69,80 @@ class Crawler:
         return bool(wanted)
 
     async def watch(self, ask: Callable[[Collection[str]], None], ready: asyncio.Event) -> None:
-        """Tell what changes, for ever; `ready` when nothing is missed from now on."""
-        while True:
-            self.unwatched = ""
-            here = _identity(self._root)
-            watcher = asyncio.create_task(self._watch(ask, ready))
-            try:
-                await self._tend(here)
-            finally:
-                watcher.cancel()
-            self._all = True  # another folder has this name now
-            self._wake()
+        """Report what changes until cancelled, and poll where the system does not report it.
 
-    async def _watch(self, ask: Callable[[Collection[str]], None], ready: asyncio.Event) -> None:
+        `ready` is set once no change can be missed. Where watching fails, it is retried with back-off.
+        """
+        delay = 0.0
+        identity: object = None
+        while True:
+            began = time.monotonic()
+            try:
+                if self.unwatched:
+                    await self._check(identity, delay)
+                began, identity = time.monotonic(), await asyncio.to_thread(_identity, self._root)
+                await self._watch(identity, ask, ready)
+            except watching.WatchingFailed as error:
+                self._set_unwatched(str(error))
+            except Exception:
+                log.exception("Watching %s failed", self._root)
+                self._set_unwatched("an internal error, which the engine's log describes")
+                await asyncio.sleep(_RETRY)
+            ready.set()
+            self._look_at_all()
+            steady = time.monotonic() - began > _STEADY
+            delay = _RETRY if steady or not delay else min(2 * delay, _MOST)
+
+    async def _watch(
+        self, identity: object, ask: Callable[[Collection[str]], None], ready: asyncio.Event
+    ) -> None:
+        """Report what changes until another folder has the workspace's path. Raises WatchingFailed."""
+        tasks = [
+            asyncio.create_task(self._report_changes(ask, ready)),
+            asyncio.create_task(self._check(identity)),
+        ]
         try:
-            async for places in watching.changes(self._root):
-                ready.set()
+            ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _report_changes(self, ask: Callable[[Collection[str]], None], ready: asyncio.Event) -> None:
+        """Report what changes until the folder is deleted or moved. Raises WatchingFailed."""
+        begun = False
+        async with contextlib.aclosing(watching.changes(self._root)) as bursts:
+            async for places in bursts:
+                if not begun:
+                    begun = True
+                    self._set_unwatched("")
+                    if ready.is_set():  # what changed before this moment was not reported
+                        self._look_at_all()
+                    ready.set()
                 if places:
                     ask(places)
-        except OSError as error:
-            self.unwatched = error.strerror or str(error)
-            log.warning("%s is not watched, but looked through: %s", self._root, error)
-        finally:
-            ready.set()
 
-    async def _tend(self, here: object) -> None:
-        """Look at what watching may have missed, until the folder is another."""
-        head = _head(self._root)
-        while _identity(self._root) == here:
-            await asyncio.sleep(_TICK)
+    def _set_unwatched(self, reason: str) -> None:
+        if reason and reason != self.unwatched:
+            log.warning("Watching %s failed (%s); polling instead", self._root, reason)
+        self.unwatched = reason
+
+    def _look_at_all(self) -> None:
+        self._all = True
+        self._wake()
+
+    async def _check(self, identity: object, seconds: float = math.inf) -> None:
+        """Look for what watching does not report, for a time or until another folder has this path."""
+        until = time.monotonic() + seconds
+        head = await asyncio.to_thread(_head, self._root)
+        while time.monotonic() < until and await asyncio.to_thread(_identity, self._root) == identity:
+            await asyncio.sleep(min(_TICK, seconds))
             pause = max(_TICK if self.unwatched else _SWEEP, _SHARE * self._took)
-            if head != (head := _head(self._root)) or time.monotonic() - self._looked > pause:
-                self._all = True
-                self._wake()
+            changed_head = head != (head := await asyncio.to_thread(_head, self._root))
+            if changed_head or time.monotonic() - self._looked > pause:
+                self._look_at_all()
 
     # The looking
 
@@ -237,11 +283,10 @@ def _identity(root: Path) -> object:
 
 def _head(root: Path) -> object:
     """What changes when the repository around a folder switches to another branch."""
-    for folder in (root, *root.parents):
-        if (folder / ".git").exists():
-            head = git_folder(folder / ".git") / "HEAD"
-            try:
-                return head.stat().st_mtime_ns
-            except OSError:
-                return None
+    try:
+        for folder in (root, *root.parents):
+            if (folder / ".git").exists():
+                return (git_folder(folder / ".git") / "HEAD").stat().st_mtime_ns
+    except (OSError, ValueError):  # ValueError: a path with a NUL
+        return None
     return None

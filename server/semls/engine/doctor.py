@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semls.engine import languages
+from semls.engine import languages, watching
 from semls.engine.catalogue import Catalogue, File
 from semls.engine.chunker import Chunker
 from semls.engine.vectors import VectorStore, greet
@@ -53,7 +53,8 @@ def examine(cache_directory: Path, chunker: Chunker) -> list[Finding]:
             f"Make {cache_directory} writable, or install semls anew: chromadb is not whole.",
         ),
         _disk(cache_directory),
-        *_watching(),
+        _try("file watching", _watching, "semls polls instead. The limits below may be too low."),
+        *_watch_limits(),
     ]
 
 
@@ -103,22 +104,29 @@ def _disk(directory: Path) -> Finding:
     return Finding("cache", free > _ROOM, detail, "" if free > _ROOM else "Free some space on that disk.")
 
 
-def _watching() -> Iterator[Finding]:
-    """What Linux allows a user to watch; others have no such limit."""
-    limits = _PROC / "sys/fs/inotify"
-    if limits.is_dir():
+def _watching() -> str:
+    with tempfile.TemporaryDirectory() as directory:
+        watching.probe(Path(directory))
+    return "changes are reported"
+
+
+def _watch_limits() -> Iterator[Finding]:
+    """Compare what Linux allows a user to watch with the need; other systems have no such limit."""
+    if (_PROC / "sys/fs/inotify").is_dir():
         watchers = list(_watchers())
-        yield _limit(limits / "max_user_watches", sum(watchers), _WATCHES)
-        yield _limit(limits / "max_user_instances", len(watchers), _INSTANCES)
+        yield _watch_limit("watches", sum(watchers), _WATCHES)
+        yield _watch_limit("instances", len(watchers), _INSTANCES)
 
 
-def _limit(file: Path, used: int, needed: int) -> Finding:
-    most = int(file.read_text())
-    detail = f"{used:,} of {most:,} {file.name.removeprefix('max_user_')} used"
-    if most - used >= needed:
-        return Finding("watch limit", True, detail)
+def _watch_limit(resource: str, used: int, needed: int) -> Finding:
+    """The lower one of the system's limit and the user namespace's counts."""
+    names = f"fs.inotify.max_user_{resource}", f"user.max_inotify_{resource}"
+    files = {name: _PROC / "sys" / name.replace(".", "/") for name in names}
+    most, name = min((int(file.read_text()), name) for name, file in files.items() if file.exists())
+    detail = f"{used:,} of {most:,} inotify {resource} used"
+    well = most - used >= needed
     return Finding(
-        "watch limit", False, detail, f"Run `sudo sysctl fs.inotify.{file.name}={2 * (used + needed)}`."
+        "watch limit", well, detail, "" if well else f"Run `sudo sysctl {name}={2 * (used + needed)}`."
     )
 
 

@@ -392,9 +392,7 @@ def _itself(root: Path, file: str) -> str:
 
 def _unwatched(indexer: Indexer) -> str:
     why = indexer.unwatched
-    return (
-        f"The system does not say what changes ({why}): all files are looked through instead." if why else ""
-    )
+    return f"File watching is unavailable ({why}); polling for changes instead." if why else ""
 
 
 def _absolute(file: str) -> Path:

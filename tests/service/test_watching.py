@@ -1,0 +1,173 @@
+"""What the engine does where the system does not report which files change."""
+
+import asyncio
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from semls.engine import watching
+from semls.engine.engine import Engine
+from semls.engine.query import query
+from semls.settings import Settings
+from tests.namespace import USER_LIMITS, in_user_namespace, without_override
+
+HASHING = Settings(model="hashing")
+SOON = 60.0
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify is a part of Linux")
+
+
+class Workspace:
+    """A folder with one file and two folders, indexed by an engine."""
+
+    def __init__(self, directory: Path):
+        self.root, self.engine = directory / "root", Engine(directory / "cache")
+        (self.root / "one").mkdir(parents=True)
+        (self.root / "two").mkdir()
+        (self.root / "first.py").write_text("def first(): pass\n")
+
+    async def index(self):
+        async for _ in self.engine.index(str(self.root), HASHING, words_only=True):
+            pass
+
+    async def find(self, name):
+        """Whether a search finds a definition, without a request to look at the files."""
+        answer = await self.engine.search({str(self.root): HASHING}, query(name, words_only=True))
+        return any(hit.entry.name == name for _, hit in answer.hits)
+
+    async def notice(self):
+        return (await self.engine.status(str(self.root), HASHING))[0].notice
+
+    async def write(self, name):
+        """Write a definition to a new file and wait until it is found."""
+        (self.root / f"two/{name}.py").write_text(f"def {name}(): pass\n")
+        await until(lambda: self.find(name))
+
+    async def notices(self, words):
+        await until(lambda: self._has_notice(words))
+
+    async def _has_notice(self, words):
+        notice = await self.notice()
+        return words in notice if words else not notice
+
+
+@pytest.fixture
+async def workspace(tmp_path):
+    opened = Workspace(tmp_path)
+    yield opened
+    await opened.engine.close()
+
+
+async def until(condition):
+    deadline = time.monotonic() + SOON
+    while not await condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+@in_user_namespace
+async def test_search_without_inotify_instances_polls_until_there_are_some(workspace):
+    (USER_LIMITS / "max_inotify_instances").write_text("0")
+    await asyncio.wait_for(workspace.index(), SOON)
+    assert "the limit of inotify instances or of open files is reached" in await workspace.notice()
+    await workspace.write("found_by_polling")
+    (USER_LIMITS / "max_inotify_instances").write_text("10")
+    await workspace.notices("")
+    await workspace.write("found_by_watching")
+
+
+@in_user_namespace
+async def test_search_without_inotify_watches_polls_until_there_are_some(workspace):
+    (USER_LIMITS / "max_inotify_watches").write_text("2")  # of three folders
+    await asyncio.wait_for(workspace.index(), SOON)
+    assert "the limit of inotify watches is reached" in await workspace.notice()
+    await workspace.write("found_by_polling")
+    (USER_LIMITS / "max_inotify_watches").write_text("100")
+    await workspace.notices("")
+
+
+async def test_watching_after_a_file_name_that_is_not_utf8_goes_on(workspace):
+    await workspace.index()
+    (workspace.root / os.fsdecode(b"bad\xff.py")).touch()
+    await workspace.notices(r"bad\xFF.py")
+    await workspace.notices("")
+    await workspace.write("found_by_watching")
+
+
+async def test_search_in_a_workspace_with_a_folder_name_that_is_not_utf8_polls(workspace):
+    bad = workspace.root / os.fsdecode(b"dir\xe9")
+    bad.mkdir()
+    (bad / "left_out.py").touch()
+    await asyncio.wait_for(workspace.index(), SOON)
+    await workspace.notices(r"dir\xE9")
+    await workspace.write("found_by_polling")
+    bad.rename(workspace.root / "renamed")
+    await workspace.notices("")
+    await workspace.write("found_by_watching")
+
+
+@without_override
+async def test_search_in_a_workspace_with_an_unreadable_folder_polls(workspace):
+    (workspace.root / "one").chmod(0)
+    try:
+        await asyncio.wait_for(workspace.index(), SOON)
+        assert "Permission denied" in await workspace.notice()
+        await workspace.write("found_by_polling")
+    finally:
+        (workspace.root / "one").chmod(0o755)
+
+
+async def test_search_on_a_network_file_system_polls(workspace, monkeypatch):
+    types = {mount.partition(" - ")[2].split()[0] for mount in watching._MOUNTS.read_text().splitlines()}
+    monkeypatch.setattr(watching, "_REMOTE", types)
+    await workspace.index()
+    assert "does not report changes" in await workspace.notice()
+    await workspace.write("found_by_polling")
+
+
+async def test_a_workspace_folder_deleted_and_created_again_is_watched(workspace):
+    await workspace.index()
+    for number in range(5):
+        shutil.rmtree(workspace.root)
+        (workspace.root / "two").mkdir(parents=True)  # often with the same inode number
+        await workspace.write(f"found_{number}")
+    assert not await workspace.find("first")
+    await workspace.notices("")
+
+
+async def test_a_workspace_folder_that_comes_back_later_is_watched(workspace, tmp_path):
+    await workspace.index()
+    workspace.root.rename(tmp_path / "away")
+    indexer = workspace.engine._indexers[workspace.root]
+
+    async def is_unwatched():
+        return bool(indexer.unwatched)
+
+    await until(is_unwatched)
+    (tmp_path / "away").rename(workspace.root)
+    await workspace.notices("")
+    await workspace.write("found_by_watching")
+
+
+async def test_closing_an_unused_workspace_releases_its_inotify_instance(workspace):
+    def instances():
+        links = [path for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
+        return sum(os.readlink(path) == "anon_inode:inotify" for path in links)
+
+    async def none_is_left():
+        return instances() == 0
+
+    await until(none_is_left)  # those of other tests' engines
+    await workspace.index()
+    assert instances() == 1
+
+    async def is_closed():
+        await workspace.engine.close_unused(0)
+        return not workspace.engine.workspaces
+
+    await until(is_closed)
+    await until(none_is_left)
