@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from semls import __version__
 from semls.service.client import Client
 from semls.settings import EngineSettings, Settings
 from tests.conftest import HANG
@@ -108,12 +109,26 @@ def test_another_takes_the_place_of_a_killed_engine(terminal, shop, state):
     assert read_state(terminal)["pid"] != state["pid"]
 
 
-def test_an_engine_of_another_version_is_asked_to_leave(terminal, shop, state):
+@pytest.mark.parametrize("version", ["0.0.1", f"{__version__}rc1", f"{__version__}.dev3", "nightly"])
+def test_an_engine_of_another_version_is_asked_to_leave(terminal, shop, state, version):
     (path,) = terminal.state.glob("engine-*.json")
-    path.write_text(json.dumps({**state, "version": "0.0.1"}))
+    path.write_text(json.dumps({**state, "version": version}))
     assert terminal.json("search", "cart", cwd=shop)["hits"]
     assert read_state(terminal)["pid"] != state["pid"]
-    assert read_state(terminal)["version"] != "0.0.1"
+    assert read_state(terminal)["version"] == __version__
+
+
+@pytest.mark.parametrize("version", ["99.0.0", "99.0.0a1", f"{__version__}.post1"])
+def test_client_older_than_the_engine_asks_for_a_restart_and_leaves_the_engine(
+    terminal, shop, state, version
+):
+    (path,) = terminal.state.glob("engine-*.json")
+    path.write_text(json.dumps({**state, "version": version}))
+    done = terminal.run("search", "cart", cwd=shop)
+    assert done.returncode == 3
+    assert f"semls was updated to {version}" in done.stderr
+    assert read_state(terminal)["pid"] == state["pid"]
+    path.write_text(json.dumps(state))
 
 
 @pytest.mark.parametrize(

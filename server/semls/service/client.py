@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 import ssl
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -294,7 +293,7 @@ async def _start(places: Whereabouts) -> State:
 
 def _is_ours(state: State) -> bool:
     """Whether an engine is of our version. Raises EngineError when it is newer than we are."""
-    if _parts(state.version) > _parts(__version__):  # each would ask the other's engine to leave for ever
+    if _is_newer(state.version):  # each would ask the other's engine to leave for ever
         raise EngineError(
             f"semls was updated to {state.version} and its engine runs: restart this program, "
             f"which still is semls {__version__}."
@@ -302,8 +301,15 @@ def _is_ours(state: State) -> bool:
     return state.version == __version__
 
 
-def _parts(version: str) -> list[int]:
-    return [int(part) for part in re.findall(r"[0-9]+", version)]
+def _is_newer(version: str) -> bool:
+    if version == __version__:
+        return False
+    from packaging.version import InvalidVersion, Version  # most programs never need it
+
+    try:
+        return Version(version) > Version(__version__)
+    except InvalidVersion:
+        return False
 
 
 async def _running(places: Whereabouts) -> State | None:
