@@ -1,5 +1,6 @@
 import contextlib
 import itertools
+import os
 import sqlite3
 import threading
 
@@ -133,14 +134,61 @@ def test_what_one_cache_exports_another_imports(tmp_path, cache):
     }
     assert got.keys() == put.keys()
     np.testing.assert_allclose(got["hash 7"], put["hash 7"], atol=1e-3)
-    with pytest.raises(UsageError, match="already"):
-        cache.export(tmp_path / "some.semls")
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("kept", "File exists"),
+        ("folder", "File exists"),
+        ("link", "File exists"),
+        ("nowhere/some.semls", "No such file or directory"),
+        ("kept/some.semls", "Not a directory"),
+        ("x" * 300, "File name too long"),
+    ],
+)
+@pytest.mark.skipif(os.name == "nt", reason="the errors have other names there")
+def test_cache_export_to_a_bad_path_names_the_path(tmp_path, cache, name, why):
+    cache.put(vectors(3))
+    (tmp_path / "kept").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "target")
+    with pytest.raises(UsageError, match=f"{why}.*: name a new file") as caught:
+        cache.export(tmp_path / name)
+    assert str(tmp_path / "cache.sqlite") not in str(caught.value)
+    assert (tmp_path / "kept").read_text() == "mine"
+    assert not (tmp_path / "target").exists()
+    assert len(cache.get(list(vectors(3)))) == 3
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names are decodable there")
+def test_cache_export_to_an_undecodable_name_is_imported(tmp_path, cache):
+    file = tmp_path / os.fsdecode(b"caf\xe9.semls")
+    cache.put(vectors(3))
+    cache.export(file)
+    (batch,) = exported(file, "0123", 32)
+    assert batch.keys() == vectors(3).keys()
+
+
+def test_cache_export_of_a_corrupted_cache_leaves_no_file(tmp_path):
+    path = tmp_path / "cache.sqlite"
+    first = open_cache(path)
+    first.put(vectors(1000))
+    first.close()
+    content = path.read_bytes()
+    path.write_bytes(content[:-50_000] + bytes(50_000))
+    again = open_cache(path)
+    with pytest.raises(StoreError, match="is corrupted"):
+        again.export(tmp_path / "some.semls")
+    assert not (tmp_path / "some.semls").exists()
+    again.close()
 
 
 def test_a_file_that_is_no_export_of_this_model_is_refused(tmp_path, cache):
     cache.put(vectors(3) | {"bad": np.full(32, np.nan, np.float32)})
     cache.export(tmp_path / "bad.semls")
     (tmp_path / "letter").write_text("no database at all, but a letter\n" * 100)
+    (tmp_path / "folder").mkdir()
     sqlite3.connect(tmp_path / "other").execute("CREATE TABLE embeddings (hash, vector)").connection.close()
     for name, fingerprint, dimension, why in [
         ("bad.semls", "0123", 32, "not all"),
@@ -148,7 +196,10 @@ def test_a_file_that_is_no_export_of_this_model_is_refused(tmp_path, cache):
         ("bad.semls", "4567", 32, "another model"),
         ("letter", "0123", 32, "not a database"),
         ("other", "0123", 32, "no such file"),
-        ("missing", "0123", 32, "unable to open"),
+        ("missing", "0123", 32, "there is no such file"),
+        ("folder", "0123", 32, "it is no file"),
+        ("letter/some.semls", "0123", 32, "there is no such file"),
+        ("x" * 300, "0123", 32, "there is no such file"),
     ]:
         with pytest.raises(UsageError, match=why):
             list(exported(tmp_path / name, fingerprint, dimension))

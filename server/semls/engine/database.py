@@ -61,7 +61,7 @@ class Database:
         try:
             yield
         except sqlite3.DatabaseError as error:
-            if _is_corruption(error):
+            if is_corruption(error):
                 self.notice = (
                     f"The {self._layout.name} {self._path} was corrupted ({error}) and is being rebuilt."
                 )
@@ -127,7 +127,7 @@ class Database:
                 what_to_do(f"{self._path}{suffix}")
 
 
-def _is_corruption(error: sqlite3.DatabaseError) -> bool:
+def is_corruption(error: sqlite3.DatabaseError) -> bool:
     """Whether SQLite found a malformed file.
 
     Python raises DatabaseError itself for SQLITE_CORRUPT and SQLITE_NOTADB, and subclasses of it for other

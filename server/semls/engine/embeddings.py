@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from semls.engine.database import Database, Layout
-from semls.errors import UsageError
+from semls.engine.database import Database, Layout, is_corruption
+from semls.errors import StoreError, UsageError
 
 _LAYOUT = Layout(
     "embedding cache",
@@ -70,11 +70,24 @@ class EmbeddingCache:
         return int((pages - free) * size)
 
     def export(self, file: Path) -> None:
-        """Copy everything to a new file. May run beside the thread that uses the cache. Raises UsageError."""
-        if file.exists():
-            raise UsageError(f"There is a file {file} already: name another one, or delete it.")
-        with self._file.blame(), contextlib.closing(sqlite3.connect(self._path)) as db:
-            db.execute("VACUUM INTO ?", (os.fspath(file),))
+        """Copy everything to a new file. May run beside the thread that uses the cache.
+
+        Raises UsageError, and StoreError where the cache itself is corrupted.
+        """
+        try:
+            file.open("xb").close()  # SQLite writes to an empty file, but does not say why it cannot make one
+        except OSError as error:
+            raise _unwritable(file, error.strerror or str(error)) from error
+        try:
+            with contextlib.closing(sqlite3.connect(self._path)) as db:
+                db.execute("VACUUM INTO CAST(? AS TEXT)", (os.fsencode(file),))  # a name may be undecodable
+        except sqlite3.DatabaseError as error:
+            file.unlink(missing_ok=True)
+            if is_corruption(error):
+                raise StoreError(
+                    f"The embedding cache {self._path} is corrupted ({error}): `semls index` rebuilds it."
+                ) from error
+            raise _unwritable(file, str(error)) from error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -95,12 +108,19 @@ class EmbeddingCache:
 def exported(file: Path, fingerprint: str, dimension: int) -> Iterator[dict[str, NDArray[np.float32]]]:
     """The vectors of a file that a cache of the same model exported, in batches. Raises UsageError."""
     try:
-        if file.exists() and not file.is_file():  # SQLite would wait for what comes out of a pipe
-            raise ValueError("it is no file")
+        if not os.path.isfile(file):  # SQLite would create it, or wait for what comes out of a pipe
+            raise ValueError("it is no file" if os.path.exists(file) else "there is no such file")
         with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
             yield from _exported(db, fingerprint, dimension)
     except (sqlite3.Error, ValueError) as error:
         raise UsageError(f"{file} cannot be imported ({error}): name a file that semls exported.") from error
+
+
+def _unwritable(file: Path, why: str) -> UsageError:
+    return UsageError(
+        f"The cache cannot be exported to {file} ({why}): name a new file, in a folder that you can write to "
+        "and on a disk with enough space."
+    )
 
 
 def _exported(
