@@ -52,6 +52,7 @@ Within = Annotated[
 Kinds = Annotated[list[str] | None, typer.Option(help="Only this kind, such as class or function.")]
 Words = Annotated[bool, typer.Option("--words", help="Search by words alone, without the model.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Answer before all is embedded.")]
+Force = Annotated[bool, typer.Option("--force", help="Index even the home folder, or the root of a drive.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
@@ -66,7 +67,7 @@ def main() -> int:
 
 
 @app.command()
-def index(path: Workspace = Path(), as_json: Json = False) -> None:
+def index(path: Workspace = Path(), force: Force = False, as_json: Json = False) -> None:
     """Bring the index of a folder up to date. `search` does so by itself."""
 
     async def run(ask: "Client") -> None:
@@ -80,7 +81,7 @@ def index(path: Workspace = Path(), as_json: Json = False) -> None:
             terminal.summary(last, embedded, seconds)
         terminal.notice((await ask.status(_workspace(path)))["notice"])
 
-    _run(run)
+    _run(run, force=force)
 
 
 @app.command()
@@ -99,6 +100,7 @@ def search(
     ] = None,
     words: Words = False,
     no_wait: NoWait = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Search a folder by meaning. The first search indexes the folder."""
@@ -132,7 +134,7 @@ def search(
             terminal.notice((await ask.status(_workspace(path)))["notice"])
         return found
 
-    if not _run(run):
+    if not _run(run, force=force):
         raise typer.Exit(1)
 
 
@@ -145,6 +147,7 @@ def similar(
     k: Number = 5,
     words: Words = False,
     no_wait: NoWait = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Find other code that does the same as the code at a line, and its exact copies."""
@@ -159,7 +162,7 @@ def similar(
             terminal.similar(message)
         return bool(message["hits"] or message["copies"])
 
-    if not _run(run):
+    if not _run(run, force=force):
         raise typer.Exit(1)
 
 
@@ -175,6 +178,7 @@ def context(
     kind: Kinds = None,
     words: Words = False,
     no_wait: NoWait = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Print the code that answers a question, for a language model to read, as Markdown."""
@@ -200,7 +204,7 @@ def context(
             terminal.context(message)
         return bool(message["sections"])
 
-    if not _run(run):
+    if not _run(run, force=force):
         raise typer.Exit(1)
 
 
@@ -208,12 +212,13 @@ def context(
 def pick(
     query: Annotated[list[str] | None, typer.Argument(help="What to begin with.", show_default=False)] = None,
     path: Folder = Path(),
+    force: Force = False,
 ) -> None:
     """Search while you type, in fzf, and open what you choose in $EDITOR. Into a pipe, print its place."""
     from semls import picker  # only here: other commands start no programs
 
-    _run(lambda ask: _embed(ask, path, words_only=True))
-    place = picker.choose(" ".join(query or []), _workspace(path))
+    _run(lambda ask: _embed(ask, path, words_only=True), force=force)
+    place = picker.choose(" ".join(query or []), _workspace(path), force=force)
     if place is None:
         raise typer.Exit(1)
     if sys.stdout.isatty():
@@ -222,10 +227,10 @@ def pick(
 
 
 @app.command(hidden=True)
-def rows(workspace: str, query: str) -> None:
+def rows(workspace: str, query: str, force: Force = False) -> None:
     """What `pick` lists for a question."""
     if query.strip():
-        _run(lambda ask: _rows(ask, workspace, query))
+        _run(lambda ask: _rows(ask, workspace, query), force=force)
 
 
 @app.command(hidden=True)
@@ -241,7 +246,7 @@ def preview(line: int, path: str) -> None:
 
 
 @app.command()
-def status(path: Workspace = Path(), as_json: Json = False) -> None:
+def status(path: Workspace = Path(), force: Force = False, as_json: Json = False) -> None:
     """Show what is indexed, and what is not and why."""
 
     async def run(ask: "Client") -> None:
@@ -252,13 +257,14 @@ def status(path: Workspace = Path(), as_json: Json = False) -> None:
             terminal.status(message)
             terminal.notice(message["notice"])
 
-    _run(run)
+    _run(run, force=force)
 
 
 @app.command()
 def why(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A file that is or is not found.")],
     path: Folder = Path(),
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Tell whether and how a file is indexed, or why not."""
@@ -272,7 +278,7 @@ def why(
             terminal.why(message)
         return not message["skipped"]
 
-    if not _run(run):
+    if not _run(run, force=force):
         raise typer.Exit(1)
 
 
@@ -369,9 +375,9 @@ def options(
         raise typer.Exit
 
 
-def _run(work: "Callable[[Client], Awaitable[T]]") -> T:
+def _run(work: "Callable[[Client], Awaitable[T]]", *, force: bool = False) -> T:
     async def run() -> T:
-        async with _client() as ask:
+        async with _client(force=force) as ask:
             return await work(ask)
 
     return _complete(run())
@@ -391,10 +397,10 @@ def _settings() -> Settings:
 
 
 @asynccontextmanager
-async def _client() -> "AsyncIterator[Client]":
+async def _client(*, force: bool) -> "AsyncIterator[Client]":
     from semls.service.client import Client
 
-    ask = Client(_settings(), EngineSettings.from_environment())
+    ask = Client(_settings(), EngineSettings.from_environment(), force=force)
     try:
         yield ask
     finally:

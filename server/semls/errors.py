@@ -2,6 +2,7 @@
 
 SemlsError
 ├── UsageError           wrong arguments or settings
+│   └── BroadWorkspaceError  a folder that is too broad to index
 ├── ModelError           a model that exists but must not or cannot be loaded
 │   └── ModelUnavailable weights neither on disk nor reachable
 ├── StoreError           a file or directory of the index cannot be used
@@ -22,6 +23,12 @@ class UsageError(SemlsError):
 
     code = "usage"
     exit_status = 2
+
+
+class BroadWorkspaceError(UsageError):
+    """A folder that is too broad to index unless the user insists: the home folder or one around it."""
+
+    code = "broad-workspace"
 
 
 class ModelError(SemlsError):

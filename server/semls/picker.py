@@ -22,7 +22,7 @@ class Place(NamedTuple):
     path: str
 
 
-def choose(query: str, workspace: str) -> Place | None:
+def choose(query: str, workspace: str, *, force: bool = False) -> Place | None:
     """What somebody chooses, or nothing. Raises UsageError.
 
     fzf asks `semls rows` for records of line, what is shown, and path, with every key.
@@ -30,7 +30,7 @@ def choose(query: str, workspace: str) -> Place | None:
     fzf = shutil.which("fzf")
     if fzf is None:
         raise UsageError("`semls pick` needs fzf: install that, or use `semls search`.")
-    rows = _command("rows", workspace)
+    rows = _command("rows", *(["--force"] if force else []), workspace)
     done = subprocess.run(  # noqa: S603 -- the user's own fzf
         [
             *(fzf, "--disabled", "--ansi", "--read0", "--print0", "--no-sort", "--layout=reverse"),

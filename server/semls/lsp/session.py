@@ -18,7 +18,7 @@ from pygls.exceptions import (
 from pygls.lsp.server import LanguageServer
 
 from semls import __version__
-from semls.errors import SemlsError, UsageError
+from semls.errors import BroadWorkspaceError, SemlsError, UsageError
 from semls.lsp import client as editor
 from semls.lsp import convert
 from semls.lsp.documents import Buffers
@@ -59,6 +59,8 @@ class Session(LanguageServer):
         self._options: list[Mapping[str, Any]] = [asdict(settings), {}, {}]  # the later ones count more
         self._settings = dict[str, Settings]()  # path → as they are used
         self._following = dict[str, asyncio.Task[None]]()  # path → what follows its index
+        self._answered = dict[str, asyncio.Event]()  # path → set once the engine has opened or refused it
+        self._refused = set[str]()  # paths that are too broad to index
         self._configuring: asyncio.Task[None] | None = None
         self._newest: asyncio.Task[Any] | None = None
         self._tasks = set[asyncio.Task[None]]()
@@ -71,8 +73,9 @@ class Session(LanguageServer):
 
     @property
     def open_folders(self) -> list[convert.Folder]:
-        """Those that are there; one may be gone by now, which must not silence the others."""
-        return [folder for folder in self.folders.values() if os.path.isdir(folder.path)]
+        """Those that are there and indexed; one may be gone by now, which must not silence the others."""
+        there = [folder for folder in self.folders.values() if os.path.isdir(folder.path)]
+        return [folder for folder in there if folder.path not in self._refused]
 
     @property
     def paths(self) -> list[str]:
@@ -104,6 +107,7 @@ class Session(LanguageServer):
             self._settings.pop(folder.path, None)
             if folder.path in self._following:
                 self._following.pop(folder.path).cancel()
+                self._answered.pop(folder.path).set()
 
     def configure(self) -> None:
         """Learn the settings of the folders, and follow those whose settings are new."""
@@ -127,6 +131,7 @@ class Session(LanguageServer):
         self.engine.configure(folder.path, settings)
         if folder.path in self._following:
             self._following[folder.path].cancel()
+        self._answered.setdefault(folder.path, asyncio.Event())
         self._following[folder.path] = self.spawn(self._follow(folder))
 
     # What runs beside the protocol
@@ -149,17 +154,28 @@ class Session(LanguageServer):
         while True:
             try:
                 await editor.show(self, self.abilities, self._states(folder), self._pause)
+            except BroadWorkspaceError as error:
+                self._refused.add(folder.path)
+                self.say_once(str(error), types.MessageType.Warning)
+                return
             except SemlsError as error:
                 self.say_once(str(error), types.MessageType.Error)
+            finally:
+                self._mark_answered(folder)
             await asyncio.sleep(_AGAIN)
 
     async def _states(self, folder: convert.Folder) -> AsyncGenerator[ProgressMessage, None]:
         async for state in self.engine.follow(folder.path):
+            self._mark_answered(folder)
             self.say_once(state["notice"], types.MessageType.Info)
             self.say_once(state["error"], types.MessageType.Error)
             if self.abilities.status:
                 self.protocol.notify("semls/didChangeStatus", {"uri": folder.uri, **state})
             yield state
+
+    def _mark_answered(self, folder: convert.Folder) -> None:
+        if folder.path in self._answered:
+            self._answered[folder.path].set()
 
     def _pause(self) -> None:
         """Somebody has cancelled the progress of the indexing."""
@@ -185,7 +201,7 @@ class Session(LanguageServer):
 
     async def search(self, **asked: Any) -> AnswerMessage:  # noqa: ANN401
         """The best hits."""
-        await self._configured()
+        await self._opened()
         return await _explained(self.engine.search(self.paths, **asked))
 
     async def search_for_picker(self, **asked: Any) -> AnswerMessage:  # noqa: ANN401
@@ -209,7 +225,7 @@ class Session(LanguageServer):
 
     async def context(self, **asked: Any) -> ContextMessage:  # noqa: ANN401
         """What a language model should read to answer."""
-        await self._configured()
+        await self._opened()
         return await _explained(self.engine.context(self.paths, **asked))
 
     async def status(self) -> Sequence[StatusMessage]:
@@ -240,6 +256,12 @@ class Session(LanguageServer):
         """Wait until the client has told its settings."""
         while self._configuring and not self._configuring.done():
             await asyncio.wait({self._configuring})
+
+    async def _opened(self) -> None:
+        """Wait until the engine has opened or refused each folder, so that a refused one spoils no answer."""
+        await self._configured()
+        for answered in list(self._answered.values()):
+            await answered.wait()
 
 
 async def _last(steps: AsyncGenerator[object, None]) -> None:

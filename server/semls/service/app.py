@@ -163,7 +163,7 @@ class App:
         return JSONResponse({"vectors": count})
 
     async def _clear(self, request: Request) -> Response:
-        await self._engine.clear((await _read(request, schemas.Workspace)).workspace)
+        await self._engine.clear((await _read(request, schemas.Clear)).workspace)
         return JSONResponse({})
 
     async def _doctor(self, request: Request) -> Response:

@@ -39,8 +39,9 @@ _NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # to read whom to trust takes
 class Client:
     """Speaks with the engine on behalf of one front-end. Every method raises SemlsError."""
 
-    def __init__(self, settings: Settings, engine: EngineSettings) -> None:
+    def __init__(self, settings: Settings, engine: EngineSettings, *, force: bool = False) -> None:
         self._settings, self._of_workspaces = settings, dict[str, Settings]()
+        self._force = force  # index even the home folder
         self._places = Whereabouts(engine)
         self._connecting = asyncio.Lock()
         self._connection: _Connection | None = None
@@ -141,7 +142,7 @@ class Client:
 
     def _about(self, workspace: str) -> dict[str, object]:
         settings = self._of_workspaces.get(workspace, self._settings)
-        return {"workspace": workspace, "settings": asdict(settings)}
+        return {"workspace": workspace, "settings": asdict(settings), "force": self._force}
 
     async def _ask(self, path: str, asked: Mapping[str, object]) -> object:
         """The answer, which may take its time. Raises EngineError when the engine does not even greet."""

@@ -1,7 +1,11 @@
 """Requests to the engine, as their JSON must be."""
 
-from pydantic import BaseModel, ConfigDict, Field
+import os
+from pathlib import Path
 
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from semls.engine.roots import refuse_broad
 from semls.errors import UsageError
 from semls.limits import MAX_HITS
 from semls.settings import Settings
@@ -36,11 +40,23 @@ class Options(_Request):
         return settings
 
 
-class Workspace(_Request):
-    """A workspace and its settings."""
+class Clear(_Request):
+    """Delete a workspace's index."""
 
     workspace: str
     settings: Options = Options()
+    force: bool = False
+
+
+class Workspace(Clear):
+    """A workspace and its settings. `force` admits one as broad as the home folder."""
+
+    @model_validator(mode="after")
+    def _refuse_broad(self) -> "Workspace":
+        """Raise BroadWorkspaceError, whatever is asked: each question indexes its workspace first."""
+        if not self.force:
+            refuse_broad(Path(os.path.realpath(self.workspace)))
+        return self
 
 
 class Doctor(_Request):
