@@ -18,7 +18,7 @@ from semls.engine.embeddings import EmbeddingCache
 from semls.engine.encoder import Encoder, embedded_text
 from semls.engine.search import View
 from semls.engine.vectors import TeamVectors, VectorStore, discard
-from semls.engine.worker import Rank, Waiters, Worker
+from semls.engine.worker import Rank, Waiters, Worker, opened
 from semls.errors import StoreError
 from semls.settings import Server
 
@@ -63,6 +63,7 @@ class Embedder:
         self.encoded = 0  # texts sent through the model
         self.phase = "model"
         self._filling: View | None = None
+        self._open = list[View]()  # these two, and those that are to be closed
         self._walked: View | None = None  # for which chunks were looked through, up to the last
         self._last, self._missing = 0, dict[str, None]()  # contents without a vector, the latest at the end
         self._directory, self._repository = directory, repository
@@ -80,6 +81,7 @@ class Embedder:
         self._again = False
         self.phase = "vectors" if self.view else "model"
         self._tell()
+        await self._close_dropped()
         await self._running.wait()
         tools = await self._tools()
         if tools is None:
@@ -88,15 +90,25 @@ class Embedder:
             return await self._embed(tools)
         except StoreError as error:
             log.warning("The vectors are opened once more: %s", error)
-            await self.let_go()
+            self.drop_views()
+            await self._close_dropped()
             return await self._embed(tools)
 
-    async def let_go(self) -> None:
-        """Close the stores; they are examined when they are opened again."""
-        views, self.view, self._filling = (self.view, self._filling), None, None
-        for view in filter(None, views):
-            with contextlib.suppress(StoreError):  # a server that does not answer
+    def drop_views(self) -> None:
+        """Use the open views no more. The next run closes them, and opens and examines the stores again."""
+        self.view = self._filling = self._walked = None
+
+    async def close(self) -> None:
+        """Close all views. No run may be under way."""
+        self.drop_views()
+        await self._close_dropped()
+
+    async def _close_dropped(self) -> None:
+        """Close the views that neither answer nor are being filled. One stays listed until it is closed."""
+        for view in [view for view in self._open if view not in (self.view, self._filling)]:
+            with contextlib.suppress(StoreError):
                 await view.close()
+            self._open.remove(view)
 
     async def count(self) -> None:
         """Count what is covered."""
@@ -114,8 +126,8 @@ class Embedder:
     async def _embed(self, tools: Tools) -> bool:
         view = await self._target(tools)
         self.phase = "vectors"
-        if not await self._fill(view, tools.cache):
-            return False
+        if not await self._fill(view, tools.cache) or view not in (self.view, self._filling):
+            return False  # the catalogue has changed, or the view was dropped
         await self._answer_with(view)
         await self._compact(view)
         await self._worker.run(Rank.VECTORS, memory.give_back)
@@ -134,9 +146,8 @@ class Embedder:
         if self.view is None:
             await self._show(view)
         else:
-            abandoned, self._filling = self._filling, view
-            if abandoned:
-                await abandoned.close()
+            self._filling = view
+            await self._close_dropped()
         return view
 
     async def _former_view(self, encoder: Encoder, server: Server | None) -> View | None:
@@ -148,12 +159,15 @@ class Embedder:
     async def _open_view(self, encoder: Encoder, server: Server | None) -> View:
         if server:
             runner = Waiters()
-            vectors = await runner.run(Rank.VECTORS, _open_on, server, self._repository, encoder)
+            vectors = await opened(
+                runner.run(Rank.VECTORS, _open_on, server, self._repository, encoder), wait=False
+            )
             view = View(encoder, vectors, runner, server)
         else:
-            await self._worker.run(Rank.VECTORS, int)  # nothing, but what is to be closed is closed by now
-            store = await _open_beside_the_worker(self._directory, encoder)
+            # Beside the worker: it takes seconds where there are hundreds of thousands of vectors.
+            store = await opened(asyncio.to_thread(_open_in, self._directory, encoder))
             view = View(encoder, store, self._worker)
+        self._open.append(view)
         await self._find_known(view)
         return view
 
@@ -172,11 +186,10 @@ class Embedder:
         return [content for content in contents if content not in known]
 
     async def _answer_with(self, view: View) -> None:
-        """Let a filled view answer, and drop the one before it: the embedding cache still has its vectors."""
-        before, self._filling = self.view, None
+        """Let a filled view answer, and close the one before it: the embedding cache keeps its vectors."""
         await self._show(view)
-        if before and before is not view:
-            await before.close()
+        self._filling = None
+        await self._close_dropped()
         await self._worker.run(Rank.VECTORS, self._catalogue.note, _ANSWERS, view.encoder.model.name)
         await self._worker.run(Rank.VECTORS, _drop_other_views, self._directory, view)
 
@@ -244,10 +257,13 @@ class Embedder:
         if not isinstance(store, VectorStore) or len(store) < 2 * self.coverage.embedded + _FEW_DEAD:
             return
         living = await self._worker.run(Rank.VECTORS, self._catalogue.living, view.name)
-        fresh = await self._worker.run(Rank.VECTORS, store.beside)
-        for some in _slices(living, _UPSERT):
-            await self._worker.run(Rank.VECTORS, _copy, store, fresh, some)
-        await self._worker.run(Rank.VECTORS, store.become, fresh)
+        fresh = await opened(self._worker.run(Rank.VECTORS, store.beside))
+        try:
+            for some in _slices(living, _UPSERT):
+                await self._worker.run(Rank.VECTORS, _copy, store, fresh, some)
+            await self._worker.run(Rank.VECTORS, store.become, fresh)
+        finally:
+            await self._worker.run(Rank.SEARCH, fresh.close)
         await self._worker.run(Rank.VECTORS, self._catalogue.know_vectors, view.name, living)
 
     async def _show(self, view: View) -> None:
@@ -262,20 +278,6 @@ class Embedder:
         coverage = await self._worker.run(Rank.WORDS, self._catalogue.coverage, store)
         self._counted, self._count_took = time.monotonic(), time.monotonic() - began
         return coverage
-
-
-async def _open_beside_the_worker(directory: Path, encoder: Encoder) -> VectorStore:
-    """That takes seconds where there are hundreds of thousands of vectors: words answer meanwhile.
-
-    Who is cancelled waits for its end all the same, as the directory may be deleted next.
-    """
-    opening = asyncio.ensure_future(asyncio.to_thread(_open_in, directory, encoder))
-    try:
-        return await asyncio.shield(opening)
-    except asyncio.CancelledError:
-        with contextlib.suppress(StoreError):
-            (await opening).close()
-        raise
 
 
 # Steps for the worker

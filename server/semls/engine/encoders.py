@@ -13,7 +13,7 @@ from semls.engine.encoder import Encoder, load
 from semls.engine.models import Model
 from semls.engine.vectors import prepare
 from semls.engine.weights import Fetched, bundled
-from semls.engine.worker import Rank, Worker
+from semls.engine.worker import Rank, Worker, opened
 from semls.errors import ModelUnavailable, SemlsError
 from semls.settings import Settings
 
@@ -36,11 +36,12 @@ class Encoders:
         task = self._loads.get(model)
         if task is None:
             task = self._loads[model] = asyncio.create_task(self._load(model))
-        try:
-            return await asyncio.shield(task)
-        except SemlsError:
-            self._loads.pop(model, None)
-            raise
+            task.add_done_callback(partial(self._loaded, model))
+        return await asyncio.shield(task)
+
+    def _loaded(self, model: Model, task: "asyncio.Task[tuple[Encoder, EmbeddingCache]]") -> None:
+        if task.cancelled() or task.exception():
+            del self._loads[model]  # the next request tries again
 
     async def get_or_stand_in(self, model: Model) -> tuple[Encoder, EmbeddingCache] | None:
         """The model's encoder, else the bundled one, else None. Raises ModelError for a bad model."""
@@ -67,6 +68,15 @@ class Encoders:
             came = True
         return came
 
+    async def close(self) -> None:
+        """Close all caches. A model that is being loaded is not waited for."""
+        for task in list(self._loads.values()):
+            task.cancel()
+        await asyncio.gather(*self._loads.values(), return_exceptions=True)
+        for task in self._loads.values():
+            _, cache = task.result()
+            await self._worker.run(Rank.VECTORS, cache.close)
+
     async def _load(self, model: Model) -> tuple[Encoder, EmbeddingCache]:
         loop = asyncio.get_running_loop()
 
@@ -78,9 +88,8 @@ class Encoders:
         finally:
             self.downloads.pop(model, None)
         path = self._directory / cache_file(encoder)
-        return encoder, await self._worker.run(
-            Rank.VECTORS, EmbeddingCache, path, encoder.fingerprint, self._most_bytes
-        )
+        opening = self._worker.run(Rank.VECTORS, EmbeddingCache, path, encoder.fingerprint, self._most_bytes)
+        return encoder, await opened(opening)
 
     def _fetched(self, model: Model, done: int, size: int) -> None:
         before = self.downloads.get(model, (0, 0))  # what comes and what is written is counted apart

@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from semls.engine.indexer import Comparison, Explanation, Indexer, Progress, Res
 from semls.engine.query import Query
 from semls.engine.search import Hit
 from semls.engine.worker import Rank, Worker
+from semls.engine.workspaces import Workspaces
 from semls.errors import SemlsError, StoreError, UsageError
 from semls.settings import Settings
 
@@ -80,10 +81,8 @@ class Engine:
         self._directory = cache_directory
         self._worker, self._chunker = Worker(), Chunker()
         self._encoders = Encoders(cache_directory / "embeddings", self._worker, most_cached, self._tell_all)
-        self._indexers: dict[Path, Indexer] = {}
+        self._workspaces = Workspaces(self._make)
         self._settings: dict[Path, Settings] = {}
-        self._used: dict[Path, float] = {}  # when somebody last asked for a workspace
-        self._opening = defaultdict[Path, asyncio.Lock](asyncio.Lock)  # or closing
         self._running = asyncio.Event()
         self._running.set()
         self._retry: asyncio.Task[None] | None = None
@@ -91,19 +90,20 @@ class Engine:
     @property
     def busy(self) -> bool:
         """Whether anything is being indexed."""
-        return any(indexer.busy for indexer in self._indexers.values())
+        return any(indexer.busy for indexer in self._workspaces)
 
     @property
     def workspaces(self) -> list[str]:
         """The open ones."""
-        return sorted(map(str, self._indexers))
+        return sorted(str(indexer.root) for indexer in self._workspaces)
 
     async def index(
         self, path: str, settings: Settings, *, words_only: bool = False
     ) -> AsyncIterator[Progress]:
         """Look at all files and follow until they are catalogued (and embedded). Raises SemlsError."""
-        indexer = await self._open(path, settings)
-        async for progress in indexer.follow(indexer.refresh(), words_only=words_only):
+        async with self._reading(path, settings) as indexer:
+            ticket = indexer.refresh()
+        async for progress in indexer.follow(ticket, words_only=words_only):
             yield self._with_download(indexer, progress)
 
     async def follow(self, path: str, settings: Settings) -> AsyncIterator[Status]:
@@ -111,11 +111,11 @@ class Engine:
 
         Raises SemlsError.
         """
-        indexer = await self._open(path, settings)
-        indexer.refresh()
+        async with self._reading(path, settings) as indexer:
+            indexer.refresh()
         told = None
         while not indexer.closed:
-            self._used[indexer.root] = time.monotonic()
+            indexer.used = time.monotonic()
             news = indexer.news  # taken before whoever listens takes its time: nothing is missed
             status = self._status(indexer)
             if indexer.busy or status != told:
@@ -127,8 +127,8 @@ class Engine:
 
     async def changed(self, path: str, settings: Settings, saved: Sequence[str]) -> None:
         """Look at files that were just saved. Raises SemlsError."""
-        indexer = await self._open(path, settings)
-        indexer.changed([_inside(indexer.root, file) for file in saved])
+        async with self._reading(path, settings) as indexer:
+            indexer.changed([_inside(indexer.root, file) for file in saved])
 
     def pause(self) -> None:
         """Embed nothing until told to go on; words stay up to date."""
@@ -141,7 +141,7 @@ class Engine:
         self._tell_all()
 
     def _tell_all(self) -> None:
-        for indexer in self._indexers.values():
+        for indexer in self._workspaces:
             indexer.tell()
 
     async def search(self, workspaces: Mapping[str, Settings], query: Query) -> Answer:
@@ -258,66 +258,47 @@ class Engine:
     async def clear(self, path: str) -> None:
         """Delete a workspace's index; its vectors stay in the cache. Raises SemlsError."""
         root = _root(path)
-        async with self._opening[root]:
-            await self._close(root)
-            directory = self._home(root)
-            if directory.exists():
-                catalogue = await self._worker.run(Rank.WORDS, Catalogue, directory / "catalogue.sqlite")
-                await self._worker.run(Rank.WORDS, catalogue.close)
-                await self._worker.run(Rank.WORDS, _delete, directory)
+        home = self._home(root)
+        await self._workspaces.close(root, lambda: self._worker.run(Rank.WORDS, _delete, home))
 
     async def close_unused(self, seconds: float) -> None:
-        """Close the workspaces that nobody has asked for in a while."""
+        """Close the workspaces that no request has used for a while."""
         before = time.monotonic() - seconds
-        for root, indexer in list(self._indexers.items()):
-            async with self._opening[root]:
-                if self._used[root] < before and not indexer.busy:
-                    await self._close(root)
+        for indexer in self._workspaces:
+            if indexer.used < before and not indexer.busy:
+                await self._workspaces.close(indexer.root)
 
     async def close(self) -> None:
-        """Stop all work and let go of all files."""
+        """Stop all work and close all files."""
         if self._retry:
             self._retry.cancel()
-        for root in list(self._indexers):
-            await self._close(root)
+        await self._workspaces.close_all()
+        await self._encoders.close()
         self._chunker.close()
-
-    async def _close(self, root: Path) -> None:
-        indexer = self._indexers.pop(root, None)
-        if indexer:
-            await indexer.close()
 
     @contextlib.asynccontextmanager
     async def _reading(self, path: str, settings: Settings) -> AsyncIterator[Indexer]:
         """An open workspace, which is not closed before the end of the block. Raises SemlsError."""
-        indexer = await self._open(path, settings)
-        async with indexer.reading():  # nothing is awaited in between: it is still open
-            yield indexer
-
-    async def _open(self, path: str, settings: Settings) -> Indexer:
         root = _root(path)
-        async with self._opening[root]:
-            self._used[root] = time.monotonic()
-            indexer = self._indexers.get(root)
-            if indexer and self._settings[root] == settings:
-                return indexer
+        indexer = self._workspaces.get(root)
+        if not indexer or self._settings[root] != settings:
             model_of(settings)  # or refuse them, before anything changes
             self._settings[root] = settings
             if indexer:
                 indexer.embed()
-                return indexer
-            indexer = Indexer(
-                root,
-                self._home(root),
-                self._worker,
-                self._chunker,
-                lambda: self._tools(root),
-                self._former,
-                self._running,
-            )
-            await indexer.open()
-            self._indexers[root] = indexer
-        return indexer
+        async with self._workspaces.use(root) as opened:
+            yield opened
+
+    def _make(self, root: Path) -> Indexer:
+        return Indexer(
+            root,
+            self._home(root),
+            self._worker,
+            self._chunker,
+            lambda: self._tools(root),
+            self._former,
+            self._running,
+        )
 
     def _home(self, root: Path) -> Path:
         return self._directory / hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()
@@ -343,7 +324,7 @@ class Engine:
         while self._encoders.unavailable:
             await asyncio.sleep(_AGAIN)
             if await self._encoders.look_again():
-                for indexer in self._indexers.values():
+                for indexer in self._workspaces:
                     indexer.embed()
         self._retry = None
 
@@ -412,6 +393,9 @@ def _size(directory: Path) -> int:
 
 
 def _delete(directory: Path) -> None:
+    if not directory.exists():
+        return
+    Catalogue(directory / "catalogue.sqlite").close()  # fails where another program has it open
     try:
         shutil.rmtree(directory)
     except OSError as error:

@@ -20,7 +20,7 @@ from semls.engine.query import Query
 from semls.engine.repository import repository
 from semls.engine.search import Hit, View, near, search
 from semls.engine.similar import Similar
-from semls.engine.worker import Rank, Worker
+from semls.engine.worker import Rank, Worker, opened
 from semls.errors import EngineError, SemlsError, StoreDamaged, StoreError, UsageError
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,9 @@ class Indexer:
         self.error: SemlsError | None = None
         self._directory, self._worker, self._chunker = directory, worker, chunker
         self._tools, self._former, self._running = tools, former, running
+        self.used = time.monotonic()  # when a request last used it
         self.closed = False
+        self._resources = contextlib.AsyncExitStack()  # what is open, to be closed in reverse order
         self._first_asked = 0.0
         self._asked = self._words = self._vectors = 0  # tickets: handed out, catalogued, embedded
         self._wake_words, self._wake_vectors, self._news = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -101,9 +103,17 @@ class Indexer:
         self._unused.set()
 
     async def open(self) -> None:
-        """Open the catalogue, watch the files and start both loops. Raises StoreError."""
-        worker = self._worker
-        self._catalogue = await worker.run(Rank.SEARCH, reader.open_catalogue, self._directory)
+        """Open the catalogue, watch the files and start both loops, or nothing at all. Raises StoreError."""
+        try:
+            await self._open()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _open(self) -> None:
+        worker, resources = self._worker, self._resources
+        self._catalogue = await opened(worker.run(Rank.SEARCH, reader.open_catalogue, self._directory))
+        resources.push_async_callback(worker.run, Rank.SEARCH, self._catalogue.close)
         self._embedder = Embedder(
             self._directory,
             await worker.run(Rank.SEARCH, repository, self.root),
@@ -114,6 +124,7 @@ class Indexer:
             self._running,
             self.tell,
         )
+        resources.push_async_callback(self._embedder.close)
         tell, wake = self._embedder.count_now_and_then, self._wake_words.set
         self._crawler = Crawler(self.root, self._catalogue, worker, self._chunker, wake, tell)
         await self._crawler.count()
@@ -136,20 +147,21 @@ class Indexer:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._unused.wait()
-        await self._worker.run(Rank.SEARCH, self._catalogue.close)
-        await self._embedder.let_go()
+        await self._resources.aclose()
 
     @contextlib.asynccontextmanager
     async def reading(self) -> AsyncIterator[None]:
         """Keep the index open within the block, in which a client's request reads it."""
+        self.used = time.monotonic()
         self._readers += 1
         self._unused.clear()
         try:
             yield
         except StoreDamaged as error:
-            await self._start_over(error)
+            self._start_over(error)
             raise
         finally:
+            self.used = time.monotonic()
             self._readers -= 1
             if not self._readers:
                 self._unused.set()
@@ -303,7 +315,7 @@ class Indexer:
         except StoreDamaged:
             raise
         except StoreError as error:
-            await self._do_without(view, error)
+            self._do_without(view, error)
             return await self._search_with(None, query)
 
     async def _search_with(self, view: View | None, query: Query) -> Result:
@@ -323,7 +335,7 @@ class Indexer:
         except StoreDamaged:
             raise
         except StoreError as error:
-            await self._do_without(view, error)
+            self._do_without(view, error)
             return await self._similar_with(None, path, row, limit)
 
     async def _similar_with(self, view: View | None, path: str, row: int, limit: int) -> Comparison:
@@ -333,12 +345,12 @@ class Indexer:
         found = await self._worker.run(Rank.SEARCH, comparing.similar, asked, self._catalogue, vectors, limit)
         return Comparison(found, view.encoder.model.name if view else "", coverage)
 
-    async def _do_without(self, view: View | None, error: StoreError) -> None:
+    def _do_without(self, view: View | None, error: StoreError) -> None:
         """Let words answer, and open the vectors once more: at once if they are ours, else after a while."""
         log.warning("Words alone answer: %s", error)
-        if view is None or view is not self.view:  # another has taken its place meanwhile
+        if view is None or view is not self.view:  # another view answers by now
             return
-        await self._embedder.let_go()
+        self._embedder.drop_views()
         asyncio.get_running_loop().call_later(_AGAIN if view.server else 0, self.embed)
 
     # The two loops
@@ -352,7 +364,7 @@ class Indexer:
                 await work()
                 self.error = None if self.error is failed else self.error
             except StoreDamaged as error:
-                await self._start_over(error)
+                self._start_over(error)
             except StoreError as error:  # a full disk, or a server that is down: for the moment
                 self.error = failed = error
                 asyncio.get_running_loop().call_later(_AGAIN, wake.set)
@@ -376,10 +388,10 @@ class Indexer:
         if await self._embedder.run():
             self._vectors = max(self._vectors, ticket)
 
-    async def _start_over(self, error: StoreDamaged) -> None:
+    def _start_over(self, error: StoreDamaged) -> None:
         """Read all files again: the catalogue was corrupted and is empty now."""
         log.warning("%s", error)
-        await self._embedder.let_go()
+        self._embedder.drop_views()
         self._words = 0  # answers are incomplete until all files are read again
         self._crawler.ask_all()
         self._ask()

@@ -1,5 +1,6 @@
 """Files → chunks in the catalogue: short steps for the worker, and one that runs beside it."""
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,10 +24,13 @@ _CUT = "cut"  # the note that tells how files were cut
 
 def open_catalogue(directory: Path) -> Catalogue:
     """A workspace's catalogue; what another version of semls cut is to be read again. Raises StoreError."""
-    catalogue = Catalogue(directory / "catalogue.sqlite")
-    if catalogue.noted(_CUT) != fingerprint():
-        catalogue.doubt()
-        catalogue.note(_CUT, fingerprint())
+    with contextlib.ExitStack() as stack:
+        catalogue = Catalogue(directory / "catalogue.sqlite")
+        stack.callback(catalogue.close)
+        if catalogue.noted(_CUT) != fingerprint():
+            catalogue.doubt()
+            catalogue.note(_CUT, fingerprint())
+        stack.pop_all()  # it stays open
     return catalogue
 
 

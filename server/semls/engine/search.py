@@ -44,8 +44,8 @@ class View:
         return " ".join((self.encoder.fingerprint, *place))
 
     async def close(self) -> None:
-        """Let go of the vectors."""
-        await self.runner.run(Rank.SEARCH, self.vectors.close)
+        """Close the vectors. Raises StoreError."""
+        await self.runner.close(self.vectors.close)
 
 
 async def near(asked: Query, catalogue: Catalogue, view: View, worker: Worker) -> dict[int, float]:

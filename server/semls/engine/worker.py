@@ -6,7 +6,7 @@ import functools
 import itertools
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from enum import IntEnum
 from typing import Any, ParamSpec, Protocol, TypeVar
@@ -29,11 +29,46 @@ class Rank(IntEnum):
     VECTORS = 2
 
 
+class Closable(Protocol):
+    """Something that is open."""
+
+    def close(self) -> None:
+        """Close it. May be called from any thread."""
+        ...
+
+
+C = TypeVar("C", bound=Closable)
+
+
+async def opened(opening: Coroutine[None, None, C], *, wait: bool = True) -> C:
+    """What is opened elsewhere. When the caller is cancelled, it is closed again as soon as it is open.
+
+    With `wait`, the caller waits for that, since what it does next may need the same files.
+    """
+    task = asyncio.ensure_future(opening)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        task.add_done_callback(_close_result)
+        if wait:
+            await asyncio.wait({task})
+        raise
+
+
+def _close_result(task: "asyncio.Task[Any]") -> None:
+    if not task.cancelled() and not task.exception():
+        task.result().close()
+
+
 class Runner(Protocol):
     """Runs steps away from the event loop."""
 
     async def run(self, rank: Rank, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The step's result."""
+        ...
+
+    async def close(self, step: Callable[[], None]) -> None:
+        """Run the last step, which closes what the others used."""
         ...
 
 
@@ -52,6 +87,11 @@ class Waiters:
         except asyncio.TimeoutError:
             raise StoreError("The server of the vectors is too slow: words alone answer.") from None
 
+    async def close(self, step: Callable[[], None]) -> None:
+        """Run the last step as soon as a thread is free, and end all threads. Does not wait for them."""
+        self._threads.submit(step)
+        self._threads.shutdown(wait=False)
+
 
 class Worker:
     """A daemon thread. Steps never run at the same time, so what only they touch needs no lock."""
@@ -67,6 +107,10 @@ class Worker:
         outcome: asyncio.Future[T] = loop.create_future()
         self._steps.put((rank, next(self._order), _Step(loop, outcome, lambda: step(*args, **kwargs))))
         return await outcome
+
+    async def close(self, step: Callable[[], None]) -> None:
+        """Run the last step of a runner of that kind; the thread goes on, as others use it, too."""
+        await self.run(Rank.SEARCH, step)
 
     def give_way(self, rank: Rank) -> None:
         """Within a step that takes long: run all that has a higher rank first."""
