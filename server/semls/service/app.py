@@ -222,12 +222,17 @@ def _query(asked: schemas.Question, limit: int = 10) -> Query:
 
 
 async def _body(request: Request) -> bytes:
+    _check_length(int(request.headers.get("content-length", 0)))  # digits: h11 has checked it
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > _LONGEST_BODY:
-            raise UsageError(f"The request has more than {_LONGEST_BODY:,} bytes: ask for less at once.")
+        _check_length(len(body))
     return bytes(body)
+
+
+def _check_length(length: int) -> None:
+    if length > _LONGEST_BODY:
+        raise UsageError(f"The request has more than {_LONGEST_BODY:,} bytes: ask for less at once.")
 
 
 async def _unless_gone(request: Request, work: Coroutine[Any, Any, T]) -> T:

@@ -166,12 +166,21 @@ async def _serve(
     from semls.engine import memory
     from semls.engine.engine import Engine
     from semls.service.app import App
+    from semls.service.connections import LONGEST_HEAD, Connection
 
     memory.keep()
     engine = Engine(settings.cache_directory, int(settings.cache_gigabytes * (1 << 30)))
     app = App(engine, state.port, state.token)
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=1
+        app,
+        http=Connection,
+        h11_max_incomplete_event_size=LONGEST_HEAD,
+        log_config=None,
+        log_level="error",  # below that, every malformed request leaves a line
+        access_log=False,
+        lifespan="off",
+        ws="none",
+        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
     leaving = asyncio.create_task(_leave(app, engine, max(settings.idle_minutes * 60, _SHORTEST)))
