@@ -4,6 +4,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, cast
 
@@ -14,6 +16,7 @@ from semls.engine.chunker import Chunker
 from semls.engine.chunks import chunk
 from semls.engine.languages import Language
 from tests.conftest import HANG
+from tests.parsers import parser, processor_time
 
 CRASHING = {
     "markdown": b"> " * 300 + b"found\n",
@@ -28,6 +31,16 @@ chunker.chunk(b"def f(): pass", languages.TEXT)
 print("ready", flush=True)
 input()
 """
+
+
+def language(name: str) -> Language:
+    found = languages.find(name)
+    assert found
+    return found
+
+
+SLOW = (b"x = [" + b"f(1), " * 60_000 + b"]", language("python"))
+needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists processes in /proc")
 
 
 @pytest.fixture
@@ -54,8 +67,72 @@ def test_of_several_files_only_the_one_that_crashes_is_cut_by_lines(chunker):
     good = (b"def f(): pass", language("python"))
     bad = (CRASHING["markdown"], language("markdown"))
     found = chunker.chunk_all([good, bad, good, bad, bad, good])
-    assert [chunks[0].name for chunks in found] == ["f", "", "f", "", "", "f"]
-    assert all(chunks[-1].text.endswith("found") for chunks in (found[1], found[3], found[4]))
+    assert [one.chunks[0].name for one in found] == ["f", "", "f", "", "", "f"]
+    assert all(one.chunks[-1].text.endswith("found") for one in (found[1], found[3], found[4]))
+
+
+@pytest.mark.parametrize("name", CRASHING)
+def test_chunk_all_with_a_crash_reports_it(chunker, name):
+    (found,) = chunker.chunk_all([(CRASHING[name], language(name))])
+    assert found.failure == "crash"
+
+
+def test_chunk_all_with_an_error_in_the_parser_reports_and_logs_it(chunker, caplog):
+    good = (b"def f(): pass", language("python"))
+    broken = replace(language("python"), grammar="there is no such grammar")
+    found = chunker.chunk_all([good, (b"def g(): pass", broken), good])
+    assert [one.failure for one in found] == ["", "internal error", ""]
+    assert [one.chunks[0].text for one in found] == ["def f(): pass", "def g(): pass", "def f(): pass"]
+    assert "Traceback" in caplog.text
+
+
+@needs_proc
+def test_chunk_all_after_the_parser_was_killed_finds_definitions(chunker):
+    for _ in range(3):
+        assert [one.name for one in chunker.chunk(b"def f(): pass", language("python"))] == ["f"]
+        os.kill(parser(), signal.SIGKILL)
+    assert chunker.chunk_all([(b"def f(): pass", language("python"))])[0].failure == ""
+
+
+@needs_proc
+def test_chunk_all_with_the_parser_killed_meanwhile_finds_definitions(chunker):
+    chunker.chunk(b"", language("python"))
+    first = parser()
+    with ThreadPoolExecutor() as threads:
+        parsing = threads.submit(chunker.chunk_all, [SLOW, SLOW])
+        before = processor_time(first)
+        while processor_time(first) < before + 0.1:
+            time.sleep(0.01)
+        os.kill(first, signal.SIGKILL)
+        assert [one.failure for one in parsing.result(HANG)] == ["", ""]
+
+
+@needs_proc
+def test_chunk_all_with_the_parser_suspended_for_a_while_finds_definitions():
+    chunker = Chunker(limit=1.0)
+    try:
+        chunker.chunk(b"", language("python"))
+        os.kill(parser(), signal.SIGSTOP)
+        with ThreadPoolExecutor() as threads:
+            parsing = threads.submit(chunker.chunk_all, [(b"def f(): pass", language("python"))])
+            time.sleep(2.0)  # longer than the limit of processor time, of which it uses none
+            os.kill(parser(), signal.SIGCONT)
+            (found,) = parsing.result(HANG)
+        assert [one.name for one in found.chunks] == ["f"]
+    finally:
+        chunker.close()
+
+
+@needs_proc
+def test_chunk_all_with_the_parser_suspended_for_ever_starts_another():
+    chunker = Chunker(limit=0.5)
+    try:
+        chunker.chunk(b"", language("python"))
+        os.kill(parser(), signal.SIGSTOP)
+        (found,) = chunker.chunk_all([(b"def f(): pass", language("python"))])
+        assert [one.name for one in found.chunks] == ["f"]
+    finally:
+        chunker.close()
 
 
 def test_no_files(chunker):
@@ -63,12 +140,11 @@ def test_no_files(chunker):
 
 
 def test_each_of_several_files_has_its_own_time(chunker):
-    slow = (b"x = [" + b"f(1), " * 60_000 + b"]", language("python"))
     began = time.monotonic()
-    alone = chunker.chunk(*slow)
+    alone = chunker.chunk_all([SLOW])
     patient = Chunker(limit=10 * (time.monotonic() - began))
     try:
-        assert patient.chunk_all([slow] * 15) == [alone] * 15
+        assert patient.chunk_all([SLOW] * 15) == alone * 15
     finally:
         patient.close()
 
@@ -76,14 +152,15 @@ def test_each_of_several_files_has_its_own_time(chunker):
 def test_a_file_that_takes_too_long_is_cut_by_lines():
     chunker = Chunker(limit=1.0)
     try:
-        found = chunker.chunk(b"[" * 200_000 + b"\nfound\n", language("json"))
-        assert found[-1].text.endswith("found")
+        (found,) = chunker.chunk_all([(b"[" * 200_000 + b"\nfound\n", language("json"))])
+        assert found.chunks[-1].text.endswith("found")
+        assert found.failure == "timeout"
         assert [one.name for one in chunker.chunk(b"def f(): pass", language("python"))] == ["f"]
     finally:
         chunker.close()
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists a process's children in /proc")
+@needs_proc
 def test_the_process_leaves_when_its_owner_is_killed():
     with subprocess.Popen(
         [sys.executable, "-c", OWNER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
@@ -98,17 +175,11 @@ def test_the_process_leaves_when_its_owner_is_killed():
         time.sleep(0.01)
 
 
-def language(name: str) -> Language:
-    found = languages.find(name)
-    assert found
-    return found
-
-
 @pytest.mark.parametrize("lost", ["half of a question", "an answer"])
 def test_the_process_leaves_quietly_when_its_owner_is_killed_meanwhile(lost):
     question = pickle.dumps([(b"def f(): pass", languages.TEXT)])
     process = subprocess.Popen(
-        [sys.executable, "-m", "semls.engine.chunker"],
+        [sys.executable, "-m", "semls.engine.chunker", "10"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

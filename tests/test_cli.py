@@ -270,6 +270,14 @@ def test_status_tells_the_last_error(terminal, shop, tmp_path):
     assert terminal.json("status", shop)["error"] == ""
 
 
+def test_why_and_status_of_a_file_that_crashes_its_parser_say_so(terminal, shop):
+    (shop / "crash.md").write_text("> " * 300 + "found\n")
+    terminal.json("index", shop)
+    assert terminal.json("why", "crash.md", cwd=shop)["by_lines"] == "crash"
+    assert "  parsed by lines: crash\n" in terminal.run("why", "crash.md", cwd=shop).stdout
+    assert "  parsed by lines 1: crash\n    crash.md\n" in terminal.run("status", shop).stdout
+
+
 def test_why_a_file_is_indexed_or_not(terminal, shop):
     (shop / ".gitignore").write_text("*.log\nout/\n")
     (shop / "out").mkdir()

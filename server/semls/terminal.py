@@ -166,13 +166,20 @@ def status(message: StatusMessage) -> None:
         out.print(Text(f"    {_safe(workspace)}", style="dim"))
     for reason, count in message["skipped"].items():
         out.print(Text(f"  skipped {count:,}: {_safe(reason)}"))
-        files = [file["path"] for file in message["skipped_files"] if file["reason"] == reason]
-        for path in files[:_FILES]:
-            out.print(Text(f"    {_safe(path)}", style="dim"))
-        if len(files) > _FILES:
-            out.print(Text(f"    … {len(files) - _FILES:,} more: --json lists them", style="dim"))
+        _paths([file["path"] for file in message["skipped_files"] if file["reason"] == reason])
+    for reason in sorted({file["reason"] for file in message["by_lines"]}):
+        files = [file["path"] for file in message["by_lines"] if file["reason"] == reason]
+        out.print(Text(f"  parsed by lines {len(files):,}: {_safe(reason)}"))
+        _paths(files)
     if message["error"]:
         problem(message["error"])
+
+
+def _paths(paths: Sequence[str]) -> None:
+    for path in paths[:_FILES]:
+        out.print(Text(f"    {_safe(path)}", style="dim"))
+    if len(paths) > _FILES:
+        out.print(Text(f"    … {len(paths) - _FILES:,} more: --json lists them", style="dim"))
 
 
 def _phase(message: StatusMessage) -> str:
@@ -188,6 +195,8 @@ def why(message: WhyMessage) -> None:
         out.print(Text(f"  not indexed: {_safe(message['skipped'])}"))
         return
     counts = f"{message['chunks']:,} chunks, {message['definitions']:,} of them of definitions"
+    if message["by_lines"]:
+        out.print(Text(f"  parsed by lines: {_safe(message['by_lines'])}"))
     out.print(f"  indexed as {message['language']}: {counts}, {message['embedded']:,} embedded")
 
 

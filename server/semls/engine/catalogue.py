@@ -23,11 +23,11 @@ _WEIGHTS = {"name": 8.0, "scope": 2.0, "path": 4.0, "about": 2.0, "body": 1.0, "
 _LAYOUT = Layout(
     "catalogue",
     application_id=0x53454D4C,  # "SEML"
-    version=3,
+    version=4,
     schema=f"""
 CREATE TABLE files (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    digest TEXT NOT NULL, language TEXT NOT NULL, skipped TEXT NOT NULL
+    digest TEXT NOT NULL, language TEXT NOT NULL, skipped TEXT NOT NULL, failure TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL REFERENCES files(path) ON DELETE CASCADE,
@@ -62,7 +62,10 @@ _VERDICTS = 1 << 14  # on paths, that are remembered
 
 
 class File(NamedTuple):
-    """A file as it was when it was last read; `skipped` is the reason why it has no chunks, or ""."""
+    """A file as it was when it was last read; `skipped` is the reason why it has no chunks, or "".
+
+    `failure` says what went wrong, or "": then the file is cut by lines or skipped until it is read again.
+    """
 
     path: str
     size: int = 0
@@ -70,6 +73,7 @@ class File(NamedTuple):
     digest: str = ""
     language: str = ""
     skipped: str = ""
+    failure: str = ""
 
 
 DefinitionKey: TypeAlias = tuple[str, str, int, int]  # path, qualified name, and where that stands
@@ -203,6 +207,12 @@ class Catalogue:
         with self._file.blame():
             return [File(*row) for row in self._db.execute(query, (limit,))]
 
+    def by_lines(self, limit: int = 1000) -> list[File]:
+        """Files that are cut by lines because parsing failed."""
+        query = f"SELECT {_names(File)} FROM files WHERE skipped = '' AND failure != '' ORDER BY path LIMIT ?"
+        with self._file.blame():
+            return [File(*row) for row in self._db.execute(query, (limit,))]
+
     def count_files(self) -> int:
         """How many files have been cut into chunks."""
         with self._file.blame():
@@ -235,6 +245,11 @@ class Catalogue:
         """Let every file be read again as if it had changed; until then it is found as it was."""
         with self._file.blame():
             self._db.execute("UPDATE files SET mtime_ns = -1, digest = ''")
+
+    def invalidate_failures(self) -> None:
+        """Let the files that could not be read or parsed be read again."""
+        with self._file.blame():
+            self._db.execute("UPDATE files SET mtime_ns = -1, digest = '' WHERE failure != ''")
 
     def remove(self, paths: Iterable[str]) -> None:
         """Forget files and their chunks."""

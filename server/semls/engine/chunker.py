@@ -1,5 +1,6 @@
-"""Chunks files in a process of its own: grammars are C code that a hostile file can crash or keep busy."""
+"""Parses files in a process of its own: grammars are C code that a hostile file can crash or keep busy."""
 
+import contextlib
 import logging
 import os
 import pickle
@@ -8,11 +9,12 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
 
 from semls.engine.chunks import Chunk, chunk
 from semls.engine.languages import TEXT, Language
@@ -20,32 +22,55 @@ from semls.errors import EngineError
 
 log = logging.getLogger(__name__)
 
-_LIMIT = 10.0  # seconds for a file; one megabyte of code takes about one
+_LIMIT = 10.0  # seconds of processor time for a file; one megabyte of code takes about one
+_STALLED = 6.0  # times as long on the clock: the process is suspended, or the machine is very busy
 _START = 60.0  # seconds
+_ENDING = 5.0  # seconds that a process may take to end after its last answer
+_ATTEMPTS = 2  # for a file whose process ends or stalls: that may have another cause than the file
+
+TIMEOUT, CRASH, INTERNAL = "timeout", "crash", "internal error"
+
+
+class Parsed(NamedTuple):
+    """The chunks of a file; `failure` says why it was cut by lines although its language has a grammar."""
+
+    chunks: list[Chunk]
+    failure: str = ""
 
 
 class Chunker:
-    """A process that starts with the first file, and again after one that killed it."""
+    """A parser process that starts with the first file, and again after each one that ended it."""
 
     def __init__(self, limit: float = _LIMIT) -> None:
         self._limit = limit
         self._process: subprocess.Popen[bytes] | None = None
+        self._stalled = False  # whether the last process was killed because it did not answer
         self._turn = threading.Lock()
 
     def chunk(self, source: bytes, language: Language) -> list[Chunk]:
-        """As `chunks.chunk`, but by lines where that crashes, fails or takes too long. Raises EngineError."""
-        return self.chunk_all([(source, language)])[0]
+        """Chunk one file, see `chunk_all`. Raises EngineError."""
+        return self.chunk_all([(source, language)])[0].chunks
 
-    def chunk_all(self, files: Sequence[tuple[bytes, Language]]) -> list[list[Chunk]]:
-        """The same for several files, of which the process reads one while another is answered for."""
-        found: list[list[Chunk]] = []
+    def chunk_all(self, files: Sequence[tuple[bytes, Language]]) -> list[Parsed]:
+        """Chunk files as `chunks.chunk` does, but by lines where that crashes, fails or takes too long.
+
+        The process reads one file while another is answered for. Raises EngineError where it does not start.
+        """
+        found: list[Parsed] = []
+        attempts = 0
         with self._turn:
             while len(found) < len(files):
                 process = self._process = self._process or self._start()
-                found += self._ask(process, files[len(found) :], self._limit)
-                if len(found) < len(files):
-                    self.close()
-                    found.append(_by_lines(*files[len(found)]))
+                answers = self._ask(process, files[len(found) :], _STALLED * self._limit)
+                found += answers
+                if len(found) == len(files):
+                    break
+                attempts = 1 if answers else attempts + 1
+                out_of_time = self._end(process) == _OUT_OF_TIME
+                if out_of_time or attempts == _ATTEMPTS:
+                    failure = TIMEOUT if out_of_time or self._stalled else CRASH
+                    found.append(_by_lines(*files[len(found)], failure))
+                    attempts = 0
         return found
 
     def close(self) -> None:
@@ -57,7 +82,7 @@ class Chunker:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         process = subprocess.Popen(  # noqa: S603 - no shell, nothing from outside
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-m", __name__, str(self._limit)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             cwd=Path(__file__).parents[2],  # Python imports what lies in the folder where it starts
@@ -68,27 +93,50 @@ class Chunker:
             raise EngineError("The process that reads files does not start. The engine's log says why.")
         return process
 
+    def _end(self, process: "subprocess.Popen[bytes]") -> int:
+        """End a process that does not answer any more. Return its exit status."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_ENDING)
+        self.close()
+        log.warning("The parser process has ended with status %d", process.returncode)
+        return process.returncode
+
     def _ask(
-        self, process: "subprocess.Popen[bytes]", files: Sequence[tuple[bytes, Language]], limit: float
-    ) -> list[list[Chunk]]:
-        """The answers; without those from where the process died, or was killed because one took too long."""
+        self, process: "subprocess.Popen[bytes]", files: Sequence[tuple[bytes, Language]], seconds: float
+    ) -> list[Parsed]:
+        """The answers; without those from where the process ended, or was killed as it did not answer."""
         questions, answers = cast("tuple[IO[bytes], IO[bytes]]", (process.stdin, process.stdout))
-        found: list[list[Chunk]] = []
-        with _Limit(limit, process.kill) as time_limit:
+        found: list[Parsed] = []
+        self._stalled = False
+
+        def kill() -> None:
+            self._stalled = True
+            process.kill()
+
+        with _Limit(seconds, kill) as time_limit:
             try:
                 pickle.dump(files, questions)
                 questions.flush()
                 while len(found) < len(files):
-                    found.append(pickle.load(answers))  # noqa: S301 - from our own process
+                    answer: list[Chunk] | str = pickle.load(answers)  # noqa: S301 - from our own process
                     time_limit.begin_anew()
+                    if isinstance(answer, str):
+                        log.error("The parser failed:\n%s", answer)
+                        found.append(_by_lines(*files[len(found)], INTERNAL))
+                    else:
+                        found.append(Parsed(answer))
             except (EOFError, OSError, pickle.UnpicklingError):
                 pass
         return found
 
 
-def _by_lines(source: bytes, language: Language) -> list[Chunk]:
-    log.warning("A file is cut by lines: reading it as %s crashed or took too long", language.name)
-    return chunk(source, replace(language, grammar=None))
+def _by_lines(source: bytes, language: Language, failure: str) -> Parsed:
+    log.warning("A file in %s is cut by lines: %s", language.name, failure)
+    try:
+        return Parsed(chunk(source, replace(language, grammar=None)), failure)
+    except Exception:
+        log.exception("A file cannot be cut by lines")
+        return Parsed([], INTERNAL)
 
 
 class _Limit:
@@ -116,7 +164,7 @@ class _Limit:
         self._timer.start()
 
 
-def _serve() -> None:
+def _serve(limit: float) -> None:
     """Answer until the pipe is closed, which it also is when the engine dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the engine's business
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
@@ -125,10 +173,35 @@ def _serve() -> None:
         with _leaving_with_the_engine():
             files: Sequence[tuple[bytes, Language]] = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the engine
         for source, language in files:
-            chunks = chunk(source, language)
+            answer = _answer(source, language, limit)
             with _leaving_with_the_engine():
-                pickle.dump(chunks, answers)
+                pickle.dump(answer, answers)
                 answers.flush()
+
+
+def _answer(source: bytes, language: Language, limit: float) -> list[Chunk] | str:
+    """The chunks, or the traceback of an error. Ends the process after `limit` seconds of processor time."""
+    with _processor_time(limit):
+        try:
+            return chunk(source, language)
+        except Exception:  # noqa: BLE001 - the engine logs it
+            return traceback.format_exc()
+
+
+if sys.platform == "win32":
+    _OUT_OF_TIME = None  # only the clock limits it
+
+    @contextmanager
+    def _processor_time(_: float) -> Iterator[None]:
+        yield
+else:
+    _OUT_OF_TIME = -signal.SIGPROF  # ends a process also while C code runs
+
+    @contextmanager
+    def _processor_time(limit: float) -> Iterator[None]:
+        signal.setitimer(signal.ITIMER_PROF, limit)
+        yield
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 @contextmanager
@@ -140,4 +213,4 @@ def _leaving_with_the_engine() -> Iterator[None]:
 
 
 if __name__ == "__main__":
-    _serve()
+    _serve(float(sys.argv[1]))

@@ -167,14 +167,17 @@ class Crawler:
     async def _read_all(self) -> None:
         began = time.monotonic()
         known = await self._known()
-        scan, seen, left_out = files.scan(self._root), 0, set[str]()
+        scan, seen, left_out, failed = files.scan(self._root), 0, set[str](), list[reader.Item]()
         self._unseen = dict(known)
         while found := await self._worker.run(Rank.WORDS, reader.take, scan):
             left_out |= self._see(found)
             seen += sum(isinstance(item, files.Found) for item in found)
             other = [item for item in found if reader.differs(item, known.get(item.path))]
+            failed += (item for item in other if _has_failed(item, known))  # which may take long again
+            other = [item for item in other if not _has_failed(item, known)]
             await self._read(known, other, between=self._read_asked)  # what is edited now comes first
             self.files = max(self.files, seen)
+        await self._read(known, failed, between=self._read_asked)
         await self._forget(list(self._unseen))
         self._unseen, self._left_out = {}, frozenset(left_out)
         self._took = time.monotonic() - began
@@ -265,6 +268,10 @@ class Crawler:
 def _is_suspect(item: reader.Item, places: Collection[str], known: Mapping[str, File]) -> bool:
     """Whether a file has to be read: one that is written twice in a moment may keep its size and time."""
     return item.path in places or reader.differs(item, known.get(item.path))
+
+
+def _has_failed(item: reader.Item, known: Mapping[str, File]) -> bool:
+    return item.path in known and bool(known[item.path].failure)
 
 
 def _folders(place: str) -> Iterable[str]:

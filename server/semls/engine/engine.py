@@ -70,6 +70,7 @@ class Usage:
 
     skipped: dict[str, int]  # reason → files
     files: list[File]  # of these, the first thousand
+    by_lines: list[File]  # files that are cut by lines because parsing failed, the first thousand
     disk: int  # bytes of its index
     cache: int  # bytes of what was ever embedded, for all workspaces
 
@@ -190,13 +191,13 @@ class Engine:
     async def status(self, path: str, settings: Settings) -> tuple[Status, Usage]:
         """A workspace's state, and what it leaves out and takes. Raises SemlsError."""
         async with self._reading(path, settings) as indexer:
-            skipped = await indexer.skipped()
+            skipped, by_lines = await indexer.skipped(), await indexer.by_lines()
         reasons = dict(Counter(file.skipped for file in skipped).most_common())
         disk, cache = await asyncio.gather(
             asyncio.to_thread(_size, self._home(indexer.root)),
             asyncio.to_thread(_size, self._directory / "embeddings"),
         )
-        return self._status(indexer), Usage(reasons, skipped, disk, cache)
+        return self._status(indexer), Usage(reasons, skipped, by_lines, disk, cache)
 
     def _status(self, indexer: Indexer) -> Status:
         encoder = indexer.view.encoder if indexer.view else None

@@ -26,6 +26,7 @@ from semls.errors import EngineError, SemlsError, StoreDamaged, StoreError, Usag
 log = logging.getLogger(__name__)
 
 _FIRST_WORDS = 2.0  # seconds after which a search does not wait any more for all files to be read
+_PARSING = 5.0  # seconds after which a search does not wait any more for a changed file to be parsed
 _AGAIN = 30.0  # seconds after which what failed is tried again
 _NEWS = 0.1  # seconds between two reports of progress
 
@@ -69,6 +70,7 @@ class Explanation:
 
     path: str
     skipped: str  # the reason, "" if it is indexed
+    by_lines: str  # why it is cut by lines although its language has a grammar, or ""
     language: str
     chunks: int
     definitions: int
@@ -282,6 +284,10 @@ class Indexer:
         """Files without chunks, each with the reason."""
         return await self._worker.run(Rank.SEARCH, self._catalogue.skipped)
 
+    async def by_lines(self) -> list[File]:
+        """Files that are cut by lines because parsing failed."""
+        return await self._worker.run(Rank.SEARCH, self._catalogue.by_lines)
+
     async def explain(self, path: str) -> Explanation:
         """Whether and how a file is indexed, as it is now."""
         await self._crawler.read_now(path)
@@ -302,8 +308,12 @@ class Indexer:
             raise StoreError(f"The index of {self.root} was cleared before its files were read: try again.")
 
     async def _read_changed(self, paths: Collection[str]) -> bool:
-        """Read again what changed since it was read; False when nothing did."""
-        if not await self._crawler.read_changed(paths):
+        """Read again what changed since it was read; False when nothing did or the parser is busy."""
+        try:
+            if not await asyncio.wait_for(self._crawler.read_changed(paths), _PARSING):
+                return False
+        except asyncio.TimeoutError:
+            self.changed(list(paths))
             return False
         self.changed(list(paths))  # which also embeds what is new
         return True
@@ -414,6 +424,7 @@ def _explain(catalogue: Catalogue, store: str, path: str) -> Explanation:
     return Explanation(
         path,
         f"{file.path} is left out: {file.skipped}" if file.skipped and file.path != path else file.skipped,
+        "" if file.skipped else file.failure,
         file.language,
         len(entries),
         sum(bool(entry.name) for entry in entries),

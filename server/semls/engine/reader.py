@@ -23,13 +23,17 @@ _CUT = "cut"  # the note that tells how files were cut
 
 
 def open_catalogue(directory: Path) -> Catalogue:
-    """A workspace's catalogue; what another version of semls cut is to be read again. Raises StoreError."""
+    """Open a workspace's catalogue. Raises StoreError.
+
+    What another version of semls cut is to be read again, and so is what could not be read or parsed.
+    """
     with contextlib.ExitStack() as stack:
         catalogue = Catalogue(directory / "catalogue.sqlite")
         stack.callback(catalogue.close)
         if catalogue.noted(_CUT) != fingerprint():
             catalogue.doubt()
             catalogue.note(_CUT, fingerprint())
+        catalogue.invalidate_failures()
         stack.pop_all()  # it stays open
     return catalogue
 
@@ -93,8 +97,8 @@ def cut(chunker: Chunker, opened: Sequence[tuple[File, bytes]]) -> list[Cut]:
     """The chunks of files. Runs beside the worker, as a parser may take its time."""
     asked = [(content, languages.find(file.language) or languages.TEXT) for file, content in opened]
     return [
-        (file, [_entry(file, chunk) for chunk in chunks])
-        for (file, _), chunks in zip(opened, chunker.chunk_all(asked), strict=True)
+        (file._replace(failure=parsed.failure), [_entry(file, chunk) for chunk in parsed.chunks])
+        for (file, _), parsed in zip(opened, chunker.chunk_all(asked), strict=True)
     ]
 
 

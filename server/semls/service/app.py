@@ -137,7 +137,9 @@ class App:
         files = [{"path": file.path, "reason": file.skipped} for file in usage.files]
         engine = {"pid": os.getpid(), "memory": _memory(), "workspaces": self._engine.workspaces}
         taken = {"disk": usage.disk, "cache": usage.cache, "skipped": usage.skipped, "skipped_files": files}
-        return JSONResponse({**_state(status), "queue": _queue(status.progress), **engine, **taken})
+        by_lines = [{"path": file.path, "reason": file.failure} for file in usage.by_lines]
+        queue = _queue(status.progress)
+        return JSONResponse({**_state(status), "queue": queue, **engine, **taken, "by_lines": by_lines})
 
     async def _why(self, request: Request) -> Response:
         asked = await _read(request, schemas.Why)

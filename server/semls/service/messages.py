@@ -156,6 +156,8 @@ class StateMessage(ProgressMessage):
 class StatusMessage(StateMessage):
     """A workspace's state, what it leaves out and takes, and the engine; sizes in bytes, 0 where unknown.
 
+    `by_lines` lists files that are cut by lines because parsing failed.
+
     `queue` counts the chunks that are still to be embedded.
     """
 
@@ -167,13 +169,18 @@ class StatusMessage(StateMessage):
     cache: int
     skipped: dict[str, int]
     skipped_files: list[SkippedMessage]
+    by_lines: list[SkippedMessage]
 
 
 class WhyMessage(TypedDict):
-    """Whether and how a file is indexed; `skipped` is the reason if it is not."""
+    """Whether and how a file is indexed.
+
+    `skipped` is the reason if it is not, `by_lines` the reason if it is cut by lines because parsing failed.
+    """
 
     path: str
     skipped: str
+    by_lines: str
     language: str
     chunks: int
     definitions: int

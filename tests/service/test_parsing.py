@@ -1,0 +1,64 @@
+"""What the engine does with a file that cannot be parsed, and while the parser does not answer."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import pytest
+
+from semls.engine.chunker import Chunker
+from semls.engine.engine import Engine
+from semls.engine.query import query
+from semls.settings import Settings
+from tests.parsers import parser
+
+HASHING = Settings(model="hashing")
+
+
+async def index(engine, root):
+    async for _ in engine.index(str(root), HASHING, words_only=True):
+        pass
+
+
+async def test_a_file_whose_parsing_took_too_long_is_parsed_again_when_next_opened(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    slow = root / "slow.py"
+    slow.write_text("def first(): pass\nx = [" + "f(1), " * 60_000 + "]\n")
+    (root / "quick.py").write_text("def second(): pass\n")
+    engine = Engine(tmp_path / "cache")
+    engine._chunker = Chunker(limit=0.05)
+    await index(engine, root)
+    explanation = await engine.why(str(root), HASHING, str(slow))
+    assert (explanation.by_lines, explanation.definitions, explanation.skipped) == ("timeout", 0, "")
+    _, usage = await engine.status(str(root), HASHING)
+    assert [(file.path, file.failure) for file in usage.by_lines] == [("slow.py", "timeout")]
+    await engine.close()
+
+    engine = Engine(tmp_path / "cache")
+    await index(engine, root)
+    explanation = await engine.why(str(root), HASHING, str(slow))
+    assert (explanation.by_lines, explanation.definitions) == ("", 1)
+    _, usage = await engine.status(str(root), HASHING)
+    assert usage.by_lines == []
+    await engine.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists processes in /proc")
+async def test_search_while_the_parser_is_suspended_answers_without_the_changed_file(workspace, tmp_path):
+    engine, root = Engine(tmp_path / "cache"), workspace("shop")
+    await index(engine, root)
+    asked = query("read_settings", words_only=True)
+    before = await engine.search({str(root): HASHING}, asked)
+    _, hit = before.hits[0]
+    suspended = parser()
+    os.kill(suspended, signal.SIGSTOP)
+    try:
+        with (root / hit.entry.path).open("a") as file:
+            file.write("\n")
+        answer = await asyncio.wait_for(engine.search({str(root): HASHING}, asked), 30)
+        assert answer.hits[0][1].entry.name == hit.entry.name
+    finally:
+        os.kill(suspended, signal.SIGCONT)
+    await engine.close()
