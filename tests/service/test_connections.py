@@ -16,6 +16,7 @@ from semls.service.process import Whereabouts
 from semls.settings import EngineSettings
 from tests.conftest import HANG, Terminal
 
+resource = pytest.importorskip("resource")
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is of Linux")
 
 SENT = 64 << 20  # bytes that a hostile client sends if it may
@@ -202,3 +203,66 @@ def test_malformed_requests_leave_no_line_in_the_log(engine):
                 received(connection)
     assert engine.greet() == b"HTTP/1.1 200 OK"
     assert log.read_text() == before
+
+
+def idle(engine, count):
+    """Connections that send nothing; those that the engine closes stay in the list."""
+    return [engine.connect() for _ in range(count)]
+
+
+@pytest.fixture
+def many_descriptors():
+    """As many as this process needs for thousands of connections."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < 4096:
+        pytest.skip("this user may not open so many files")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def limited(soft, hard):
+    return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("many_descriptors")
+def test_engine_with_1024_descriptors_answers_beside_1500_idle_connections(terminal):
+    engine = EngineProcess(terminal, preexec_fn=limited(1024, 1024))
+    connections = []
+    try:
+        log = engine.places.log.read_text()
+        connections += idle(engine, 1500)
+        assert engine.greet() == b"HTTP/1.1 200 OK"
+        assert len(os.listdir(f"/proc/{engine.state.pid}/fd")) < 600
+        assert engine.places.log.read_text() == log
+    finally:
+        for connection in connections:
+            connection.close()
+        engine.stop()
+
+
+def test_engine_with_low_soft_limit_raises_it(terminal):
+    engine = EngineProcess(terminal, preexec_fn=limited(256, 2048))
+    limits = Path(f"/proc/{engine.state.pid}/limits").read_text()
+    engine.stop()
+    assert [line.split()[3:5] for line in limits.splitlines() if "open files" in line] == [["2048", "2048"]]
+
+
+@pytest.mark.usefixtures("many_descriptors")
+def test_concurrent_requests_with_token_are_answered_beside_idle_connections(engine):
+    complete = engine.head(token=engine.state.token) + b"\r\n"
+    connections = idle(engine, 400)
+    asking = [engine.connect(complete) for _ in range(400)]
+    connections += idle(engine, 400)
+    try:
+        for _ in range(2):  # the connections are kept alive
+            for connection in asking:
+                answer = b""
+                while b'"pid"' not in answer:
+                    part = connection.recv(1 << 16)
+                    assert part
+                    answer += part
+                connection.sendall(complete)
+    finally:
+        for connection in [*connections, *asking]:
+            connection.close()

@@ -14,8 +14,9 @@ import sys
 import tempfile
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from filelock import FileLock, Timeout
 
@@ -166,18 +167,27 @@ async def _serve(
     from semls.engine import memory
     from semls.engine.engine import Engine
     from semls.service.app import App
-    from semls.service.connections import LONGEST_HEAD, Connection
+    from semls.service.connections import (
+        BACKLOG,
+        LONGEST_HEAD,
+        MOST_PENDING,
+        Connection,
+        Pending,
+        raise_descriptor_limit,
+    )
 
     memory.keep()
     engine = Engine(settings.cache_directory, int(settings.cache_gigabytes * (1 << 30)))
     app = App(engine, state.port, state.token)
+    pending = Pending(min(MOST_PENDING, raise_descriptor_limit() // 4))
     config = uvicorn.Config(
         app,
-        http=Connection,
+        http=cast(type[asyncio.Protocol], partial(Connection, pending=pending)),
         h11_max_incomplete_event_size=LONGEST_HEAD,
         log_config=None,
         log_level="error",  # below that, every malformed request leaves a line
         access_log=False,
+        backlog=BACKLOG,
         lifespan="off",
         ws="none",
         timeout_graceful_shutdown=1,
