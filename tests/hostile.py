@@ -1,6 +1,10 @@
-"""Descriptions of a collection that run code when chromadb builds what they name."""
+"""A Chroma server that sends anything; descriptions of collections that run code where they are built."""
 
 import json
+import threading
+import uuid
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class EmbeddingFunction:
@@ -47,3 +51,76 @@ class EmbeddingFunction:
         source = "#document" if enabled else None
         config = {"space": "cosine", "source_key": source, "embedding_function": self.described, "hnsw": {}}
         return {"vector_index": {"enabled": enabled, "config": config}}
+
+
+class Chroma(BaseHTTPRequestHandler):
+    """A server with one empty collection. What `answers` holds for the end of a path is sent instead.
+
+    That is JSON, bytes, or a function of the handler that writes the whole response itself.
+    """
+
+    protocol_version = "HTTP/1.1"
+    answers: dict[str, object]
+    requests: list[str]
+    collection: dict[str, object]
+    port: int
+    url: str
+
+    def do_GET(self):
+        self.answer(None)
+
+    def do_POST(self):
+        self.answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+    def answer(self, asked):
+        self.requests.append(self.path)
+        end = self.path.rpartition("/")[2]
+        found = self.answers.get(end, self.usual(end, asked))
+        if callable(found):
+            self.close_connection = True
+            found(self)
+        else:
+            content = found if isinstance(found, bytes) else json.dumps(found).encode()
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+
+    def usual(self, end, asked):
+        if end == "collections":
+            return {**self.described(asked["name"], asked["metadata"]), **self.collection}
+        empty: dict[str, object] = {"ids": [], "embeddings": []}
+        return {"get": empty, "query": {"ids": [[]], "distances": [[]]}, "version": "1.0.0"}.get(end, {})
+
+    def described(self, name, metadata):
+        return {
+            "id": str(uuid.uuid4()),
+            "name": name,
+            "metadata": metadata,
+            "configuration_json": {"hnsw": {"space": "cosine"}, "spann": None, "embedding_function": None},
+            "schema": None,
+            "dimension": None,
+            "tenant": "default_tenant",
+            "database": "default_database",
+            "version": 0,
+            "log_position": 0,
+        }
+
+    def log_message(self, *_):
+        pass
+
+
+@contextmanager
+def chroma(answers=None, **collection):
+    """A hostile server, as a class that holds what it answers and what was asked."""
+
+    class Handler(Chroma):
+        """Of this server alone."""
+
+    Handler.answers, Handler.requests, Handler.collection = answers or {}, [], collection
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        Handler.port, Handler.url = server.server_port, f"http://127.0.0.1:{server.server_port}"
+        try:
+            yield Handler
+        finally:
+            server.shutdown()
+            thread.join()

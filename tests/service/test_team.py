@@ -21,6 +21,7 @@ from semls.engine.engine import Engine
 from semls.engine.query import query
 from semls.errors import StoreError
 from semls.settings import Server, Settings
+from tests import hostile
 from tests.conftest import HANG
 from tests.hostile import EmbeddingFunction
 
@@ -321,31 +322,31 @@ async def test_the_environment_leads_a_terminal_there(chroma, terminal, workspac
 
 def test_hostile_schema_runs_code_when_chroma_builds_it(tmp_path):
     """Without this the next tests would prove nothing."""
-    hostile = EmbeddingFunction(tmp_path)
+    function = EmbeddingFunction(tmp_path)
     program = (
         "import json, sys; from chromadb.api.types import Schema; "
         "Schema.deserialize_from_json(json.loads(sys.argv[1]))"
     )
     subprocess.run(
-        [sys.executable, "-c", program, json.dumps(hostile.schema)],
+        [sys.executable, "-c", program, json.dumps(function.schema)],
         env={**os.environ, "HF_MODULES_CACHE": str(tmp_path / "modules")},
         capture_output=True,
         check=True,
     )
-    assert hostile.ran.exists()
+    assert function.ran.exists()
 
 
 @pytest.mark.parametrize("where", ["configuration", "schema"])
 async def test_collection_with_embedding_function_is_refused_and_lexical_search_answers(
     chroma, hire, tmp_path, where
 ):
-    hostile = EmbeddingFunction(tmp_path)
+    function = EmbeddingFunction(tmp_path)
     first = hire(chroma.port)
     await first.index()
     await first.engine.close()
     model = chroma.collection.get_model()
     chroma.client.delete_collection(model.name)
-    wanted = {"name": model.name, "metadata": model.metadata, where: getattr(hostile, where)}
+    wanted = {"name": model.name, "metadata": model.metadata, where: getattr(function, where)}
     address = f"{chroma.address}/api/v2/tenants/default_tenant/databases/default_database/collections"
     async with httpx.AsyncClient() as http:
         (await http.post(address, json=wanted)).raise_for_status()
@@ -356,7 +357,27 @@ async def test_collection_with_embedding_function_is_refused_and_lexical_search_
     answer = await second.ask("make thumbnail")
     assert answer.hits[0][1].entry.path == "worker/thumbnails.py"
     assert answer.model == ""
-    assert not hostile.ran.exists()
+    assert not function.ran.exists()
+
+
+@pytest.mark.parametrize(
+    ("end", "response"),
+    [
+        ("query", {"ids": [["a"]], "distances": [[float("nan")]]}),
+        ("query", b"[" * (1 << 22)),
+        ("get", {"ids": ["a"]}),
+        ("collections", []),
+    ],
+)
+async def test_invalid_response_is_reported_and_lexical_search_answers(hire, caplog, end, response):
+    with hostile.chroma({end: response}) as server:
+        first = hire(server.port)
+        with contextlib.suppress(StoreError):
+            await first.index()
+        answer = await first.ask("make thumbnail")
+        assert answer.hits[0][1].entry.path == "worker/thumbnails.py"
+        assert answer.model == ""
+        assert f"127.0.0.1:{server.port} cannot be used" in caplog.text
 
 
 async def test_something_else_at_the_address_is_named(hire):

@@ -4,16 +4,17 @@ import hashlib
 import logging
 import shutil
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from glob import escape
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, TypedDict
-from urllib.parse import urlsplit
+from typing import Any, TypedDict
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from semls.engine.chroma_server import ChromaServer
 from semls.errors import StoreError
 from semls.settings import Server
 
@@ -27,8 +28,7 @@ _SAMPLES = 8  # rows, most of which must find themselves before a store is belie
 _ITSELF = 0.999  # the length of a vector and its cosine with itself, but for rounding
 _SPACE = "cosine"
 _NO_FUNCTIONS = ({"type": "legacy"}, {"type": "unknown"})  # what Chroma writes where there is none
-_PATIENCE = 20.0  # seconds that a server may be silent
-_LONGEST_ERROR = 200  # letters of what a server says
+_LONGEST_ERROR = 200  # letters of what Chroma says
 _MARKER = "opening"  # a file that is there while a store is opened, and after that killed the process
 
 
@@ -56,60 +56,46 @@ class _About(TypedDict):
 class Vectors:
     """One model's vectors, of length 1, by id, in a collection of Chroma. Every method raises StoreError."""
 
-    _collection: Any
-    _advice: ClassVar[str]
-
     def __init__(self, place: str, fingerprint: str, model: str, dimension: int) -> None:
         self.place = place
         self._about: _About = {"model": model, "fingerprint": fingerprint, "dimension": dimension}
 
     def having(self, ids: Collection[str]) -> set[str]:
         """Those of the ids that there are."""
-        with self._blame():
-            return set(self._collection.get(ids=list(ids), include=[])["ids"]) if ids else set()
+        raise NotImplementedError
 
     def get(self, ids: Collection[str]) -> dict[str, NDArray[np.float32]]:
         """The vectors of those of the ids that there are."""
-        with self._blame():
-            rows = self._collection.get(ids=list(ids), include=["embeddings"]) if ids else {"ids": []}
-            return {key: np.asarray(rows["embeddings"][at], np.float32) for at, key in enumerate(rows["ids"])}
+        raise NotImplementedError
 
     def upsert(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
         """Add or replace vectors; what comes before a failure is kept."""
         rest = iter(vectors.items())
-        with self._blame():
-            while batch := dict(islice(rest, _BATCH)):
-                self._put(batch)
+        while batch := dict(islice(rest, _BATCH)):
+            self._put(batch)
 
     def query(
         self, vector: NDArray[np.float32], limit: int, among: Collection[str] | None = None
     ) -> list[tuple[str, float]]:
         """The nearest ids with their cosine similarity, best first; if `among` is given, of these only."""
         if among is None:
-            with self._blame():
-                return self._nearest(vector, limit)
+            return self._nearest(vector, limit)
         if len(among) <= _FEW:
             return self._compared(vector, limit, among)
         ids = list(self.having(among))  # at an unknown id Chroma's query fails
-        with self._blame():
-            return self._nearest(vector, min(limit, len(ids)), ids)
+        return self._nearest(vector, min(limit, len(ids)), ids)
 
     def close(self) -> None:
         """Let go of all that is open."""
         raise NotImplementedError
 
     def _put(self, batch: Mapping[str, NDArray[np.float32]]) -> None:
-        self._collection.upsert(ids=list(batch), embeddings=np.stack(list(batch.values())))
+        raise NotImplementedError
 
     def _nearest(
         self, vector: NDArray[np.float32], limit: int, ids: list[str] | None = None
     ) -> list[tuple[str, float]]:
-        if limit < 1:
-            return []
-        found = self._collection.query(
-            query_embeddings=[vector], n_results=limit, include=["distances"], ids=ids
-        )
-        return [(key, 1 - far) for key, far in zip(found["ids"][0], found["distances"][0], strict=True)]
+        raise NotImplementedError
 
     def _compared(
         self, vector: NDArray[np.float32], limit: int, ids: Collection[str]
@@ -123,24 +109,18 @@ class Vectors:
         keys = list(rows)
         return [(keys[at], float(near[at])) for at in np.argsort(-near, kind="stable")[:limit]]
 
-    def _use(self, collection: Any) -> None:  # noqa: ANN401 - chromadb's types are not to be relied on
-        """Check what a collection says of itself, then use it without its schema. Raises ValueError."""
-        model = collection.get_model()
-        metadata = model.metadata or {}
-        if {key: metadata.get(key) for key in self._about} != self._about:
-            raise ValueError(f"they belong to {model.metadata}")
-        for name in _embedding_functions([model.configuration_json, model.serialized_schema]):
+    def _check_collection(
+        self, metadata: Mapping[str, object] | None, configuration: Mapping[str, object], schema: object
+    ) -> None:
+        """Check what a collection says of itself. Raises ValueError."""
+        if {key: (metadata or {}).get(key) for key in self._about} != self._about:
+            raise ValueError(f"they belong to {metadata}")
+        for name in _embedding_functions([configuration, schema]):
             raise ValueError(f"their collection names the embedding function {name!r}, which may run code")
-        indexes = model.configuration_json
-        spaces = {indexes[name]["space"] for name in ("hnsw", "spann") if indexes.get(name)}
-        if spaces != {_SPACE}:
+        indexes = (configuration.get(name) for name in ("hnsw", "spann"))
+        spaces = [index.get("space") for index in indexes if isinstance(index, dict)]
+        if spaces != [_SPACE]:
             raise ValueError(f"they are not compared by {_SPACE}")
-        # With every upsert Chroma builds the embedding functions of the schema, which may run code.
-        model.set_serialized_schema({})
-        self._collection = collection
-
-    def _blame(self) -> AbstractContextManager[None]:
-        return _blame(self.place, self._advice)
 
 
 def _embedding_functions(described: object) -> Iterator[str]:
@@ -157,32 +137,28 @@ def _embedding_functions(described: object) -> Iterator[str]:
             rest += part.values()
 
 
-@contextmanager
-def _blame(place: str, advice: str) -> Iterator[None]:
-    try:
-        yield
-    except Exception as error:
-        said = " ".join(str(error).split())[:_LONGEST_ERROR] or type(error).__name__
-        raise StoreError(f"The vectors in {place} cannot be used ({said}): {advice}.") from error
-
-
 class TeamVectors(Vectors):
     """A collection on a server that others write to, too. Used by several threads at a time.
 
     The server is given no texts, and ids of its own are of no use.
     """
 
-    _advice = "see that the server runs, and that the settings of the store are right"
-
     def __init__(self, server: Server, repository: str, fingerprint: str, model: str, dimension: int) -> None:
         super().__init__(server.url, fingerprint, model, dimension)
-        with self._blame():
-            self._api = _connect(server)
-            try:
-                self._open(server, repository)
-            except Exception:
-                self.close()
-                raise
+        self._server = ChromaServer(server)
+        try:
+            self._collection = self._open(repository)
+        except BaseException:
+            self.close()
+            raise
+
+    def having(self, ids: Collection[str]) -> set[str]:
+        """Those of the ids that there are."""
+        return self._server.known(self._collection, ids) if ids else set()
+
+    def get(self, ids: Collection[str]) -> dict[str, NDArray[np.float32]]:
+        """The vectors of those of the ids that there are."""
+        return self._server.vectors(self._collection, ids, self._about["dimension"]) if ids else {}
 
     def query(
         self, vector: NDArray[np.float32], limit: int, among: Collection[str] | None = None
@@ -193,38 +169,26 @@ class TeamVectors(Vectors):
 
     def close(self) -> None:
         """Let go of the connections."""
-        self._api._session.close()
+        self._server.close()
 
-    def _open(self, server: Server, repository: str) -> None:
-        from chromadb.api.models.Collection import Collection as ChromaCollection
+    def _put(self, batch: Mapping[str, NDArray[np.float32]]) -> None:
+        self._server.upsert(self._collection, batch)
 
-        model = self._api.get_or_create_collection(
-            f"semls-{_hash(repository)}-{self._about['fingerprint']}",
-            configuration={"hnsw": {"space": _SPACE}},
-            metadata={**self._about, "repository": repository},
-            tenant=server.tenant,
-            database=server.database,
-        )
-        self._use(ChromaCollection(client=self._api, model=model, embedding_function=None))
+    def _nearest(
+        self, vector: NDArray[np.float32], limit: int, ids: list[str] | None = None
+    ) -> list[tuple[str, float]]:
+        return self._server.nearest(self._collection, vector, limit, ids) if limit > 0 else []
 
-
-def _connect(server: Server) -> Any:  # noqa: ANN401 - chromadb's types are not to be relied on
-    import chromadb
-    from chromadb.api import ServerAPI
-
-    parts = urlsplit(server.url)
-    settings = chromadb.config.Settings(
-        anonymized_telemetry=False,
-        chroma_api_impl="chromadb.api.fastapi.FastAPI",
-        chroma_server_host=server.url.rstrip("/"),
-        chroma_server_http_port=parts.port or (443 if parts.scheme == "https" else 80),
-        chroma_server_ssl_enabled=parts.scheme == "https",
-        chroma_server_headers=_headers(server),
-    )
-    api = chromadb.config.System(settings).instance(ServerAPI)
-    # chromadb.HttpClient waits for ever, and asks before one can tell it not to: chroma-core/chroma#1227.
-    api._session.timeout = _PATIENCE
-    return api
+    def _open(self, repository: str) -> UUID:
+        name = f"semls-{_hash(repository)}-{self._about['fingerprint']}"
+        found = self._server.collection(name, {**self._about, "repository": repository}, _SPACE)
+        try:
+            self._check_collection(found.metadata, found.configuration, found.schema_)
+            if found.dimension not in (None, self._about["dimension"]):
+                raise ValueError(f"they have {found.dimension} numbers each")
+        except ValueError as error:
+            raise self._server.error(str(error)) from error
+        return found.id
 
 
 def _hash(repository: str) -> str:
@@ -233,25 +197,17 @@ def _hash(repository: str) -> str:
 
 def greet(server: Server) -> str:
     """The version of a server's Chroma. Raises StoreError."""
-    with _blame(server.url, TeamVectors._advice):
-        api = _connect(server)
-        version = str(api.get_version())
-        api._session.close()
-        return version
-
-
-def _headers(server: Server) -> dict[str, str]:
-    """What servers and the proxies before them look for: there is no one place for a token."""
-    token = (
-        {"Authorization": f"Bearer {server.token}", "X-Chroma-Token": server.token} if server.token else {}
-    )
-    return {**token, **server.headers}
+    chroma = ChromaServer(server)
+    try:
+        return chroma.version()
+    finally:
+        chroma.close()
 
 
 class VectorStore(Vectors):
     """A directory of our own. Used by one thread at a time."""
 
-    _advice = "make that directory writable, free some space, or delete it"
+    _collection: Any
 
     def __init__(self, directory: Path, fingerprint: str, model: str, dimension: int) -> None:
         super().__init__(str(directory), fingerprint, model, dimension)
@@ -273,6 +229,12 @@ class VectorStore(Vectors):
         """Those of the ids that there are."""
         return self._ids.intersection(ids)
 
+    def get(self, ids: Collection[str]) -> dict[str, NDArray[np.float32]]:
+        """The vectors of those of the ids that there are."""
+        with self._blame():
+            rows = self._collection.get(ids=list(ids), include=["embeddings"]) if ids else {"ids": []}
+            return {key: np.asarray(rows["embeddings"][at], np.float32) for at, key in enumerate(rows["ids"])}
+
     def query(
         self, vector: NDArray[np.float32], limit: int, among: Collection[str] | None = None
     ) -> list[tuple[str, float]]:
@@ -280,8 +242,20 @@ class VectorStore(Vectors):
         return super().query(vector, min(limit, len(self._ids)), among)
 
     def _put(self, batch: Mapping[str, NDArray[np.float32]]) -> None:
-        super()._put(batch)
+        with self._blame():
+            self._collection.upsert(ids=list(batch), embeddings=np.stack(list(batch.values())))
         self._ids.update(batch)
+
+    def _nearest(
+        self, vector: NDArray[np.float32], limit: int, ids: list[str] | None = None
+    ) -> list[tuple[str, float]]:
+        if limit < 1:
+            return []
+        with self._blame():
+            found = self._collection.query(
+                query_embeddings=[vector], n_results=limit, include=["distances"], ids=ids
+            )
+        return [(key, 1 - far) for key, far in zip(found["ids"][0], found["distances"][0], strict=True)]
 
     def beside(self) -> "VectorStore":
         """A new store beside this one, for the same model."""
@@ -321,7 +295,11 @@ class VectorStore(Vectors):
             configuration={"hnsw": {"space": _SPACE}},
             metadata=self._about,
         )
-        self._use(collection)
+        model = collection.get_model()
+        self._check_collection(model.metadata, model.configuration_json, model.serialized_schema)
+        # With every upsert Chroma builds the embedding functions of the schema, which may run code.
+        model.set_serialized_schema({})
+        self._collection = collection
         self._ids = set[str](self._collection.get(include=[])["ids"])
         self._check()
         marker.unlink()
@@ -342,6 +320,17 @@ class VectorStore(Vectors):
         themselves = [bool(far) and 1 - far[0] > _ITSELF for far in found["distances"]]
         if 2 * sum(themselves) < len(themselves):  # HNSW by its nature does not find each
             raise ValueError("most of them do not find themselves")
+
+    @contextmanager
+    def _blame(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            said = " ".join(str(error).split())[:_LONGEST_ERROR] or type(error).__name__
+            raise StoreError(
+                f"The vectors in {self.place} cannot be used ({said}): "
+                "make that directory writable, free some space, or delete it."
+            ) from error
 
     def _set_aside(self) -> None:
         """Make room for a new store; the last broken one is kept, for those who want to know why."""
