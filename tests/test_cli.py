@@ -300,6 +300,27 @@ def test_why_a_file_is_indexed_or_not(terminal, shop):
         assert f"{name}\n  not indexed: " in terminal.run("why", name, cwd=shop).stdout
 
 
+@pytest.mark.parametrize("is_indexed", [True, False])
+def test_why_folder_that_is_left_out_gives_the_reason(terminal, shop, is_indexed):
+    (shop / ".gitignore").write_text("out/\n")
+    (shop / "out" / "deep").mkdir(parents=True)
+    (shop / "out" / "deep" / "made.py").write_text("made = 1\n")
+    if is_indexed:
+        terminal.json("index", shop)
+    assert terminal.json("why", "out", cwd=shop, status=1)["skipped"] == "ignored by .gitignore"
+    done = terminal.run("why", "out/deep", cwd=shop)
+    assert (done.returncode, done.stdout) == (
+        1,
+        "out/deep/\n  not indexed: out/ is left out: ignored by .gitignore\n",
+    )
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no named pipes there")
+def test_why_named_pipe_is_no_regular_file(terminal, shop):
+    os.mkfifo(shop / "pipe.py")
+    assert terminal.json("why", "pipe.py", cwd=shop, status=1)["skipped"] == "not a regular file"
+
+
 def test_why_sees_what_was_changed_just_now(terminal, shop):
     terminal.json("index", shop)
     (shop / "worker/new.py").write_text("def quarantine_parcel():\n    return 1\n")
@@ -415,6 +436,10 @@ def test_a_missing_path_and_a_file_in_the_place_of_a_folder(terminal, shop):
         (["why"], ["FILE"]),
         (["why", "nowhere.go"], ["no file"]),
         (["why", "../outside.py"], ["outside the workspace"]),
+        (["why", ".."], ["outside the workspace"]),
+        (["why", "api"], ["api is a folder that is indexed: name a file in it"]),
+        (["why", "."], ["is a folder that is indexed: name a file in it"]),
+        (["similar", "api:1"], ["api is a folder: name a file in it"]),
         (["context"], ["QUESTION"]),
         (["context", " "], ["empty"]),
         (["context", "x", "--lang", "klingon"], ["klingon"]),

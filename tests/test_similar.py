@@ -206,9 +206,13 @@ async def test_words_answer_until_half_of_the_workspace_has_vectors(engine, root
     ("path", "line", "words"),
     [
         ("asked.py", 2, "no code in line 2 of asked.py"),
-        ("asked.py", 900, "no code in line 900"),
+        ("asked.py", 900, "no code in line 900 of asked.py, whose code ends in line 7: name"),
+        ("empty.py", 1, "There is no code in empty.py: name a file"),
+        ("blank.py", 2, "There is no code in blank.py: name a file"),
         ("nowhere.py", 1, "no file"),
-        ("deep", 1, "no file"),
+        ("deep", 1, "deep is a folder: name a file in it"),
+        ("..", 1, "outside the workspace"),
+        ("broken.py", 1, "broken.py is not a regular file, or is a broken link"),
         ("a\0b.py", 1, "no file"),
         ("picture.png", 1, "not indexed: binary"),
         ("ignored/a.py", 1, "not indexed: .*semls status"),
@@ -218,6 +222,9 @@ async def test_words_answer_until_half_of_the_workspace_has_vectors(engine, root
 )
 async def test_a_place_without_code_is_explained(engine, root, path, line, words):
     (root / "picture.png").write_bytes(b"\x89PNG\0")
+    (root / "empty.py").write_text("")
+    (root / "blank.py").write_text("\n\n  \n")
+    (root / "broken.py").symlink_to("nowhere.py")
     (root / ".gitignore").write_text("ignored/\n")
     (root / "ignored").mkdir()
     (root / "ignored/a.py").write_text(ASKED)

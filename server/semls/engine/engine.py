@@ -350,26 +350,34 @@ def _once(hits: Sequence[tuple[Path, Hit]]) -> list[tuple[Path, Hit]]:
 
 
 def _inside(root: Path, file: str) -> str:
-    """A file's path within its workspace. Raises UsageError."""
-    if not os.path.isabs(file):
-        raise UsageError(f"The file {file!r} is not an absolute path.")
+    """Return a file's path relative to its workspace, with links followed. Raises UsageError."""
+    _check_exists(file)
+    path = _relative(root, Path(os.path.realpath(file)), file)
+    if os.path.isdir(file):
+        raise UsageError(f"{file} is a folder: name a file in it.")
     if not os.path.isfile(file):
-        raise UsageError(f"There is no file {file}.")
-    path = Path(os.path.realpath(file))
-    if not path.is_relative_to(root):
-        raise UsageError(f"{file} lies outside the workspace {root}.")
-    return path.relative_to(root).as_posix()
+        raise UsageError(f"{file} is not a regular file, or is a broken link: name another file.")
+    return path
 
 
 def _itself(root: Path, file: str) -> str:
-    """A file's path within its workspace, of a link its own. Raises UsageError."""
+    """Return the path of a file, folder or link itself, relative to its workspace. Raises UsageError."""
+    _check_exists(file)
     folder, name = os.path.split(file)
-    place = Path(os.path.realpath(folder), name)
-    return (
-        place.relative_to(root).as_posix()
-        if place.is_symlink() and place.is_relative_to(root)
-        else _inside(root, file)
-    )
+    return _relative(root, Path(os.path.realpath(folder), name), file)
+
+
+def _check_exists(file: str) -> None:
+    if not os.path.isabs(file):
+        raise UsageError(f"The file {file!r} is not an absolute path.")
+    if not os.path.lexists(file):
+        raise UsageError(f"There is no file {file}.")
+
+
+def _relative(root: Path, path: Path, file: str) -> str:
+    if not path.is_relative_to(root):
+        raise UsageError(f"{file} lies outside the workspace {root}.")
+    return path.relative_to(root).as_posix()
 
 
 def _unwatched(indexer: Indexer) -> str:

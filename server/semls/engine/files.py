@@ -69,6 +69,14 @@ def concerns(path: str) -> str | None:
     return "/".join(folders) if name in _TELLING else path
 
 
+def is_folder(root: Path, path: str) -> bool:
+    """Whether something is a folder itself, not a link to one."""
+    try:
+        return stat.S_ISDIR(os.lstat(root / path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def look(root: Path, path: str) -> Found | None:
     """How a file that was found stands now; None when it is gone."""
     try:

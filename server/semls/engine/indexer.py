@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iter
 from dataclasses import dataclass
 from pathlib import Path
 
-from semls.engine import reader
+from semls.engine import files, reader
 from semls.engine import similar as comparing
 from semls.engine.catalogue import Catalogue, Coverage, File
 from semls.engine.chunker import Chunker
@@ -289,7 +289,9 @@ class Indexer:
         return await self._worker.run(Rank.SEARCH, self._catalogue.by_lines)
 
     async def explain(self, path: str) -> Explanation:
-        """Whether and how a file is indexed, as it is now."""
+        """Whether and how a file is indexed now; of a folder, why it is left out. Raises UsageError."""
+        if files.is_folder(self.root, path):
+            return await self._worker.run(Rank.SEARCH, _explain_folder, self.root, path)
         await self._crawler.read_now(path)
         store = self.view.name if self.view else ""
         return await self._worker.run(Rank.SEARCH, _explain, self._catalogue, store, path)
@@ -415,6 +417,17 @@ class Indexer:
 # Steps for the worker
 
 
+def _explain_folder(root: Path, path: str) -> Explanation:
+    first = next(files.scan(root, [path]), None)
+    if not isinstance(first, files.Skipped) or not f"{path}/".startswith(first.path):
+        raise UsageError(f"{root / path} is a folder that is indexed: name a file in it.")
+    return Explanation(f"{path}/", _left_out(first.path, first.reason, f"{path}/"), "", "", 0, 0, 0)
+
+
+def _left_out(path: str, reason: str, asked: str) -> str:
+    return reason if path == asked or not reason else f"{path} is left out: {reason}"
+
+
 def _explain(catalogue: Catalogue, store: str, path: str) -> Explanation:
     around = [path, *(path[: at + 1] for at, letter in enumerate(path) if letter == "/")]
     known = catalogue.files(around)
@@ -423,7 +436,7 @@ def _explain(catalogue: Catalogue, store: str, path: str) -> Explanation:
     embedded = catalogue.having_vectors(store, {entry.hash for entry in entries})
     return Explanation(
         path,
-        f"{file.path} is left out: {file.skipped}" if file.skipped and file.path != path else file.skipped,
+        _left_out(file.path, file.skipped, path),
         "" if file.skipped else file.failure,
         file.language,
         len(entries),

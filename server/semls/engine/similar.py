@@ -1,7 +1,7 @@
 """A chunk → its exact copies, and other code that does the same."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from semls.engine import identifiers
@@ -52,8 +52,16 @@ def at(catalogue: Catalogue, path: str, row: int) -> Asked:
     """The chunk at a row. Raises UsageError where there is none."""
     number = catalogue.at(path, row)
     if number is None:
-        raise UsageError(f"There is no code in line {row + 1} of {path}: name a line that has some.")
+        raise UsageError(_without_code(path, row, catalogue.chunks_of(path)))
     return Asked(number, catalogue.entries([number])[number], catalogue.texts([number])[number])
+
+
+def _without_code(path: str, row: int, chunks: Sequence[Entry]) -> str:
+    if not chunks:
+        return f"There is no code in {path}: name a file that has some."
+    last = chunks[-1].end_row
+    end = f", whose code ends in line {last + 1}" if row > last else ""
+    return f"There is no code in line {row + 1} of {path}{end}: name a line that has some."
 
 
 async def near(
