@@ -1,10 +1,12 @@
 """What tests share: places of their own for caches and state, and the command line as a process."""
 
+import contextlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ class Terminal:
 
     def __init__(self, directory: Path, model: str = "hashing") -> None:
         self.cache, self.state = directory / "cache", directory / "state"
+        self.state_file = self.cache / "engine.json"
         self.environment = {
             **os.environ,
             "SEMLS_CACHE_DIR": str(self.cache),
@@ -45,6 +48,22 @@ class Terminal:
         done = self.run(*arguments, "--json", **options)
         assert done.returncode == status, done.stderr
         return json.loads(done.stdout)
+
+    @contextlib.contextmanager
+    def engine_of_version(self, version):
+        """An engine that says it is of another version; ended at the end."""
+        program = f"import semls; semls.__version__ = {version!r}; from semls.cli import main; main()"
+        engine = subprocess.Popen([sys.executable, "-c", program, "engine", "run"], env=self.environment)
+        try:
+            deadline = time.monotonic() + HANG
+            while not self.state_file.exists():
+                assert engine.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            yield engine
+        finally:
+            engine.kill()
+            engine.wait()
 
     def stop(self):
         self.run("engine", "stop")

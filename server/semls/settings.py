@@ -144,7 +144,7 @@ class EngineSettings:
         metadata=_says(
             "`SEMLS_STATE_DIR`",
             "the system's",
-            "where the running engine notes its address, and its log",
+            "where the engine's log is kept",
         )
     )
     idle_minutes: float = field(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from filelock import FileLock
 
 from semls import __version__
 from semls.service.client import Client
@@ -31,8 +33,7 @@ def state(terminal, shop):
 
 
 def read_state(terminal):
-    (path,) = terminal.state.glob("engine-*.json")
-    return json.loads(path.read_text())
+    return json.loads(terminal.state_file.read_text())
 
 
 def call(state, path="/", *, token=None, **headers):
@@ -42,7 +43,7 @@ def call(state, path="/", *, token=None, **headers):
 
 
 def test_the_state_file_is_for_its_user_alone(terminal, state):
-    (path,) = terminal.state.glob("engine-*.json")
+    path = terminal.state_file
     assert len(state["token"]) > 30
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -110,25 +111,21 @@ def test_another_takes_the_place_of_a_killed_engine(terminal, shop, state):
 
 
 @pytest.mark.parametrize("version", ["0.0.1", f"{__version__}rc1", f"{__version__}.dev3", "nightly"])
-def test_an_engine_of_another_version_is_asked_to_leave(terminal, shop, state, version):
-    (path,) = terminal.state.glob("engine-*.json")
-    path.write_text(json.dumps({**state, "version": version}))
-    assert terminal.json("search", "cart", cwd=shop)["hits"]
-    assert read_state(terminal)["pid"] != state["pid"]
+def test_an_engine_of_another_version_is_asked_to_leave(terminal, shop, version):
+    with terminal.engine_of_version(version) as engine:
+        assert read_state(terminal)["version"] == version
+        assert terminal.json("search", "cart", cwd=shop)["hits"]
+        assert engine.wait(HANG) == 0
     assert read_state(terminal)["version"] == __version__
 
 
 @pytest.mark.parametrize("version", ["99.0.0", "99.0.0a1", f"{__version__}.post1"])
-def test_client_older_than_the_engine_asks_for_a_restart_and_leaves_the_engine(
-    terminal, shop, state, version
-):
-    (path,) = terminal.state.glob("engine-*.json")
-    path.write_text(json.dumps({**state, "version": version}))
-    done = terminal.run("search", "cart", cwd=shop)
-    assert done.returncode == 3
-    assert f"semls was updated to {version}" in done.stderr
-    assert read_state(terminal)["pid"] == state["pid"]
-    path.write_text(json.dumps(state))
+def test_client_older_than_the_engine_asks_for_a_restart_and_leaves_the_engine(terminal, shop, version):
+    with terminal.engine_of_version(version) as engine:
+        done = terminal.run("search", "cart", cwd=shop)
+        assert done.returncode == 3
+        assert f"semls was updated to {version}" in done.stderr
+        assert read_state(terminal)["pid"] == engine.pid
 
 
 @pytest.mark.parametrize(
@@ -136,9 +133,8 @@ def test_client_older_than_the_engine_asks_for_a_restart_and_leaves_the_engine(
 )
 def test_a_garbled_state_file_does_no_harm(terminal, shop, garbled):
     terminal.json("index", shop)
-    (path,) = terminal.state.glob("engine-*.json")
     terminal.run("engine", "stop")
-    path.write_text(garbled)
+    terminal.state_file.write_text(garbled)
     assert terminal.json("search", "cart", cwd=shop)["hits"]
 
 
@@ -146,7 +142,7 @@ def test_an_idle_engine_leaves(terminal, shop):
     terminal.environment["SEMLS_IDLE_MINUTES"] = "0.01"
     process = subprocess.Popen([sys.executable, "-m", "semls", "engine", "run"], env=terminal.environment)
     assert process.wait(HANG) == 0
-    assert not list(terminal.state.glob("engine-*.json"))
+    assert not terminal.state_file.exists()
     assert terminal.json("index", shop)["chunks"] > 0  # and the next command starts another
 
 
@@ -177,3 +173,60 @@ async def test_a_front_end_that_stays_goes_on_when_its_engine_dies(terminal, sho
         assert answer["hits"][0]["name"] == "evict_expired"
         os.kill(read_state(terminal)["pid"], signal.SIGKILL)
     await client.close()
+
+
+def test_engine_writes_a_deleted_or_changed_state_file_again(terminal, state):
+    for spoil in (
+        lambda path: path.unlink(),
+        lambda path: path.write_text("{"),
+        lambda path: path.write_text(json.dumps({**state, "port": 9, "token": "of an older engine"})),
+    ):
+        spoil(terminal.state_file)
+        done = terminal.run("engine", "status")
+        assert done.stdout.startswith(f"Engine {__version__} is running: process {state['pid']}")
+        assert read_state(terminal) == state
+
+
+def test_engine_outlives_its_state_directory(terminal, shop, state):
+    shutil.rmtree(terminal.state)
+    (shop / "new.py").write_text("def quarantine_parcel(): pass\n")
+    assert terminal.json("search", "quarantine_parcel", cwd=shop)["hits"][0]["name"] == "quarantine_parcel"
+    assert read_state(terminal) == state
+    assert terminal.run("engine", "stop").stdout == "The engine has left.\n"
+    (log,) = terminal.state.glob("engine-*.log")
+    assert "Engine left" in log.read_text()
+
+
+def test_front_ends_with_different_state_directories_share_an_engine(terminal, shop, state, tmp_path):
+    other = {"SEMLS_STATE_DIR": str(tmp_path / "other")}
+    assert terminal.json("search", "cart", cwd=shop, **other)["hits"]
+    assert read_state(terminal) == state
+    assert terminal.run("engine", "stop", **other).stdout == "The engine has left.\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a locked file cannot be deleted there")
+@pytest.mark.parametrize("only_the_lock", [False, True], ids=["cache directory", "lock"])
+def test_engine_whose_lock_was_deleted_stops(terminal, shop, only_the_lock):
+    engine = subprocess.Popen([sys.executable, "-m", "semls", "engine", "run"], env=terminal.environment)
+    while not terminal.state_file.exists():
+        assert engine.poll() is None
+    assert terminal.json("search", "cart", cwd=shop)["hits"]
+    assert read_state(terminal)["pid"] == engine.pid
+    if only_the_lock:
+        (terminal.cache / "engine.lock").unlink()
+    else:
+        shutil.rmtree(terminal.cache, ignore_errors=True)
+    assert terminal.json("search", "cart", cwd=shop)["hits"]
+    assert engine.wait(HANG) == 0
+    assert terminal.json("search", "cart", cwd=shop)["hits"]
+    assert read_state(terminal)["pid"] != engine.pid
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a locked file cannot be read there")
+def test_stop_names_the_lock_of_an_engine_that_cannot_be_reached(terminal):
+    terminal.cache.mkdir(parents=True)
+    with FileLock(terminal.cache / "engine.lock"):  # as an engine does that has not written its address yet
+        for command in ("status", "stop"):
+            done = terminal.run("engine", command)
+            assert done.returncode == 3
+            assert str(terminal.cache / "engine.lock") in done.stderr

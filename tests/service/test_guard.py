@@ -31,8 +31,7 @@ def shop(workspace):
 def state(terminal, shop):
     """Of a running engine."""
     terminal.json("index", shop)
-    (path,) = terminal.state.glob("engine-*.json")
-    return json.loads(path.read_text())
+    return json.loads(terminal.state_file.read_text())
 
 
 def call(state, path="/", asked=None, **headers):

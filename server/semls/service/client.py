@@ -241,17 +241,30 @@ class _Connection:
 
 async def find(engine: EngineSettings) -> State | None:
     """The running engine, if there is one. Raises EngineError when it does not answer."""
-    return await _running(Whereabouts(engine))
+    return await _found(Whereabouts(engine))
 
 
 async def stop(engine: EngineSettings) -> bool:
     """Ask the running engine to leave and wait until it has left; False if there was none."""
     places = Whereabouts(engine)
-    state = await _running(places)
+    state = await _found(places)
     if state is None:
         return False
     await _dismiss(places, state)
     return True
+
+
+async def _found(places: Whereabouts) -> State | None:
+    """The running engine; waits a moment while one starts or stops. Raises EngineError."""
+    deadline = time.monotonic() + _LEAVE
+    while (state := await _running(places)) is None and places.owned():
+        if time.monotonic() > deadline:
+            raise EngineError(
+                f"An engine holds {places.lock_file} but cannot be reached: it is starting or stopping. "
+                "Try again in a moment, or end its process."
+            )
+        await asyncio.sleep(_POLL)
+    return state
 
 
 async def _ensure(places: Whereabouts) -> State:
@@ -289,6 +302,10 @@ async def _start(places: Whereabouts) -> State:
                 places.forget(last)  # or it is believed as soon as the engine to come has its lock
                 process = spawn(places)
         await asyncio.sleep(_POLL)
+    if places.owned():
+        raise EngineError(
+            f"An engine holds {places.lock_file} but cannot be reached: end its process and try again."
+        )
     raise EngineError(f"The engine did not start: its log {places.log} says why.")
 
 

@@ -35,6 +35,7 @@ log = logging.getLogger(__name__)
 _CLOSING = 2.0  # seconds for an orderly end
 _SHORTEST = 0.5  # seconds that an engine stays: else whoever starts it would not meet it
 _MOMENT = 1.0  # seconds in which others may look whether the lock is free
+_CHECK = 0.5  # seconds between two looks at the engine's own files, which the user may delete
 _NICE = 5  # a third of the share of what the user runs, where both want the processor
 
 _started: "list[subprocess.Popen[bytes]]" = []  # by this process; kept until they have ended and are reaped
@@ -56,12 +57,15 @@ class Whereabouts:
     def __init__(self, settings: EngineSettings) -> None:
         name = hashlib.blake2b(os.fsencode(settings.cache_directory), digest_size=4).hexdigest()
         self.cache_directory = settings.cache_directory
-        self._state = settings.state_directory / f"engine-{name}.json"
+        self.lock_file = self.cache_directory / "engine.lock"
+        self._state = (
+            self.cache_directory / "engine.json"
+        )  # beside the lock, so that they are deleted together
         self.log = settings.state_directory / f"engine-{name}.log"
 
     def prepare(self) -> None:
         """Make the directories, for this user alone. Raises StoreError."""
-        for directory, variable in ((self.cache_directory, "CACHE"), (self._state.parent, "STATE")):
+        for directory, variable in ((self.cache_directory, "CACHE"), (self.log.parent, "STATE")):
             try:
                 directory.mkdir(parents=True, exist_ok=True, mode=0o700)
                 tempfile.TemporaryFile(dir=directory).close()
@@ -73,11 +77,11 @@ class Whereabouts:
 
     def starting(self) -> FileLock:
         """Held by the front-end that starts an engine, so that ten of them start one."""
-        return FileLock(self._state.with_suffix(".lock"), mode=0o600, thread_local=False)
+        return FileLock(self.cache_directory / "engine-start.lock", mode=0o600, thread_local=False)
 
     def owning(self) -> FileLock:
         """Held by an engine as long as it lives: a store has one owner."""
-        return FileLock(self.cache_directory / "engine.lock", mode=0o600, thread_local=False)
+        return FileLock(self.lock_file, mode=0o600, thread_local=False)
 
     def owned(self) -> bool:
         """Whether an engine lives: the system's word for it, which a crash does not leave behind."""
@@ -105,6 +109,20 @@ class Whereabouts:
             json.dump(asdict(state), file)
         os.replace(new, self._state)
 
+    def locked_file(self) -> tuple[int, int] | None:
+        """Return the device and the inode of the lock file, None if it was deleted."""
+        try:
+            found = os.stat(self.lock_file)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        return found.st_dev, found.st_ino
+
+    def restore(self, state: State) -> None:
+        """Write the state file again if it was deleted or changed; make the directory of the log."""
+        if self.read() != state:
+            self.write(state)
+        self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
     def forget(self, state: State | None) -> None:
         """Take back what was written, unless another engine has written meanwhile."""
         if self.read() == state:
@@ -127,7 +145,7 @@ def spawn(places: Whereabouts) -> "subprocess.Popen[bytes]":
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            cwd=places.log.parent,  # not a workspace: Python would import what lies there
+            cwd=places.cache_directory,  # not a workspace: Python would import what lies there
             creationflags=flags,
             start_new_session=True,  # Ctrl-C in a terminal is not for the engine
         )
@@ -144,8 +162,9 @@ def run(settings: EngineSettings) -> None:
         lock.acquire(_MOMENT)
     except Timeout:
         raise EngineError("An engine is running already: `semls engine status` shows it.") from None
+    locked_file = places.locked_file()
     os.umask(0o077)  # what is made from now on is nobody else's business
-    os.chdir(places.log.parent)  # not a workspace: Chroma reads settings from a file .env
+    os.chdir(places.cache_directory)  # not a workspace: Chroma reads settings from a file .env
     places.forget(places.read())  # of an engine that was killed
     _log_to(places.log)
     _yield_to_the_person(settings.threads)
@@ -156,11 +175,15 @@ def run(settings: EngineSettings) -> None:
         listener.bind(("127.0.0.1", 0))
         listener.listen(128)
         state = State(listener.getsockname()[1], secrets.token_urlsafe(32), os.getpid(), __version__)
-        asyncio.run(_serve(places, state, settings, listener))
+        asyncio.run(_serve(places, locked_file, state, settings, listener))
 
 
 async def _serve(
-    places: Whereabouts, state: State, settings: EngineSettings, listener: socket.socket
+    places: Whereabouts,
+    locked_file: tuple[int, int] | None,
+    state: State,
+    settings: EngineSettings,
+    listener: socket.socket,
 ) -> None:
     import uvicorn
 
@@ -193,15 +216,20 @@ async def _serve(
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
-    leaving = asyncio.create_task(_leave(app, engine, max(settings.idle_minutes * 60, _SHORTEST)))
-    leaving.add_done_callback(lambda _: _let_go(places, state, server))
+    leaving = [
+        asyncio.create_task(_leave(app, engine, max(settings.idle_minutes * 60, _SHORTEST))),
+        asyncio.create_task(_keep_files(places, locked_file, state)),
+    ]
+    for task in leaving:
+        task.add_done_callback(lambda _: _let_go(places, state, server))
     places.write(state)
     log.info("Engine %s, process %d, port %d", state.version, state.pid, state.port)
     try:
         await server.serve(sockets=[listener])
     finally:
+        for task in leaving:
+            task.cancel()
         places.forget(state)
-        leaving.cancel()
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(engine.close(), _CLOSING)
         log.info("Engine left")
@@ -219,6 +247,24 @@ async def _leave(app: "App", engine: "Engine", idle: float) -> None:
         await engine.close_unused(idle)
         if engine.busy or app.requests:
             app.last_request = time.monotonic()
+
+
+async def _keep_files(places: Whereabouts, locked_file: tuple[int, int] | None, state: State) -> None:
+    """Restore the files by which front-ends find the engine. Return when its lock file was deleted.
+
+    Then the lock excludes no other engine any more, and mostly the index is deleted, too.
+    """
+    problem = ""
+    while places.locked_file() == locked_file:
+        try:
+            places.restore(state)
+            problem = ""
+        except OSError as error:  # a full disk, for example: tried again, and logged once
+            if str(error) != problem:
+                problem = str(error)
+                log.warning("The engine cannot write its state file: %s", error)
+        await asyncio.sleep(_CHECK)
+    log.warning("%s was deleted: the engine stops.", places.lock_file)
 
 
 def _let_go(places: Whereabouts, state: State, server: "uvicorn.Server") -> None:
@@ -241,8 +287,18 @@ def _yield_to_the_person(threads: int) -> None:
 
 
 def _log_to(path: Path) -> None:
-    handler = logging.handlers.RotatingFileHandler(path, maxBytes=1_000_000, backupCount=1, encoding="utf-8")
+    handler = _LogFile(path, maxBytes=1_000_000, backupCount=1, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("semls").setLevel(logging.INFO)
+
+
+class _LogFile(logging.handlers.RotatingFileHandler):
+    """A log file that is created again when it was deleted."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a record."""
+        if not os.path.exists(self.baseFilename):
+            self.close()  # the next record opens it
+        super().emit(record)
