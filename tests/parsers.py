@@ -1,17 +1,25 @@
 """The parser process that a test's own process has started, as /proc shows it."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 
 def parser() -> int:
     """Return its number."""
-    threads = Path("/proc/self/task").iterdir()
-    children = [int(child) for thread in threads for child in (thread / "children").read_text().split()]
     (found,) = (
-        child for child in children if b"semls.engine.chunker" in Path(f"/proc/{child}/cmdline").read_bytes()
+        child
+        for child in _children()
+        if b"semls.engine.chunker" in Path(f"/proc/{child}/cmdline").read_bytes()
     )
     return found
+
+
+def _children() -> Iterator[int]:
+    for thread in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # the thread has ended
+            yield from map(int, (thread / "children").read_text().split())
 
 
 def processor_time(process: int) -> float:

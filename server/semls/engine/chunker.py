@@ -61,7 +61,11 @@ class Chunker:
         with self._turn:
             while len(found) < len(files):
                 process = self._process = self._process or self._start()
-                answers = self._ask(process, files[len(found) :], _STALLED * self._limit)
+                try:
+                    answers = self._ask(process, files[len(found) :], _STALLED * self._limit)
+                except BaseException:
+                    self.close()  # its next answer would be about another file
+                    raise
                 found += answers
                 if len(found) == len(files):
                     break

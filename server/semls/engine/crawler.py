@@ -14,7 +14,6 @@ from semls.engine.catalogue import Catalogue, File
 from semls.engine.chunker import Chunker
 from semls.engine.ignores import git_folder
 from semls.engine.worker import Rank, Worker
-from semls.errors import SemlsError
 
 log = logging.getLogger(__name__)
 
@@ -147,13 +146,13 @@ class Crawler:
     # The looking
 
     async def run(self) -> None:
-        """Look at what was asked for. Raises SemlsError; then all is to be looked at again."""
+        """Look at what was asked for. After an error, all files are looked at next time."""
         try:
             if self._all:
                 self._all, self._places = False, {}
                 await self._read_all()
             await self._read_asked()
-        except SemlsError:
+        except Exception:
             self._all = True
             raise
         finally:
@@ -234,6 +233,10 @@ class Crawler:
                     await between()
             if storing:
                 await storing
+        except Exception:
+            if storing:
+                await asyncio.wait([storing])  # what was read before the error is kept
+            raise
         finally:
             for task in filter(None, (opening, storing)):
                 task.cancel()

@@ -1,5 +1,6 @@
 """Which files of a workspace belong to the index, and their bytes."""
 
+import logging
 import os
 import re
 import stat
@@ -13,6 +14,8 @@ from semls.engine.sensitive import MAY_HOLD_SECRETS, holds_private_key
 from semls.errors import UsageError
 from semls.limits import MAX_FILE_BYTES
 from semls.reading import read_inside
+
+log = logging.getLogger(__name__)
 
 BINARY = "binary"
 MINIFIED = "minified"
@@ -83,7 +86,7 @@ def look(root: Path, path: str) -> Found | None:
         status = os.lstat(root / path)
     except (OSError, ValueError):
         return None
-    return Found(path, status.st_size, status.st_mtime_ns) if stat.S_ISREG(status.st_mode) else None
+    return Found(path, status.st_size, _mtime(status)) if stat.S_ISREG(status.st_mode) else None
 
 
 def read(root: Path, path: str, max_bytes: int = MAX_FILE_BYTES) -> bytes | Skipped:
@@ -153,6 +156,9 @@ class _Walk:
                 yield self._judge(path, start + entry.name, entry, ignores, whole)
             except OSError as error:
                 yield Skipped(path, _unreadable(error))
+            except Exception as error:
+                log.exception("Looking at %s in %s failed", ascii(path), self.root)
+                yield Skipped(_printable(path), internal_error(error))
 
     def _judge(
         self, path: str, absolute: str, entry: os.DirEntry[str], ignores: Ignores, whole: bool
@@ -176,7 +182,7 @@ class _Walk:
             return Skipped(path, NOT_REGULAR)
         if status.st_size > self.max_bytes:
             return Skipped(path, _too_large(self.max_bytes))
-        return Found(path, status.st_size, status.st_mtime_ns)
+        return Found(path, status.st_size, _mtime(status))
 
 
 def _sort_key(entry: os.DirEntry[str]) -> str:
@@ -209,6 +215,16 @@ def _printable(path: str) -> str:
 
 def _unreadable(error: OSError) -> str:
     return f"unreadable: {error.strerror}"
+
+
+def internal_error(error: Exception) -> str:
+    """Return the reason to skip a file that semls fails to read because of an error of its own."""
+    return f"internal error ({type(error).__name__}), which the engine's log describes"
+
+
+def _mtime(status: os.stat_result) -> int:
+    """Return the time of a change in nanoseconds, as far as SQLite can store it (until the year 2262)."""
+    return min(status.st_mtime_ns, (1 << 63) - 1)
 
 
 def _too_large(max_bytes: int) -> str:

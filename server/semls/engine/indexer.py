@@ -384,7 +384,10 @@ class Indexer:
                 self.error = error
             except Exception:
                 log.exception("Indexing %s failed", self.root)
-                self.error = EngineError(f"Indexing {self.root} failed: the engine's log has the details.")
+                self.error = failed = EngineError(
+                    f"Indexing {self.root} failed: the engine's log has the details."
+                )
+                asyncio.get_running_loop().call_later(_AGAIN, wake.set)
             self.tell()
 
     async def _refresh(self) -> None:

@@ -2,17 +2,21 @@
 
 import contextlib
 import hashlib
+import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from semls.engine import files, languages
 from semls.engine.catalogue import Catalogue, Entry, File
-from semls.engine.chunker import Chunker
+from semls.engine.chunker import Chunker, Parsed
 from semls.engine.chunks import Chunk, fingerprint
 from semls.engine.context import Document
 from semls.engine.encoder import embedded_text
+from semls.errors import SemlsError
+
+log = logging.getLogger(__name__)
 
 Item: TypeAlias = files.Found | files.Skipped
 Cut: TypeAlias = tuple[File, list[tuple[Entry, str]]]  # with its chunks and their texts
@@ -77,13 +81,28 @@ def open_some(
             size += len(content)
         if time.monotonic() > deadline or size > _BYTES or len(opened) == _FILES:
             break
-    catalogue.replace_all((file, ()) for file in skipped)
+    _replace(catalogue, ((file, []) for file in skipped))
     catalogue.touch(touched)
     return opened, list(rest)
 
 
 def _open(root: Path, item: Item) -> tuple[File, bytes]:
     """A file as it is now, with its bytes, if it is not skipped."""
+    try:
+        return _read(root, item)
+    except Exception as error:  # noqa: BLE001 - logged
+        size, mtime_ns = (0, 0) if isinstance(item, files.Skipped) else (item.size, item.mtime_ns)
+        return _failed(File(item.path, size, mtime_ns), error), b""
+
+
+def _failed(file: File, error: Exception) -> File:
+    """Log an error of ours. Return what the catalog keeps of the file that it is about."""
+    log.error("Reading %s failed", ascii(file.path), exc_info=error)
+    reason = files.internal_error(error)
+    return file._replace(skipped=reason, failure=reason)
+
+
+def _read(root: Path, item: Item) -> tuple[File, bytes]:
     if isinstance(item, files.Skipped):
         return File(item.path, skipped=item.reason), b""
     content = files.read(root, item.path)
@@ -96,10 +115,15 @@ def _open(root: Path, item: Item) -> tuple[File, bytes]:
 def cut(chunker: Chunker, opened: Sequence[tuple[File, bytes]]) -> list[Cut]:
     """The chunks of files. Runs beside the worker, as a parser may take its time."""
     asked = [(content, languages.find(file.language) or languages.TEXT) for file, content in opened]
-    return [
-        (file._replace(failure=parsed.failure), [_entry(file, chunk) for chunk in parsed.chunks])
-        for (file, _), parsed in zip(opened, chunker.chunk_all(asked), strict=True)
-    ]
+    parsed = chunker.chunk_all(asked)
+    return [_cut(file, found) for (file, _), found in zip(opened, parsed, strict=True)]
+
+
+def _cut(file: File, parsed: Parsed) -> Cut:
+    try:
+        return file._replace(failure=parsed.failure), [_entry(file, chunk) for chunk in parsed.chunks]
+    except Exception as error:  # noqa: BLE001 - logged
+        return _failed(file, error), []
 
 
 def store(catalogue: Catalogue, known: Mapping[str, File], found: Sequence[Cut]) -> Sequence[Cut]:
@@ -118,8 +142,31 @@ def store(catalogue: Catalogue, known: Mapping[str, File], found: Sequence[Cut])
             if time.monotonic() > deadline:
                 return
 
-    catalogue.replace_all(some())
+    _replace(catalogue, some())
     return tuple(rest)
+
+
+def _replace(catalogue: Catalogue, found: Iterable[Cut]) -> None:
+    """Put files into the catalogue, one by one where an error of ours makes that fail for one of them."""
+    taken = list[Cut]()
+
+    def take() -> Iterator[Cut]:
+        for cut in found:
+            taken.append(cut)
+            yield cut
+
+    try:
+        catalogue.replace_all(take())
+    except SemlsError:
+        raise
+    except Exception:  # noqa: BLE001 - logged for the file that causes it
+        for file, entries in taken:
+            try:
+                catalogue.replace(file, entries)
+            except SemlsError:
+                raise
+            except Exception as error:  # noqa: BLE001 - logged
+                catalogue.replace(_failed(file, error))
 
 
 def look_again(

@@ -1,0 +1,119 @@
+"""What the engine does with a file that it fails to read."""
+
+import asyncio
+import os
+import time
+
+import pytest
+
+from semls.engine import files, indexer, languages, reader
+from semls.engine.catalogue import Catalogue
+from semls.engine.engine import Engine
+from semls.engine.query import query
+from semls.settings import Settings
+from tests.conftest import HANG
+
+HASHING = Settings(model="hashing")
+NAMES = [f"file_{number}" for number in range(8)]
+BAD = "file_1"
+
+
+@pytest.fixture
+def root(tmp_path):
+    folder = tmp_path / "root"
+    folder.mkdir()
+    for name in NAMES:
+        (folder / f"{name}.py").write_text(f"def {name}(): pass\n")
+    return folder
+
+
+async def index(engine, root):
+    async for _ in engine.index(str(root), HASHING, words_only=True):
+        pass
+
+
+async def found(engine, root):
+    """The names whose definitions a search finds."""
+    answer = await engine.search({str(root): HASHING}, query("file", words_only=True))
+    return sorted(hit.entry.name for _, hit in answer.hits)
+
+
+async def until(condition):
+    deadline = time.monotonic() + HANG
+    while not await condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+
+
+def failing(function, path_of):
+    """Let a function fail for the bad file, as a programming error of ours would."""
+
+    def fail(*arguments):
+        if BAD in path_of(*arguments):
+            raise ValueError("an error of ours")
+        return function(*arguments)
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "path_of"),
+    [
+        (files._Walk, "_judge", lambda _, path, *__: path),
+        (languages, "detect", lambda path, _: path),
+        (reader, "_entry", lambda file, _: file.path),
+        (Catalogue, "_replace", lambda _, file, entries: file.path if entries else ""),
+    ],
+)
+async def test_index_with_an_error_in_one_file_indexes_the_others(
+    root, tmp_path, monkeypatch, caplog, module, name, path_of
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, failing(getattr(module, name), path_of))
+        engine = Engine(tmp_path / "cache")
+        await index(engine, root)
+        assert await found(engine, root) == [name for name in NAMES if name != BAD]
+        explanation = await engine.why(str(root), HASHING, str(root / f"{BAD}.py"))
+        assert explanation.skipped == "internal error (ValueError), which the engine's log describes"
+        _, usage = await engine.status(str(root), HASHING)
+        assert usage.skipped == {explanation.skipped: 1}
+        assert f"{BAD}.py" in caplog.text
+        assert "Traceback" in caplog.text
+        await engine.close()
+    engine = Engine(tmp_path / "cache")
+    await index(engine, root)
+    assert await found(engine, root) == NAMES
+    await engine.close()
+
+
+async def test_index_with_a_file_from_the_far_future_indexes_it(root, tmp_path):
+    bad = root / f"{BAD}.py"
+    os.utime(bad, ns=(0, 1 << 63))
+    if bad.stat().st_mtime_ns < 1 << 63:
+        pytest.skip("the file system keeps no such times")
+    engine = Engine(tmp_path / "cache")
+    await index(engine, root)
+    assert await found(engine, root) == NAMES
+    await engine.close()
+
+
+async def test_an_error_that_no_file_caused_is_shown_and_reading_is_retried(root, tmp_path, monkeypatch):
+    monkeypatch.setattr(indexer, "_AGAIN", 0.1)
+    engine = Engine(tmp_path / "cache")
+    await index(engine, root)
+
+    async def error():
+        return (await engine.status(str(root), HASHING))[0].error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Catalogue, "at_and_below", failing(Catalogue.at_and_below, lambda *_: BAD))
+        (root / "new.py").write_text("def file_new(): pass\n")
+        await until(error)
+        assert "the engine's log has the details" in await error()
+
+    async def is_found():
+        return "file_new" in await found(engine, root)
+
+    await until(is_found)
+    assert not await error()
+    await engine.close()
