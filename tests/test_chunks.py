@@ -1,5 +1,6 @@
 import re
 import sysconfig
+import time
 from pathlib import Path
 
 import pytest
@@ -913,6 +914,20 @@ def test_bytes_that_are_not_utf_8_are_latin_1(source, text):
 )
 def test_a_language_is_told_by_name_then_by_content(path, content, name):
     assert languages.detect(path, content).name == name
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "name"),
+    [
+        ("a.h", b"namespace a\n" * 80_000, "c"),
+        ("a.h", b"inline namespace\n" * 60_000, "c"),
+        ("run", b"#!" + b"/" * 1_000_000, "text"),
+    ],
+)
+def test_detect_with_hostile_content_takes_no_time(path, content, name):
+    began = time.monotonic()
+    assert languages.detect(path, content).name == name
+    assert time.monotonic() - began < 5
 
 
 @pytest.mark.parametrize(

@@ -660,6 +660,7 @@ HUGE = {
     "open rules": ("scss", "a {\n" * 3_000),
     "dependencies": ("make", "a.o: b.c d.h\n" * 10_000),
     "commands": ("cmake", "set(a b)\n" * 10_000),
+    "comments": ("toml", "[a]\nb = 1" + "\n#" * 60_000),
     "nested blocks": ("hcl", 'a "b" {\n' * 500 + "}\n" * 500),
     "small elements": ("xml", "<r>" + "<a>1</a>\n" * 10_000 + "</r>"),
     "rows": ("xml", "<r>" + "<a>\n<b/>\n<b/>\n<b/>\n</a>\n" * 2_000 + "</r>"),

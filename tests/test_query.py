@@ -1,7 +1,6 @@
 """What a typed text asks for: filters, phrases, and what is left as the question."""
 
 import re
-import sys
 import time
 from contextlib import suppress
 
@@ -184,11 +183,10 @@ def test_path_patterns(glob, inside, outside):
     assert matching(glob, *inside, *outside) == inside
 
 
-@pytest.mark.skipif(sys.version_info < (3, 11, 5), reason="needs atomic groups")
 @pytest.mark.parametrize(
     "glob", ["*a" * 20 + "b", "**/a/" * 20 + "b", "**/*a*a*a/" * 8 + "b", "**a" * 99 + "b"]
 )
-def test_hostile_patterns_take_no_time(glob):
+def test_path_with_hostile_glob_takes_no_time(glob):
     began = time.monotonic()
     assert not matching(glob, "a" * 200, "a/" * 80 + "x", "aaaaaaaaaaaa/" * 40 + "x")
     assert time.monotonic() - began < 1

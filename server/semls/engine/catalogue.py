@@ -533,7 +533,7 @@ def _condition(filters: Filters) -> tuple[str, list[str]]:
 def _passing(wanted: Filter) -> tuple[str, Sequence[str]]:
     match wanted.field:
         case "path":
-            return _IN_PATHS, ["|".join(wanted.values)]
+            return _IN_PATHS, [json.dumps(wanted.values)]
         case "name":
             patterns = [pattern for name in wanted.values for pattern in _patterns(name)]
             return " OR ".join([_NAMED] * len(wanted.values)), patterns
@@ -541,8 +541,8 @@ def _passing(wanted: Filter) -> tuple[str, Sequence[str]]:
             return f"chunks.{column} IN ({_list(wanted.values)})", wanted.values
 
 
-def _in_paths(pattern: str, path: str) -> bool:
-    return bool(re.match(pattern, path))
+def _in_paths(patterns: str, path: str) -> bool:
+    return any(re.match(pattern, path) for pattern in json.loads(patterns))
 
 
 def _patterns(name: str) -> tuple[str, str, str]:

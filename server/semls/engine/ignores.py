@@ -12,13 +12,13 @@ stars takes minutes for one path, and 49 of 500 random layouts came out differen
 import codecs
 import os
 import re
-import sys
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 
+from semls.engine import globs
 from semls.engine.sensitive import MAY_HOLD_SECRETS, name_suggests_secrets
 from semls.reading import NO_LINKS, read_regular
 
@@ -58,13 +58,14 @@ class _Joined:
     """
 
     def __init__(self, rules: list[_Rule]) -> None:
-        self._rules = rules[::-1]
-        self._regex = re.compile("|".join(f"({rule.regex})" for rule in self._rules) or "(?!)", re.DOTALL)
+        self._rules = {f"r{rule.order}": rule for rule in rules[::-1]}
+        alternatives = "|".join(f"(?P<{name}>{rule.regex})" for name, rule in self._rules.items())
+        self._regex = re.compile(alternatives or "(?!)", re.DOTALL)
 
     def last(self, text: str, start: int = 0) -> _Rule | None:
         """The last rule that matches a text from there on."""
         match = self._regex.fullmatch(text, start)
-        return self._rules[match.lastindex - 1] if match and match.lastindex else None
+        return self._rules[match.lastgroup] if match and match.lastgroup else None
 
 
 class _Rules:
@@ -106,14 +107,14 @@ class Ignores:
     def verdict(self, path: str, name: str, is_folder: bool) -> tuple[bool | None, str]:
         """Whether an absolute path is kept (None: nobody says), and the reason when it is not."""
         end = "\0" if is_folder else ""
-        text, name = _bytewise(path) + end, _bytewise(name) + end
+        whole, last = _bytewise(path) + end, _bytewise(name) + end
         for rules in self.own:
-            if (kept := rules.verdict(text, name)) is not None:
+            if (kept := rules.verdict(whole, last)) is not None:
                 return kept, rules.reason
-        if name_suggests_secrets(path, is_folder):
+        if name_suggests_secrets(path, name, is_folder):
             return False, MAY_HOLD_SECRETS
         for rules in (*self.git, *self.ours):
-            if (kept := rules.verdict(text, name)) is not None:
+            if (kept := rules.verdict(whole, last)) is not None:
                 return kept, rules.reason
         return None, ""
 
@@ -202,8 +203,8 @@ def _rule(order: int, line: str) -> _Rule | None:
     glob = _without_spaces(line).removeprefix("!")
     body = glob.removesuffix("/")
     try:
-        regex = _regex(body.removeprefix("/"))
-    except (ValueError, KeyError):
+        regex = globs.regex(body.removeprefix("/"), f"r{order}_")
+    except ValueError:
         return None
     end = "\0" if body != glob else "\0?"
     return _Rule(order, line.startswith("!"), "/" in body, regex + end) if body else None
@@ -214,82 +215,3 @@ def _without_spaces(line: str) -> str:
     kept = line.rstrip(" ")
     backslashes = len(kept) - len(kept.rstrip("\\"))
     return line[: len(kept) + backslashes % 2]
-
-
-_IN_SET = r"(?:\[:[^\]]*:\]|\\.|(?!\[:[^\]]*:\])[^\\])"
-_TOKEN = re.compile(
-    r"(?P<deep>(?:(?<=/)|^)\*\*+/)"
-    r"|(?P<all>(?:(?<=/)|^)\*\*+$)"
-    r"|(?P<star>\*+)"
-    r"|(?P<one>\?)"
-    r"|\[(?P<set>(?:[!^]|(?![!^]))" + _IN_SET + r"(?:(?!\])" + _IN_SET + r")*)\]"
-    r"|\\(?P<escaped>.)"
-    r"|(?P<text>[^*?\[\\]+)",
-    re.DOTALL,
-)
-_PLAIN_THEN_REST = re.compile(r"([^*?\[\\]*)(.*)", re.DOTALL)
-_MEMBER = re.compile(r"\[:([^\]]*):\]|(\\.|.)(?:-(\\.|.))?", re.DOTALL)
-_CLASSES = {
-    "alnum": "0-9A-Za-z",
-    "alpha": "A-Za-z",
-    "blank": r" \t",
-    "cntrl": r"\x01-\x1f\x7f",
-    "digit": "0-9",
-    "graph": "!-~",
-    "lower": "a-z",
-    "print": " -~",
-    "punct": r"!-/:-@\[-`{-~",
-    "space": r" \t-\r",
-    "upper": "A-Z",
-    "xdigit": "0-9A-Fa-f",
-}
-# Without atomic groups a hostile pattern can take for ever; before 3.11.5 they have bugs (gh-106052).
-_ATOM = "(?>" if sys.version_info >= (3, 11, 5) else "(?:"
-
-
-def _regex(glob: str) -> str:
-    """A pattern of git's as a regular expression. ValueError or KeyError: it matches nothing."""
-    # Like git, which sets the plain beginning aside first: the "**" of "a**/b" then begins the pattern.
-    plain, glob = _PLAIN_THEN_REST.findall(glob)[0]
-    parts = [[re.escape(plain)]]
-    at = 0
-    while at < len(glob):
-        if not (token := _TOKEN.match(glob, at)):
-            raise ValueError(glob)
-        at = token.end()
-        match token.lastgroup:
-            case "deep":
-                parts.append([""])
-            case "star":
-                parts[-1].append(r"[^/\0]*?")
-            case "all":
-                parts[-1][-1] += r"[^\0]*"
-            case "one":
-                parts[-1][-1] += r"[^/\0]"
-            case "set":
-                parts[-1][-1] += _set(token["set"])
-            case _:
-                parts[-1][-1] += re.escape(token["text"] or token["escaped"])
-    first, *deeper = map(in_turn, parts)
-    return in_turn([first, *(rf"(?:[^/\0]*/)*?{part}" for part in deeper)])
-
-
-def in_turn(pieces: list[str]) -> str:
-    """Pieces each of which, but the last, may stay with its first match: a later one never helps."""
-    *early, last = pieces
-    return "".join(f"{_ATOM}{piece})" for piece in early if piece) + last
-
-
-def _set(members: str) -> str:
-    """What stands between brackets, as a regular expression for one character."""
-    negated = members[0] in "!^"
-    ranges = "".join(_range(*member.groups()) for member in _MEMBER.finditer(members, pos=int(negated)))
-    return rf"(?![/\0])[{'^' * negated}\x00{ranges}]"
-
-
-def _range(named: str | None, first: str, last: str | None) -> str:
-    if named is not None:
-        return _CLASSES[named]
-    low = first[-1]
-    high = max(low, (last or low)[-1])
-    return f"{re.escape(low)}-{re.escape(high)}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from semls.engine import languages
 from semls.engine.catalogue import Field, Filter, Filters
 from semls.engine.chunks import KINDS
-from semls.engine.ignores import in_turn
+from semls.engine.globs import InTurn
 from semls.errors import UsageError
 from semls.limits import MAX_HITS, MAX_QUESTION_LENGTH
 
@@ -154,14 +154,15 @@ def _path(glob: str) -> str:
     if not glob:
         raise UsageError("A path pattern is empty: give one such as src/**/*.py or src.")
     first, *rest = _DEEP.split(glob.removeprefix("/") if "/" in glob else f"**/{glob}")
+    in_turn = InTurn()
     deeper = [
-        ("(?:[^/]*/)*?" if stars.endswith("/") else ".*?") + _shallow(part)
+        ("(?:[^/]*/)*?" if stars.endswith("/") else ".*?") + _shallow(part, in_turn)
         for stars, part in zip(rest[::2], rest[1::2], strict=True)
     ]
-    return in_turn([_shallow(first), *deeper]) + "(?:/.*)?$"
+    return in_turn([_shallow(first, in_turn), *deeper]) + "(?:/.*)?$"
 
 
-def _shallow(glob: str) -> str:
+def _shallow(glob: str, in_turn: InTurn) -> str:
     first, *rest = (re.escape(part).replace(r"\?", "[^/]") for part in glob.split("*"))
     return in_turn([first, *(f"[^/]*?{part}" for part in rest)])
 

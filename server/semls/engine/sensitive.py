@@ -4,7 +4,6 @@ The names are those that gitleaks, gitrob and GitHub's templates for .gitignore 
 stays, as do public keys, certificates, and files that show with examples what such a file holds.
 """
 
-import os
 import re
 
 MAY_HOLD_SECRETS = "may hold secrets"
@@ -66,19 +65,20 @@ _PRIVATE_KEY = re.compile(
 _KEY_IN_JSON = re.compile(rb'"private_key"\s*:\s*"-----BEGIN ')
 
 
-def name_suggests_secrets(path: str, is_folder: bool) -> bool:
+def name_suggests_secrets(path: str, name: str, is_folder: bool) -> bool:
     """Return whether a file or folder is likely to hold secrets, judged by its absolute path alone."""
-    folder, name = path.lower().rsplit("/", 2)[-2:]
+    name = name.lower()
     if is_folder:
         return name in _FOLDERS
-    name = _BACKUP.sub("", name)
-    suffix = os.path.splitext(name)[1] or name
-    if suffix in _CODE:
+    if name[name.rfind(".") :] in _CODE:
         return False
+    name = _BACKUP.sub("", name)
+    suffix = name[max(name.rfind("."), 0) :]
     if suffix in _KEYS:
         return True
-    likely = suffix in _DATA or name in _NAMES or f"{folder}/{name}" in _IN_FOLDERS or _SHAPES.fullmatch(name)
-    return bool(likely) and not _EXAMPLE.search(name) and f"{folder}/{name}" not in _TEMPLATES
+    place = "/".join(path.lower().rsplit("/", 2)[-2:])
+    likely = suffix in _DATA or name in _NAMES or place in _IN_FOLDERS or _SHAPES.fullmatch(name)
+    return bool(likely) and not _EXAMPLE.search(name) and place not in _TEMPLATES
 
 
 def holds_private_key(name: str, content: bytes) -> bool:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
+_LONGEST_SHEBANG = 256  # bytes; Linux reads no more, and the expression takes quadratic time
 _SHEBANG = re.compile(rb"#![ \t]*(?:\S*/)?(?:env[ \t]+(?:-\S+[ \t]+|\w+=\S*[ \t]+)*)?(?:\S*/)?([^\s\d./-]+)")
 
 
 _CPP = re.compile(
-    rb"^[ \t]*(?:template[ \t]*<|(?:inline )?namespace\b[^;()]*\{|(?:public|private|protected)[ \t]*:"
+    rb"^[ \t]*(?:template[ \t]*<|(?:inline )?namespace\b[^;(){]{0,200}\{|(?:public|private|protected)[ \t]*:"
     rb"|class[ \t][^;()\n]*[{:;]|using[ \t]+(?:namespace\b|[\w:]+[ \t]*[=;])|#[ \t]*include[ \t]*<[a-z_]+>)"
     rb"|\bstd::\w",
     re.MULTILINE,
@@ -264,7 +265,7 @@ def detect(path: str, content: bytes) -> Language:
             return _told_apart(_BY_EXTENSION[extension], content)
     if (stem := filename.partition(".")[0]) in _BY_FILENAME:  # Dockerfile.dev
         return _BY_FILENAME[stem]
-    shebang = _SHEBANG.match(content.removeprefix(b"\xef\xbb\xbf"))
+    shebang = _SHEBANG.match(content[:_LONGEST_SHEBANG].removeprefix(b"\xef\xbb\xbf"))
     return (shebang and find(shebang[1].decode("latin-1"))) or TEXT
 
 
