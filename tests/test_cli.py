@@ -1,13 +1,21 @@
 """The command line with the hashing encoder: what it prints, how it leaves, what it refuses."""
 
+import contextlib
 import json
 import os
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+
+from semls.service.process import Whereabouts
+from semls.settings import EngineSettings
+from tests.conftest import HANG
 
 
 @pytest.fixture
@@ -511,7 +519,7 @@ def test_a_full_disk(terminal, shop, small_disk):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a closed pipe looks otherwise there")
-def test_a_reader_that_leaves_early_is_no_error(terminal, shop):
+def test_search_whose_reader_leaves_ends_as_by_sigpipe(terminal, shop):
     terminal.json("index", shop)
     with subprocess.Popen(
         [sys.executable, "-m", "semls", "search", "session", "-k", "50"],
@@ -523,7 +531,244 @@ def test_a_reader_that_leaves_early_is_no_error(terminal, shop):
         assert search.stdout
         search.stdout.close()
         assert search.stderr
-        assert b"Traceback" not in search.stderr.read()
+        assert search.stderr.read() == b""
+    assert search.returncode == 141  # 1 would mean that there are no hits
+
+
+def shell(terminal, line, cwd, **environment):
+    """Run a shell command in which "$semls" stands for the command line."""
+    command = f"{sys.executable} -m semls"
+    return subprocess.run(
+        ["sh", "-c", line.replace("$semls", command)],
+        cwd=cwd,
+        env={**terminal.environment, **environment},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="backslashreplace",
+        timeout=HANG,
+        check=False,
+    )
+
+
+COMMANDS = [
+    "search --words evict",
+    "search --words evict --json",
+    "similar --words store/session.rs:27",
+    "context --words evict",
+    "index",
+    "status",
+    "status --json",
+    "why store/session.rs",
+    "doctor",
+    "rows . evict",
+    "preview 1 store/session.rs",
+    "engine status",
+    "--help",
+    "--version",
+    "search --help",
+]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no full device")
+def test_commands_whose_output_is_full_or_closed_explain_it(terminal, shop):
+    terminal.json("index", shop)
+    for command in COMMANDS:
+        done = shell(terminal, f"$semls {command} > /dev/full", shop)
+        refused(done, 3, "The output cannot be written: No space")
+    for command in ("search --words evict", "search --words evict --json", "--help"):
+        refused(shell(terminal, f"$semls {command} >&-", shop), 3, "The output cannot be written")
+        assert shell(terminal, f"$semls {command} 2> /dev/full", shop).returncode == 0
+        assert shell(terminal, f"$semls {command} <&- 2>&-", shop).returncode == 0
+    assert shell(terminal, "$semls clear >&-", shop).returncode == 0  # it prints nothing
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_commands_whose_output_lacks_a_character_escape_it(terminal, tmp_path, encoding):
+    folder = tmp_path / "w"
+    folder.mkdir()
+    (folder / "a.py").write_text("def upload():\n    return 'L\u00e4dt \u2713'\n", "utf-8")
+    for command in (
+        "search --words upload",
+        "context --words upload",
+        "similar --words a.py:1",
+        "preview 1 a.py",
+        "--help",
+    ):
+        done = shell(terminal, f"$semls {command}", folder, PYTHONIOENCODING=encoding)
+        assert (done.returncode in (0, 1), done.stderr) == (True, "")
+        assert "help" in command or "similar" in command or "\\u2713" in done.stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a folder in use cannot be deleted there")
+@pytest.mark.parametrize("command", ["search x", "status", "why a.py", "similar a.py:1", "clear", "pick"])
+def test_commands_in_a_deleted_folder_explain_it(terminal, tmp_path, command):
+    line = f"mkdir gone && cd gone && rmdir ../gone && $semls {command}"
+    refused(shell(terminal, line, tmp_path), 2, "The current folder was deleted")
+
+
+LATIN = os.fsdecode(b"caf\xe9")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs names that are not text")
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["search", LATIN], "not valid UTF-8"),
+        (["search", "x", "--lang", LATIN], "not valid UTF-8"),
+        (["search", "x", "--in", LATIN], "not valid UTF-8"),
+        (["search", "x", "--kind", LATIN], "not valid UTF-8"),
+        (["search", "x", "-k", LATIN], "-k"),
+        (["search", "--from", LATIN], "cannot be read"),
+        (["search", "x", "--path", LATIN], "no folder"),
+        (["context", LATIN], "not valid UTF-8"),
+        (["pick", LATIN], "not valid UTF-8"),
+        (["similar", LATIN], "names no line"),
+        (["similar", f"{LATIN}:1"], "no file"),
+        (["why", LATIN], "no file"),
+        (["index", LATIN], "no folder"),
+        (["status", LATIN], "no folder"),
+        (["cache", "import", LATIN], "cannot be imported"),
+        (["preview", "1", LATIN], "cannot be read"),
+        ([LATIN], "No such command"),
+        (["search", f"--{LATIN}"], "No such option"),
+    ],
+)
+def test_commands_whose_argument_is_not_utf_8_explain_it(terminal, shop, arguments, words):
+    done = terminal.run(*arguments, cwd=shop)
+    refused(done, 2, words)
+    assert LATIN not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, arguments are Unicode")
+def test_search_in_an_ascii_locale_reads_utf_8(terminal, tmp_path):
+    folder = tmp_path / "d\u00e9j\u00e0"
+    folder.mkdir()
+    (folder / "a.py").write_text("def r\u00e9sum\u00e9():\n    pass\n", "utf-8")
+    plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "LANG": "C"}
+    answer = terminal.json("search", "--words", "r\u00e9sum\u00e9", cwd=folder, **plain)
+    assert (answer["query"], answer["hits"][0]["name"]) == ("r\u00e9sum\u00e9", "r\u00e9sum\u00e9")
+    assert terminal.json("status", folder)["workspaces"] == [str(folder)]  # the same one in every locale
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs names that are not text")
+def test_folder_whose_name_is_not_utf_8_is_searched(terminal, tmp_path):
+    folder = tmp_path / LATIN
+    folder.mkdir()
+    (folder / "a.py").write_text("def inside():\n    return 1\n")
+    answer = terminal.json("search", "inside", "--path", LATIN, cwd=tmp_path)
+    assert [hit["uri"] for hit in answer["hits"]] == [(folder / "a.py").as_uri()]
+    assert terminal.run("similar", f"{LATIN}/a.py:1", "--path", LATIN, cwd=tmp_path).returncode == 1
+    assert terminal.json("why", f"{LATIN}/a.py", "--path", LATIN, cwd=tmp_path)["embedded"] == 1
+    assert terminal.run("context", "inside", cwd=folder).returncode == 0
+    assert terminal.json("status", folder)["workspaces"] == [str(folder)]
+    assert terminal.run("cache", "export", folder / "vectors").returncode == 0
+    assert terminal.run("cache", "import", folder / "vectors").returncode == 0
+    assert terminal.run("clear", folder).returncode == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs names that are not text")
+def test_why_about_a_file_whose_name_is_not_utf_8_gives_the_reason(terminal, shop):
+    (shop / LATIN).write_text("x")
+    (shop / os.fsdecode(b"d\xff")).mkdir()
+    (shop / os.fsdecode(b"d\xff/x.py")).write_text("x = 1\n")
+    told = terminal.json("why", LATIN, cwd=shop, status=1)
+    assert told == {**told, "path": "caf\\xe9", "skipped": "name that is not text"}
+    told = terminal.json("why", os.fsdecode(b"d\xff/x.py"), cwd=shop, status=1)
+    assert "name that is not text" in told["skipped"]
+    refused(
+        terminal.run("similar", f"{LATIN}:1", cwd=shop), 2, "caf\\xe9 is not indexed: name that is not text"
+    )
+
+
+def test_questions_that_are_not_utf_8_are_refused_with_their_line(terminal, shop, tmp_path):
+    (tmp_path / "questions").write_bytes(b"evict_expired\nr\xe9sum\xe9\n")
+    refused(
+        terminal.run("search", "--from", tmp_path / "questions", cwd=shop), 2, "Line 2 of", "not valid UTF-8"
+    )
+    line = "printf 'caf\\351\\n' | $semls search --from -"
+    for encoding in ("utf-8", "ascii:surrogateescape", "cp1252"):
+        refused(shell(terminal, line, shop, PYTHONIOENCODING=encoding), 2, "Line 1 of -", "not valid UTF-8")
+    (tmp_path / "questions").write_bytes("\ufeffevict_expired\u2028x\r\n".encode())
+    done = terminal.run("search", "--words", "--from", tmp_path / "questions", "--json", cwd=shop)
+    assert json.loads(done.stdout)["query"] == "evict_expired\u2028x"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there, variables are Unicode")
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"SEMLS_MODEL": LATIN}, "'model'"),
+        ({"SEMLS_MODEL": "a\x1b[31mb"}, "'model'"),
+        ({"SEMLS_REVISION": LATIN}, "'revision'"),
+        ({"SEMLS_STORE_URL": f"http://{LATIN}"}, "'store.url'"),
+        ({"SEMLS_STORE_URL": "http://x", "SEMLS_STORE_HEADERS": json.dumps({"a": LATIN})}, "'store.headers'"),
+        ({"SEMLS_CACHE_DIR": f"/{LATIN}"}, "SEMLS_CACHE_DIR"),
+        ({"SEMLS_CACHE_DIR": "~nobody-is-called-so/x"}, "SEMLS_CACHE_DIR"),
+        ({"SEMLS_CACHE_DIR": "", "HOME": f"/{LATIN}", "XDG_CACHE_HOME": ""}, "SEMLS_CACHE_DIR"),
+    ],
+)
+def test_wrong_variables_are_explained(terminal, shop, environment, words):
+    refused(terminal.run("search", "x", cwd=shop, **environment), 2, words)
+
+
+def test_relative_cache_directory_is_one_for_client_and_engine(terminal, shop, tmp_path):
+    (tmp_path / "home").mkdir()
+    relative = {"SEMLS_CACHE_DIR": "home/cache", "SEMLS_STATE_DIR": "home/state"}
+    try:
+        terminal.json("index", shop, cwd=tmp_path, **relative)
+        assert list((tmp_path / "home/cache").glob("*/catalogue.sqlite"))
+    finally:
+        assert terminal.run("engine", "stop", cwd=tmp_path, **relative).returncode == 0
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "-5", "none", "\u00b2"])
+def test_impossible_width_is_ignored(terminal, columns):
+    assert "No engine" in terminal.run("engine", "status", COLUMNS=columns, LINES=columns).stdout
+    assert "Show this message" in terminal.run("--help", COLUMNS=columns).stdout
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_ctrl_c_ends_a_command_at_once(terminal, shop):
+    def interrupted(*arguments, when):
+        with subprocess.Popen(
+            [sys.executable, "-m", "semls", *arguments],
+            cwd=shop,
+            env=terminal.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as command:
+            deadline = time.monotonic() + HANG
+            while not when(command.pid):
+                assert command.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.01)  # between two looks
+            command.send_signal(signal.SIGINT)
+            assert command.communicate(timeout=20) == (b"", b"")
+        assert command.returncode == -signal.SIGINT  # a shell makes 130 of it, and ends its loops
+
+    def has_socket(pid):
+        with contextlib.suppress(OSError):
+            return any("socket:" in os.readlink(file) for file in Path(f"/proc/{pid}/fd").iterdir())
+
+    def has_threads(pid):
+        return len(list(Path(f"/proc/{pid}/task").iterdir())) > 1
+
+    def maps(name):
+        return lambda pid: name in Path(f"/proc/{pid}/maps").read_text()
+
+    interrupted("search", "x", when=maps("_json.cpython"))  # while it is imported
+    terminal.state.mkdir(parents=True)
+    terminal.cache.mkdir(parents=True)
+    with Whereabouts(EngineSettings(terminal.cache, terminal.state)).starting():
+        interrupted("search", "x", when=has_threads)  # while another program starts the engine
+    terminal.json("index", shop)
+    pid = terminal.json("status", shop)["pid"]
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        interrupted("search", "x", when=has_socket)  # while the engine does not answer
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_a_front_end_imports_nothing_heavy():

@@ -8,12 +8,12 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar, cast
 
 import typer
 
-from semls import __version__, terminal
-from semls.errors import SemlsError, UsageError, reason
+from semls import __version__, streams, terminal
+from semls.errors import OutputClosed, OutputError, SemlsError, UsageError, reason
 from semls.limits import MAX_FILE_BYTES
 from semls.reading import read_regular
 from semls.service.messages import AnswerMessage, ContextMessage
@@ -29,6 +29,9 @@ _PLACE = re.compile(r"(?P<file>.+?):0*(?P<line>[1-9][0-9]{0,8})(?::[0-9]*)?:?", 
 _ROWS = 50  # of the picker
 _MAX_QUESTIONS = 1 << 20  # bytes of a file of questions
 
+# click's UsageError, of which typer has its own copy since 0.26
+_WrongUse = cast(type[typer.BadParameter], typer.BadParameter.__bases__[0])
+
 app = typer.Typer(
     help="Search code by meaning.",
     no_args_is_help=True,
@@ -42,14 +45,30 @@ cache = typer.Typer(
 )
 app.add_typer(cache, name="cache")
 
+
+def _decoded(argument: str) -> str:
+    """An argument as text: where the locale is not UTF-8, Python has decoded it as something else."""
+    try:
+        return os.fsencode(argument).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UsageError(f"The argument {argument!r} is not valid UTF-8: write it as UTF-8.") from error
+
+
 Workspace = Annotated[Path, typer.Argument(help="The folder to index.", show_default="the current folder")]
 Folder = Annotated[Path, typer.Option(help="The folder to search.", show_default="the current folder")]
 Number = Annotated[int, typer.Option("-k", help="The number of hits.")]
-Languages = Annotated[list[str] | None, typer.Option(help="Only this language; may be repeated.")]
-Within = Annotated[
-    list[str] | None, typer.Option("--in", metavar="GLOB", help="Only these files, such as 'src/**/*.py'.")
+Languages = Annotated[
+    list[str] | None,
+    typer.Option(parser=_decoded, metavar="LANGUAGE", help="Only this language; may be repeated."),
 ]
-Kinds = Annotated[list[str] | None, typer.Option(help="Only this kind, such as class or function.")]
+Within = Annotated[
+    list[str] | None,
+    typer.Option("--in", parser=_decoded, metavar="GLOB", help="Only these files, such as 'src/**/*.py'."),
+]
+Kinds = Annotated[
+    list[str] | None,
+    typer.Option(parser=_decoded, metavar="KIND", help="Only this kind, such as class or function."),
+]
 Words = Annotated[bool, typer.Option("--words", help="Search by words alone, without the model.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Answer before all is embedded.")]
 Force = Annotated[bool, typer.Option("--force", help="Index even the home folder, or the root of a drive.")]
@@ -57,13 +76,34 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
 def main() -> int:
-    """Run a command. The exit status: 0 success or hits, 1 no hits, 2 wrong use, 3 failure."""
+    """Run a command.
+
+    The exit status: 0 success or hits, 1 no hits, 2 wrong use, 3 failure, 141 when the reader of the output
+    has closed it.
+    """
+    streams.repair()
+    status = _reported(lambda: app(standalone_mode=False))
+    return _reported(sys.stdout.flush) or status
+
+
+def _reported(action: Callable[[], int | None]) -> int:
+    """The exit status of an action, whose failure is reported."""
     try:
-        app()
+        return action() or 0
+    except _WrongUse as error:
+        terminal.wrong_use(error.format_message(), error.ctx.command_path if error.ctx else "semls")
+        return UsageError.exit_status
+    except OutputError as error:
+        streams.discard_output()
+        if not isinstance(error, OutputClosed):
+            terminal.problem(str(error))
+        return error.exit_status
     except SemlsError as error:
         terminal.problem(str(error))
         return error.exit_status
-    return 0
+    except Exception:  # noqa: BLE001 - a defect, which is shown; Python's status for it would mean "no hits"
+        sys.excepthook(*sys.exc_info())
+        return SemlsError.exit_status
 
 
 @app.command()
@@ -72,14 +112,14 @@ def index(path: Workspace = Path(), force: Force = False, as_json: Json = False)
 
     async def run(ask: "Client") -> None:
         began = time.monotonic()
-        last, embedded = await terminal.progress(ask.index(_workspace(path)))
+        last, embedded = await terminal.progress(ask.index(_engine_path(path)))
         seconds = time.monotonic() - began
         if as_json:
             counts = {"files": last["files"], "chunks": last["chunks"], "embedded": embedded}
             print(json.dumps({**counts, "seconds": round(seconds, 3)}))
         else:
             terminal.summary(last, embedded, seconds)
-        terminal.notice((await ask.status(_workspace(path)))["notice"])
+        terminal.notice((await ask.status(_engine_path(path)))["notice"])
 
     _run(run, force=force)
 
@@ -87,7 +127,8 @@ def index(path: Workspace = Path(), force: Force = False, as_json: Json = False)
 @app.command()
 def search(
     query: Annotated[
-        list[str] | None, typer.Argument(help="A question in plain words, or a name.", show_default=False)
+        list[str] | None,
+        typer.Argument(parser=_decoded, help="A question in plain words, or a name.", show_default=False),
     ] = None,
     path: Folder = Path(),
     k: Number = 5,
@@ -120,18 +161,18 @@ def search(
 
         for question in questions:
             await answer(question)  # asks nobody, but says what is wrong before any waiting
-        steps = ask.index(_workspace(path), words_only=words or no_wait)
+        steps = ask.index(_engine_path(path), words_only=words or no_wait)
         _, embedded = await terminal.progress(steps)
         found = False
         for question in questions:
-            message = await answer(question, _workspace(path))
+            message = await answer(question, _engine_path(path))
             found = found or bool(message["hits"])
             if as_json:
                 print(json.dumps(message), flush=True)
             else:
                 terminal.answer(message)
         if embedded:
-            terminal.notice((await ask.status(_workspace(path)))["notice"])
+            terminal.notice((await ask.status(_engine_path(path)))["notice"])
         return found
 
     if not _run(run, force=force):
@@ -155,7 +196,7 @@ def similar(
 
     async def run(ask: "Client") -> bool:
         await _embed(ask, path, words_only=words or no_wait)
-        message = await ask.similar(_workspace(path), file, row, limit=k, words_only=words)
+        message = await ask.similar(_engine_path(path), file, row, limit=k, words_only=words)
         if as_json:
             print(json.dumps(message))
         else:
@@ -169,7 +210,8 @@ def similar(
 @app.command()
 def context(
     question: Annotated[
-        list[str], typer.Argument(metavar="QUESTION", help="What is to be answered, in plain words.")
+        list[str],
+        typer.Argument(parser=_decoded, metavar="QUESTION", help="What is to be answered, in plain words."),
     ],
     tokens: Annotated[int, typer.Option(help="How much there may be, estimated from above.")] = 4000,
     path: Folder = Path(),
@@ -197,7 +239,7 @@ def context(
 
         await answer()  # asks nobody, but says what is wrong before any waiting
         await _embed(ask, path, words_only=words or no_wait)
-        message = await answer(_workspace(path))
+        message = await answer(_engine_path(path))
         if as_json:
             print(json.dumps(message))
         else:
@@ -210,7 +252,9 @@ def context(
 
 @app.command()
 def pick(
-    query: Annotated[list[str] | None, typer.Argument(help="What to begin with.", show_default=False)] = None,
+    query: Annotated[
+        list[str] | None, typer.Argument(parser=_decoded, help="What to begin with.", show_default=False)
+    ] = None,
     path: Folder = Path(),
     force: Force = False,
 ) -> None:
@@ -218,7 +262,7 @@ def pick(
     from semls import picker  # only here: other commands start no programs
 
     _run(lambda ask: _embed(ask, path, words_only=True), force=force)
-    place = picker.choose(" ".join(query or []), _workspace(path), force=force)
+    place = picker.choose(" ".join(query or []), _absolute(path), force=force)
     if place is None:
         raise typer.Exit(1)
     if sys.stdout.isatty():
@@ -227,10 +271,12 @@ def pick(
 
 
 @app.command(hidden=True)
-def rows(workspace: str, query: str, force: Force = False) -> None:
+def rows(
+    workspace: Path, query: Annotated[str, typer.Argument(parser=_decoded)], force: Force = False
+) -> None:
     """What `pick` lists for a question."""
     if query.strip():
-        _run(lambda ask: _rows(ask, workspace, query), force=force)
+        _run(lambda ask: _rows(ask, _engine_path(workspace), query), force=force)
 
 
 @app.command(hidden=True)
@@ -250,7 +296,7 @@ def status(path: Workspace = Path(), force: Force = False, as_json: Json = False
     """Show what is indexed, and what is not and why."""
 
     async def run(ask: "Client") -> None:
-        message = await ask.status(_workspace(path))
+        message = await ask.status(_engine_path(path))
         if as_json:
             print(json.dumps(message))
         else:
@@ -268,10 +314,10 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Tell whether and how a file is indexed, or why not."""
-    absolute = os.path.abspath(file)
+    absolute = _engine_path(file)
 
     async def run(ask: "Client") -> bool:
-        message = await ask.why(_workspace(path), absolute)
+        message = await ask.why(_engine_path(path), absolute)
         if as_json:
             print(json.dumps(message))
         else:
@@ -297,21 +343,21 @@ def resume() -> None:
 @cache.command("export")
 def cache_export(file: Annotated[str, typer.Argument(metavar="FILE", help="The file to write.")]) -> None:
     """Write all that this machine has embedded to a file, for another machine."""
-    _run(lambda ask: ask.export_cache(os.path.abspath(file)))
+    _run(lambda ask: ask.export_cache(_engine_path(file)))
     print(f"Written: {file}")
 
 
 @cache.command("import")
 def cache_import(file: Annotated[str, typer.Argument(metavar="FILE", help="A file so written.")]) -> None:
     """Take up what another machine has embedded with the same model."""
-    count = _run(lambda ask: ask.import_cache(os.path.abspath(file)))
+    count = _run(lambda ask: ask.import_cache(_engine_path(file)))
     print(f"{count:,} vectors imported.")
 
 
 @app.command()
 def clear(path: Workspace = Path()) -> None:
     """Delete the index of a folder. The folder itself is not touched."""
-    _run(lambda ask: ask.clear(_workspace(path)))
+    _run(lambda ask: ask.clear(_engine_path(path)))
 
 
 @app.command()
@@ -409,9 +455,9 @@ async def _client(*, force: bool) -> "AsyncIterator[Client]":
 
 async def _embed(ask: "Client", path: Path, *, words_only: bool) -> None:
     """Bring the index up to date, and say what is worth knowing when that took the model."""
-    _, embedded = await terminal.progress(ask.index(_workspace(path), words_only=words_only))
+    _, embedded = await terminal.progress(ask.index(_engine_path(path), words_only=words_only))
     if embedded:
-        terminal.notice((await ask.status(_workspace(path)))["notice"])
+        terminal.notice((await ask.status(_engine_path(path)))["notice"])
 
 
 async def _rows(ask: "Client", workspace: str, query: str) -> None:
@@ -423,11 +469,19 @@ def _place(place: str) -> tuple[str, int]:
     match = _PLACE.fullmatch(place)
     if match is None:
         raise UsageError(f"{place!r} names no line of a file: write, for example, src/http.py:42")
-    return os.path.abspath(match["file"]), int(match["line"]) - 1
+    return _engine_path(match["file"]), int(match["line"]) - 1
 
 
-def _workspace(path: Path) -> str:
-    return os.path.abspath(path)
+def _engine_path(path: str | Path) -> str:
+    """The absolute path as the engine knows it: decoded from UTF-8, whatever the locale is."""
+    return os.fsencode(_absolute(path)).decode("utf-8", "surrogateescape")
+
+
+def _absolute(path: str | Path) -> str:
+    try:
+        return os.path.abspath(path)
+    except FileNotFoundError as error:
+        raise UsageError("The current folder was deleted: change to another one.") from error
 
 
 def _questions(query: list[str], source: str | None) -> Iterator[str]:
@@ -438,12 +492,16 @@ def _questions(query: list[str], source: str | None) -> Iterator[str]:
         return
     try:
         content = _beginning(source, _MAX_QUESTIONS + 1)
-        text = content.decode("utf-8")
-    except (OSError, ValueError) as error:
-        raise UsageError(f"The questions in {source} cannot be read: {error}.") from error
+    except OSError as error:
+        raise UsageError(f"The questions in {source} cannot be read: {error.strerror}.") from error
     if len(content) > _MAX_QUESTIONS:
         raise UsageError(f"The questions in {source} have more than 1 MiB: ask fewer of them at once.")
-    questions = [line.strip() for line in text.splitlines() if line.strip()]
+    try:
+        lines = content.decode("utf-8-sig").split("\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise UsageError(f"Line {line:,} of {source} is not valid UTF-8: save the file as UTF-8.") from error
+    questions = [line.strip() for line in lines if line.strip()]
     if not questions:
         raise UsageError(f"There is no question in {source}: write one on each line.")
     yield from questions

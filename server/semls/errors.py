@@ -7,7 +7,9 @@ SemlsError
 │   └── ModelUnavailable weights neither on disk nor reachable
 ├── StoreError           a file or directory of the index cannot be used
 │   └── StoreDamaged     it was corrupted, has been quarantined and is being rebuilt
-└── EngineError          the engine cannot be started or reached, or failed inside
+├── EngineError          the engine cannot be started or reached, or failed inside
+└── OutputError          standard output cannot be written
+    └── OutputClosed     its reader is gone
 """
 
 
@@ -59,6 +61,19 @@ class EngineError(SemlsError):
     """An engine that cannot be started or reached, or that failed inside."""
 
     code = "engine"
+
+
+class OutputError(SemlsError):
+    """Standard output that cannot be written."""
+
+    code = "output"
+
+
+class OutputClosed(OutputError):
+    """Standard output whose reader has closed it, as `head` does."""
+
+    code = "output-closed"
+    exit_status = 141  # as of a process that SIGPIPE ends
 
 
 def reason(error: BaseException) -> str:

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 
 import platformdirs
 
+from semls.errors import UsageError
+
 
 def _says(variable: str, shown: str, says: str) -> dict[str, str]:
     """What the documentation says of a setting: its variable, its default, and what it is."""
@@ -34,8 +36,8 @@ class Server:
             return None, ["The setting 'store' is a table with a 'url'."]
         texts, problems = _texts(options, ("url", "token", "tenant", "database"), "store.", ("headers",))
         headers = options.get("headers") or {}
-        if not isinstance(headers, Mapping) or not all(isinstance(text, str) for text in headers.values()):
-            problems.append("The setting 'store.headers' is a table of texts.")
+        if not isinstance(headers, Mapping) or not all(map(_is_printable, [*headers, *headers.values()])):
+            problems.append("The setting 'store.headers' is a table of printable texts.")
         if "url" in texts and not _is_address(texts["url"]):
             problems.append(
                 "The setting 'store.url' is an address like https://chroma.example:8000 without a password: "
@@ -83,9 +85,9 @@ class Settings:
     @classmethod
     def from_environment(cls) -> tuple["Settings", list[str]]:
         """`SEMLS_MODEL`, `SEMLS_REVISION`, and `SEMLS_STORE_URL` with `_TOKEN`, `_HEADERS` and so on."""
-        values = {key: os.environ.get(f"SEMLS_{key.upper()}") for key in ("model", "revision")}
+        values = {key: _variable(f"SEMLS_{key.upper()}") for key in ("model", "revision")}
         names = ("url", "token", "headers", "tenant", "database")
-        store: dict[str, Any] = {key: os.environ.get(f"SEMLS_STORE_{key.upper()}") for key in names}
+        store: dict[str, Any] = {key: _variable(f"SEMLS_STORE_{key.upper()}") for key in names}
         if store["headers"]:
             store["headers"] = _table(store["headers"])
         return cls.read({**values, "store": store})
@@ -110,11 +112,23 @@ def _texts(
     texts = {}
     for key in keys:
         value = options.get(key)
-        if isinstance(value, str) and value.strip():
+        if isinstance(value, str) and not value.strip().isprintable():
+            problems.append(f"The setting {prefix + key!r} has characters that cannot be printed: {value!r}.")
+        elif isinstance(value, str) and value.strip():
             texts[key] = value.strip()
         elif value not in (None, ""):
             problems.append(f"The setting {prefix + key!r} is a text, not {value!r}.")
     return texts, problems
+
+
+def _is_printable(value: object) -> bool:
+    return isinstance(value, str) and value.isprintable()
+
+
+def _variable(name: str) -> str | None:
+    """Return a variable as text: where the locale is not UTF-8, Python has decoded it as something else."""
+    value = os.environ.get(name)
+    return value and os.fsencode(value).decode("utf-8", "surrogateescape")
 
 
 def _is_address(url: str) -> bool:
@@ -176,16 +190,33 @@ class EngineSettings:
 
     @classmethod
     def from_environment(cls) -> "EngineSettings":
-        """`SEMLS_CACHE_DIR`, `SEMLS_STATE_DIR`, `SEMLS_IDLE_MINUTES`, `SEMLS_CACHE_GB`, `SEMLS_THREADS`."""
-        cache = os.environ.get("SEMLS_CACHE_DIR") or platformdirs.user_cache_dir("semls", appauthor=False)
-        state = os.environ.get("SEMLS_STATE_DIR") or platformdirs.user_state_dir("semls", appauthor=False)
+        """`SEMLS_CACHE_DIR`, `SEMLS_STATE_DIR`, `SEMLS_IDLE_MINUTES`, `SEMLS_CACHE_GB`, `SEMLS_THREADS`.
+
+        Raises UsageError.
+        """
         return cls(
-            Path(cache).expanduser().absolute(),
-            Path(state).expanduser().absolute(),
+            _directory("SEMLS_CACHE_DIR", platformdirs.user_cache_dir("semls", appauthor=False)),
+            _directory("SEMLS_STATE_DIR", platformdirs.user_state_dir("semls", appauthor=False)),
             _number("SEMLS_IDLE_MINUTES", cls.idle_minutes),
             _number("SEMLS_CACHE_GB", cls.cache_gigabytes),
             int(_number("SEMLS_THREADS", cls.threads)),
         )
+
+
+def _directory(variable: str, default: str) -> Path:
+    """An absolute path from the environment. Raises UsageError."""
+    named = os.environ.get(variable)
+    problem = f"{variable} is {named!r}" if named else "The home folder is unknown or not absolute"
+    try:
+        path = Path(named or default).expanduser()
+        if named or path.is_absolute():
+            os.fsencode(path).decode("utf-8")
+            return path.absolute()
+    except UnicodeDecodeError:
+        problem = f"The folder {path} is not valid UTF-8"
+    except (OSError, RuntimeError):  # the current folder was deleted, or "~" cannot be expanded
+        pass
+    raise UsageError(f"{problem}: set {variable} to an absolute path.")
 
 
 def _number(variable: str, default: float) -> float:

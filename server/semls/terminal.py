@@ -12,6 +12,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.syntax import Syntax
 from rich.text import Text
 
+from semls import streams
 from semls.service.messages import (
     PHASES,
     AnswerMessage,
@@ -24,6 +25,10 @@ from semls.service.messages import (
     StatusMessage,
     WhyMessage,
 )
+
+for _size in ("COLUMNS", "LINES"):
+    if not re.fullmatch("[0-9]{2,4}", os.environ.get(_size, "")):  # rich would take 0 or fail
+        os.environ.pop(_size, None)
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -70,7 +75,8 @@ def rows(message: AnswerMessage, workspace: str) -> None:
         console.print(_place(hit), Text(hit["kind"], style="dim"), end="")
         shown = drawn.getvalue().replace("\t", " ")
         path = os.path.join(workspace, hit["path"])
-        sys.stdout.buffer.write(os.fsencode(f"{line}\t{shown}\t{path}\0"))
+        with streams.writing():
+            sys.stdout.buffer.write(f"{line}\t{shown}\t{path}\0".encode("utf-8", "surrogateescape"))
 
 
 def preview(text: str, marked: int) -> None:
@@ -222,6 +228,13 @@ def notice(text: str) -> None:
 def problem(text: str) -> None:
     """Something a person has to do something about."""
     err.print(Text(f"semls: {_safe(text)}", style="red"))
+
+
+def wrong_use(text: str, command: str) -> None:
+    """A command line that cannot be understood; `text` is empty where typer has printed the help instead."""
+    if text:
+        problem(text)
+        err.print(Text(f"Try `{command} --help`."))
 
 
 def _safe(text: str) -> str:

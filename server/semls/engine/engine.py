@@ -21,6 +21,7 @@ from semls.engine.embedder import Tools
 from semls.engine.embeddings import exported
 from semls.engine.encoder import Encoder
 from semls.engine.encoders import Encoders, model_of
+from semls.engine.files import printable
 from semls.engine.indexer import Comparison, Explanation, Indexer, Progress, Result
 from semls.engine.query import Query
 from semls.engine.search import Hit
@@ -171,7 +172,8 @@ class Engine:
     ) -> Comparison:
         """What is like the chunk at a row of a file. Raises SemlsError."""
         async with self._reading(path, settings) as indexer:
-            return await indexer.similar(_inside(indexer.root, file), row, limit, words_only=words_only)
+            inside = printable(_inside(indexer.root, file))
+            return await indexer.similar(inside, row, limit, words_only=words_only)
 
     async def context(
         self, workspaces: Mapping[str, Settings], query: Query, budget: int

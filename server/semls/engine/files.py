@@ -97,7 +97,7 @@ def read(root: Path, path: str, max_bytes: int = MAX_FILE_BYTES) -> bytes | Skip
         content = _unreadable(error)
     except ValueError:
         content = NOT_TEXT
-    return Skipped(_printable(path), content) if isinstance(content, str) else content
+    return Skipped(printable(path), content) if isinstance(content, str) else content
 
 
 def _folders_above(path: str) -> Iterator[str]:
@@ -158,13 +158,13 @@ class _Walk:
                 yield Skipped(path, _unreadable(error))
             except Exception as error:
                 log.exception("Looking at %s in %s failed", ascii(path), self.root)
-                yield Skipped(_printable(path), internal_error(error))
+                yield Skipped(printable(path), internal_error(error))
 
     def _judge(
         self, path: str, absolute: str, entry: os.DirEntry[str], ignores: Ignores, whole: bool
     ) -> Found | Skipped | _Folder:
-        if (printable := _printable(path)) != path:
-            return Skipped(printable, NOT_TEXT)
+        if (shown := printable(path)) != path:
+            return Skipped(shown, NOT_TEXT)
         if entry.name in _NEVER:
             return Skipped(path, BY_DEFAULT)
         is_folder = path.endswith("/")
@@ -209,8 +209,9 @@ def _link_reason(root: Path, link: str | Path) -> str:
     return LINK_TO_FILE if target.exists() else LINK_BROKEN
 
 
-def _printable(path: str) -> str:
-    return path if path.isascii() else path.encode("utf-8", "backslashreplace").decode()
+def printable(path: str) -> str:
+    """Return the path with an escape sequence for each byte that is not UTF-8, as the catalog has it."""
+    return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def _unreadable(error: OSError) -> str:

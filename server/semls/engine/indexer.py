@@ -292,9 +292,12 @@ class Indexer:
         """Whether and how a file is indexed now; of a folder, why it is left out. Raises UsageError."""
         if files.is_folder(self.root, path):
             return await self._worker.run(Rank.SEARCH, _explain_folder, self.root, path)
-        await self._crawler.read_now(path)
+        place = path
+        while files.printable(place) != place:  # the catalog has no such names: look at the folder
+            place = place.rpartition("/")[0]
+        await self._crawler.read_now(place)
         store = self.view.name if self.view else ""
-        return await self._worker.run(Rank.SEARCH, _explain, self._catalogue, store, path)
+        return await self._worker.run(Rank.SEARCH, _explain, self._catalogue, store, files.printable(path))
 
     async def _first_words(self) -> None:
         """Wait for them, but not for long: then those that are there by now answer."""

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
+from starlette import responses
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -26,7 +27,7 @@ from semls.engine.engine import Answer, Engine, Status
 from semls.engine.indexer import Comparison, Progress
 from semls.engine.query import Query, query
 from semls.engine.search import Hit
-from semls.errors import EngineError, SemlsError, UsageError
+from semls.errors import EngineError, SemlsError, UsageError, reason
 from semls.service import schemas
 
 log = logging.getLogger(__name__)
@@ -178,6 +179,14 @@ class App:
         return JSONResponse({})
 
 
+class JSONResponse(responses.JSONResponse):
+    """JSON in ASCII: UTF-8 has no lone surrogates, which stand for the bytes of a path that is not UTF-8."""
+
+    def render(self, content: object) -> bytes:
+        """Return the JSON."""
+        return json.dumps(content).encode()
+
+
 class _Guard:
     """Lets pass who has the token and speaks to us by our own name, which a web page in a browser cannot."""
 
@@ -201,7 +210,9 @@ class _Guard:
 
 async def _read(request: Request, shape: type[Any]) -> Any:  # noqa: ANN401 - an instance of the shape
     try:
-        return shape.model_validate_json(await asyncio.wait_for(_body(request), _SLOWEST_BODY))
+        return shape.model_validate(json.loads(await asyncio.wait_for(_body(request), _SLOWEST_BODY)))
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"The request is not valid JSON: {reason(error)}.") from error
     except asyncio.TimeoutError:
         raise UsageError(
             f"The request did not end within {_SLOWEST_BODY:.0f} seconds: send it again."

@@ -166,7 +166,7 @@ class Client:
             connection = await self._connected()
             try:
                 async with connection.used() as http:
-                    return _check(await http.post(path, json=asked))
+                    return _check(await http.post(path, content=_body(asked)))
             except httpx.TransportError as error:
                 await self._lost(connection, error, last)
         raise AssertionError
@@ -175,7 +175,10 @@ class Client:
         for last in _tries():
             connection = await self._connected()
             try:
-                async with connection.used() as http, http.stream("POST", path, json=asked) as response:
+                async with (
+                    connection.used() as http,
+                    http.stream("POST", path, content=_body(asked)) as response,
+                ):
                     if response.is_error:
                         await response.aread()
                     _check(response)
@@ -375,6 +378,11 @@ def _http(state: State, timeout: float | None = None) -> httpx.AsyncClient:
         trust_env=False,  # a proxy has no business between us and our own machine
         verify=_NOBODY,
     )
+
+
+def _body(asked: Mapping[str, object]) -> str:
+    """JSON in ASCII: UTF-8 has no lone surrogates, which stand for the bytes of a path that is not UTF-8."""
+    return json.dumps(asked)
 
 
 def _tries() -> list[bool]:

@@ -141,7 +141,12 @@ def spawn(places: Whereabouts) -> "subprocess.Popen[bytes]":
     _started[:] = [engine for engine in _started if engine.poll() is None]
     with open(places.log, "ab", opener=_private) as output:
         engine = subprocess.Popen(
-            [sys.executable, "-m", "semls", "engine", "run"],
+            [sys.executable, "-X", "utf8", "-m", "semls", "engine", "run"],
+            env={  # absolute: the engine runs in another folder
+                **os.environ,
+                "SEMLS_CACHE_DIR": str(places.cache_directory),
+                "SEMLS_STATE_DIR": str(places.log.parent),
+            },
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -2,13 +2,25 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
 from semls.engine.roots import refuse_broad
 from semls.errors import UsageError
 from semls.limits import MAX_HITS
 from semls.settings import Settings
+
+
+def _checked_path(value: object) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("a path is a string without NUL characters")
+    value.encode("utf-8", "surrogateescape")  # raises UnicodeEncodeError, a ValueError, for other surrogates
+    return value
+
+
+# Bytes that are not UTF-8 are lone surrogates (PEP 383), which pydantic refuses in other strings.
+FilePath = Annotated[str, PlainValidator(_checked_path)]
 
 
 class _Request(BaseModel):
@@ -43,7 +55,7 @@ class Options(_Request):
 class Clear(_Request):
     """Delete a workspace's index."""
 
-    workspace: str
+    workspace: FilePath
     settings: Options = Options()
     force: bool = False
 
@@ -101,26 +113,26 @@ class Context(Question):
 class Changed(Workspace):
     """Files of a workspace were saved."""
 
-    files: list[str]
+    files: list[FilePath]
 
 
 class Why(Workspace):
     """Explain whether and how a file is indexed."""
 
-    file: str
+    file: FilePath
 
 
 class Cache(_Request):
     """Export or import the embedding cache."""
 
-    file: str
+    file: FilePath
     settings: Options = Options()
 
 
 class Similar(Workspace):
     """Find code that is like the code at a row."""
 
-    file: str
+    file: FilePath
     row: int = Field(ge=0, lt=2**31)
     limit: int = Field(default=10, ge=1, le=MAX_HITS)
     words_only: bool = False
