@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from semls.engine import watching
+from semls.engine import crawler, watching
 from semls.engine.engine import Engine
 from semls.engine.query import query
 from semls.settings import Settings
@@ -90,6 +90,33 @@ async def test_search_without_inotify_watches_polls_until_there_are_some(workspa
     await workspace.notices("")
 
 
+@in_user_namespace
+async def test_a_folder_beyond_the_limit_of_inotify_watches_leads_to_polling(workspace, monkeypatch):
+    monkeypatch.setattr(crawler, "_SWEEP", 0.5)
+    (USER_LIMITS / "max_inotify_watches").write_text("3")  # as many as there are folders
+    await workspace.index()
+    assert not await workspace.notice()
+    (workspace.root / "three").mkdir()
+    await workspace.write("found_by_watching")  # the new folder has been reported before
+    for name in ("found_by_sweeping", "found_by_polling"):
+        file = workspace.root / f"three/{name}.py"
+        file.write_text(f"def {name}(): pass\n")
+        os.utime(file, (1e9, 1e9))  # a change of long ago
+        await until(lambda name=name: workspace.find(name))
+        await workspace.notices("the system does not report all changes")
+
+
+async def test_a_sweep_that_finds_reported_changes_goes_on_watching(workspace, monkeypatch):
+    monkeypatch.setattr(crawler, "_SWEEP", 0.1)
+    await workspace.index()
+    for number in range(20):
+        file = workspace.root / f"two/file_{number}.py"
+        file.write_text(f"def file_{number}(): pass\n")
+        os.utime(file, (1e9, 1e9))
+        await until(lambda name=f"file_{number}": workspace.find(name))
+        assert not await workspace.notice()
+
+
 async def test_watching_after_a_file_name_that_is_not_utf8_goes_on(workspace):
     await workspace.index()
     (workspace.root / os.fsdecode(b"bad\xff.py")).touch()
@@ -139,13 +166,12 @@ async def test_a_workspace_folder_deleted_and_created_again_is_watched(workspace
     await workspace.notices("")
 
 
-async def test_a_workspace_folder_that_comes_back_later_is_watched(workspace, tmp_path):
+async def test_a_workspace_folder_that_comes_back_later_is_watched(workspace, tmp_path, caplog):
     await workspace.index()
     workspace.root.rename(tmp_path / "away")
-    indexer = workspace.engine._indexers[workspace.root]
 
     async def is_unwatched():
-        return bool(indexer.unwatched)
+        return "polling instead" in caplog.text
 
     await until(is_unwatched)
     (tmp_path / "away").rename(workspace.root)

@@ -22,6 +22,8 @@ _SWEEP = 300.0  # seconds between two looks at all files of a workspace that is 
 _RETRY = 1.0  # seconds from a failure of watching to the next attempt, doubled with each further failure
 _MOST = 300.0  # seconds between two attempts at most
 _STEADY = 60.0  # seconds of watching after which a failure counts as the first one
+_SETTLED = 10.0  # seconds after which a change has been reported, if it is reported at all
+_REPORT = 1.0  # seconds that a report takes
 _SHARE = 20  # a look at all files may take this part of the time
 _MANY = 1000  # places at once, from which on a look at all files is quicker and surer
 _FEW = 50  # places that are looked at before those that changed meanwhile
@@ -45,6 +47,10 @@ class Crawler:
         self._root, self._catalogue, self._worker, self._chunker = root, catalogue, worker, chunker
         self._wake, self._tell = wake, tell  # there is something to look at; some more has been read
         self._all = False
+        self._sweep = False  # the next look at all files is to find what was not reported
+        self._complete = False  # all files have been looked at since watching began
+        self._reported = set[str]()  # places since the last look at all files began
+        self._missed = asyncio.Event()  # something was not reported
         self._places = dict[str, None]()  # the last to change at the end
         self._unseen = dict[str, File]()  # of what was known when a look at all files began
         self._left_out = frozenset[str]()  # folders, with a "/" at the end
@@ -59,6 +65,7 @@ class Crawler:
 
     def ask(self, places: Collection[str]) -> bool:
         """Look at some places next time; False where there is nothing to look at."""
+        self._reported.update(places)
         wanted = [place for place in places if self._left_out.isdisjoint(_folders(place))]
         if "" in wanted or len(wanted) + len(self._places) > _MANY:
             self._all = True
@@ -79,6 +86,7 @@ class Crawler:
             try:
                 if self.unwatched:
                     await self._check(identity, delay)
+                self._missed.clear()
                 began, identity = time.monotonic(), await asyncio.to_thread(_identity, self._root)
                 await self._watch(identity, ask, ready)
             except watching.WatchingFailed as error:
@@ -91,6 +99,7 @@ class Crawler:
             self._look_at_all()
             steady = time.monotonic() - began > _STEADY
             delay = _RETRY if steady or not delay else min(2 * delay, _MOST)
+            delay = _MOST if self._missed.is_set() else delay  # watching again would seem to work
 
     async def _watch(
         self, identity: object, ask: Callable[[Collection[str]], None], ready: asyncio.Event
@@ -99,6 +108,7 @@ class Crawler:
         tasks = [
             asyncio.create_task(self._report_changes(ask, ready)),
             asyncio.create_task(self._check(identity)),
+            asyncio.create_task(self._fail_when_missed()),
         ]
         try:
             ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -123,10 +133,18 @@ class Crawler:
                 if places:
                     ask(places)
 
+    async def _fail_when_missed(self) -> None:
+        """Raise WatchingFailed as soon as a sweep finds a change that was not reported.
+
+        watchfiles does not tell that a new folder exceeds the limit of watches, or that the queue overflows.
+        """
+        await self._missed.wait()
+        raise watching.WatchingFailed("the system does not report all changes")
+
     def _set_unwatched(self, reason: str) -> None:
         if reason and reason != self.unwatched:
             log.warning("Watching %s failed (%s); polling instead", self._root, reason)
-        self.unwatched = reason
+        self.unwatched, self._complete = reason, False
 
     def _look_at_all(self) -> None:
         self._all = True
@@ -140,7 +158,10 @@ class Crawler:
             await asyncio.sleep(min(_TICK, seconds))
             pause = max(_TICK if self.unwatched else _SWEEP, _SHARE * self._took)
             changed_head = head != (head := await asyncio.to_thread(_head, self._root))
-            if changed_head or time.monotonic() - self._looked > pause:
+            if changed_head:
+                self._look_at_all()
+            elif time.monotonic() - self._looked > pause:
+                self._sweep = not self.unwatched
                 self._look_at_all()
 
     # The looking
@@ -149,8 +170,13 @@ class Crawler:
         """Look at what was asked for. After an error, all files are looked at next time."""
         try:
             if self._all:
-                self._all, self._places = False, {}
-                await self._read_all()
+                sweep = self._sweep and self._complete
+                self._reported = set(self._places)
+                self._all, self._sweep, self._places = False, False, {}
+                changed = await self._read_all()
+                if sweep:
+                    await self._look_for_missed(changed)
+                self._complete = not self.unwatched
             await self._read_asked()
         except Exception:
             self._all = True
@@ -163,8 +189,18 @@ class Crawler:
         """Count the files that have been read."""
         self.files = await self._worker.run(Rank.WORDS, self._catalogue.count_files)
 
-    async def _read_all(self) -> None:
-        began = time.monotonic()
+    async def _look_for_missed(self, changed: Iterable[reader.Item]) -> None:
+        """Note whether a settled change, found by a sweep, has not been reported."""
+        settled = time.time_ns() - int(_SETTLED * 1e9)
+        old = [item for item in changed if isinstance(item, files.Found) and item.mtime_ns < settled]
+        if old:
+            await asyncio.sleep(_REPORT)  # a file of long ago may have been moved to its place just now
+        if any(self._reported.isdisjoint({item.path, *_above(item.path)}) for item in old):
+            self._missed.set()
+
+    async def _read_all(self) -> list[reader.Item]:
+        """Look at all files; the result are those that have changed."""
+        began, changed = time.monotonic(), list[reader.Item]()
         known = await self._known()
         scan, seen, left_out, failed = files.scan(self._root), 0, set[str](), list[reader.Item]()
         self._unseen = dict(known)
@@ -172,6 +208,7 @@ class Crawler:
             left_out |= self._see(found)
             seen += sum(isinstance(item, files.Found) for item in found)
             other = [item for item in found if reader.differs(item, known.get(item.path))]
+            changed += other
             failed += (item for item in other if _has_failed(item, known))  # which may take long again
             other = [item for item in other if not _has_failed(item, known)]
             await self._read(known, other, between=self._read_asked)  # what is edited now comes first
@@ -180,6 +217,7 @@ class Crawler:
         await self._forget(list(self._unseen))
         self._unseen, self._left_out = {}, frozenset(left_out)
         self._took = time.monotonic() - began
+        return changed
 
     async def _known(self) -> dict[str, File]:
         known, last = dict[str, File](), ""
@@ -280,6 +318,11 @@ def _has_failed(item: reader.Item, known: Mapping[str, File]) -> bool:
 def _folders(place: str) -> Iterable[str]:
     """The folders that a place lies in, each with a "/" at the end."""
     return (place[: at + 1] for at, letter in enumerate(place) if letter == "/")
+
+
+def _above(place: str) -> Iterable[str]:
+    """The folders that a place lies in, as places."""
+    return ("", *(folder[:-1] for folder in _folders(place)))
 
 
 def _identity(root: Path) -> object:
