@@ -6,23 +6,15 @@ from pathlib import Path
 import pytest
 
 from semls.engine import doctor
-from semls.engine.chunker import Chunker
 from tests.namespace import USER_LIMITS, in_user_namespace
-
-
-@pytest.fixture
-def chunker():
-    started = Chunker()
-    yield started
-    started.close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is a part of Linux")
 @in_user_namespace
-def test_examine_with_a_watch_limit_of_zero_names_the_setting(tmp_path, chunker):
+def test_examine_with_a_watch_limit_of_zero_names_the_setting(tmp_path):
     for resource in ("instances", "watches"):
         (USER_LIMITS / f"max_inotify_{resource}").write_text("0")
-        found = doctor.examine(tmp_path, chunker)
+        found = doctor.examine(tmp_path)
         (USER_LIMITS / f"max_inotify_{resource}").write_text("100000")
         (watching,) = (one for one in found if one.name == "file watching")
         assert not watching.well
@@ -48,22 +40,22 @@ def limits(directory, watches, instances):
         (65_536, 8, ["", "Run `sudo sysctl fs.inotify.max_user_instances=32`."]),
     ],
 )
-def test_a_watch_limit_is_compared_with_the_need(tmp_path, chunker, monkeypatch, watches, instances, advice):
+def test_a_watch_limit_is_compared_with_the_need(tmp_path, monkeypatch, watches, instances, advice):
     monkeypatch.setattr(doctor, "_PROC", limits(tmp_path, watches, instances))
-    found = [one for one in doctor.examine(tmp_path, chunker) if one.name == "watch limit"]
+    found = [one for one in doctor.examine(tmp_path) if one.name == "watch limit"]
     assert [one.advice for one in found] == advice
     assert [one.well for one in found] == [not one.advice for one in found]
     assert found[0].detail == f"0 of {watches:,} inotify watches used"
 
 
-def test_where_nothing_limits_watching_nothing_is_said(tmp_path, chunker, monkeypatch):
+def test_where_nothing_limits_watching_nothing_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "_PROC", tmp_path / "nowhere")
-    assert "watch limit" not in {one.name for one in doctor.examine(tmp_path, chunker)}
+    assert "watch limit" not in {one.name for one in doctor.examine(tmp_path)}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a directory in which even root cannot write")
-def test_a_cache_directory_that_takes_no_vectors_is_told_with_advice(chunker):
-    found = {one.name: one for one in doctor.examine(Path("/proc"), chunker)}
+def test_a_cache_directory_that_takes_no_vectors_is_told_with_advice():
+    found = {one.name: one for one in doctor.examine(Path("/proc"))}
     assert not found["vectors"].well
     assert found["vectors"].advice.startswith("Make /proc writable")
     assert found["word index"].well

@@ -4,13 +4,17 @@ import asyncio
 import os
 import signal
 import sys
+import time
 
 import pytest
 
+from semls.engine import indexer
 from semls.engine.chunker import Chunker
 from semls.engine.engine import Engine
 from semls.engine.query import query
+from semls.errors import EngineError
 from semls.settings import Settings
+from tests.conftest import HANG
 from tests.parsers import parser
 
 HASHING = Settings(model="hashing")
@@ -61,4 +65,40 @@ async def test_search_while_the_parser_is_suspended_answers_without_the_changed_
         assert answer.hits[0][1].entry.name == hit.entry.name
     finally:
         os.kill(suspended, signal.SIGCONT)
+    await engine.close()
+
+
+@pytest.mark.parametrize("executable", ["false", "no-such-program"])
+async def test_index_while_the_parser_does_not_start_says_so_and_is_retried(
+    workspace, tmp_path, monkeypatch, executable
+):
+    monkeypatch.setattr(indexer, "_AGAIN", 0.1)
+    engine, root = Engine(tmp_path / "cache"), workspace("shop")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", executable)
+        with pytest.raises(EngineError, match="The parser process does not start"):
+            await index(engine, root)
+    deadline = time.monotonic() + HANG
+    while (await engine.status(str(root), HASHING))[0].error:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+    assert (await engine.search({str(root): HASHING}, query("settings", words_only=True))).hits
+    await engine.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists processes in /proc")
+async def test_doctor_while_the_parser_is_suspended_answers(workspace, tmp_path):
+    engine, root = Engine(tmp_path / "cache"), workspace("shop")
+    await index(engine, root)
+    suspended = parser()
+    os.kill(suspended, signal.SIGSTOP)
+    try:
+        (root / "new.py").write_text("def new(): pass\n")
+        indexing = asyncio.create_task(index(engine, root))
+        findings = await asyncio.wait_for(engine.examine(HASHING), 30)
+        assert all(one.well for one in findings if one.name == "grammars")
+        assert not indexing.done()
+    finally:
+        os.kill(suspended, signal.SIGCONT)
+    await indexing
     await engine.close()

@@ -85,17 +85,22 @@ class Chunker:
             process.communicate()
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        process = subprocess.Popen(  # noqa: S603 - no shell, nothing from outside
-            [sys.executable, "-m", __name__, str(self._limit)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            cwd=Path(__file__).parents[2],  # Python imports what lies in the folder where it starts
-        )
-        if not self._ask(process, [(b"", TEXT)], _START):
+        """Start a process that answers. Raises EngineError."""
+        for _ in range(_ATTEMPTS):
+            try:
+                process = subprocess.Popen(  # noqa: S603 - no shell, nothing from outside
+                    [sys.executable, "-m", __name__, str(self._limit)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    cwd=Path(__file__).parents[2],  # Python imports what lies in the folder where it starts
+                )
+            except OSError as error:
+                raise EngineError(f"The parser process does not start: {error}.") from error
+            if self._ask(process, [(b"", TEXT)], _START):
+                return process
             process.kill()
             process.communicate()
-            raise EngineError("The process that reads files does not start. The engine's log says why.")
-        return process
+        raise EngineError("The parser process does not start. The engine's log says why.")
 
     def _end(self, process: "subprocess.Popen[bytes]") -> int:
         """End a process that does not answer any more. Return its exit status."""

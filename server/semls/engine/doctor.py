@@ -7,6 +7,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -35,7 +36,7 @@ class Finding:
     advice: str = ""
 
 
-def examine(cache_directory: Path, chunker: Chunker) -> list[Finding]:
+def examine(cache_directory: Path) -> list[Finding]:
     """Everything but the model."""
     return [
         Finding("python", True, platform.python_version()),
@@ -44,7 +45,7 @@ def examine(cache_directory: Path, chunker: Chunker) -> list[Finding]:
         ),
         _try(
             "grammars",
-            lambda: _grammars(chunker),
+            _grammars,
             "Install semls anew: tree-sitter-language-pack is not whole.",
         ),
         _try(
@@ -79,9 +80,11 @@ def _catalogue() -> str:
     return "SQLite with FTS5"
 
 
-def _grammars(chunker: Chunker) -> str:
-    language = languages.detect("a.py", b"")
-    if [chunk.name for chunk in chunker.chunk(b"def f():\n    pass\n", language)] != ["f"]:
+def _grammars() -> str:
+    chunker, language = Chunker(), languages.detect("a.py", b"")  # the engine's may be busy for long
+    with closing(chunker):
+        names = [chunk.name for chunk in chunker.chunk(b"def f():\n    pass\n", language)]
+    if names != ["f"]:
         raise RuntimeError("Python source is not recognised")
     return f"{len(languages.NAMES)} languages"
 

@@ -243,7 +243,7 @@ class Engine:
 
     async def examine(self, settings: Settings) -> list[Finding]:
         """What the machine has of what is needed."""
-        findings = await self._worker.run(Rank.WORDS, doctor.examine, self._directory, self._chunker)
+        findings = await self._worker.run(Rank.WORDS, doctor.examine, self._directory)
         if settings.store:
             findings.append(await asyncio.to_thread(doctor.examine_store, settings.store))
         return [*findings, await self._examine_model(settings)]

@@ -380,7 +380,10 @@ class Indexer:
                 self.error = None if self.error is failed else self.error
             except StoreDamaged as error:
                 self._start_over(error)
-            except StoreError as error:  # a full disk, or a server that is down: for the moment
+            except (
+                StoreError,
+                EngineError,
+            ) as error:  # a full disk, or a server that is down: for the moment
                 self.error = failed = error
                 asyncio.get_running_loop().call_later(_AGAIN, wake.set)
             except SemlsError as error:
