@@ -13,6 +13,8 @@ import platformdirs
 
 from semls.errors import UsageError
 
+_LONGEST = 10_000  # characters of a setting
+
 
 def _says(variable: str, shown: str, says: str) -> dict[str, str]:
     """What the documentation says of a setting: its variable, its default, and what it is."""
@@ -33,11 +35,11 @@ class Server:
     def read(cls, options: object) -> tuple["Server | None", list[str]]:
         """From options as an editor sends them. One that is wrong in any way is not used at all."""
         if not isinstance(options, Mapping):
-            return None, ["The setting 'store' is a table with a 'url'."]
+            return None, [f"The setting 'store' must be an object with a 'url', not {kind_of(options)}."]
         texts, problems = _texts(options, ("url", "token", "tenant", "database"), "store.", ("headers",))
         headers = options.get("headers") or {}
-        if not isinstance(headers, Mapping) or not all(map(_is_printable, [*headers, *headers.values()])):
-            problems.append("The setting 'store.headers' is a table of printable texts.")
+        if not isinstance(headers, Mapping) or not all(map(_is_sound, [*headers, *headers.values()])):
+            problems.append("The setting 'store.headers' must be an object of strings that can be printed.")
         if "url" in texts and not _is_address(texts["url"]):
             problems.append(
                 "The setting 'store.url' is an address like https://chroma.example:8000 without a password: "
@@ -93,6 +95,13 @@ class Settings:
         return cls.read({**values, "store": store})
 
 
+def kind_of(value: object) -> str:
+    """Say which kind of JSON a value is."""
+    kinds = ((type(None), "null"), (bool, "true or false"), (int | float, "a number"), (str, "a string"))
+    fallback = "an object" if isinstance(value, Mapping) else "a list"
+    return next((name for kind, name in kinds if isinstance(value, kind)), fallback)
+
+
 def given(*layers: Mapping[str, Any]) -> dict[str, Any]:
     """Several layers of options as one, in which the later count more; what is empty is not given."""
     merged: dict[str, Any] = {}
@@ -108,21 +117,24 @@ def _texts(
     options: Mapping[str, Any], keys: tuple[str, ...], prefix: str, others: tuple[str, ...]
 ) -> tuple[dict[str, str], list[str]]:
     """Those of the options that are texts, and what is wrong with the options; the others are no concern."""
-    problems = [f"There is no setting {prefix + key!r}." for key in options if key not in (*keys, *others)]
+    unknown = [key[:100] for key in options if key not in (*keys, *others)]
+    problems = [f"There is no setting {prefix + key!r}." for key in unknown]
     texts = {}
     for key in keys:
         value = options.get(key)
-        if isinstance(value, str) and not value.strip().isprintable():
-            problems.append(f"The setting {prefix + key!r} has characters that cannot be printed: {value!r}.")
+        if isinstance(value, str) and not _is_sound(value.strip()):
+            problems.append(
+                f"The setting {prefix + key!r} is too long, or has characters that cannot be printed."
+            )
         elif isinstance(value, str) and value.strip():
             texts[key] = value.strip()
         elif value not in (None, ""):
-            problems.append(f"The setting {prefix + key!r} is a text, not {value!r}.")
+            problems.append(f"The setting {prefix + key!r} must be a string, not {kind_of(value)}.")
     return texts, problems
 
 
-def _is_printable(value: object) -> bool:
-    return isinstance(value, str) and value.isprintable()
+def _is_sound(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST and value.isprintable()
 
 
 def _variable(name: str) -> str | None:

@@ -23,11 +23,14 @@ class Raw:
         self.input, self.output = self.process.stdin, self.process.stdout
         self.count = 0
         self.asked = []  # by the server
+        self.told = []  # what the user was shown
         self.unheard = set()  # methods that are never answered
 
     def send(self, **message):
-        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
-        self.input.write(b"Content-Length: %d\r\n\r\n%s" % (len(body), body))
+        self.write(json.dumps({"jsonrpc": "2.0", **message}).encode())
+
+    def write(self, body, head=b"Content-Length: %d\r\n\r\n"):
+        self.input.write(head % len(body) + body)
         self.input.flush()
 
     def receive(self):
@@ -50,7 +53,9 @@ class Raw:
                 self.asked.append(message)
                 if message["method"] not in self.unheard:
                     self.send(id=message["id"], result=self.reply(**message))
-            elif message.get("id") == number:
+            elif message.get("method") == "window/showMessage":
+                self.told.append(message)
+            elif "method" not in message and message.get("id") == number:
                 return message
 
     def reply(self, method, params, **_):

@@ -183,6 +183,23 @@ def test_deep_and_odd_json_is_refused(state):
     assert call(state).status_code == 200
 
 
+def test_request_of_a_wrong_type_is_refused_with_a_sentence(state):
+    url = f"http://127.0.0.1:{state['port']}"
+    headers = {"Authorization": f"Bearer {state['token']}"}
+    for path, asked, sentence in (
+        ("/search", {"query": "x"}, "'workspaces' is missing."),
+        ("/search", {"query": "x", "workspaces": 5}, "'workspaces' must be a list of objects, not a number."),
+        ("/search", {"query": ["x"], "workspaces": []}, "'query' must be a string, not a list."),
+        ("/search", {"query": "x", "workspaces": [{}]}, "'workspaces[0].workspace' is missing."),
+        ("/context", {"query": "x", "workspaces": [], "tokens": 0}, "'tokens' must be at least 1."),
+        ("/why", {"workspace": "/", "file": None}, "'file' must be a string that names a path."),
+        ("/cache/export", {"file": "x", "colour": 1}, "'colour' is unknown: use file, settings."),
+        ("/doctor", [], "The request must be an object, not a list."),
+    ):
+        answer = httpx.post(url + path, json=asked, headers=headers, trust_env=False)
+        assert (answer.status_code, answer.json()["message"]) == (400, sentence)
+
+
 # What may be read
 
 

@@ -1,4 +1,4 @@
-"""What commands and requests are given → checked, or refused with a sentence for a person."""
+"""Validates what commands and requests are given."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,59 +7,50 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from semls.lsp import convert
 
-_FILTERS = ("languages", "paths", "kinds")
-
 
 def search(given: Sequence[Any]) -> dict[str, Any]:
-    """What is asked for. Raises JsonRpcInvalidParams, as all of these do."""
-    return _checked(_only(given), ("query",), ("limit", *_FILTERS))
+    """Return what to look for, and how many hits. Raises JsonRpcInvalidParams, as all of these do."""
+    return _options(_validated(given, "SearchTerms"))
 
 
 def best(given: Sequence[Any]) -> dict[str, Any]:
-    """The same where one hit is wanted."""
-    return _checked(_only(given), ("query",), _FILTERS)
+    """Return what to look for where one hit is wanted."""
+    return _options(_validated(given, "Terms"))
 
 
 def similar(given: Sequence[Any]) -> tuple[str, int, dict[str, Any]]:
-    """The file and the row that are meant, and how many hits."""
-    options = _checked(_only(given), ("uri", "position"), ("limit",))
-    position = options.pop("position")
-    file = convert.path(options.pop("uri"))
-    row = position.get("line") if isinstance(position, Mapping) else None
-    if not file or not isinstance(row, int):
-        raise JsonRpcInvalidParams("Give the `uri` of a file and a `position` in it: {line, character}.")
-    return file, row, options
+    """Return the file and the row to compare with, and how many hits."""
+    terms = _validated(given, "SimilarTerms")
+    file = convert.path(terms.uri)
+    if file is None:
+        raise JsonRpcInvalidParams("'uri' must name a file of this machine, such as file:///home/me/main.py.")
+    return file, terms.position.line, {"limit": terms.limit}
 
 
 def context(given: Sequence[Any]) -> dict[str, Any]:
-    """What is asked about."""
-    return _checked(_only(given), ("query",), ("tokens", *_FILTERS))
+    """Return what to look for, and how many tokens to pack."""
+    return _options(_validated(given, "ContextTerms"))
 
 
 def nothing(given: Sequence[Any]) -> None:
-    """No argument, or one object without anything in it."""
-    if len(given) > 1 or any(map(_plain, given)):
+    """Accept no argument, or one without anything in it."""
+    if len(given) > 1 or not all(one in (None, {}, []) for one in given):
         raise JsonRpcInvalidParams("This takes no arguments: it is about all open folders.")
 
 
-def _only(given: Sequence[Any]) -> Mapping[str, Any]:
-    """The one object among the arguments."""
-    if len(given) == 1:
-        plain = _plain(given[0])
-        if isinstance(plain, Mapping):
-            return plain
-    raise JsonRpcInvalidParams("Give one object as the argument, such as {query: 'where are files read'}.")
+def _options(terms: Any) -> dict[str, Any]:  # noqa: ANN401
+    return dict(terms.model_dump(exclude_unset=True))
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401
-    """Mappings for the named tuples that pygls makes of objects."""
-    given = value._asdict() if hasattr(value, "_asdict") else value
-    return {key: _plain(one) for key, one in given.items()} if isinstance(given, Mapping) else given
+def _validated(given: Sequence[Any], name: str) -> Any:  # noqa: ANN401 - an instance of the schema
+    from pydantic import ValidationError
 
+    from semls.service import schemas  # both take 60 ms to import: `initialize` must not wait for them
 
-def _checked(arguments: Mapping[str, Any], needed: Sequence[str], others: Sequence[str]) -> dict[str, Any]:
-    given = {key: value for key, value in arguments.items() if value is not None}
-    if not set(needed) <= given.keys() <= {*needed, *others} or not isinstance(given[needed[0]], str):
-        names, more = " and ".join(needed), ", ".join(others)
-        raise JsonRpcInvalidParams(f"Give one object with {names} and, if you like, {more}.")
-    return given
+    if len(given) != 1 or not isinstance(given[0], Mapping):
+        raise JsonRpcInvalidParams("Give one object, such as {query: 'where are files read'}.")
+    schema = getattr(schemas, name)
+    try:
+        return schema.model_validate({key: value for key, value in given[0].items() if value is not None})
+    except ValidationError as error:
+        raise JsonRpcInvalidParams(schemas.sentence(error, schema)) from error

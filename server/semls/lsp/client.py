@@ -80,17 +80,15 @@ async def register(server: LanguageServer, method: str, options: Mapping[str, An
     await _answered(server.client_register_capability_async(types.RegistrationParams([registration])))
 
 
-async def settings(
-    server: LanguageServer, abilities: Abilities, uris: Sequence[str]
-) -> Sequence[Mapping[str, Any]]:
-    """What the client has set for each folder; nothing where it cannot be asked."""
+async def settings(server: LanguageServer, abilities: Abilities, uris: Sequence[str]) -> Sequence[object]:
+    """What the client has set for each folder, as it was sent; None where it cannot be asked."""
     if not abilities.configuration or not uris:
-        return [{}] * len(uris)
+        return [None] * len(uris)
     items = [types.ConfigurationItem(scope_uri=uri, section="semls") for uri in uris]
     found = await _answered(server.workspace_configuration_async(types.ConfigurationParams(items)))
     if not isinstance(found, Sequence) or len(found) != len(uris):
-        return [{}] * len(uris)
-    return [one if isinstance(one, Mapping) else {} for one in found]
+        return [None] * len(uris)
+    return found
 
 
 async def _answered(asking: Awaitable[T]) -> T | None:

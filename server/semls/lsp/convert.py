@@ -32,7 +32,10 @@ def folders(given: Iterable[tuple[str, str]]) -> list[Folder]:
 
 def path(uri: str) -> str | None:
     """The absolute path of a file URI; None for any other URI."""
-    found = to_fs_path(uri) if uri.startswith("file:") else None
+    try:
+        found = to_fs_path(uri) if uri.startswith("file:") else None
+    except ValueError:  # such as file://[
+        return None
     return found if found and os.path.isabs(found) else None
 
 

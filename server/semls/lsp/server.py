@@ -2,18 +2,20 @@
 
 import asyncio
 import contextlib
+import importlib
 import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from semls.lsp import arguments, convert, documents, stdio
 from semls.lsp import client as editor
+from semls.lsp.repairs import Headers
 from semls.lsp.session import Session
 from semls.service.messages import ContextMessage, PlaceMessage, SimilarMessage
 from semls.settings import EngineSettings, Settings
@@ -28,7 +30,7 @@ def serve(settings: Settings, engine: EngineSettings) -> None:
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs a traceback for each refused request
     stdin, stdout = stdio.claim()
     session = _session(settings, engine)
-    session.start_io(stdin, stdout)
+    session.start_io(cast(BinaryIO, Headers(stdin)), stdout)
     sys.exit(0 if session.leaving else 1)  # pygls itself always leaves with 0 (no public issue)
 
 
@@ -59,6 +61,7 @@ def _initialized(ls: Session, params: types.InitializedParams) -> None:  # noqa:
         ls.spawn(editor.register(ls, types.WORKSPACE_DID_CHANGE_CONFIGURATION, {"section": "semls"}))
     if ls.process_id and os.name == "posix":
         ls.spawn(_watch(ls.process_id))
+    ls.spawn(_prepare())
 
 
 def _did_change_configuration(ls: Session, params: types.DidChangeConfigurationParams) -> None:
@@ -105,6 +108,11 @@ async def _watch(pid: int) -> None:
             await asyncio.sleep(_PARENT)
 
 
+async def _prepare() -> None:
+    """Import what the first request needs."""
+    await asyncio.to_thread(importlib.import_module, "semls.service.schemas")
+
+
 # Searching
 
 
@@ -112,7 +120,8 @@ async def _workspace_symbol(ls: Session, params: types.WorkspaceSymbolParams) ->
     if not params.query.strip() or not ls.folders:
         return []
     try:
-        hits = (await ls.search_for_picker(query=params.query, limit=_SYMBOLS))["hits"]
+        asked = arguments.search([{"query": params.query, "limit": _SYMBOLS}])
+        hits = (await ls.search_for_picker(**asked))["hits"]
     except JsonRpcInvalidParams as error:  # whoever types `lang:py` has typed `lang:p` before
         editor.note(ls, error.message)
         return []
@@ -222,7 +231,7 @@ _FEATURES: dict[str, Any] = {
     "semls/search": _search_request,
     "semls/similar": _similar_request,
     "semls/context": _context_request,
-    "semls/status": _status,
+    "semls/status": _plain(_status),
 }
 
 _COMMANDS: dict[str, Any] = {

@@ -31,7 +31,7 @@ from semls.service.messages import (
     SimilarMessage,
     StatusMessage,
 )
-from semls.settings import EngineSettings, Settings, given
+from semls.settings import EngineSettings, Settings, given, kind_of
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,8 @@ T = TypeVar("T")
 
 class Session(LanguageServer):
     """What is known of the client. Its questions raise JsonRpcException with a sentence for a person."""
+
+    protocol: Protocol
 
     def __init__(self, settings: Settings, engine: EngineSettings) -> None:
         super().__init__(
@@ -86,14 +88,23 @@ class Session(LanguageServer):
 
     def take_options(self, options: object) -> None:
         """Those of `initialize`."""
-        self._options[1] = options if isinstance(options, Mapping) else {}
+        self._options[1] = self._checked(options)
 
     def take_pushed(self, settings: object) -> None:
         """What a client sends when its settings change; one that can be asked is asked instead."""
         pushed = settings.get("semls") if isinstance(settings, Mapping) else None
-        if isinstance(pushed, Mapping) and not self.abilities.configuration:
-            self._options[2] = pushed
+        if pushed is not None and not self.abilities.configuration:
+            self._options[2] = self._checked(pushed)
         self.configure()
+
+    def _checked(self, options: object) -> Mapping[str, Any]:
+        """The options if they are an object; else nothing, and the user is told."""
+        if isinstance(options, Mapping):
+            return options
+        if options is not None:
+            text = f"The settings of semls must be an object, not {kind_of(options)}: defaults are used."
+            self.say_once(text, types.MessageType.Warning)
+        return {}
 
     def open(self, folders: Sequence[convert.Folder]) -> None:
         """Take up folders and follow their indexes."""
@@ -119,7 +130,7 @@ class Session(LanguageServer):
         folders = list(self.folders.values())
         own = await editor.settings(self, self.abilities, [folder.uri for folder in folders])
         for folder, options in zip(folders, own, strict=True):
-            settings, problems = Settings.read(given(*self._options, options))
+            settings, problems = Settings.read(given(*self._options, self._checked(options)))
             for problem in problems:
                 self.say_once(problem, types.MessageType.Warning)
             self._use(folder, settings)
@@ -194,6 +205,9 @@ class Session(LanguageServer):
 
     def report_server_error(self, error: Exception, source: Any) -> None:  # noqa: ANN401
         """Log what is a defect, instead of a message in the user's face; a refusal is none."""
+        if source is JsonRpcException and isinstance(error, (ValueError, RecursionError)):
+            self.protocol.refuse_unreadable()
+            return
         if isinstance(error, JsonRpcInternalError) or not isinstance(error, JsonRpcException):
             log.error("%s: %s %s", getattr(source, "__name__", source), error, getattr(error, "data", ""))
 

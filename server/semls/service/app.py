@@ -218,9 +218,7 @@ async def _read(request: Request, shape: type[Any]) -> Any:  # noqa: ANN401 - an
             f"The request did not end within {_SLOWEST_BODY:.0f} seconds: send it again."
         ) from None
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"])) or "The request"
-        raise UsageError(f"{where}: {first['msg']}.") from error
+        raise UsageError(schemas.sentence(error, shape)) from error
 
 
 def _query(asked: schemas.Question, limit: int = 10) -> Query:

@@ -1,15 +1,23 @@
-"""Requests to the engine, as their JSON must be."""
+"""Requests to the engine and parameters of the language server, as their JSON must be."""
 
 import os
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
 
 from semls.engine.roots import refuse_broad
 from semls.errors import UsageError
-from semls.limits import MAX_HITS
-from semls.settings import Settings
+from semls.limits import MAX_HITS, MAX_QUESTION_LENGTH
+from semls.settings import Settings, kind_of
+
+_MAX_VALUES = 100  # of one filter
+_MAX_VALUE_LENGTH = 1_000
+_MAX_ROW = 2**31 - 1  # the protocol's largest number
+
+Values = Annotated[list[Annotated[str, Field(max_length=_MAX_VALUE_LENGTH)]], Field(max_length=_MAX_VALUES)]
+Row = Annotated[int, Field(ge=0, le=_MAX_ROW)]
+Limit = Annotated[int, Field(ge=1, le=MAX_HITS)]
 
 
 def _checked_path(value: object) -> str:
@@ -25,6 +33,42 @@ FilePath = Annotated[str, PlainValidator(_checked_path)]
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Terms(_Request):
+    """What to look for."""
+
+    query: str = Field(max_length=MAX_QUESTION_LENGTH)
+    languages: Values = []
+    paths: Values = []
+    kinds: Values = []
+
+
+class SearchTerms(Terms):
+    """What to look for, and how many hits to return."""
+
+    limit: Limit = 10
+
+
+class ContextTerms(Terms):
+    """What to look for, and how many tokens to pack."""
+
+    tokens: int = Field(default=4000, ge=1, le=_MAX_ROW)
+
+
+class Position(_Request):
+    """A position as the Language Server Protocol has it."""
+
+    line: Row
+    character: Row = 0
+
+
+class SimilarTerms(_Request):
+    """Code to compare with, as an editor names it."""
+
+    uri: str = Field(max_length=100_000)
+    position: Position
+    limit: Limit = 10
 
 
 class Store(_Request):
@@ -83,14 +127,10 @@ class Index(Workspace):
     words_only: bool = False
 
 
-class Question(_Request):
+class Question(Terms):
     """What a search and a context share."""
 
     workspaces: list[Workspace]
-    query: str
-    languages: list[str] = []
-    paths: list[str] = []
-    kinds: list[str] = []
     words_only: bool = False
 
     def settings(self) -> dict[str, Settings]:
@@ -98,16 +138,12 @@ class Question(_Request):
         return {one.workspace: one.settings.read() for one in self.workspaces}
 
 
-class Search(Question):
+class Search(Question, SearchTerms):
     """Search workspaces."""
 
-    limit: int = 10
 
-
-class Context(Question):
+class Context(Question, ContextTerms):
     """Pack code for a language model."""
-
-    tokens: int = Field(default=4000, ge=1)
 
 
 class Changed(Workspace):
@@ -133,6 +169,51 @@ class Similar(Workspace):
     """Find code that is like the code at a row."""
 
     file: FilePath
-    row: int = Field(ge=0, lt=2**31)
-    limit: int = Field(default=10, ge=1, le=MAX_HITS)
+    row: Row
+    limit: Limit = 10
     words_only: bool = False
+
+
+def sentence(error: ValidationError, schema: type[BaseModel]) -> str:
+    """Say in one sentence what is wrong first."""
+    first = error.errors(include_url=False)[0]
+    kind, location = first["type"], first["loc"]
+    expected = _EXPECTED.get(kind)
+    if location == ("workspaces",) and kind == "list_type":
+        expected = "a list of objects"
+    if expected:
+        problem = f"must be {expected}, not {kind_of(first['input'])}."
+    else:
+        problem = _PROBLEMS.get(kind, "is not valid.").format(**first.get("ctx", {}))
+    if kind == "extra_forbidden" and len(location) == 1:
+        problem = f"is unknown: use {', '.join(schema.model_fields)}."
+    return f"{_name(location)} {problem}"
+
+
+_EXPECTED = {
+    "string_type": "a string",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "list_type": "a list of strings",
+    "dict_type": "an object",
+    "model_type": "an object",
+}
+_PROBLEMS = {
+    "missing": "is missing.",
+    "extra_forbidden": "is unknown.",
+    "value_error": "must be a string that names a path.",
+    "json_invalid": "is not JSON in UTF-8, or it is nested too deeply.",
+    "string_unicode": "holds half of a surrogate pair, which is no character.",
+    "int_parsing_size": "is too large a number.",
+    "string_too_long": "must have at most {max_length:,} characters.",
+    "too_long": "must have at most {max_length:,} items.",
+    "greater_than_equal": "must be at least {ge:,}.",
+    "less_than_equal": "must be at most {le:,}.",
+}
+
+
+def _name(location: tuple[str | int, ...]) -> str:
+    """`'languages[0]'`, `'position.line'`."""
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return repr(name.removeprefix(".")[:100]) if name else "The request"
