@@ -182,6 +182,20 @@ def has_plain_layers(encoder):
     return any(type(layer) is torch.nn.Linear for layer in encoder._network.modules())
 
 
+def test_quantized_replaces_small_layers_on_a_processor_with_avx2_alone():
+    """Their calls take longer than their multiplications; they were taken for code that is for reference."""
+    told = run(
+        """
+            import torch
+            from semls.engine import kernels
+            small = lambda: torch.nn.ModuleDict({"layer": torch.nn.Linear(64, 64)})
+            largest = {"layer": torch.ones(64)}
+            print({kernels.quantized(small(), largest) for _ in range(100)})""",
+        ONEDNN_MAX_CPU_ISA="AVX2",
+    )
+    assert told == "{True}"
+
+
 def test_integers_of_8_bits_mean_the_same(monkeypatch):
     texts = [text for file in SOURCES for text in file.read_text().split("\n\n\n")]
     exact = with_numbers("float32", monkeypatch).documents(texts)
