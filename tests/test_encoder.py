@@ -1,5 +1,6 @@
 import gc
 import json
+import operator
 import pickle
 import re
 import shutil
@@ -180,6 +181,61 @@ def has_plain_layers(encoder):
     import torch
 
     return any(type(layer) is torch.nn.Linear for layer in encoder._network.modules())
+
+
+class Without:
+    """An object whose attribute is gone, however deep, as in a later version of a library."""
+
+    def __init__(self, whole, path):
+        self._whole, (self._first, *self._rest) = whole, path.split(".")
+
+    def __call__(self, *arguments):
+        return self._whole(*arguments)
+
+    def __getattr__(self, name):
+        if name != self._first:
+            return getattr(self._whole, name)
+        if not self._rest:
+            raise AttributeError(f"there is no {name}")
+        return Without(getattr(self._whole, name), ".".join(self._rest))
+
+
+@pytest.mark.parametrize(
+    ("holder", "symbol", "fast"),
+    [
+        ("torch.ops.mkldnn", "_reorder_linear_weight", "bfloat16"),
+        ("torch.ops.mkldnn", "_linear_pointwise", "bfloat16"),
+        ("torch.ops.mkldnn", "_linear_pointwise.binary", "bfloat16"),
+        ("torch.ops.mkldnn", "_reorder_linear_weight", "float32"),
+        ("torch.ops.mkldnn", "_linear_pointwise", "float32"),
+        ("torch.ops.onednn", "qlinear_prepack", "int8"),
+        ("torch.ops.onednn", "qlinear_pointwise", "int8"),
+        ("transformers.masking_utils", "eager_mask", "bfloat16"),
+    ],
+)
+def test_load_without_a_private_symbol_computes_with_float32_and_logs_one_line(
+    tmp_path, monkeypatch, caplog, holder, symbol, fast
+):
+    import torch
+    import transformers.masking_utils  # noqa: F401
+
+    network = nomic(tmp_path)
+    others = {numbers: 2.0 - (numbers == fast) for numbers in ("bfloat16", "int8", "float32")}
+    takes(monkeypatch, 1.5, others)
+    if holder.startswith("torch"):
+        monkeypatch.setattr(holder, Without(operator.attrgetter(holder.partition(".")[2])(torch), symbol))
+    else:
+        monkeypatch.delattr(f"{holder}.{symbol}")
+    encoder = TransformersEncoder(models.resolve(str(tmp_path)), tmp_path)
+    assert encoder.device == "cpu, float32"
+    assert has_plain_layers(encoder)
+    (logged,) = (record for record in caplog.records if record.levelname == "WARNING")
+    assert symbol.rpartition(".")[2] in logged.getMessage()
+    assert "\n" not in logged.getMessage()
+    ids = torch.tensor([encoder._tokenizer(f"search_document: {FIBONACCI}")["input_ids"]])
+    with torch.inference_mode():
+        exact = network(input_ids=ids).last_hidden_state[0].mean(0)
+    assert encoder.documents([FIBONACCI])[0] @ torch.nn.functional.normalize(exact, dim=0).numpy() > SAME
 
 
 def test_quantized_replaces_small_layers_on_a_processor_with_avx2_alone():

@@ -39,6 +39,8 @@ _SPINS = 1000  # of a thread of torch's until it sleeps; at 300,000, any other b
 _QUESTIONS = 256  # whose vectors are kept: a picker asks again with every key
 _LIKE = 0.9995  # the cosine with exact vectors that other numbers must have on a few texts, for 0.999 on all
 _ATTENTION = "semls"  # its name in transformers
+# What faster computation may raise in a version of torch or transformers that changed what they call private.
+_MOVED = (AttributeError, ImportError, TypeError, RuntimeError)
 _PROBE = (  # what number types are tried on, about 200 tokens: prose, code and something longer
     "Removes the sessions that have expired, and says how many there were.",
     "def evict_expired(self, now: float) -> int:\n    return len([self.pop(key) for key in self.old(now)])",
@@ -225,13 +227,26 @@ class TransformersEncoder:
         with kernels.largest_inputs(plain) as largest:
             exact = self._compute(ids)
         took = self._seconds(ids)
+        failed: dict[str, str] = {}
         for numbers, prepare in self._ways(largest).items():
             # From the file again: a copy would take as much.
             self._network = _network(self._folder, numbers.replace("int8", "float32"), self._device)
             self._numbers = numbers
-            if prepare(self._network) and self._is_like(exact, ids) and self._seconds(ids) <= took:
-                return
+            try:
+                if prepare(self._network) and self._is_like(exact, ids) and self._seconds(ids) <= took:
+                    break
+            except _MOVED as error:
+                if isinstance(error, RuntimeError) and self._device != "cpu":
+                    raise  # the graphics processor may have failed, not the way
+                failed[numbers] = reason(error)
             self._numbers, self._network = "float32", plain
+        if failed:
+            log.warning(
+                "%s is computed on %s. Faster computation failed: %s.",
+                self.model.name,
+                self.device,
+                "; ".join(f"{numbers}: {why}" for numbers, why in failed.items()),
+            )
 
     def _ways(self, largest: Mapping[str, "Tensor"]) -> dict[str, Callable[["PreTrainedModel"], bool]]:
         """Numbers to compute with, those of the fastest first; each prepares a network, if it can."""

@@ -337,7 +337,7 @@ class VectorStore(Vectors):
         from chromadb.api.shared_system_client import SharedSystemClient
 
         # Chroma 1.5 keeps a system that failed to start and gives it to the next client of the same path.
-        SharedSystemClient._identifier_to_system.pop(str(self._directory), None)
+        getattr(SharedSystemClient, "_identifier_to_system", {}).pop(str(self._directory), None)
         directory, stem = self._directory, f"{self._directory.name}.broken-"
         former = {
             int(path.name.removeprefix(stem)): path for path in directory.parent.glob(f"{escape(stem)}[0-9]*")
