@@ -84,3 +84,15 @@ def workspace(tmp_path):
         return Path(shutil.copytree(FIXTURES / name, tmp_path / name))
 
     return copy
+
+
+@pytest.fixture
+def alone(tmp_path_factory, monkeypatch):
+    """Hide the user's settings from git and semls; the home folder is another."""
+    home = tmp_path_factory.mktemp("home")
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    return home

@@ -2,7 +2,6 @@ import contextlib
 import os
 import random
 import socket
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,52 +17,12 @@ from semls.engine.ignores import BY_DEFAULT
 from semls.engine.sensitive import MAY_HOLD_SECRETS
 from semls.errors import UsageError
 from semls.limits import MAX_FILE_BYTES
-
-Tree = dict[str, str]
+from tests.trees import Tree, found, git, git_sees, plant, random_tree, repository, skipped
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX names and files")
 
 
-@pytest.fixture(autouse=True)
-def alone(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Neither git nor semls sees the settings of whoever runs the tests."""
-    home = tmp_path_factory.mktemp("home")
-    for name in [name for name in os.environ if name.startswith("GIT_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    return home
-
-
-def plant(root: Path, tree: Tree) -> Path:
-    for path, content in tree.items():
-        (root / path).parent.mkdir(parents=True, exist_ok=True)
-        (root / path).write_bytes(content.encode())
-    return root
-
-
-def git(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, check=True, capture_output=True).stdout.decode()
-
-
-def repository(root: Path, tree: Tree) -> Path:
-    root.mkdir(parents=True, exist_ok=True)
-    git(root, "init", "--quiet", "--template=")
-    return plant(root, tree)
-
-
-def git_sees(root: Path) -> set[str]:
-    return set(git(root, "ls-files", "-coz", "--exclude-standard").split("\0")) - {""}
-
-
-def found(root: Path) -> set[str]:
-    return {item.path for item in scan(root) if isinstance(item, Found)}
-
-
-def skipped(root: Path) -> dict[str, str]:
-    return {item.path: item.reason for item in scan(root) if isinstance(item, Skipped)}
+pytestmark = pytest.mark.usefixtures("alone")
 
 
 def reason(root: Path, path: str) -> str | None:
@@ -265,31 +224,6 @@ LAYOUTS: list[Tree] = [
 def test_ignores_what_git_ignores(tmp_path: Path, tree: Tree) -> None:
     repository(tmp_path, tree)
     assert found(tmp_path) == git_sees(tmp_path)
-
-
-NAMES = ["a", "b", "ab", "a.b", "foo", "#x", "!y", "a b", "a ", "B", "-", "[a]", "a\\b", "bar.py"]
-BITS = [
-    *("a", "b", "ab", "foo", ".", "-", " ", "#", "!", "/", "*", "?", "**", "***", "**/", "/**", "*.py"),
-    *("\\", "\\a", "\\*", "\\ ", "\t", "\r", "[", "]", "[ab]", "[!a]", "[^b]", "[a-c]", "[z-a]", "[!-a]"),
-    *("[+-0]", "[--b]", "[!]", "[]a]", "[a\\]b]", "[[:alpha:]]", "[[:digit:]x]", "[[:x:]]", "[[:alpha:]"),
-]
-
-
-def random_line(chance: random.Random) -> str:
-    start = chance.choice(["", "", "", "!", "/", "!/"])
-    return start + "".join(chance.choices(BITS, k=chance.randint(1, 4))) + chance.choice(["", "", "/"])
-
-
-def random_tree(chance: random.Random) -> Tree:
-    folders = [""]
-    for _ in range(chance.randint(1, 6)):
-        folders.append(chance.choice(folders) + chance.choice(NAMES) + "/")
-    paths = {chance.choice(folders) + chance.choice(NAMES) for _ in range(chance.randint(4, 20))}
-    tree = {path: "" for path in paths if path + "/" not in folders}
-    for folder in chance.sample(folders, min(len(folders), 3)):
-        lines = [random_line(chance) for _ in range(chance.randint(1, 4))]
-        tree[folder + ".gitignore"] = "\n".join(lines)
-    return tree
 
 
 @posix_only

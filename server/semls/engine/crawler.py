@@ -12,7 +12,7 @@ from pathlib import Path
 from semls.engine import files, reader, watching
 from semls.engine.catalogue import Catalogue, File
 from semls.engine.chunker import Chunker
-from semls.engine.ignores import git_folder
+from semls.engine.gitconfig import git_folder
 from semls.engine.worker import Rank, Worker
 
 log = logging.getLogger(__name__)

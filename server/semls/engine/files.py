@@ -174,7 +174,7 @@ class _Walk:
         if entry.is_symlink() or _is_junction(entry):
             return Skipped(path, _link_reason(self.root, entry.path))
         if is_folder:
-            return _Folder(path, ignores, wanted is True, whole)
+            return _Folder(path, ignores.below(wanted, reason), wanted is True, whole)
         if by_name := _reason_by_name(entry.name):
             return Skipped(path, by_name)
         status = entry.stat(follow_symlinks=False)
@@ -235,7 +235,7 @@ def _too_large(max_bytes: int) -> str:
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 _NEVER = frozenset({".git", ".hg", ".svn", ".jj"})
 _TELLING = frozenset({*RULES, _VIRTUAL_ENVIRONMENT})  # of what else their folder has
-_TELLING_OF_GIT: tuple[list[str], ...] = ([], ["HEAD"], ["info", "exclude"])
+_TELLING_OF_GIT: tuple[list[str], ...] = ([], ["HEAD"], ["config"], ["info", "exclude"])
 _LOCK_FILES = frozenset(
     """
     package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock deno.lock cargo.lock poetry.lock

@@ -2,8 +2,8 @@
 
 Rules are asked from the strongest to the weakest, and the first that has an opinion decides:
 .semlsignore files (the nearest first), the names of files that may hold secrets, .gitignore files (the
-nearest first), the repository's info/exclude, the user's global git ignore file, and a short list of our
-own. Inside one file the last line wins.
+nearest first), the repository's info/exclude, the user's core.excludesFile, and a short list of our own.
+Inside one file the last line wins. Git ignores nothing that it tracks, so its rules do not count for that.
 
 Patterns are matched here and not by pathspec, since a workspace may be hostile: there one line of eight
 stars takes minutes for one path, and 49 of 500 random layouts came out differently from git (1.1.1).
@@ -18,7 +18,9 @@ from itertools import pairwise
 from operator import attrgetter
 from pathlib import Path
 
-from semls.engine import globs
+from semls.engine import gitconfig, globs
+from semls.engine.gitconfig import common_folder
+from semls.engine.gitindex import Tracked
 from semls.engine.sensitive import MAY_HOLD_SECRETS, name_suggests_secrets
 from semls.reading import NO_LINKS, read_regular
 
@@ -103,35 +105,48 @@ class Ignores:
     own: tuple[_Rules, ...]
     git: tuple[_Rules, ...]
     ours: tuple[_Rules, ...]
+    tracked: Tracked | None = None
+    excluded: str = ""  # why git ignores the folder itself; then only what is tracked in it is kept
 
     def verdict(self, path: str, name: str, is_folder: bool) -> tuple[bool | None, str]:
-        """Whether an absolute path is kept (None: nobody says), and the reason when it is not."""
+        """Whether an absolute path is kept (None: no rule says), and the reason when it is not.
+
+        None with a reason stands for what git tracks although a rule matches it.
+        """
         end = "\0" if is_folder else ""
         whole, last = _bytewise(path) + end, _bytewise(name) + end
-        for rules in self.own:
-            if (kept := rules.verdict(whole, last)) is not None:
-                return kept, rules.reason
+        kept, reason = _first(self.own, whole, last)
+        if kept is not None:
+            return kept, reason
         if name_suggests_secrets(path, name, is_folder):
             return False, MAY_HOLD_SECRETS
-        for rules in (*self.git, *self.ours):
-            if (kept := rules.verdict(whole, last)) is not None:
-                return kept, rules.reason
-        return None, ""
+        kept, reason = (False, self.excluded) if self.excluded else _first(self.git, whole, last)
+        if kept or (kept is False and not (self.tracked and self.tracked.holds(path, is_folder))):
+            return kept, reason
+        by_default = _first(self.ours, whole, last)
+        return (None, reason) if by_default[0] is None else by_default
+
+    def below(self, kept: bool | None, reason: str) -> "Ignores":
+        """The rules for what lies in a folder with this verdict."""
+        excluded = "" if kept else reason
+        return self if excluded == self.excluded else replace(self, excluded=excluded)
 
     def inside(self, folder: Path, names: Collection[str]) -> "Ignores":
         """The rules that hold in a folder below, which has entries of these names."""
-        own, git = self.own, self.git
+        rules = self
         if ".git" in names:
-            # A repository knows nothing of the rules of the one around it.
-            git = (
-                self._load(folder, ".git/info/exclude", common_folder(folder / ".git") / "info/exclude"),
-                _global(folder),
-            )
-        if ".gitignore" in names:
-            git = (self._load(folder, ".gitignore"), *git)
+            rules = rules._in_repository(folder)
+        if ".gitignore" in names and not rules.excluded:
+            rules = replace(rules, git=(self._load(folder, ".gitignore"), *rules.git))
         if ".semlsignore" in names:
-            own = (self._load(folder, ".semlsignore"), *own)
-        return self if own is self.own and git is self.git else replace(self, own=own, git=git)
+            rules = replace(rules, own=(self._load(folder, ".semlsignore"), *rules.own))
+        return rules
+
+    def _in_repository(self, top: Path) -> "Ignores":
+        """The rules that hold in a repository, which knows nothing of the one around it."""
+        git = top / ".git"
+        exclude = self._load(top, ".git/info/exclude", common_folder(git) / "info/exclude")
+        return replace(self, git=(exclude, _global(top, git)), tracked=Tracked(git), excluded="")
 
     def _load(self, folder: Path, name: str, file: Path | None = None) -> _Rules:
         label = Path(os.path.relpath(folder / name, self.root)).as_posix()
@@ -142,15 +157,16 @@ class Ignores:
 
 def above(root: Path) -> Ignores:
     """The rules that a workspace finds: ours, and those of the repository that it is a part of."""
-    plain = Ignores(root, (), (_global(root),), (_Rules(BY_DEFAULT, root, _DEFAULTS),))
+    plain = Ignores(root, (), (_global(root, None),), (_Rules(BY_DEFAULT, root, _DEFAULTS),))
     lineage = [root, *root.parents]
     depth = next((depth for depth, folder in enumerate(lineage) if os.path.exists(folder / ".git")), 0)
     ignores = plain
     for folder, child in pairwise(lineage[depth::-1]):
         ignores = ignores.inside(folder, [name for name in _TELLING if os.path.exists(folder / name)])
-        if ignores.verdict(child.as_posix(), child.name, is_folder=True)[0] is False:
-            # Whoever opens a folder that the repository around it ignores wants it all the same.
-            return plain
+        kept, reason = ignores.verdict(child.as_posix(), child.name, is_folder=True)
+        if reason and not kept:
+            # A folder that the repository around it ignores is wanted when it is opened by itself.
+            return replace(plain, tracked=ignores.tracked)
     return ignores
 
 
@@ -163,25 +179,21 @@ def takes_back(root: Path, path: str) -> bool:
     return replace(ignores, git=(), ours=()).verdict(file.as_posix(), file.name, is_folder=False)[0] is True
 
 
-def _global(top: Path) -> _Rules:
-    """The user's own rules for every repository, at git's default place."""
-    config = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    return _Rules("ignored by git's global ignore file", top, lines(Path(config, "git", "ignore")))
+def _first(group: Collection[_Rules], path: str, name: str) -> tuple[bool | None, str]:
+    """The verdict of the first rules that say anything."""
+    for rules in group:
+        if (kept := rules.verdict(path, name)) is not None:
+            return kept, rules.reason
+    return None, ""
 
 
-def git_folder(git: Path) -> Path:
-    """What `.git` stands for: a folder, or a file that names one."""
-    return git.parent / _first_line(git).removeprefix("gitdir:").strip() if os.path.isfile(git) else git
-
-
-def common_folder(git: Path) -> Path:
-    """Where a repository keeps what its worktrees share."""
-    folder = git_folder(git)
-    return folder / _first_line(folder / "commondir").strip() if folder != git else folder
-
-
-def _first_line(file: Path) -> str:
-    return os.fsdecode("".join(lines(file)[:1]).encode("latin-1"))
+def _global(top: Path, git: Path | None) -> _Rules:
+    """The user's own rules for every repository: those of core.excludesFile, or at git's default place."""
+    chosen = gitconfig.read(git).get("core.excludesfile")
+    if chosen is None:
+        default = gitconfig.user_folder() / "ignore"
+        return _Rules("ignored by git's global ignore file", top, lines(default))
+    return _Rules("ignored by git's core.excludesFile", top, lines(gitconfig.expanded(chosen[-1], top)))
 
 
 def lines(file: Path, flags: int = 0) -> list[str]:

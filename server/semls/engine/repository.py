@@ -4,11 +4,8 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from semls.engine.ignores import common_folder, lines
+from semls.engine import gitconfig
 
-_REMOTE = re.compile(r'\s*\[remote "(.+)"\]\s*$')
-_SECTION = re.compile(r"\s*\[")
-_ADDRESS = re.compile(r"\s*url\s*=\s*(.+?)\s*$")
 _SHORT = re.compile(r"(?:[^@/\s]+@)?([^:/\s]{2,}):(?!//)(.+)$")  # git@example.org:team/project.git
 
 
@@ -19,7 +16,7 @@ def repository(root: Path) -> str:
     """
     for folder in (root, *root.parents):
         if (folder / ".git").exists():
-            remotes = _remotes(common_folder(folder / ".git") / "config")
+            remotes = _remotes(folder / ".git")
             addresses = [remotes["origin"]] if "origin" in remotes else list(remotes.values())
             return _plain(addresses[0]) if addresses else _sayable(folder.name)
     return _sayable(root.name)
@@ -30,17 +27,13 @@ def _sayable(name: str) -> str:
     return name.encode("utf-8", "replace").decode()
 
 
-def _remotes(config: Path) -> dict[str, str]:
+def _remotes(git: Path) -> dict[str, str]:
     """Addresses by the remotes' names."""
-    remotes: dict[str, str] = {}
-    name = None
-    for line in lines(config):
-        if _SECTION.match(line):
-            found = _REMOTE.match(line)
-            name = found[1] if found else None
-        elif name and (found := _ADDRESS.match(line)):
-            remotes.setdefault(name, found[1].strip('"'))
-    return remotes
+    return {
+        name.removeprefix("remote.").removesuffix(".url"): values[0]
+        for name, values in gitconfig.read_own(git).items()
+        if name.startswith("remote.") and name.endswith(".url")
+    }
 
 
 def _plain(address: str) -> str:
