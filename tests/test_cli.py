@@ -221,9 +221,22 @@ def test_status_lists_what_is_left_out_and_why(terminal, shop):
     assert "huge.txt" in terminal.run("status", shop).stdout
 
 
+def test_status_empty_folder_after_indexing_is_ready(terminal, tmp_path):
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert "not indexed yet" in terminal.run("status", empty).stdout
+    assert not terminal.json("status", empty)["indexed"]
+    terminal.json("index", empty)
+    assert f"{empty}\n  ready\n  0 files" in terminal.run("status", empty).stdout
+    terminal.stop()
+    assert terminal.json("status", empty)["indexed"]
+    terminal.run("clear", empty)
+    assert "not indexed yet" in terminal.run("status", empty).stdout
+
+
 def test_status_says_all_about_a_folder_and_its_engine(terminal, shop, workspace):
     gpt = workspace("gpt")
-    assert "not indexed yet: `semls index`" in terminal.run("status", shop).stdout
+    assert "not indexed yet: run `semls index`" in terminal.run("status", shop).stdout
     terminal.json("index", gpt)
     terminal.json("index", shop)
     status = terminal.json("status", shop)

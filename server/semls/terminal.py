@@ -189,8 +189,8 @@ def _paths(paths: Sequence[str]) -> None:
 
 
 def _phase(message: StatusMessage) -> str:
-    if message["phase"] == "ready" and not (message["files"] or message["skipped"] or message["error"]):
-        return "not indexed yet: `semls index` does it"
+    if message["phase"] == "ready" and not (message["indexed"] or message["error"]):
+        return "not indexed yet: run `semls index`"
     return PHASES[message["phase"]].lower()
 
 

@@ -43,6 +43,7 @@ class Crawler:
         tell: Callable[[], Awaitable[None]],
     ) -> None:
         self.files = 0
+        self.indexed = False  # whether all files have been read once, before the engine started or since
         self.unwatched = ""  # why the system does not tell what changes, if it does not
         self._root, self._catalogue, self._worker, self._chunker = root, catalogue, worker, chunker
         self._wake, self._tell = wake, tell  # there is something to look at; some more has been read
@@ -186,8 +187,9 @@ class Crawler:
         await self.count()
 
     async def count(self) -> None:
-        """Count the files that have been read."""
+        """Count the files that have been read, and learn whether these were all."""
         self.files = await self._worker.run(Rank.WORDS, self._catalogue.count_files)
+        self.indexed = await self._worker.run(Rank.WORDS, reader.is_indexed, self._catalogue)
 
     async def _look_for_missed(self, changed: Iterable[reader.Item]) -> None:
         """Note whether a settled change, found by a sweep, has not been reported."""
@@ -215,6 +217,7 @@ class Crawler:
             self.files = max(self.files, seen)
         await self._read(known, failed, between=self._read_asked)
         await self._forget(list(self._unseen))
+        await self._worker.run(Rank.WORDS, reader.mark_indexed, self._catalogue)
         self._unseen, self._left_out = {}, frozenset(left_out)
         self._took = time.monotonic() - began
         return changed

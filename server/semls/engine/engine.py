@@ -57,6 +57,7 @@ class Status:
     """A workspace's state."""
 
     root: Path
+    indexed: bool  # whether all files have been read once
     progress: Progress
     model: str
     device: str
@@ -207,6 +208,7 @@ class Engine:
         notices = self._encoders.notice(model_of(settings)), _unwatched(indexer), indexer.notice
         return Status(
             indexer.root,
+            indexer.indexed,
             self._with_download(indexer, indexer.progress),
             encoder.model.name if encoder else "",
             encoder.device if encoder else "",

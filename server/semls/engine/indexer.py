@@ -209,6 +209,11 @@ class Indexer:
         return self.error is None and self._vectors < self._asked
 
     @property
+    def indexed(self) -> bool:
+        """Whether all files have been read once."""
+        return self._crawler.indexed
+
+    @property
     def unwatched(self) -> str:
         """Why changes are not seen at once, if they are not."""
         return self._crawler.unwatched

@@ -24,6 +24,7 @@ Cut: TypeAlias = tuple[File, list[tuple[Entry, str]]]  # with its chunks and the
 _STEP = 0.1  # seconds that a step should take: what a search may have to wait
 _BYTES, _FILES = 300_000, 200  # that are cut at a time, in some tenths of a second
 _CUT = "cut"  # the note that tells how files were cut
+_INDEXED = "indexed"  # the note that tells that all files have been read once
 
 
 def open_catalogue(directory: Path) -> Catalogue:
@@ -40,6 +41,17 @@ def open_catalogue(directory: Path) -> Catalogue:
         catalogue.invalidate_failures()
         stack.pop_all()  # it stays open
     return catalogue
+
+
+def is_indexed(catalogue: Catalogue) -> bool:
+    """Whether all files of the workspace have been read once, if only to leave them out."""
+    return bool(catalogue.noted(_INDEXED))
+
+
+def mark_indexed(catalogue: Catalogue) -> None:
+    """Note that all files have been read."""
+    if not is_indexed(catalogue):
+        catalogue.note(_INDEXED, "yes")
 
 
 def take(scan: Iterator[Item]) -> list[Item]:

@@ -311,6 +311,7 @@ def _progress(progress: Progress) -> dict[str, object]:
 def _state(status: Status) -> dict[str, object]:
     return {
         "workspace": str(status.root),
+        "indexed": status.indexed,
         **_progress(status.progress),
         "model": status.model,
         "device": status.device,

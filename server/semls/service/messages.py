@@ -143,9 +143,13 @@ class SkippedMessage(TypedDict):
 
 
 class StateMessage(ProgressMessage):
-    """A workspace's state; `store` is the address of the vectors' server, "" without one."""
+    """A workspace's state; `store` is the address of the vectors' server, "" without one.
+
+    `indexed` tells whether all files have been read at least once.
+    """
 
     workspace: str
+    indexed: bool
     model: str
     device: str
     store: str
