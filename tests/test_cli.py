@@ -393,7 +393,8 @@ def test_help_and_version(terminal):
 
 
 def test_the_doctor_finds_this_machine_well(terminal):
-    done = terminal.run("doctor")
+    while "still being" in (done := terminal.run("doctor")).stdout:  # each answer comes within a second
+        assert done.returncode == 3
     assert done.returncode == 0, done.stdout + done.stderr
     examined = [
         "python: 3.",

@@ -9,12 +9,17 @@ from semls.engine import doctor
 from tests.namespace import USER_LIMITS, in_user_namespace
 
 
+def examine(cache_directory):
+    examinations = doctor.examinations(cache_directory, None)
+    return [finding for examination in examinations.values() for finding in examination()]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is a part of Linux")
 @in_user_namespace
 def test_examine_with_a_watch_limit_of_zero_names_the_setting(tmp_path):
     for resource in ("instances", "watches"):
         (USER_LIMITS / f"max_inotify_{resource}").write_text("0")
-        found = doctor.examine(tmp_path)
+        found = examine(tmp_path)
         (USER_LIMITS / f"max_inotify_{resource}").write_text("100000")
         (watching,) = (one for one in found if one.name == "file watching")
         assert not watching.well
@@ -42,7 +47,7 @@ def limits(directory, watches, instances):
 )
 def test_a_watch_limit_is_compared_with_the_need(tmp_path, monkeypatch, watches, instances, advice):
     monkeypatch.setattr(doctor, "_PROC", limits(tmp_path, watches, instances))
-    found = [one for one in doctor.examine(tmp_path) if one.name == "watch limit"]
+    found = [one for one in examine(tmp_path) if one.name == "watch limit"]
     assert [one.advice for one in found] == advice
     assert [one.well for one in found] == [not one.advice for one in found]
     assert found[0].detail == f"0 of {watches:,} inotify watches used"
@@ -50,12 +55,12 @@ def test_a_watch_limit_is_compared_with_the_need(tmp_path, monkeypatch, watches,
 
 def test_where_nothing_limits_watching_nothing_is_said(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "_PROC", tmp_path / "nowhere")
-    assert "watch limit" not in {one.name for one in doctor.examine(tmp_path)}
+    assert "watch limit" not in {one.name for one in examine(tmp_path)}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a directory in which even root cannot write")
 def test_a_cache_directory_that_takes_no_vectors_is_told_with_advice():
-    found = {one.name: one for one in doctor.examine(Path("/proc"))}
+    found = {one.name: one for one in examine(Path("/proc"))}
     assert not found["vectors"].well
     assert found["vectors"].advice.startswith("Make /proc writable")
     assert found["word index"].well

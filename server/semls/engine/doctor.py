@@ -7,7 +7,6 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -19,6 +18,8 @@ from semls.engine.catalogue import Catalogue, File
 from semls.engine.chunker import Chunker
 from semls.engine.vectors import VectorStore, greet
 from semls.settings import Server
+
+STORE_ADVICE = "See that it runs, and that SEMLS_STORE_URL and SEMLS_STORE_TOKEN are right."
 
 _ROOM = 1 << 30  # bytes: a large workspace with its vectors
 _WATCHES = 20_000  # folders of a large workspace
@@ -36,33 +37,33 @@ class Finding:
     advice: str = ""
 
 
-def examine(cache_directory: Path) -> list[Finding]:
-    """Everything but the model."""
-    return [
-        Finding("python", True, platform.python_version()),
-        _try(
+def examinations(cache_directory: Path, server: Server | None) -> dict[str, Callable[[], list[Finding]]]:
+    """Return the examinations of all but the model, by name. Each runs in a thread, and may take seconds."""
+
+    def attempt(name: str, examination: Callable[[], str], advice: str) -> Callable[[], list[Finding]]:
+        return lambda: [_try(name, examination, advice)]
+
+    python = Finding("python", True, platform.python_version())
+    watching = attempt("file watching", _watching, "semls polls instead. The limits below may be too low.")
+    every = {
+        "python": lambda: [python],
+        "word index": attempt(
             "word index", _catalogue, "Use a Python whose SQLite has FTS5, such as the one from python.org."
         ),
-        _try(
-            "grammars",
-            _grammars,
-            "Install semls anew: tree-sitter-language-pack is not whole.",
+        "grammars": attempt(
+            "grammars", _grammars, "Reinstall semls: tree-sitter-language-pack is incomplete."
         ),
-        _try(
+        "vectors": attempt(
             "vectors",
             lambda: _vectors(cache_directory),
-            f"Make {cache_directory} writable, or install semls anew: chromadb is not whole.",
+            f"Make {cache_directory} writable, or reinstall semls: chromadb is incomplete.",
         ),
-        _disk(cache_directory),
-        _try("file watching", _watching, "semls polls instead. The limits below may be too low."),
-        *_watch_limits(),
-    ]
-
-
-def examine_store(server: Server) -> Finding:
-    """The server that keeps a team's vectors."""
-    advice = "See that it runs, and that SEMLS_STORE_URL and SEMLS_STORE_TOKEN are right."
-    return _try("store", lambda: f"Chroma {greet(server)} at {server.url}", advice)
+        "cache": lambda: [_disk(cache_directory)],
+        "file watching": lambda: [*watching(), *_watch_limits()],
+    }
+    if server:
+        every["store"] = attempt("store", lambda: f"Chroma {greet(server)} at {server.url}", STORE_ADVICE)
+    return every
 
 
 def _try(name: str, examination: Callable[[], str], advice: str) -> Finding:
@@ -81,10 +82,10 @@ def _catalogue() -> str:
 
 
 def _grammars() -> str:
-    chunker, language = Chunker(), languages.detect("a.py", b"")  # the engine's may be busy for long
-    with closing(chunker):
-        names = [chunk.name for chunk in chunker.chunk(b"def f():\n    pass\n", language)]
-    if names != ["f"]:
+    language = languages.detect("a.py", b"")
+    with contextlib.closing(Chunker()) as chunker:  # that of the engine may be busy with a file
+        found = chunker.chunk(b"def f():\n    pass\n", language)
+    if [chunk.name for chunk in found] != ["f"]:
         raise RuntimeError("Python source is not recognised")
     return f"{len(languages.NAMES)} languages"
 

@@ -8,8 +8,10 @@ import os
 import shutil
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from semls.engine import context, doctor
@@ -33,6 +35,7 @@ from semls.settings import Settings
 log = logging.getLogger(__name__)
 
 _AGAIN = 300.0  # seconds until weights that could not be had are looked for again
+_SOON = 1.0  # seconds within which the state is told, whatever the engine is busy with
 _NEWS = 0.1  # seconds between two states of a workspace, at least
 _BUSY = 0.5  # and at most, while it is busy
 _FOLLOWED = 30.0  # seconds after which a workspace that is followed still counts as used
@@ -89,6 +92,7 @@ class Engine:
         self._running = asyncio.Event()
         self._running.set()
         self._retry: asyncio.Task[None] | None = None
+        self._examinations: dict[str, tuple[Settings, asyncio.Task[list[Finding]]]] = {}
 
     @property
     def busy(self) -> bool:
@@ -192,7 +196,27 @@ class Engine:
         return answer, await asyncio.to_thread(context.pack, there, budget)
 
     async def status(self, path: str, settings: Settings) -> tuple[Status, Usage]:
-        """A workspace's state, and what it leaves out and takes. Raises SemlsError."""
+        """Return a workspace's state, and what it leaves out and takes, within a second. Raises SemlsError.
+
+        What cannot be told by then is left out, and the notice says so.
+        """
+        try:
+            return await asyncio.wait_for(self._status_and_usage(path, settings), _SOON)
+        except asyncio.TimeoutError:
+            return self._status_now(_root(path), settings), Usage({}, [], [], 0, 0)
+
+    def _status_now(self, root: Path, settings: Settings) -> Status:
+        """Return what is known of a workspace without waiting for anything."""
+        indexer = self._workspaces.get(root)
+        if indexer is None:
+            notice = "The workspace is still being opened: run this again in a moment."
+            store = settings.store.url if settings.store else ""
+            return Status(root, False, Progress("words", 0, Coverage(0, 0), 0), "", "", store, notice, "")
+        status = self._status(indexer)
+        notice = "The engine is busy: skipped files and sizes are left out."
+        return replace(status, notice=f"{status.notice} {notice}".strip())
+
+    async def _status_and_usage(self, path: str, settings: Settings) -> tuple[Status, Usage]:
         async with self._reading(path, settings) as indexer:
             skipped, by_lines = await indexer.skipped(), await indexer.by_lines()
         reasons = dict(Counter(file.skipped for file in skipped).most_common())
@@ -244,21 +268,40 @@ class Engine:
         return count
 
     async def examine(self, settings: Settings) -> list[Finding]:
-        """What the machine has of what is needed."""
-        findings = await self._worker.run(Rank.WORDS, doctor.examine, self._directory)
-        if settings.store:
-            findings.append(await asyncio.to_thread(doctor.examine_store, settings.store))
-        return [*findings, await self._examine_model(settings)]
+        """Examine the machine for a second. What takes longer goes on, and is reported as under way."""
+        checks = {
+            name: self._examine(name, settings, partial(asyncio.to_thread, check))
+            for name, check in doctor.examinations(self._directory, settings.store).items()
+        }
+        checks["model"] = self._examine("model", settings, partial(self._examine_model, settings))
+        await asyncio.wait(checks.values(), timeout=_SOON)
+        findings = (
+            check.result() if check.done() else [_under_way(name, settings)] for name, check in checks.items()
+        )
+        return list(chain.from_iterable(findings))
 
-    async def _examine_model(self, settings: Settings) -> Finding:
+    def _examine(
+        self, name: str, settings: Settings, check: Callable[[], Coroutine[None, None, list[Finding]]]
+    ) -> "asyncio.Task[list[Finding]]":
+        """Start an examination, unless the last one with these settings is still under way."""
+        last = self._examinations.get(name)
+        if last and not last[1].done():
+            if last[0] == settings:
+                return last[1]
+            last[1].cancel()
+        task = asyncio.create_task(check())
+        self._examinations[name] = settings, task
+        return task
+
+    async def _examine_model(self, settings: Settings) -> list[Finding]:
         try:
             model = model_of(settings)
             tools = await self._encoders.get_or_stand_in(model)
         except SemlsError as error:
-            return Finding("model", False, str(error), "Set SEMLS_MODEL to another model.")
+            return [Finding("model", False, str(error), "Set SEMLS_MODEL to another model.")]
         name = tools[0].model.name if tools else "words alone"
         notice = self._encoders.notice(model)
-        return Finding("model", not notice, name, notice)
+        return [Finding("model", not notice, name, notice)]
 
     async def clear(self, path: str) -> None:
         """Delete a workspace's index; its vectors stay in the cache. Raises SemlsError."""
@@ -277,6 +320,8 @@ class Engine:
         """Stop all work and close all files."""
         if self._retry:
             self._retry.cancel()
+        for _, examination in self._examinations.values():
+            examination.cancel()
         await self._workspaces.close_all()
         await self._encoders.close()
         self._chunker.close()
@@ -332,6 +377,14 @@ class Engine:
                 for indexer in self._workspaces:
                     indexer.embed()
         self._retry = None
+
+
+def _under_way(name: str, settings: Settings) -> Finding:
+    if name == "store" and settings.store:
+        silent = f"{settings.store.url} has not answered for {_SOON:.0f} s"
+        return Finding(name, False, silent, doctor.STORE_ADVICE)
+    doing = f"{settings.model} is still being loaded" if name == "model" else "still being examined"
+    return Finding(name, False, doing, "Run `semls doctor` again in a moment.")
 
 
 def _root(path: str) -> Path:

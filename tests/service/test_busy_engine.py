@@ -1,0 +1,113 @@
+"""A busy engine, and one that waits for something that does not come, tell their state within two seconds."""
+
+import contextlib
+import socket
+import sqlite3
+import time
+
+import httpx
+import pytest
+
+from tests.conftest import HANG, Terminal
+from tests.service.test_connections import EngineProcess
+from tests.service.test_lifecycle import until
+
+SOON = 2.0  # seconds
+HASHING = {"model": "hashing"}
+
+
+@pytest.fixture
+def shop(workspace):
+    return workspace("shop")
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Starts engines that share a cache; ends them at the end."""
+    with contextlib.ExitStack() as ends:
+
+        def start(**environment):
+            terminal = Terminal(tmp_path / "semls")
+            terminal.environment.update(environment)
+            engine = EngineProcess(terminal)
+            ends.callback(engine.stop)
+            return engine
+
+        yield start
+
+
+@pytest.fixture
+def silent():
+    """The address of a server that accepts connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def ask(engine, path, **asked):
+    """The lines of an answer, the last one as JSON."""
+    url, headers = f"http://127.0.0.1:{engine.state.port}", {"Authorization": f"Bearer {engine.state.token}"}
+    return httpx.post(url + path, json=asked, headers=headers, trust_env=False, timeout=HANG)
+
+
+def soon(engine, path, **asked):
+    """An answer that comes within two seconds."""
+    began = time.monotonic()
+    answer = ask(engine, path, **asked).json()
+    assert time.monotonic() - began < SOON
+    return answer
+
+
+@contextlib.contextmanager
+def locked(engine, mode):
+    """Another program locks the index database: SQLite waits for it, and so does the worker."""
+    (database,) = engine.places.cache_directory.glob("*/catalogue.sqlite")
+    with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.executescript(mode)
+        yield
+
+
+def test_status_while_workspace_is_being_opened_says_so_within_two_seconds(start, shop):
+    first = start()
+    assert ask(first, "/index", workspace=str(shop), settings=HASHING).is_success
+    ask(first, "/stop")
+    first.process.wait(HANG)
+    with locked(first, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;"):
+        second = start()
+        status = soon(second, "/status", workspace=str(shop), settings=HASHING)
+        assert "still being opened" in status["notice"]
+    assert ask(second, "/status", workspace=str(shop), settings=HASHING).json()
+
+
+def test_status_and_doctor_while_worker_is_busy_answer_within_two_seconds(start, shop):
+    engine = start()
+
+    def state():
+        return soon(engine, "/status", workspace=str(shop), settings=HASHING)
+
+    assert ask(engine, "/index", workspace=str(shop), settings=HASHING).is_success
+    with locked(engine, "BEGIN IMMEDIATE;"):
+        (shop / "new.py").write_text("def quarantine_parcel(): pass\n")
+        ask(engine, "/changed", workspace=str(shop), settings=HASHING, files=[str(shop / "new.py")])
+        until(lambda: "The engine is busy" in state()["notice"])
+        found = {finding["name"]: finding for finding in soon(engine, "/doctor", settings=HASHING)}
+        assert found["python"]["well"]
+    until(lambda: state()["files"] == 8)
+
+
+def test_doctor_whose_server_is_silent_names_it_within_two_seconds(start, silent):
+    store = {"url": silent, "token": "", "headers": {}, "tenant": "t", "database": "d"}
+    engine = start()
+    for _ in range(2):
+        found = soon(engine, "/doctor", settings={**HASHING, "store": store})
+        (finding,) = (finding for finding in found if finding["name"] == "store")
+        assert not finding["well"]
+        assert silent in finding["detail"]
+        assert "SEMLS_STORE_URL" in finding["advice"]
+
+
+def test_doctor_while_model_is_downloaded_answers_within_two_seconds(start, silent):
+    engine = start(HF_ENDPOINT=silent)
+    model = {"model": "nomic-ai/nomic-embed-text-v1"}
+    (finding,) = (one for one in soon(engine, "/doctor", settings=model) if one["name"] == "model")
+    assert not finding["well"]
+    assert "still being loaded" in finding["detail"]
