@@ -7,9 +7,12 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from semls.engine import models
+from semls.settings import Settings
+
 NOWHERE = "http://127.0.0.1:9"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
+COMMIT = models.PRESETS[Settings().model].revision or ""
 _LARGE = 50_000_000  # bytes: that of weights
 
 

@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -33,9 +34,13 @@ def test_the_default_is_a_preset_with_the_prefixes_that_it_was_trained_with():
     assert (model.document_prefix, model.query_prefix) == ("search_document: ", "search_query: ")
 
 
-def test_a_revision_is_pinned():
+@pytest.mark.parametrize("name", models.PRESETS)
+def test_resolve_without_revision_has_the_pinned_commit(name):
+    assert re.fullmatch("[0-9a-f]{40}", models.resolve(name).revision or "")
+
+
+def test_resolve_with_revision_has_that_one():
     assert models.resolve(Settings().model, "abc").revision == "abc"
-    assert models.resolve(Settings().model).revision is None
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are():

@@ -66,7 +66,10 @@ class Settings:
         ),
     )
     revision: str | None = field(
-        default=None, metadata=_says("`SEMLS_REVISION`", "the newest", "the commit of the model's repository")
+        default=None,
+        metadata=_says(
+            "`SEMLS_REVISION`", "a fixed one for each model", "the commit of the model's repository"
+        ),
     )
     store: Server | None = field(
         default=None,

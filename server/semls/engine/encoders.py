@@ -109,7 +109,7 @@ class Encoders:
 def model_of(settings: Settings) -> Model:
     """The model of the settings; its bundled copy where that is installed. Raises UsageError, ModelError."""
     model = models.resolve(settings.model, settings.revision)
-    copy = bundled() if model.name == models.BUNDLED.name and model.revision is None else None
+    copy = bundled() if model == models.BUNDLED else None
     return copy or model
 
 

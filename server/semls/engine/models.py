@@ -23,14 +23,26 @@ class Model:
     document_prefix: str = ""
     query_prefix: str = ""
     pooling: Literal["mean", "cls"] = "mean"
-    revision: str | None = None  # of the repository on the hub; None is the newest
+    revision: str | None = None  # a commit of the repository on the hub
     folder: Path | None = None  # where it lies; None is on the hub
 
 
-_NOMIC = Model("nomic-ai/nomic-embed-text-v1", 768, _LONGEST, "search_document: ", "search_query: ")
+_NOMIC = Model(
+    "nomic-ai/nomic-embed-text-v1",
+    768,
+    _LONGEST,
+    "search_document: ",
+    "search_query: ",
+    revision="0759316f275aa0cb93a5b830973843ca66babcf5",
+)
 
 # MiniLM can read 256 tokens, but was measured to find code better with 128, in half the time.
-BUNDLED = Model("sentence-transformers/all-MiniLM-L6-v2", 384, 128)
+BUNDLED = Model(
+    "sentence-transformers/all-MiniLM-L6-v2",
+    384,
+    128,
+    revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
+)
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 # Stands in where meaning does not matter: hashed words, no weights.
@@ -40,13 +52,18 @@ PRESETS = {
     model.name: model
     for model in (
         _NOMIC,
-        replace(_NOMIC, name="nomic-ai/nomic-embed-text-v1.5"),
+        replace(
+            _NOMIC,
+            name="nomic-ai/nomic-embed-text-v1.5",
+            revision="e9b6763023c676ca8431644204f50c2b100d9aab",
+        ),
         Model(
             "nomic-ai/CodeRankEmbed",
             768,
             _LONGEST,
             query_prefix="Represent this query for searching relevant code: ",
             pooling="cls",  # like Snowflake/snowflake-arctic-embed-m-long, which it was trained from
+            revision="3c4b60807d71f79b43f3c4363786d9493691f8b1",
         ),
         BUNDLED,
     )
@@ -54,11 +71,14 @@ PRESETS = {
 
 
 def resolve(name: str, revision: str | None = None) -> Model:
-    """The preset of that name, or the model in that folder. Raises UsageError, ModelError."""
+    """The preset of that name, at its own revision or another, or the model in that folder.
+
+    Raises UsageError, ModelError.
+    """
     if name == HASHING.name:
         return HASHING
     if name in PRESETS:
-        return replace(PRESETS[name], revision=revision)
+        return replace(PRESETS[name], revision=revision or PRESETS[name].revision)
     if name.startswith("~") or Path(name).is_absolute():
         return _in_folder(_home(name))
     raise UsageError(

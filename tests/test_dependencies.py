@@ -1,0 +1,21 @@
+"""What pyproject.toml says of other packages."""
+
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+tomllib = pytest.importorskip("tomllib")  # of Python 3.11
+
+
+def requirements():
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text("utf-8"))
+    extras = project["project"]["optional-dependencies"].values()
+    lists = [project["build-system"]["requires"], project["project"]["dependencies"], *extras]
+    return [Requirement(line) for requirements in lists for line in requirements]
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=str)
+def test_requirement_has_an_upper_bound(requirement):
+    operators = {specifier.operator for specifier in requirement.specifier}
+    assert requirement.name == "semls" or operators & {"<", "=="}
