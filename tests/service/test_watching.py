@@ -1,6 +1,7 @@
 """What the engine does where the system does not report which files change."""
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sys
@@ -93,6 +94,7 @@ async def test_search_without_inotify_watches_polls_until_there_are_some(workspa
 @in_user_namespace
 async def test_a_folder_beyond_the_limit_of_inotify_watches_leads_to_polling(workspace, monkeypatch):
     monkeypatch.setattr(crawler, "_SWEEP", 0.5)
+    monkeypatch.setattr(crawler, "_REPORT", 0.5)
     (USER_LIMITS / "max_inotify_watches").write_text("3")  # as many as there are folders
     await workspace.index()
     assert not await workspace.notice()
@@ -181,8 +183,11 @@ async def test_a_workspace_folder_that_comes_back_later_is_watched(workspace, tm
 
 async def test_closing_an_unused_workspace_releases_its_inotify_instance(workspace):
     def instances():
-        links = [path for path in Path("/proc/self/fd").iterdir() if path.is_symlink()]
-        return sum(os.readlink(path) == "anon_inode:inotify" for path in links)
+        count = 0
+        for descriptor in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # it has been closed
+                count += os.readlink(descriptor) == "anon_inode:inotify"
+        return count
 
     async def none_is_left():
         return instances() == 0

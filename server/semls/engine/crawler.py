@@ -23,7 +23,7 @@ _RETRY = 1.0  # seconds from a failure of watching to the next attempt, doubled 
 _MOST = 300.0  # seconds between two attempts at most
 _STEADY = 60.0  # seconds of watching after which a failure counts as the first one
 _SETTLED = 10.0  # seconds after which a change has been reported, if it is reported at all
-_REPORT = 1.0  # seconds that a report takes
+_REPORT = 5.0  # seconds that a report may take
 _SHARE = 20  # a look at all files may take this part of the time
 _MANY = 1000  # places at once, from which on a look at all files is quicker and surer
 _FEW = 50  # places that are looked at before those that changed meanwhile
@@ -194,11 +194,13 @@ class Crawler:
     async def _look_for_missed(self, changed: Iterable[reader.Item]) -> None:
         """Note whether a settled change, found by a sweep, has not been reported."""
         settled = time.time_ns() - int(_SETTLED * 1e9)
-        old = [item for item in changed if isinstance(item, files.Found) and item.mtime_ns < settled]
-        if old:
-            await asyncio.sleep(_REPORT)  # a file of long ago may have been moved to its place just now
-        if any(self._reported.isdisjoint({item.path, *_above(item.path)}) for item in old):
-            self._missed.set()
+        old = [item.path for item in changed if isinstance(item, files.Found) and item.mtime_ns < settled]
+        until = time.monotonic() + _REPORT  # a file of long ago may have been moved to its place just now
+        while old := [path for path in old if self._reported.isdisjoint({path, *_above(path)})]:
+            if time.monotonic() > until:
+                self._missed.set()
+                return
+            await asyncio.sleep(0.1)
 
     async def _read_all(self) -> list[reader.Item]:
         """Look at all files; the result are those that have changed."""
