@@ -446,7 +446,7 @@ def _settings() -> Settings:
 async def _client(*, force: bool) -> "AsyncIterator[Client]":
     from semls.service.client import Client
 
-    ask = Client(_settings(), EngineSettings.from_environment(), force=force)
+    ask = Client(_settings(), EngineSettings.from_environment(), force=force, waiting=terminal.waiting)
     try:
         yield ask
     finally:

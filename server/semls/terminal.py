@@ -225,6 +225,12 @@ def notice(text: str) -> None:
         err.print(Text(_safe(text), style="yellow"))
 
 
+def waiting(doing: str) -> None:
+    """What a request waits for, where a person looks on."""
+    if err.is_terminal:
+        err.print(Text(f"Waiting for the engine: {_safe(doing)}", style="dim"))
+
+
 def problem(text: str) -> None:
     """Something a person has to do something about."""
     err.print(Text(f"semls: {_safe(text)}", style="red"))

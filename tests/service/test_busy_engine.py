@@ -8,6 +8,10 @@ import time
 import httpx
 import pytest
 
+from semls.errors import EngineError
+from semls.service import client as client_module
+from semls.service.client import Client
+from semls.settings import EngineSettings, Settings
 from tests.conftest import HANG, Terminal
 from tests.service.test_connections import EngineProcess
 from tests.service.test_lifecycle import until
@@ -111,3 +115,30 @@ def test_doctor_while_model_is_downloaded_answers_within_two_seconds(start, sile
     (finding,) = (one for one in soon(engine, "/doctor", settings=model) if one["name"] == "model")
     assert not finding["well"]
     assert "still being loaded" in finding["detail"]
+
+
+async def first_hit(client, root):
+    return (await client.search([root], "evict_expired"))["hits"][0]
+
+
+async def first_step(client, root):
+    return await anext(client.index(root))
+
+
+@pytest.mark.parametrize("request_of", [first_hit, first_step], ids=["search", "index"])
+async def test_client_shows_what_a_request_waits_for_and_gives_up(start, shop, monkeypatch, request_of):
+    first = start()
+    assert ask(first, "/index", workspace=str(shop), settings=HASHING).is_success
+    ask(first, "/stop")
+    first.process.wait(HANG)
+    monkeypatch.setattr(client_module, "_LONGEST", 1.5)
+    shown: list[str] = []
+    with locked(first, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;"):
+        settings = EngineSettings(first.places.cache_directory, first.places.log.parent)
+        start()
+        client = Client(Settings(model="hashing"), settings, waiting=shown.append)
+        expected = rf"not answered for 2 s \(opening {shop}\).*semls engine stop"
+        with pytest.raises(EngineError, match=expected):
+            await request_of(client, str(shop))
+    assert f"opening {shop}" in shown
+    await client.close()

@@ -39,6 +39,11 @@ class Encoders:
             task.add_done_callback(partial(self._loaded, model))
         return await asyncio.shield(task)
 
+    @property
+    def loading(self) -> list[Model]:
+        """The models that are being loaded or downloaded."""
+        return [model for model, task in self._loads.items() if not task.done()]
+
     def _loaded(self, model: Model, task: "asyncio.Task[tuple[Encoder, EmbeddingCache]]") -> None:
         if task.cancelled() or task.exception():
             del self._loads[model]  # the next request tries again

@@ -36,6 +36,14 @@ log = logging.getLogger(__name__)
 
 _AGAIN = 300.0  # seconds until weights that could not be had are looked for again
 _SOON = 1.0  # seconds within which the state is told, whatever the engine is busy with
+_DOING = {  # by phase
+    "words": "reading",
+    "download": "downloading the model for",
+    "model": "loading the model for",
+    "vectors": "embedding",
+    "paused": "pausing in",
+    "ready": "updating",
+}
 _NEWS = 0.1  # seconds between two states of a workspace, at least
 _BUSY = 0.5  # and at most, while it is busy
 _FOLLOWED = 30.0  # seconds after which a workspace that is followed still counts as used
@@ -103,6 +111,16 @@ class Engine:
     def workspaces(self) -> list[str]:
         """The open ones."""
         return sorted(str(indexer.root) for indexer in self._workspaces)
+
+    @property
+    def doing(self) -> list[str]:
+        """What the engine is busy with, for a person who waits."""
+        opening = [f"opening {root}" for root in self._workspaces.opening]
+        loading = [f"loading {model.name}" for model in self._encoders.loading]
+        busy = [
+            f"{_DOING[indexer.progress.phase]} {indexer.root}" for indexer in self._workspaces if indexer.busy
+        ]
+        return [*opening, *loading, *busy]
 
     async def index(
         self, path: str, settings: Settings, *, words_only: bool = False

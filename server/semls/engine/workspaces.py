@@ -26,6 +26,11 @@ class Workspaces:
         """Iterate over the open workspaces."""
         return iter(list(self._open.values()))
 
+    @property
+    def opening(self) -> list[Path]:
+        """The folders that are being opened."""
+        return list(self._opening)
+
     def get(self, root: Path) -> Indexer | None:
         """Return a workspace if it is open."""
         return self._open.get(root)

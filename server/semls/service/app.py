@@ -81,7 +81,8 @@ class App:
             self.last_request = time.monotonic()
 
     async def _hello(self, _: Request) -> Response:
-        return JSONResponse({"version": __version__, "pid": os.getpid()})
+        doing = ", ".join(self._engine.doing)
+        return JSONResponse({"version": __version__, "pid": os.getpid(), "doing": doing})
 
     async def _index(self, request: Request) -> Response:
         asked = await _read(request, schemas.Index)

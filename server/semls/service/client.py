@@ -4,10 +4,10 @@ import asyncio
 import json
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import httpx
 from filelock import Timeout
@@ -27,10 +27,14 @@ from semls.service.messages import (
 from semls.service.process import State, Whereabouts, spawn
 from semls.settings import EngineSettings, Settings
 
+T = TypeVar("T")
+
 _START = 60.0  # seconds that an engine may take to come up on a slow disk
 _LEAVE = 4.0  # seconds that an engine of another version may take to leave
 _GREETING = 3.0  # seconds that an engine may take to greet, which it does at once unless it is stuck
 _PATIENCE = 1.0  # seconds without an answer after which an engine is greeted
+_LONGEST = 120.0  # seconds after which a request is given up although the engine greets
+_LONGEST_COPY = 3600.0  # seconds for an export or import of the cache, which may have gigabytes
 _POLL = 0.02
 _TRIES = 3
 _NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # to read whom to trust takes 15 ms, and HTTP asks nobody
@@ -39,13 +43,22 @@ _NOBODY = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # to read whom to trust takes
 class Client:
     """Speaks with the engine on behalf of one front-end. Every method raises SemlsError."""
 
-    def __init__(self, settings: Settings, engine: EngineSettings, *, force: bool = False) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: EngineSettings,
+        *,
+        force: bool = False,
+        waiting: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """Connect to nothing yet; `waiting` is called with what the engine does while a request waits."""
         self._settings, self._of_workspaces = settings, dict[str, Settings]()
         self._force = force  # index even the home folder
+        self._waiting = waiting
         self._places = Whereabouts(engine)
         self._connecting = asyncio.Lock()
         self._connection: _Connection | None = None
-        self._greeting: asyncio.Task[State | None] | None = None
+        self._greeting: asyncio.Task[str] | None = None
 
     def configure(self, workspace: str, settings: Settings) -> None:
         """From now on a workspace has settings of its own."""
@@ -89,8 +102,14 @@ class Client:
     ) -> AsyncGenerator[ProgressMessage, None]:
         """Bring the index up to the files, with progress; the last one tells the end state."""
         asked = {**self._about(workspace), "words_only": words_only}
-        async for message in self._stream("/index", asked):
-            yield cast(ProgressMessage, message)
+        messages = self._stream("/index", asked)
+        longest: float | None = _LONGEST
+        try:
+            while message := await self._bounded(anext(messages, None), longest):
+                yield cast(ProgressMessage, message)
+                longest = None  # it tells its progress by now, and a large folder takes hours
+        finally:
+            await messages.aclose()
 
     async def follow(self, workspace: str) -> AsyncGenerator[StateMessage, None]:
         """The workspace's state whenever it changes; while this goes on, the index is kept up to date."""
@@ -119,12 +138,13 @@ class Client:
 
     async def export_cache(self, file: str) -> None:
         """Write all that the model has embedded to a file."""
-        await self._ask("/cache/export", {"file": file, "settings": asdict(self._settings)})
+        asked = {"file": file, "settings": asdict(self._settings)}
+        await self._ask("/cache/export", asked, _LONGEST_COPY)
 
     async def import_cache(self, file: str) -> int:
         """Take up such a file; gives back how many vectors it has."""
         asked = {"file": file, "settings": asdict(self._settings)}
-        return cast(dict[str, int], await self._ask("/cache/import", asked))["vectors"]
+        return cast(dict[str, int], await self._ask("/cache/import", asked, _LONGEST_COPY))["vectors"]
 
     async def clear(self, workspace: str) -> None:
         """Delete the workspace's index."""
@@ -144,22 +164,37 @@ class Client:
         settings = self._of_workspaces.get(workspace, self._settings)
         return {"workspace": workspace, "settings": asdict(settings), "force": self._force}
 
-    async def _ask(self, path: str, asked: Mapping[str, object]) -> object:
-        """The answer, which may take its time. Raises EngineError when the engine does not even greet."""
-        answer = asyncio.create_task(self._answer(path, asked))
-        try:
-            while not (await asyncio.wait({answer}, timeout=_PATIENCE))[0]:
-                await self._greet()
-            return await answer
-        finally:
-            answer.cancel()
+    async def _ask(self, path: str, asked: Mapping[str, object], longest: float | None = None) -> object:
+        return await self._bounded(self._answer(path, asked), longest or _LONGEST)
 
-    async def _greet(self) -> None:
-        """Once for all who wait: hundreds of greetings would keep the engine from answering any."""
+    async def _bounded(self, answer: Awaitable[T], longest: float | None) -> T:
+        """Return the answer; while it does not come, greet the engine and show what it does.
+
+        Raises EngineError when the engine does not even greet, or when the answer takes too long.
+        """
+        began, task, shown = time.monotonic(), asyncio.ensure_future(answer), ""
+        try:
+            while not (await asyncio.wait({task}, timeout=_PATIENCE))[0]:
+                doing = await self._greet()
+                if longest is not None and time.monotonic() - began > longest:
+                    raise EngineError(
+                        f"The engine has not answered for {longest:.0f} s ({doing}). Try again later; "
+                        "if that does not help, run `semls engine stop` and try again."
+                    )
+                if doing != shown:
+                    shown = doing
+                    self._waiting(doing)
+            return await task
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _greet(self) -> str:
+        """Return what the engine does; one greeting serves all requests that wait at that time."""
         if self._greeting is None or self._greeting.done():
-            self._greeting = asyncio.create_task(_running(self._places))
+            self._greeting = asyncio.create_task(_doing(self._places))
             self._greeting.add_done_callback(_seen)
-        await asyncio.shield(self._greeting)
+        return await asyncio.shield(self._greeting)
 
     async def _answer(self, path: str, asked: Mapping[str, object]) -> object:
         for last in _tries():
@@ -335,13 +370,26 @@ def _is_newer(version: str) -> bool:
 
 async def _running(places: Whereabouts) -> State | None:
     """The engine that serves, of whatever version. Raises EngineError when it does not answer."""
+    found = await _greeted(places)
+    return found[0] if found else None
+
+
+async def _doing(places: Whereabouts) -> str:
+    """What the engine does, for a person who waits. Raises EngineError when it does not answer."""
+    found = await _greeted(places)
+    return str(found[1].get("doing") or "busy") if found else "starting"
+
+
+async def _greeted(places: Whereabouts) -> tuple[State, dict[str, object]] | None:
+    """The engine that serves and its greeting. Raises EngineError when it does not answer."""
     state = places.read()
     if state is None or not places.owned():  # what has its port now, or its number, is a stranger
         return None
     async with _http(state, timeout=_GREETING) as http:
         try:
             response = await http.post("/")
-            return state if response.json().get("pid") == state.pid else None
+            greeting = response.json()
+            return (state, greeting) if greeting.get("pid") == state.pid else None
         except httpx.TimeoutException as error:
             if places.read() == state and places.owned():
                 raise _stuck(state, "does not answer") from error
