@@ -29,6 +29,10 @@ def position(text, offset, encoding):
     return types.Position(len(lines) - 1, WIDTHS[encoding](lines[-1]))
 
 
+def lines(buffers, uri):
+    return buffers.snapshot(uri).lines
+
+
 @pytest.mark.parametrize("encoding", WIDTHS)
 def test_whatever_is_typed_is_taken_up(encoding):
     chance = random.Random(7)
@@ -42,7 +46,7 @@ def test_whatever_is_typed_is_taken_up(encoding):
             where = types.Range(position(text, start, encoding), position(text, end, encoding))
             text = text[:start] + typed + text[end:]
             buffers.change(URI, [types.TextDocumentContentChangePartial(where, typed)], encoding)
-            assert buffers.lines(URI) == split(text)
+            assert lines(buffers, URI) == split(text)
 
 
 def test_a_place_behind_the_end_is_the_end():
@@ -52,14 +56,14 @@ def test_a_place_behind_the_end_is_the_end():
         there = types.Position(line, character)
         change = types.TextDocumentContentChangePartial(types.Range(there, there), "!")
         buffers.change(URI, [change], "utf-16")
-    assert buffers.lines(URI) == ["one!\n", "two!"]
+    assert lines(buffers, URI) == ["one!\n", "two!"]
     buffers.change(URI, [types.TextDocumentContentChangeWholeDocument("new")], "utf-16")
-    assert buffers.lines(URI) == ["new"]
+    assert lines(buffers, URI) == ["new"]
     buffers.close(URI)
-    assert buffers.lines(URI) is None
+    assert buffers.snapshot(URI) is None
     buffers.change(URI, [types.TextDocumentContentChangePartial(types.Range(there, there), "!")], "utf-16")
     buffers.open("untitled:one", "text")
-    assert buffers.lines(URI) is buffers.lines("untitled:one") is None
+    assert buffers.snapshot(URI) is buffers.snapshot("untitled:one") is None
 
 
 # In an editor

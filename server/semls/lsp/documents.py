@@ -2,21 +2,19 @@
 
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import SequenceMatcher
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
 
 from lsprotocol import types
 
 from semls.limits import MAX_FILE_BYTES
 from semls.lsp import convert
+from semls.lsp.alignment import Block, blocks
 from semls.reading import read_inside
 
 _LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|\Z)")  # the specification knows no other line ends
-_Block: TypeAlias = tuple[int, int, int]  # rows on the disk, in the buffer, and how many they are
-
-_MOST = 2000  # changed lines that are compared one by one; more of them are another text
+_NEAR = 500  # rows from where a changed line is expected in which it is looked for
 
 
 class Buffers:
@@ -24,15 +22,19 @@ class Buffers:
 
     def __init__(self) -> None:
         self._lines: dict[str, list[str]] = {}  # by path, each line with its end
+        self._snapshots: dict[str, Snapshot] = {}  # by path, until the buffer changes
 
     def open(self, uri: str, text: str) -> None:
         """Take up a buffer."""
         if path := convert.path(uri):
             self._lines[path] = _split(text)
+            self._snapshots.pop(path, None)
 
     def close(self, uri: str) -> None:
         """Forget a buffer: what is on the disk counts again."""
-        self._lines.pop(convert.path(uri) or "", None)
+        path = convert.path(uri) or ""
+        self._lines.pop(path, None)
+        self._snapshots.pop(path, None)
 
     def change(
         self,
@@ -42,6 +44,7 @@ class Buffers:
     ) -> None:
         """Take up what was typed."""
         path = convert.path(uri) or ""
+        self._snapshots.pop(path, None)
         for change in changes:
             if path not in self._lines:
                 continue
@@ -50,13 +53,30 @@ class Buffers:
             else:
                 _edit(self._lines[path], change.range, change.text, encoding)
 
-    def lines(self, uri: str) -> list[str] | None:
-        """Those of a buffer, each with its end; None if it is not open."""
-        lines = self._lines.get(convert.path(uri) or "")
-        return lines and list(lines)
+    def snapshot(self, uri: str) -> "Snapshot | None":
+        """Return a buffer as it is now; None if it is not open."""
+        path = convert.path(uri) or ""
+        if path in self._lines and path not in self._snapshots:
+            self._snapshots[path] = Snapshot(list(self._lines[path]))
+        return self._snapshots.get(path)
 
 
-def read(buffers: Mapping[str, Sequence[str] | None], folders: Sequence[str]) -> dict[str, "Document"]:
+class Snapshot:
+    """A version of a buffer. Other threads may use it."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.lines = lines  # each with its end
+        self._aligned: tuple[bytes, Document] | None = None
+
+    def beside(self, content: bytes) -> "Document":
+        """Return the file with this content beside the buffer; aligned once, as that takes time."""
+        if self._aligned is None or self._aligned[0] != content:
+            texts = [line.rstrip("\r\n") for line in self.lines]
+            self._aligned = content, Document(_lines(content), texts)
+        return self._aligned[1]
+
+
+def read(buffers: Mapping[str, Snapshot | None], folders: Sequence[str]) -> dict[str, "Document"]:
     """Read files by URI, as they are on the disk and in these buffers.
 
     A file that lies in none of the folders counts as empty, and so does one that is too large to be indexed.
@@ -64,8 +84,9 @@ def read(buffers: Mapping[str, Sequence[str] | None], folders: Sequence[str]) ->
     return {uri: _document(convert.path(uri) or "", buffer, folders) for uri, buffer in buffers.items()}
 
 
-def _document(path: str, buffer: Sequence[str] | None, folders: Sequence[str]) -> "Document":
-    return Document(_lines(_content(path, folders)), buffer and [line.rstrip("\r\n") for line in buffer])
+def _document(path: str, buffer: Snapshot | None, folders: Sequence[str]) -> "Document":
+    content = _content(path, folders)
+    return buffer.beside(content) if buffer else Document(_lines(content))
 
 
 def _content(path: str, folders: Sequence[str]) -> bytes:
@@ -123,52 +144,47 @@ class Document:
 
     def __init__(self, disk: Sequence[bytes], buffer: Sequence[str] | None = None) -> None:
         self._disk, self._buffer = disk, buffer or ()
-        self._blocks: list[_Block] = []
+        self._blocks: list[Block] | None = None  # None without a buffer that differs
         if buffer is not None:
             texts = list(map(_text, disk))
-            self._blocks = _blocks(texts, buffer) if texts != buffer else []
+            self._blocks = blocks(texts, buffer) if texts != buffer else None
+        self._disk_rows = [block[0] for block in self._blocks or ()]
+        self._buffer_rows = [block[1] for block in self._blocks or ()]
 
     def place(self, row: int, column: int) -> tuple[int, str]:
         """The row in the buffer of a place on the disk, and what stands there before the column."""
         before = _text(self._disk[row][:column]) if row < len(self._disk) else ""
-        if not self._blocks:
+        if self._blocks is None:
             return row, before
-        now, low, high = self._around(row)
-        if now is not None:
-            return now, before
+        (disk, buffer, size), (_, high, _) = self._blocks_at(bisect_right(self._disk_rows, row))
+        if row < disk + size:
+            return buffer + row - disk, before
         # The line was changed: one that still begins like it is the same, else what stands there now.
-        for changed in range(low, high):
-            if before and self._buffer[changed].startswith(before):
+        low = buffer + size
+        expected = max(0, min(low + row - disk - size, max(low, high - 1), len(self._buffer) - 1))
+        for changed in _outwards(expected, low, high) if before else ():
+            if self._buffer[changed].startswith(before):
                 return changed, before
-        return min(low, max(0, len(self._buffer) - 1)), ""
+        return expected, ""
 
     def on_disk(self, row: int) -> int:
         """The row on the disk of a row of the buffer, or where it would come."""
-        for disk, buffer, size in reversed(self._blocks):
-            if row >= buffer:
-                return disk + min(row - buffer, max(0, size - 1))
-        return row
+        if self._blocks is None:
+            return row
+        (disk, buffer, size), (high, _, _) = self._blocks_at(bisect_right(self._buffer_rows, row))
+        return max(0, min(disk + row - buffer, (disk + size if row < buffer + size else high) - 1))
 
-    def _around(self, row: int) -> tuple[int | None, int, int]:
-        """The row in the buffer if it is unchanged; else the changed rows there."""
-        low = 0
-        for disk, buffer, size in self._blocks:
-            if row < disk:
-                return None, low, buffer
-            if row < disk + size:
-                return buffer + row - disk, 0, 0
-            low = buffer + size
-        return None, low, len(self._buffer)
+    def _blocks_at(self, number: int) -> tuple[Block, Block]:
+        """The block before a number and the one of that number."""
+        found = self._blocks or []
+        before = found[number - 1] if number else (0, 0, 0)
+        return before, found[number] if number < len(found) else (len(self._disk), len(self._buffer), 0)
 
 
-def _blocks(one: Sequence[str], other: Sequence[str]) -> list[_Block]:
-    """Stretches that both have, in their order: where in the one, where in the other, how long."""
-    shorter = min(len(one), len(other))
-    head = next((at for at in range(shorter) if one[at] != other[at]), shorter)
-    tail = next((at for at in range(shorter - head) if one[-1 - at] != other[-1 - at]), shorter - head)
-    middle, changed = one[head : len(one) - tail], other[head : len(other) - tail]
-    found = [(0, 0, head)]
-    if max(len(middle), len(changed)) <= _MOST:
-        matched = SequenceMatcher(None, middle, changed, autojunk=False).get_matching_blocks()
-        found += [(head + block.a, head + block.b, block.size) for block in matched]
-    return [*found, (len(one) - tail, len(other) - tail, tail)]
+def _outwards(middle: int, low: int, high: int) -> Iterator[int]:
+    """Rows from the middle on, the nearest first."""
+    for distance in range(_NEAR):
+        if low <= middle + distance < high:
+            yield middle + distance
+        if distance and low <= middle - distance < high:
+            yield middle - distance

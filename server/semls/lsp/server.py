@@ -174,7 +174,9 @@ async def _similar(ls: Session, given: Sequence[Any]) -> SimilarMessage:
     if folder is None:
         raise JsonRpcInvalidParams(f"{file} lies in none of the open folders: open its folder.")
     uri = Path(file).as_uri()
-    (document,) = (await asyncio.to_thread(documents.read, {uri: ls.buffers.lines(uri)}, [folder])).values()
+    (document,) = (
+        await asyncio.to_thread(documents.read, {uri: ls.buffers.snapshot(uri)}, [folder])
+    ).values()
     return await ls.similar(folder, file, document.on_disk(row), **options)
 
 
@@ -197,7 +199,7 @@ async def _messages(ls: Session, places: Sequence[PlaceMessage]) -> list[Mapping
 
 
 async def _read(ls: Session, places: Sequence[PlaceMessage]) -> dict[str, documents.Document]:
-    buffers = {uri: ls.buffers.lines(uri) for uri in {place["uri"] for place in places}}
+    buffers = {uri: ls.buffers.snapshot(uri) for uri in {place["uri"] for place in places}}
     return await asyncio.to_thread(documents.read, buffers, ls.paths)
 
 

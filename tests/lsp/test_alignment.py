@@ -1,0 +1,104 @@
+"""Which lines a buffer with many changes has in common with the disk, found in bounded time."""
+
+import random
+import time
+
+import pytest
+
+from semls.lsp.alignment import blocks
+from semls.lsp.documents import Document
+
+ROWS = 20_000
+MOST = 1.0  # seconds of processor time; it takes a tenth of that on an idle machine
+
+TEXTS = {
+    "different": [f"line {row}" for row in range(ROWS)],
+    "code": [("}", "", f"    call({row})")[row % 3] for row in range(ROWS)],
+    "equal": ["}"] * ROWS,
+    "few": [random.Random(5).choice("abcdefgh") for _ in range(ROWS)],
+    "short": ["}"] * 2_000,
+    "short and few": [random.Random(5).choice("abcdefgh") for _ in range(2_000)],
+}
+
+
+def changed(lines, is_changed):
+    return [f"{line} // changed" if is_changed(row) else line for row, line in enumerate(lines)]
+
+
+CHANGES = {
+    "all": lambda lines: changed(lines, lambda _: True),
+    "every second": lambda lines: changed(lines, lambda row: row % 2),
+    "blocks": lambda lines: changed(lines, lambda row: row // 100 % 2),
+    "indented": lambda lines: [f"\t{line}" for line in lines],
+    "inserted": lambda lines: [one for line in lines for one in (line, "inserted")],
+    "deleted": lambda lines: lines[::2],
+    "moved": lambda lines: lines[len(lines) // 2 :] + lines[: len(lines) // 2],
+    "shuffled": lambda lines: random.Random(6).sample(lines, len(lines)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("text", TEXTS)
+def test_document_with_many_changed_lines_is_aligned_in_bounded_time(text, change):
+    disk, buffer = TEXTS[text], CHANGES[change](TEXTS[text])
+    began = time.process_time()
+    document = Document([line.encode() for line in disk], buffer)
+    for row in range(0, len(disk), 100):
+        document.place(row, 4)
+    document.on_disk(len(buffer) // 2)
+    assert time.process_time() - began < MOST
+
+
+@pytest.mark.parametrize("change", ["every second", "blocks", "inserted", "deleted"])
+@pytest.mark.parametrize("text", ["different", "code"])
+def test_unchanged_line_among_many_changed_ones_keeps_its_place(text, change):
+    disk, buffer = TEXTS[text], CHANGES[change](TEXTS[text])
+    document = Document([line.encode() for line in disk], buffer)
+    once = {line: row for row, line in enumerate(buffer) if line not in ("", "}", "inserted")}
+    checked = 0
+    for row, line in enumerate(disk):
+        if line in once:
+            assert document.place(row, 3) == (once[line], line[:3])
+            assert document.on_disk(once[line]) == row
+            checked += 1
+    assert checked > ROWS / 8
+
+
+@pytest.mark.parametrize("change", ["all", "indented"])
+def test_row_of_a_changed_line_is_known_where_no_line_was_added(change):
+    disk = TEXTS["different"]
+    document = Document([line.encode() for line in disk], CHANGES[change](disk))
+    for row in range(0, ROWS, 97):
+        assert document.place(row, 3)[0] == document.on_disk(row) == row
+
+
+def test_blocks_hold_equal_lines_in_increasing_order():
+    chance = random.Random(8)
+    for _ in range(2_000):
+        letters = "abcdefghijkl"[: chance.randrange(1, 13)]
+        one, other = ([chance.choice(letters) for _ in range(chance.randrange(30))] for _ in range(2))
+        end, end_of_other = 0, 0
+        for row, row_of_other, size in blocks(one, other):
+            assert row >= end
+            assert row_of_other >= end_of_other
+            end, end_of_other = row + size, row_of_other + size
+            assert one[row:end] == other[row_of_other:end_of_other]
+
+
+def test_search_with_a_large_changed_buffer_finds_its_places(raw, terminal, tmp_path):
+    path = tmp_path / "many" / "many.py"
+    path.parent.mkdir()
+    lines = [
+        line for number in range(1_000) for line in (f"def made_{number}():", f"    return {number}", "")
+    ]
+    path.write_text("\n".join(lines))
+    buffer = ["# new", *(f"{line} + 1" if line.startswith("    ") else line for line in lines)]
+    terminal.json("index", path.parent)
+    client = raw()
+    client.start(rootUri=path.parent.as_uri())
+    document = {"uri": path.as_uri(), "languageId": "python", "version": 1, "text": "\n".join(buffer)}
+    client.send(method="textDocument/didOpen", params={"textDocument": document})
+    for number in (0, 500, 999):
+        (hit,) = client.ask("semls/search", {"query": f"name:made_{number}"})["result"]["hits"]
+        where = hit["selectionRange"]["start"]
+        assert (where["line"], where["character"]) == (1 + 3 * number, 4)
