@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -121,7 +122,20 @@ def test_no_hit_is_an_answer_of_its_own(terminal, tmp_path):
     (tmp_path / "empty").mkdir()
     done = terminal.run("search", "anything", cwd=tmp_path / "empty")
     assert done.returncode == 1
-    assert "No hits" in done.stdout
+    assert "No hits. No file is indexed." in done.stdout
+
+
+@pytest.mark.parametrize(
+    "filters", ["path:nowhere", "lang:zig", "kind:enum", "name:nowhere*", '"no such code"']
+)
+def test_search_filter_that_nothing_passes_is_named(terminal, shop, filters):
+    said = re.compile(rf"No indexed (file|definition|code) matches {re.escape(filters)}\.")
+    done = terminal.run("search", f"session {filters}", cwd=shop)
+    assert done.returncode == 1
+    assert said.fullmatch(done.stdout.splitlines()[-1].removeprefix("No hits. "))
+    assert said.fullmatch(terminal.json("search", f"session {filters}", cwd=shop, status=1)["notice"])
+    done = terminal.run("context", f"session {filters}", cwd=shop)
+    assert said.fullmatch(done.stdout.rstrip().removeprefix("No hits. "))
 
 
 def test_questions_from_a_file(terminal, shop, tmp_path):
@@ -201,7 +215,7 @@ def test_context_keeps_tabs_and_shows_no_control_characters(terminal, tmp_path):
 def test_no_context_is_an_answer_of_its_own(terminal, tmp_path):
     (tmp_path / "empty").mkdir()
     done = terminal.run("context", "anything", cwd=tmp_path / "empty")
-    assert (done.returncode, done.stdout) == (1, "No hits.\n")
+    assert (done.returncode, done.stdout) == (1, "No hits. No file is indexed.\n")
 
 
 def test_status_lists_what_is_left_out_and_why(terminal, shop):

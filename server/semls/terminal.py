@@ -44,7 +44,7 @@ def answer(message: AnswerMessage) -> None:
     for rank, hit in enumerate(message["hits"], 1):
         _hit(rank, hit)
     if not message["hits"]:
-        out.print("No hits.")
+        out.print(_no_hits(message))
     _coverage(message)
 
 
@@ -62,8 +62,12 @@ def similar(message: SimilarMessage) -> None:
 
 def context(message: ContextMessage) -> None:
     """The Markdown as it is: rich would wrap lines and expand tabs."""
-    out.file.write(_safe(message["markdown"]) or "No hits.\n")
+    out.file.write(_safe(message["markdown"]) or f"{_no_hits(message)}\n")
     _coverage(message)
+
+
+def _no_hits(message: AnswerMessage | ContextMessage) -> Text:
+    return Text(_safe(f"No hits. {message['notice']}".rstrip()))
 
 
 def rows(message: AnswerMessage, workspace: str) -> None:

@@ -58,6 +58,8 @@ async def test_filters_may_be_in_the_query(place):
         )
         assert [hit.name for hit in answer.hits] == ["evict_expired"]
         assert answer.query == 'session "sessions.retain"'
+        answer = await request(client, "semls/search", {"query": "session", "paths": ["nowhere"]})
+        assert (answer["hits"], answer["notice"]) == ([], "No indexed file matches path:nowhere.")
 
 
 async def test_a_filter_may_be_typed_letter_by_letter(place):

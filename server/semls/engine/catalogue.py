@@ -10,6 +10,7 @@ import re
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
@@ -138,6 +139,7 @@ class Filter:
     field: Field
     values: tuple[str, ...]
     negated: bool = False
+    typed: tuple[str, ...] = dataclass_field(default=(), compare=False)  # the values as the user wrote them
 
 
 Filters: TypeAlias = tuple[Filter, ...]  # a hit passes all of them
@@ -393,6 +395,13 @@ class Catalogue:
         with self._file.blame():
             query = f"SELECT id FROM chunks WHERE {condition} ORDER BY id LIMIT ?"
             return [row[0] for row in self._db.execute(query, (*values, limit))]
+
+    def has_chunk(self, filters: Filters) -> bool:
+        """Whether any chunk passes the filters."""
+        condition, values = self._condition(filters)
+        with self._file.blame():
+            query = f"SELECT EXISTS (SELECT 1 FROM chunks WHERE {condition})"
+            return bool(self._db.execute(query, values).fetchone()[0])
 
     def entries(self, ids: Sequence[int]) -> dict[int, Entry]:
         """The chunks with these ids."""

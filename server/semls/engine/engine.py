@@ -54,12 +54,14 @@ class Answer:
     """Hits, best first, with the model that helped to find them ("" for words alone) and its coverage.
 
     `complete` is False while files of one of the workspaces are still being read for the first time.
+    `notice` says why there are no hits, where that is known.
     """
 
     query: str
     model: str
     coverage: Coverage
     complete: bool
+    notice: str
     hits: tuple[tuple[Path, Hit], ...]  # with the workspace, by the name that was asked for
 
 
@@ -183,6 +185,7 @@ class Engine:
                 sum(some.coverage.chunks for some in found), sum(some.coverage.embedded for some in found)
             ),
             all(some.complete for some in found),
+            _notice(found),
             tuple((_once(hits) if len(found) > 1 else hits)[: query.limit]),
         )
 
@@ -414,6 +417,12 @@ def _root(path: str) -> Path:
     if not root.is_dir():
         raise UsageError(f"{path} is a file: name the folder that it lies in.")
     return root
+
+
+def _notice(found: Sequence[Result]) -> str:
+    """Return why no workspace has a hit, where that is known of each."""
+    notices = dict.fromkeys(some.notice for some in found)
+    return "" if "" in notices else " ".join(notices)
 
 
 def _once(hits: Sequence[tuple[Path, Hit]]) -> list[tuple[Path, Hit]]:

@@ -5,10 +5,10 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from semls.engine import files, reader
+from semls.engine import files, no_hits, reader
 from semls.engine import similar as comparing
 from semls.engine.catalogue import Catalogue, Coverage, File
 from semls.engine.chunker import Chunker
@@ -47,12 +47,14 @@ class Result:
     """Hits, best first, the model that helped to find them ("" for none), and what its vectors cover.
 
     `complete` is False while files are still being read for the first time since the workspace was opened.
+    `notice` says why there are no hits, where that is known.
     """
 
     hits: list[Hit]
     model: str
     coverage: Coverage
     complete: bool
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +266,10 @@ class Indexer:
         found = await self._search(query)
         if await self._read_changed({hit.entry.path for hit in found.hits}):
             found = await self._search(query)
-        return found
+        if found.hits or not found.complete:
+            return found
+        why = await self._worker.run(Rank.SEARCH, no_hits.explain, query, self._catalogue)
+        return replace(found, notice=why)
 
     async def similar(self, path: str, row: int, limit: int, *, words_only: bool) -> Comparison:
         """What is like the chunk at a row. Raises UsageError where there is none."""

@@ -87,7 +87,8 @@ def _parse(text: str) -> tuple[str, Filters]:
     for match in matches:
         negated = bool(match["minus"])
         if match["phrase"]:
-            phrases.append(Filter("text", (_phrase(match).casefold(),), negated))
+            phrase = _phrase(match)
+            phrases.append(Filter("text", (phrase.casefold(),), negated, typed=(phrase,)))
         else:
             field, value = _value(match)
             values.setdefault((field, negated), []).append(value)
@@ -112,8 +113,12 @@ def _value(match: re.Match[str]) -> tuple[Field, str]:
 
 def _filters(given: Mapping[tuple[Field, bool], Iterable[str]]) -> Filters:
     """Of the values for one field, a hit must have any."""
-    checked = {key: tuple(dict.fromkeys(map(_CHECKS[key[0]], values))) for key, values in given.items()}
-    return tuple(Filter(field, values, negated) for (field, negated), values in checked.items() if values)
+    filters = []
+    for (field, negated), values in given.items():
+        typed = tuple(dict.fromkeys(values))
+        checked = tuple(dict.fromkeys(map(_CHECKS[field], typed)))
+        filters += [Filter(field, checked, negated, typed)] if typed else []
+    return tuple(filters)
 
 
 def _language(name: str) -> str:

@@ -343,6 +343,7 @@ def _source(answer: Answer) -> dict[str, object]:
         "model": answer.model,
         "coverage": coverage,
         "complete": answer.complete,
+        "notice": answer.notice,
     }
 
 

@@ -57,12 +57,14 @@ class AnswerMessage(TypedDict):
     """Hits, best first; `model` is empty when they were found by words alone.
 
     `complete` is False while files are still being read: the same query may find more in a moment.
+    `notice` says why there are no hits, where that is known: for example that no file matches a filter.
     """
 
     query: str
     model: str
     coverage: CoverageMessage
     complete: bool
+    notice: str
     hits: list[FoundMessage]
 
 
@@ -105,6 +107,7 @@ class ContextMessage(TypedDict):
     model: str
     coverage: CoverageMessage
     complete: bool
+    notice: str
     tokens: int
     markdown: str
     sections: list[SectionMessage]
