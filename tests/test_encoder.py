@@ -425,6 +425,32 @@ def test_a_model_reads_like_the_one_in_transformers_without_its_own_code(tmp_pat
     assert not (tmp_path / "ran").exists()
 
 
+def as_saved_by_sentence_transformers(folder, **options):
+    from sentence_transformers import SentenceTransformer
+
+    saved = SentenceTransformer(str(the_bundled().folder), device="cpu", **options)
+    saved.save(str(folder), create_model_card=False)
+    return saved
+
+
+def test_folder_of_sentence_transformers_has_its_vectors(tmp_path):
+    prompts = {"query": "question: ", "document": "code: "}
+    saved = as_saved_by_sentence_transformers(tmp_path, prompts=prompts)
+    encoder = load(models.resolve(str(tmp_path)))
+    assert encoder.documents([FIBONACCI])[0] @ saved.encode_document([FIBONACCI])[0] > SAME
+    assert encoder.query("fibonacci") @ saved.encode_query("fibonacci") > SAME
+
+
+def test_folder_of_sentence_transformers_with_a_dense_layer_is_refused(tmp_path):
+    from sentence_transformers.models import Dense
+
+    saved = as_saved_by_sentence_transformers(tmp_path / "plain")
+    saved.append(Dense(384, 64))
+    saved.save(str(tmp_path / "dense"), create_model_card=False)
+    with pytest.raises(ModelError, match="Dense"):
+        models.resolve(str(tmp_path / "dense"))
+
+
 def test_prefixes_and_pooling_are_applied(tmp_path):
     nomic(tmp_path)
     model = replace(models.resolve(str(tmp_path)), document_prefix="", query_prefix="question: ")

@@ -113,13 +113,127 @@ def test_pooling_as_written_by_newer_versions(folder, pooling, expected):
     "pooling",
     [
         {"pooling_mode": "lasttoken"},
+        {"pooling_mode": ["cls", "mean"]},
+        {"pooling_mode": ["max"]},
+        {"pooling_mode": {"mean": True}},
+        {"pooling_mode": "mean", "pooling_mode_cls_token": True},
         {"pooling_mode_max_tokens": True},
+        {"pooling_mode_mean_sqrt_len_tokens": True, "pooling_mode_mean_tokens": False},
+        {"pooling_mode_weightedmean_tokens": 1},
+        {"pooling_mode_mean_tokens": False, "pooling_mode_cls_token": False},
         {"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": True},
     ],
+    ids=str,
 )
-def test_other_pooling_is_refused(folder, pooling):
+def test_resolve_with_other_pooling_is_refused(folder, pooling):
     with pytest.raises(ModelError, match="mean and cls"):
         models.resolve(str(folder(**{"1_Pooling/config.json": pooling})))
+
+
+def test_resolve_with_pooling_without_prompts_is_refused(folder):
+    pooling = {"pooling_mode": "mean", "include_prompt": False}
+    with pytest.raises(ModelError, match="prompts"):
+        models.resolve(str(folder(**{"1_Pooling/config.json": pooling})))
+
+
+def numbered(*kinds):
+    """As sentence-transformers writes modules.json."""
+    paths = ["", *(f"{number}_{kind}" for number, kind in enumerate(kinds) if number)]
+    types = [kind if "." in kind else f"sentence_transformers.models.{kind}" for kind in kinds]
+    return [
+        {"idx": number, "name": str(number), "path": path, "type": kind}
+        for number, (path, kind) in enumerate(zip(paths, types, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(
+    "modules",
+    [
+        numbered("Transformer", "Pooling", "Dense"),
+        numbered("Transformer", "Pooling", "Dense", "Normalize"),
+        numbered("Transformer", "Pooling", "LayerNorm"),
+        numbered("Transformer", "Dense"),
+        numbered("Transformer"),
+        numbered("Transformer", "Normalize", "Pooling"),
+        numbered("Transformer", "Pooling", "Pooling"),
+        numbered("WordEmbeddings", "Pooling"),
+        numbered("StaticEmbedding"),
+        numbered("MLMTransformer", "SpladePooling"),
+        numbered("Transformer", "custom.Pooling"),
+        [],
+    ],
+    ids=lambda modules: " ".join(module["type"].rpartition(".")[2] for module in modules),
+)
+def test_resolve_with_other_modules_is_refused(folder, modules):
+    with pytest.raises(ModelError, match="Transformer, Pooling and Normalize"):
+        models.resolve(str(folder(**{"modules.json": modules})))
+
+
+@pytest.mark.parametrize("name", ["2_Dense", "1_Dense"])
+def test_resolve_with_folder_of_another_module_is_refused(folder, name):
+    with pytest.raises(ModelError, match="Dense"):
+        models.resolve(str(folder(**{f"{name}/config.json": {"in_features": 96, "out_features": 32}})))
+
+
+@pytest.mark.parametrize("modules", ["garbled", {"0": {}}, ["Transformer"], [{"path": ""}], 5])
+def test_resolve_with_unreadable_modules_is_refused(folder, modules):
+    with pytest.raises(ModelError, match=r"modules\.json"):
+        models.resolve(str(folder(**{"modules.json": modules})))
+
+
+def test_resolve_with_transformer_in_a_folder_of_its_own_is_refused(folder):
+    found = numbered("Transformer", "Pooling")
+    found[0]["path"] = "0_Transformer"
+    with pytest.raises(ModelError, match="0_Transformer"):
+        models.resolve(str(folder(**{"modules.json": found})))
+
+
+@pytest.mark.parametrize("kind", ["SparseEncoder", "CrossEncoder", "ColBERT"])
+def test_resolve_with_another_kind_of_model_is_refused(folder, kind):
+    with pytest.raises(ModelError, match=kind):
+        models.resolve(str(folder(**{"config_sentence_transformers.json": {"model_type": kind}})))
+
+
+@pytest.mark.parametrize("similarity", ["dot", "euclidean", "manhattan", "MaxSim", 5])
+def test_resolve_with_another_similarity_is_refused(folder, similarity):
+    recipe = {"config_sentence_transformers.json": {"similarity_fn_name": similarity}}
+    with pytest.raises(ModelError, match="cosine"):
+        models.resolve(str(folder(**recipe)))
+
+
+def test_resolve_with_dot_product_of_normalized_vectors_is_accepted(folder):
+    recipe = {"config_sentence_transformers.json": {"similarity_fn_name": "dot"}}
+    modules = numbered("Transformer", "Pooling", "Normalize")
+    assert models.resolve(str(folder(**recipe, **{"modules.json": modules}))).dimension == 96
+
+
+@pytest.mark.parametrize(
+    ("prompts", "document", "query"),
+    [
+        ({"query": "q: ", "document": "d: "}, "d: ", "q: "),
+        ({"query": "q: ", "corpus": "c: "}, "c: ", "q: "),
+        ({"query": "q: ", "document": None}, "", "q: "),
+        ({"query": "", "document": "", "passage": "p: "}, "p: ", ""),
+        (None, "", ""),
+    ],
+)
+def test_resolve_takes_prompts_for_queries_and_documents(folder, prompts, document, query):
+    found = folder(**{"config_sentence_transformers.json": {"prompts": prompts}})
+    model = models.resolve(str(found))
+    assert (model.document_prefix, model.query_prefix) == (document, query)
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    [
+        {"prompts": ["query: "]},
+        {"prompts": {"query": 5}},
+        {"prompts": {"clustering": "c: "}, "default_prompt_name": "clustering"},
+    ],
+)
+def test_resolve_with_other_prompts_is_refused(folder, recipe):
+    with pytest.raises(ModelError, match="prompt"):
+        models.resolve(str(folder(**{"config_sentence_transformers.json": recipe})))
 
 
 def test_pickle_weights_are_refused(folder):

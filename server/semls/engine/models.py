@@ -11,6 +11,8 @@ from semls.reading import read_regular
 
 # The work grows with the length of the text, and a chunk is seldom longer.
 _LONGEST = 512
+_DOCUMENTS = ("document", "passage", "corpus")  # names of a document's prompt
+_POOLING = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def _in_folder(folder: Path) -> Model:
         raise ModelError(f"The config.json in {folder} does not tell the model's hidden_size.")
     longest = _number(_json(folder / "sentence_bert_config.json"), "max_seq_length")
     positions = _number(config, "max_position_embeddings", "n_positions")
+    _refuse_other_similarity(folder, _modules(folder))
     document, query = _prefixes(folder, config)
     return Model(
         str(folder),
@@ -129,25 +132,88 @@ def _refuse_unsafe(folder: Path) -> None:
     raise ModelError(f"The model in {folder} has no weights: there is no *.safetensors in it.")
 
 
+def _modules(folder: Path) -> list[str]:
+    """Return the modules after the transformer. Raises ModelError for those that are not computed here."""
+    try:
+        found = json.loads((folder / "modules.json").read_bytes())
+        kinds = [_kind(str(module["type"])) for module in found]
+        paths = [str(module["path"]) for module in found]
+    except FileNotFoundError:
+        folders = sorted(path.name for path in folder.glob("[0-9]_*") if path.is_dir())
+        kinds = ["Transformer", "Pooling", *(name[2:] for name in folders if name != "1_Pooling")]
+        paths = ["", "1_Pooling"]
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise ModelError(
+            f"The modules.json in {folder} cannot be read: copy the model's folder again."
+        ) from error
+    if kinds[:2] != ["Transformer", "Pooling"] or kinds[2:] not in ([], ["Normalize"]):
+        raise ModelError(
+            f"The model in {folder} consists of {', '.join(kinds) or 'nothing'}; semls computes only "
+            "Transformer, Pooling and Normalize, in this order: choose another model."
+        )
+    if paths[:2] != ["", "1_Pooling"]:
+        raise ModelError(
+            f"The model in {folder} has its modules in {', '.join(map(repr, paths))}; semls expects the "
+            "transformer in the folder itself and the pooling in '1_Pooling': save it again with "
+            "sentence-transformers."
+        )
+    return kinds[2:]
+
+
+def _kind(module: str) -> str:
+    """Return the short name of a module of sentence-transformers, and the whole one of any other."""
+    return module.rpartition(".")[2] if module.startswith("sentence_transformers.") else module
+
+
+def _refuse_other_similarity(folder: Path, modules: list[str]) -> None:
+    config = _json(folder / "config_sentence_transformers.json")
+    kind = config.get("model_type") or "SentenceTransformer"
+    if kind != "SentenceTransformer":
+        raise ModelError(f"The model in {folder} is a {kind}; semls needs a SentenceTransformer.")
+    similarity = config.get("similarity_fn_name") or "cosine"
+    same = ("cosine", "dot", "euclidean") if "Normalize" in modules else ("cosine",)
+    if similarity not in same:  # of vectors of length 1 they order all others alike
+        raise ModelError(
+            f"The model in {folder} compares its vectors by {similarity!r}; semls compares them by cosine: "
+            "choose another model."
+        )
+
+
 def _prefixes(folder: Path, config: dict[str, Any]) -> tuple[str, str]:
-    prompts = _json(folder / "config_sentence_transformers.json").get("prompts")
-    if isinstance(prompts, dict) and prompts:
-        return str(prompts.get("document") or prompts.get("passage") or ""), str(prompts.get("query") or "")
-    if config.get("model_type") == "nomic_bert":
+    recipe = _json(folder / "config_sentence_transformers.json")
+    prompts = recipe.get("prompts") or {}
+    if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in prompts.values()):
+        raise ModelError(f"The prompts in {folder}/config_sentence_transformers.json are not texts.")
+    document = next((prompts[name] for name in _DOCUMENTS if prompts.get(name)), "")
+    query = prompts.get("query") or ""
+    default = recipe.get("default_prompt_name")
+    if isinstance(default, str) and prompts.get(default) and not document and not query:
+        raise ModelError(
+            f"The model in {folder} has the prompt {default!r} for all texts; semls knows 'query' and "
+            "'document': name these in its config_sentence_transformers.json."
+        )
+    if not prompts and config.get("model_type") == "nomic_bert":
         return _NOMIC.document_prefix, _NOMIC.query_prefix
-    return "", ""
+    return document, query
 
 
 def _pooling(folder: Path) -> Literal["mean", "cls"]:
     """`pooling_mode` from sentence-transformers 6 on, before that a switch for each way."""
     config = _json(folder / "1_Pooling" / "config.json")
-    switches = [key for key, on in config.items() if key.startswith("pooling_mode_") and on is True]
-    wanted = config.get("pooling_mode") or switches or "pooling_mode_mean_tokens"
-    if wanted in ("mean", ["mean"], "pooling_mode_mean_tokens", ["pooling_mode_mean_tokens"]):
+    named = config.get("pooling_mode") or []
+    switches = [key for key in config if key.startswith("pooling_mode_")]
+    wanted = {_POOLING.get(str(one), str(one)) for one in (named if isinstance(named, list) else [named])}
+    wanted |= {_POOLING.get(key, key) for key in switches if config[key]}
+    if not wanted and not switches:
         return "mean"
-    if wanted in ("cls", ["cls"], ["pooling_mode_cls_token"]):
+    if config.get("include_prompt", True) is not True:
+        raise ModelError(f"The model in {folder} leaves prompts out of its pooling, which semls cannot.")
+    if wanted == {"mean"}:
+        return "mean"
+    if wanted == {"cls"}:
         return "cls"
-    raise ModelError(f"The model in {folder} pools its tokens by {wanted}; semls knows mean and cls.")
+    several = " and ".join(sorted(wanted)) or "nothing"
+    raise ModelError(f"The model in {folder} pools its tokens by {several}; semls knows mean and cls.")
 
 
 def _number(config: dict[str, Any], *keys: str) -> int | None:
