@@ -712,6 +712,7 @@ def test_all_places_together_are_the_whole(tmp_path: Path) -> None:
         ("a/pyvenv.cfg", "a"),
         (".git/HEAD", ""),
         (".git", ""),
+        (".git/config", ""),
         (".git/info/exclude", ""),
         ("a/.git/HEAD", "a"),
         (".git/index", None),
