@@ -590,7 +590,7 @@ COMMANDS = [
     "why store/session.rs",
     "doctor",
     "rows . evict",
-    "preview 1 store/session.rs",
+    "preview 1 file://$PWD/store/session.rs",
     "engine status",
     "--help",
     "--version",
@@ -620,7 +620,7 @@ def test_commands_whose_output_lacks_a_character_escape_it(terminal, tmp_path, e
         "search --words upload",
         "context --words upload",
         "similar --words a.py:1",
-        "preview 1 a.py",
+        "preview 1 file://$PWD/a.py",
         "--help",
     ):
         done = shell(terminal, f"$semls {command}", folder, PYTHONIOENCODING=encoding)
@@ -657,7 +657,7 @@ LATIN = os.fsdecode(b"caf\xe9")
         (["index", LATIN], "no folder"),
         (["status", LATIN], "no folder"),
         (["cache", "import", LATIN], "cannot be imported"),
-        (["preview", "1", LATIN], "cannot be read"),
+        (["preview", "1", f"file:///{LATIN}"], "cannot be read"),
         ([LATIN], "No such command"),
         (["search", f"--{LATIN}"], "No such option"),
     ],

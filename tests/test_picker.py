@@ -31,7 +31,8 @@ class Screen:
     def __init__(self, directory, environment, command):
         self._tmux = [TMUX, "-S", str(directory / "tmux"), "-f", "/dev/null"]
         self._environment = {**os.environ, **environment, "SHELL": "/bin/sh", "TERM": "xterm-256color"}
-        self._run("new-session", "-d", "-x", "120", "-y", "36", f"{command}; echo $? > {directory}/status")
+        ending = f"echo $? > {directory}/ended; mv {directory}/ended {directory}/status; read line"
+        self._run("new-session", "-d", "-x", "120", "-y", "36", f"{command}; {ending}")
         self.status = directory / "status"
 
     def _run(self, *arguments):
@@ -63,6 +64,9 @@ class Screen:
         self.until(lambda: self.status.exists() and self.status.read_text())
         return int(self.status.read_text())
 
+    def final(self):
+        return self._run("capture-pane", "-p", "-J")  # with wrapped lines joined
+
     def close(self):
         subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
 
@@ -72,13 +76,13 @@ def pick(terminal, tmp_path):
     """Starts `semls pick` with an editor of a name, which writes down what it was told."""
     screens = []
 
-    def start(*arguments, editor="vim", into="", path=None):
+    def start(*arguments, editor="vim", into="", path=None, visual="", folder=FIXTURES / "shop"):
         script = tmp_path / editor
         script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/edited\n')
         script.chmod(0o755)
-        words = [sys.executable, "-m", "semls", "pick", "--path", str(FIXTURES / "shop"), *arguments]
+        words = [sys.executable, "-m", "semls", "pick", "--path", str(folder), *arguments]
         command = " ".join(f"'{word}'" for word in words) + into
-        environment = {**terminal.environment, "EDITOR": str(script), "VISUAL": ""}
+        environment = {**terminal.environment, "EDITOR": str(script), "VISUAL": visual}
         screens.append(
             Screen(tmp_path, environment if path is None else environment | {"PATH": path}, command)
         )
@@ -142,6 +146,51 @@ def test_nothing_is_opened_by_escape(pick, tmp_path):
     assert not (tmp_path / "edited").exists()
 
 
+@pytest.mark.parametrize(
+    ("visual", "status", "words"),
+    [
+        ("vim 'unbalanced", 2, "cannot be understood (No closing quotation)"),
+        ("/nowhere/vim", 2, "The editor /nowhere/vim cannot be started"),
+        ("not-a-program", 2, "The editor not-a-program cannot be started"),
+        (f"{FIXTURES}/shop/README.md", 2, "cannot be started (Permission denied)"),
+        ("sh -c 'exit 1'", 3, "The editor sh failed with status 1"),
+    ],
+)
+def test_pick_explains_an_editor_that_fails(pick, visual, status, words):
+    screen = pick(QUESTION, visual=visual)
+    screen.shows(FOUND)
+    screen.key("Enter")
+    assert screen.ends() == status
+    assert words in screen.final()
+
+
+def test_pick_without_a_terminal_explains_that_fzf_failed(terminal):
+    done = terminal.run("pick", QUESTION, "--path", FIXTURES / "shop", TERM="nonsense")
+    assert done.returncode == 3
+    assert "fzf failed" in done.stderr
+
+
+def test_pick_runs_no_program_of_the_current_folder(terminal, tmp_path):
+    (tmp_path / "fzf").write_text("#!/bin/sh\ntouch was-run\n")
+    (tmp_path / "fzf").chmod(0o755)
+    done = terminal.run("pick", "--path", FIXTURES / "shop", cwd=tmp_path, PATH=f".{os.pathsep}")
+    assert done.returncode == 2
+    assert "needs fzf" in done.stderr
+    assert not (tmp_path / "was-run").exists()
+
+
+def test_pick_opens_a_hostile_name_and_shows_it_and_its_content_escaped(pick, tmp_path):
+    folder = tmp_path / "w"
+    folder.mkdir()
+    name = "a\tb\n\x1b[31mc .py"
+    (folder / name).write_text("def evil():\n    return '\x1b]0;owned\x07\u202e'\n")
+    screen = pick("evil", folder=folder)
+    screen.shows("a\\tb\\n\\x1b[31mc .py:1  evil", "\\x1b]0;owned\\x07\\u202e")
+    screen.key("Enter")
+    assert screen.ends() == 0
+    assert (tmp_path / "edited").read_text() == f"+1\n{folder}/{name}\n"
+
+
 def test_files_are_shown_without_bat(pick, tmp_path):
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -163,7 +212,7 @@ def test_a_filter_that_is_wrong_leaves_the_screen_alone_and_a_file_that_is_gone_
     screen.key("C-u")
     screen.type(QUESTION)
     screen.shows(FOUND)
-    done = terminal.run("preview", "3", FIXTURES / "gone.py")
+    done = terminal.run("preview", "3", (FIXTURES / "gone.py").as_uri())
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "gone.py cannot be read" in done.stderr

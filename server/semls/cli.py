@@ -1,6 +1,5 @@
 """The command line: unpack, call, print."""
 
-import json
 import os
 import re
 import sys
@@ -14,6 +13,7 @@ import typer
 
 from semls import __version__, streams, terminal
 from semls.errors import OutputClosed, OutputError, SemlsError, UsageError, reason
+from semls.escaping import escape_line
 from semls.limits import MAX_FILE_BYTES
 from semls.reading import read_regular
 from semls.service.messages import AnswerMessage, ContextMessage
@@ -116,7 +116,7 @@ def index(path: Workspace = Path(), force: Force = False, as_json: Json = False)
         seconds = time.monotonic() - began
         if as_json:
             counts = {"files": last["files"], "chunks": last["chunks"], "embedded": embedded}
-            print(json.dumps({**counts, "seconds": round(seconds, 3)}))
+            terminal.data({**counts, "seconds": round(seconds, 3)})
         else:
             terminal.summary(last, embedded, seconds)
         terminal.notice((await ask.status(_engine_path(path)))["notice"])
@@ -168,7 +168,7 @@ def search(
             message = await answer(question, _engine_path(path))
             found = found or bool(message["hits"])
             if as_json:
-                print(json.dumps(message), flush=True)
+                terminal.data(message)
             else:
                 terminal.answer(message)
         if embedded:
@@ -198,7 +198,7 @@ def similar(
         await _embed(ask, path, words_only=words or no_wait)
         message = await ask.similar(_engine_path(path), file, row, limit=k, words_only=words)
         if as_json:
-            print(json.dumps(message))
+            terminal.data(message)
         else:
             terminal.similar(message)
         return bool(message["hits"] or message["copies"])
@@ -241,7 +241,7 @@ def context(
         await _embed(ask, path, words_only=words or no_wait)
         message = await answer(_engine_path(path))
         if as_json:
-            print(json.dumps(message))
+            terminal.data(message)
         else:
             terminal.context(message)
         return bool(message["sections"])
@@ -266,8 +266,9 @@ def pick(
     if place is None:
         raise typer.Exit(1)
     if sys.stdout.isatty():
-        raise typer.Exit(picker.edit(place))
-    print(f"{place.path}:{place.line}")
+        picker.edit(place)
+    else:
+        terminal.place(place.path, place.line)
 
 
 @app.command(hidden=True)
@@ -280,15 +281,22 @@ def rows(
 
 
 @app.command(hidden=True)
-def preview(line: int, path: str) -> None:
-    """What `pick` shows of a file."""
+def preview(line: int, uri: str, plain: bool = False) -> None:
+    """What `pick` shows of a file; with `--plain` for bat, which colours it."""
+    from semls import picker
+
+    path = picker.path_of(uri)
     try:
         content = read_regular(Path(path), MAX_FILE_BYTES)
     except (OSError, ValueError) as error:
         raise UsageError(f"The file {path} cannot be read: {reason(error)}.") from error
     if content is None:
         raise UsageError(f"{path} is not a regular file: name one that is.")
-    terminal.preview(content[:MAX_FILE_BYTES].decode("utf-8", "replace"), line)
+    text = content[:MAX_FILE_BYTES].decode("utf-8-sig", "replace")
+    if plain:
+        terminal.plain(text)
+    else:
+        terminal.preview(text, line)
 
 
 @app.command()
@@ -298,7 +306,7 @@ def status(path: Workspace = Path(), force: Force = False, as_json: Json = False
     async def run(ask: "Client") -> None:
         message = await ask.status(_engine_path(path))
         if as_json:
-            print(json.dumps(message))
+            terminal.data(message)
         else:
             terminal.status(message)
             terminal.notice(message["notice"])
@@ -319,7 +327,7 @@ def why(
     async def run(ask: "Client") -> bool:
         message = await ask.why(_engine_path(path), absolute)
         if as_json:
-            print(json.dumps(message))
+            terminal.data(message)
         else:
             terminal.why(message)
         return not message["skipped"]
@@ -344,7 +352,7 @@ def resume() -> None:
 def cache_export(file: Annotated[str, typer.Argument(metavar="FILE", help="The file to write.")]) -> None:
     """Write all that this machine has embedded to a file, for another machine."""
     _run(lambda ask: ask.export_cache(_engine_path(file)))
-    print(f"Written: {file}")
+    print(f"Written: {escape_line(file)}")
 
 
 @cache.command("import")
@@ -461,7 +469,7 @@ async def _embed(ask: "Client", path: Path, *, words_only: bool) -> None:
 
 
 async def _rows(ask: "Client", workspace: str, query: str) -> None:
-    terminal.rows(await ask.search([workspace], query, limit=_ROWS), workspace)
+    terminal.rows(await ask.search([workspace], query, limit=_ROWS))
 
 
 def _place(place: str) -> tuple[str, int]:

@@ -1,6 +1,7 @@
 """How things look in a terminal. Nothing from a workspace reaches it unescaped."""
 
 import io
+import json
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from semls import streams
+from semls.escaping import escape_line, escape_text
 from semls.service.messages import (
     PHASES,
     AnswerMessage,
@@ -40,7 +42,7 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]"
 
 def answer(message: AnswerMessage) -> None:
     """The question and its hits."""
-    out.print(Text(_safe(message["query"]), style="bold"))
+    out.print(Text(escape_line(message["query"]), style="bold"))
     for rank, hit in enumerate(message["hits"], 1):
         _hit(rank, hit)
     if not message["hits"]:
@@ -62,32 +64,47 @@ def similar(message: SimilarMessage) -> None:
 
 def context(message: ContextMessage) -> None:
     """The Markdown as it is: rich would wrap lines and expand tabs."""
-    out.file.write(_safe(message["markdown"]) or f"{_no_hits(message)}\n")
+    out.file.write(escape_text(message["markdown"]) or f"{_no_hits(message)}\n")
     _coverage(message)
 
 
 def _no_hits(message: AnswerMessage | ContextMessage) -> Text:
-    return Text(_safe(f"No hits. {message['notice']}".rstrip()))
+    return Text(escape_line(f"No hits. {message['notice']}".rstrip()))
 
 
-def rows(message: AnswerMessage, workspace: str) -> None:
-    """Records for the picker, each ended by what no path holds: line, what is shown, and path."""
+def rows(message: AnswerMessage) -> None:
+    """Records for the picker, each ended by NUL: line, what is shown, and URI, which is ASCII."""
     for hit in message["hits"]:
         line = hit["selectionRange"]["start"]["line"] + 1
         drawn = io.StringIO()
         console = Console(file=drawn, force_terminal=True, color_system="standard", soft_wrap=True)
         console.print(_place(hit), Text(hit["kind"], style="dim"), end="")
-        shown = drawn.getvalue().replace("\t", " ")
-        path = os.path.join(workspace, hit["path"])
-        with streams.writing():
-            sys.stdout.buffer.write(f"{line}\t{shown}\t{path}\0".encode("utf-8", "surrogateescape"))
+        out.file.write(f"{line}	{drawn.getvalue()}	{hit['uri']}\0")
 
 
-def preview(text: str, marked: int) -> None:
+def preview(content: str, marked: int) -> None:
     """A file with its lines' numbers, and one of them marked."""
-    for number, line in enumerate(text.split("\n"), 1):
+    for number, line in enumerate(escape_text(content).split("\n"), 1):
         style = "bold reverse" if number == marked else ""
-        out.print(Text.assemble((f"{number:>5} ", "dim"), (_safe(line), style)))
+        out.print(Text.assemble((f"{number:>5} ", "dim"), (line, style)))
+
+
+def plain(content: str) -> None:
+    """A file that another program colours."""
+    out.file.write(escape_text(content))
+
+
+def place(path: str, line: int) -> None:
+    """A place for another program, with the bytes of the path as they are."""
+    out.file.flush()
+    with streams.writing():
+        sys.stdout.buffer.write(os.fsencode(f"{path}:{line}\n"))
+
+
+def data(message: object) -> None:
+    """JSON in ASCII, a line each, with the only control character escaped that JSON leaves as it is."""
+    out.file.write(json.dumps(message).replace("\x7f", "\\u007f") + "\n")
+    out.file.flush()
 
 
 def _coverage(message: AnswerMessage | SimilarMessage | ContextMessage) -> None:
@@ -106,11 +123,13 @@ def _hit(rank: int, hit: HitMessage, note: str = "") -> None:
 def _place(place: PlaceMessage) -> Text:
     name = f"{place['container']}.{place['name']}" if place["container"] else place["name"]
     line = place["selectionRange"]["start"]["line"] + 1
-    return Text.assemble((f"{_safe(place['path'])}:{line}", "cyan"), "  ", (_safe(name), "bold green"))
+    return Text.assemble(
+        (f"{escape_line(place['path'])}:{line}", "cyan"), "  ", (escape_line(name), "bold green")
+    )
 
 
 def _snippet(hit: HitMessage) -> None:
-    lines = [_safe(line) for line in hit["snippet"].rstrip().splitlines()]
+    lines = escape_text(hit["snippet"].rstrip()).split("\n")
     shown = "\n".join(lines[:_LINES])
     if out.is_terminal:
         lexer = Syntax.guess_lexer(hit["path"], shown)
@@ -159,27 +178,27 @@ def summary(last: ProgressMessage, embedded: int, seconds: float) -> None:
 
 def status(message: StatusMessage) -> None:
     """A workspace's state and its skipped files by reason."""
-    out.print(Text(_safe(message["workspace"]), style="bold"))
+    out.print(Text(escape_line(message["workspace"]), style="bold"))
     out.print(f"  {_phase(message)}")
     counts = f"{message['files']:,} files, {message['chunks']:,} chunks, {message['embedded']:,} embedded"
     out.print(f"  {counts}, {message['queue']:,} queued")
     model = f"{message['model']} on {message['device']}" if message["model"] else "none: words alone"
-    out.print(Text(f"  model: {model}"))
+    out.print(Text(f"  model: {escape_line(model)}"))
     if message["store"]:
-        out.print(Text(f"  vectors: {_safe(message['store'])}"))
+        out.print(Text(f"  vectors: {escape_line(message['store'])}"))
     out.print(
         f"  on disk: {_bytes(message['disk'])}, and {_bytes(message['cache'])} of embeddings for all folders"
     )
     memory = f", {_bytes(message['memory'])} of memory" if message["memory"] else ""
     out.print(f"  engine: process {message['pid']}{memory}, folders open: {len(message['workspaces'])}")
     for workspace in message["workspaces"]:
-        out.print(Text(f"    {_safe(workspace)}", style="dim"))
+        out.print(Text(f"    {escape_line(workspace)}", style="dim"))
     for reason, count in message["skipped"].items():
-        out.print(Text(f"  skipped {count:,}: {_safe(reason)}"))
+        out.print(Text(f"  skipped {count:,}: {escape_line(reason)}"))
         _paths([file["path"] for file in message["skipped_files"] if file["reason"] == reason])
     for reason in sorted({file["reason"] for file in message["by_lines"]}):
         files = [file["path"] for file in message["by_lines"] if file["reason"] == reason]
-        out.print(Text(f"  parsed by lines {len(files):,}: {_safe(reason)}"))
+        out.print(Text(f"  parsed by lines {len(files):,}: {escape_line(reason)}"))
         _paths(files)
     if message["error"]:
         problem(message["error"])
@@ -187,7 +206,7 @@ def status(message: StatusMessage) -> None:
 
 def _paths(paths: Sequence[str]) -> None:
     for path in paths[:_FILES]:
-        out.print(Text(f"    {_safe(path)}", style="dim"))
+        out.print(Text(f"    {escape_line(path)}", style="dim"))
     if len(paths) > _FILES:
         out.print(Text(f"    … {len(paths) - _FILES:,} more: --json lists them", style="dim"))
 
@@ -200,13 +219,13 @@ def _phase(message: StatusMessage) -> str:
 
 def why(message: WhyMessage) -> None:
     """Whether and how a file is indexed."""
-    out.print(Text(_safe(message["path"]), style="bold"))
+    out.print(Text(escape_line(message["path"]), style="bold"))
     if message["skipped"]:
-        out.print(Text(f"  not indexed: {_safe(message['skipped'])}"))
+        out.print(Text(f"  not indexed: {escape_line(message['skipped'])}"))
         return
     counts = f"{message['chunks']:,} chunks, {message['definitions']:,} of them of definitions"
     if message["by_lines"]:
-        out.print(Text(f"  parsed by lines: {_safe(message['by_lines'])}"))
+        out.print(Text(f"  parsed by lines: {escape_line(message['by_lines'])}"))
     out.print(f"  indexed as {message['language']}: {counts}, {message['embedded']:,} embedded")
 
 
@@ -218,26 +237,26 @@ def findings(messages: Sequence[FindingMessage]) -> None:
     """What the doctor found."""
     for message in messages:
         mark = ("ok  ", "green") if message["well"] else ("look", "yellow")
-        out.print(Text.assemble(mark, f"  {message['name']}: {_safe(message['detail'])}"))
+        out.print(Text.assemble(mark, f"  {message['name']}: {escape_line(message['detail'])}"))
         if message["advice"]:
-            out.print(Text(f"      {_safe(message['advice'])}"))
+            out.print(Text(f"      {escape_line(message['advice'])}"))
 
 
 def notice(text: str) -> None:
     """Something worth knowing that is no failure."""
     if text:
-        err.print(Text(_safe(text), style="yellow"))
+        err.print(Text(escape_line(text), style="yellow"))
 
 
 def waiting(doing: str) -> None:
     """What a request waits for, where a person looks on."""
     if err.is_terminal:
-        err.print(Text(f"Waiting for the engine: {_safe(doing)}", style="dim"))
+        err.print(Text(f"Waiting for the engine: {escape_line(doing)}", style="dim"))
 
 
 def problem(text: str) -> None:
     """Something a person has to do something about."""
-    err.print(Text(f"semls: {_safe(text)}", style="red"))
+    err.print(Text(f"semls: {escape_line(text)}", style="red"))
 
 
 def wrong_use(text: str, command: str) -> None:
@@ -245,8 +264,3 @@ def wrong_use(text: str, command: str) -> None:
     if text:
         problem(text)
         err.print(Text(f"Try `{command} --help`."))
-
-
-def _safe(text: str) -> str:
-    """Control and direction characters made visible: a file must not move the cursor or reorder a line."""
-    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -11,6 +11,7 @@ from semls.engine.catalogue import Entry
 from semls.engine.search import Hit
 from semls.engine.source import Source, essence
 from semls.errors import UsageError
+from semls.escaping import escape_line, escape_text
 
 CANDIDATES = 50  # hits that may be packed
 
@@ -130,10 +131,8 @@ class Section:
     def markdown(self) -> str:
         """A heading that says where, and the code in a fence that nothing in it can close."""
         places = ", ".join(_place(rows) for rows in self.stretches)
-        where = "".join(
-            one if one.isprintable() else "\N{REPLACEMENT CHARACTER}" for one in self.document.path
-        )
-        code = "\n…\n".join(map(self.document.text, self.stretches))
+        where = escape_line(self.document.path)
+        code = escape_text("\n…\n".join(map(self.document.text, self.stretches)))
         mark, space, fence = _ticks(where, 1), " " * ("`" in where), _ticks(code, 3)
         heading = f"## {mark}{space}{where}:{places}{space}{mark}"
         return f"{heading}\n\n{fence}{self.document.language}\n{code}\n{fence}\n"

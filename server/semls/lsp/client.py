@@ -12,6 +12,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
+from semls.escaping import escape_line
 from semls.service.messages import PHASES, ProgressMessage
 
 log = logging.getLogger(__name__)
@@ -60,12 +61,12 @@ def _member(value: object, key: str) -> object:
 
 def tell(server: LanguageServer, text: str, kind: types.MessageType = types.MessageType.Info) -> None:
     """A message that the user sees."""
-    server.window_show_message(types.ShowMessageParams(kind, text))
+    server.window_show_message(types.ShowMessageParams(kind, escape_line(text)))
 
 
 def note(server: LanguageServer, text: str) -> None:
     """A message for the editor's log."""
-    server.window_log_message(types.LogMessageParams(types.MessageType.Info, text))
+    server.window_log_message(types.LogMessageParams(types.MessageType.Info, escape_line(text)))
 
 
 async def open_document(server: LanguageServer, place: types.Location) -> None:

@@ -4,15 +4,18 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar, cast
 
 from lsprotocol import types
 from pygls.uris import to_fs_path
 
-from semls.service.messages import PlaceMessage, Position, Range
+from semls.escaping import escape_line, escape_text
+from semls.service.messages import PlaceMessage, Position, Range, SkippedMessage, StateMessage, StatusMessage
 
 Encoding = types.PositionEncodingKind | str
 Place: TypeAlias = Callable[[int, int], tuple[int, str]]  # row and column → row, and what is before it there
+_State = TypeVar("_State", bound=StateMessage)
+_SHOWN = {"path": escape_line, "name": escape_line, "container": escape_line, "snippet": escape_text}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +58,42 @@ def symbol(
     """A hit as a workspace symbol, which tells its folder where there are several."""
     container = hit["container"] or hit["path"]
     return types.WorkspaceSymbol(
-        name=hit["name"],
+        name=escape_line(hit["name"]),
         kind=getattr(types.SymbolKind, hit["kind"], types.SymbolKind.Module),
         location=location(hit, place, encoding),
-        container_name=f"{_name(hit, folders)}: {container}" if len(folders) > 1 else container,
+        container_name=escape_line(f"{_name(hit, folders)}: {container}" if len(folders) > 1 else container),
     )
 
 
 def message(
     hit: PlaceMessage, place: Place, encoding: Encoding, folders: Sequence[Folder]
 ) -> Mapping[str, object]:
-    """A hit as the engine sent it, with the client's columns and the name of its folder."""
+    """A hit with the client's columns, the name of its folder, and texts that can be shown."""
+    shown = {key: escape(str(dict(hit)[key])) for key, escape in _SHOWN.items() if key in hit}
     return {
         **hit,
-        "folder": _name(hit, folders),
+        **shown,
+        "folder": escape_line(_name(hit, folders)),
         "range": to_range(hit["range"], place, encoding),
         "selectionRange": to_range(hit["selectionRange"], place, encoding),
     }
+
+
+def state(message: _State) -> _State:
+    """A workspace's state with texts that can be shown."""
+    texts = {key: escape_line(text) for key, text in message.items() if isinstance(text, str)}
+    return cast(_State, {**message, **texts})
+
+
+def status(message: StatusMessage) -> StatusMessage:
+    """A workspace's status with texts that can be shown."""
+    files: list[SkippedMessage] = [
+        {"path": escape_line(file["path"]), "reason": escape_line(file["reason"])}
+        for file in message["skipped_files"]
+    ]
+    skipped = {escape_line(reason): count for reason, count in message["skipped"].items()}
+    workspaces = list(map(escape_line, message["workspaces"]))
+    return {**state(message), "workspaces": workspaces, "skipped": skipped, "skipped_files": files}
 
 
 def _name(hit: PlaceMessage, folders: Sequence[Folder]) -> str:

@@ -13,6 +13,7 @@ from typing import Any, BinaryIO, cast
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
+from semls.escaping import LogFormatter, escape_line
 from semls.lsp import arguments, convert, documents, stdio
 from semls.lsp import client as editor
 from semls.lsp.repairs import Headers
@@ -26,7 +27,9 @@ _PARENT = 2.0  # seconds between two looks at whether the editor lives
 
 def serve(settings: Settings, engine: EngineSettings) -> None:
     """Serve one editor on standard input and output, then leave with the exit code of the specification."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LogFormatter(logging.BASIC_FORMAT))
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs a traceback for each refused request
     stdin, stdout = stdio.claim()
     session = _session(settings, engine)
@@ -172,7 +175,7 @@ async def _similar(ls: Session, given: Sequence[Any]) -> SimilarMessage:
     file, row, options = arguments.similar(given)
     folder = convert.folder_of(file, ls.paths)
     if folder is None:
-        raise JsonRpcInvalidParams(f"{file} lies in none of the open folders: open its folder.")
+        raise JsonRpcInvalidParams(f"{escape_line(file)} lies in none of the open folders: open its folder.")
     uri = Path(file).as_uri()
     (document,) = (
         await asyncio.to_thread(documents.read, {uri: ls.buffers.snapshot(uri)}, [folder])

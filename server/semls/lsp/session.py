@@ -19,6 +19,7 @@ from pygls.lsp.server import LanguageServer
 
 from semls import __version__
 from semls.errors import BroadWorkspaceError, SemlsError, UsageError
+from semls.escaping import escape_line
 from semls.lsp import client as editor
 from semls.lsp import convert
 from semls.lsp.documents import Buffers
@@ -181,7 +182,7 @@ class Session(LanguageServer):
             self.say_once(state["notice"], types.MessageType.Info)
             self.say_once(state["error"], types.MessageType.Error)
             if self.abilities.status:
-                self.protocol.notify("semls/didChangeStatus", {"uri": folder.uri, **state})
+                self.protocol.notify("semls/didChangeStatus", {"uri": folder.uri, **convert.state(state)})
             yield state
 
     def _mark_answered(self, folder: convert.Folder) -> None:
@@ -245,7 +246,8 @@ class Session(LanguageServer):
     async def status(self) -> Sequence[StatusMessage]:
         """The state of each folder."""
         await self._configured()
-        return await _explained(asyncio.gather(*map(self.engine.status, self.paths)))
+        found = await _explained(asyncio.gather(*map(self.engine.status, self.paths)))
+        return list(map(convert.status, found))
 
     async def reindex(self) -> None:
         """Look at all files again, and embed what has no vector; returns before that is done."""
@@ -288,6 +290,6 @@ async def _explained(answer: Awaitable[T]) -> T:
     try:
         return await answer
     except UsageError as error:
-        raise JsonRpcInvalidParams(str(error)) from error
+        raise JsonRpcInvalidParams(escape_line(str(error))) from error
     except SemlsError as error:
-        raise JsonRpcException(str(error), types.LSPErrorCodes.RequestFailed) from error
+        raise JsonRpcException(escape_line(str(error)), types.LSPErrorCodes.RequestFailed) from error

@@ -22,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from semls import __version__
 from semls.errors import EngineError, StoreError
+from semls.escaping import LogFormatter
 from semls.settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -293,7 +294,7 @@ def _yield_to_the_person(threads: int) -> None:
 
 def _log_to(path: Path) -> None:
     handler = _LogFile(path, maxBytes=1_000_000, backupCount=1, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handler.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.getLogger().addHandler(handler)
     logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("semls").setLevel(logging.INFO)

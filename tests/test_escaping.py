@@ -1,0 +1,209 @@
+"""What comes from files and file names reaches a terminal, a log, a program and an editor escaped."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import unicodedata
+
+import pytest
+
+from semls.escaping import escape_line, escape_text
+from tests.conftest import HANG
+from tests.lsp.raw import Raw
+
+CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+HOSTILE = (
+    "\x1b]0;owned\x07\x1b[2J\t\x7f\x9b31m\r\u202e\u2066\u061c\u200b\u200d\u200e\u2028\u2029\ufeff"
+    "\U000e0041\u3164\xad"
+)
+NAME = f"a\nFORGED:1  x{HOSTILE}`.md"
+STYLE = re.compile(r"\x1b\[[0-9;]*m")  # which the picker's rows have themselves
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("src/naïve 🦀 日本.py", "src/naïve 🦀 日本.py"),
+        ("C:\\new\\table", "C:\\new\\table"),
+        ("a\nb\tc\rd", "a\\nb\\tc\\rd"),
+        ("\x1b[31m\x7f\x9b", "\\x1b[31m\\x7f\\u009b"),
+        ("\u202e\u2028\ufeff\U000e0041", "\\u202e\\u2028\\ufeff\\U000e0041"),
+        (os.fsdecode(b"caf\xe9"), "caf\\xe9"),
+        ("\ud800", "\\ud800"),
+        ("\u0645\u06cc\u200c\u062e\u0648", "\u0645\u06cc\u200c\u062e\u0648"),  # Persian
+        ("क\u094d\u200dष न\u094d\u200d", "क\u094d\u200dष न\u094d\u200d"),  # Devanagari
+        ("a\u200db \u200c", "a\\u200db \\u200c"),
+        (
+            "👩\u200d💻 🏳\ufe0f\u200d🌈 ❤\ufe0f 1\ufe0f\u20e3",
+            "👩\u200d💻 🏳\ufe0f\u200d🌈 ❤\ufe0f 1\ufe0f\u20e3",
+        ),
+        ("😀\ufe0f\ufe0e\ufe01", "😀\ufe0f\\ufe0e\\ufe01"),  # bytes hidden behind an emoji
+        ("a\ufe0f1\ufe0f", "a\\ufe0f1\\ufe0f"),
+        ("if (user\u3164)", "if (user\\u3164)"),
+    ],
+)
+def test_escape_line_shows_what_is_invisible(text, shown):
+    assert escape_line(text) == shown
+    assert escape_line(shown) == shown
+
+
+def test_escape_line_leaves_no_character_of_a_hidden_category():
+    every = "".join(map(chr, range(sys.maxunicode + 1)))
+    left = {character for character in escape_line(every) if unicodedata.category(character) in CATEGORIES}
+    assert left <= {"\u200c", "\u200d"}  # behind a letter that joins
+    assert not {*"\u034f\u115f\u3164\uffa0\ufe00\ufe0f\U000e0100"} & set(escape_line(f"a{'a'.join(every)}"))
+
+
+def test_escape_text_keeps_tabs_and_ends_lines_with_lf():
+    assert escape_text("a\tb\r\nc\rd\n\x0c\u2028e") == "a\tb\nc\nd\n\\x0c\\u2028e"
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """A workspace whose names and contents forge output."""
+    folder = tmp_path / f"w\nFORGED {HOSTILE}"
+    folder.mkdir()
+    (folder / NAME).write_text(f"# evil {HOSTILE} title\n\nevil text {HOSTILE}\n\n````\nFORGED: evil\n````\n")
+    (folder / "evil.py").write_text(f"def evil():\n    return '''{HOSTILE}'''\n", newline="")
+    (folder / ".gitignore").write_text("ignored\x1b\u202e*\n")
+    (folder / f"ignored\x1b\u202e{NAME}").write_text("x")
+    (folder / f"b{NAME}.bin").write_bytes(b"\0")
+    return folder
+
+
+def safe(output: bytes, lines: bool = False) -> str:
+    """The output, in which nothing is forged."""
+    text = output.decode()
+    kept = {"\n", "\t"} if lines else {"\n"}
+    hidden = {one for one in text if unicodedata.category(one) in CATEGORIES or one == "\u3164"} - kept
+    assert not hidden, text
+    assert not any(line.startswith("FORGED") for line in text.split("\n")) or lines
+    return text
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
+def test_no_command_prints_hostile_names_and_contents_unescaped(terminal, hostile):
+    def run(*arguments, status=0):
+        done = subprocess.run(
+            [sys.executable, "-m", "semls", *map(str, arguments)],
+            cwd=hostile,
+            env={**terminal.environment, "COLUMNS": "200"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=HANG,
+            check=False,
+        )
+        assert done.returncode == status, done.stderr
+        safe(done.stderr)
+        return done.stdout
+
+    assert "a\\nFORGED:1  x\\x1b]0;owned" in safe(run("search", "evil", "title"), lines=True)
+    assert "\\u202e" in safe(run("search", "evil.py", "evil"), lines=True)
+    assert "\\u202e" in safe(run("similar", "evil.py:1"), lines=True)
+    assert "\\u202e" in safe(run("similar", "evil.py:1", "--words"), lines=True)
+    assert "ignored\\x1b\\u202e" in safe(run("status"))
+    assert "\\nFORGED" in safe(run("why", NAME))
+    assert "not indexed" in safe(run("why", f"b{NAME}.bin", status=1))
+    assert "\\x1b" in safe(run("why", f"ignored\x1b\u202e{NAME}", status=1))
+    uri = (hostile / NAME).as_uri()
+    assert "\\u202e" in safe(run("preview", 1, uri), lines=True)
+    assert "\\u202e" in safe(run("preview", 1, uri, "--plain"), lines=True)
+    rows = STYLE.sub("", run("rows", "--", hostile, "evil").decode()).split("\0")
+    assert all(record.count("\t") == 2 and record.replace("\t", "").isprintable() for record in rows[:-1])
+    assert any(record.endswith(f"\t{uri}") for record in rows)
+    for command in (
+        ["search", "evil"],
+        ["status"],
+        ["why", NAME],
+        ["similar", "evil.py:1"],
+        ["context", "evil"],
+    ):
+        assert run(*command, "--json").isascii()
+    for command in (
+        ["search", HOSTILE.replace("\x7f", "") + "\n", "--lang", NAME],
+        ["index", hostile / NAME],
+        ["why", f"{NAME}.gone"],
+        ["similar", f"{NAME}.gone:1"],
+        ["similar", NAME],
+        ["search", "x", "--path", NAME],
+        ["search", "--from", f"{NAME}.gone"],
+        ["search", "x", f"--{NAME}"],
+        ["cache", "import", NAME],
+        ["preview", "1", (hostile / "gone\x1b[2J").as_uri()],
+        [NAME],
+    ):
+        assert b"\\n" in run(*command, status=2) + b"\\n"
+    assert "\\nFORGED" in safe(run("cache", "export", f"{NAME}.export"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
+def test_context_of_hostile_files_stays_in_its_fence(terminal, hostile):
+    done = terminal.run("context", "evil", "title", cwd=hostile)
+    lines = safe(done.stdout.encode(), lines=True).split("\n")
+    headings = [line for line in lines if line.startswith("## ")]
+    assert any(line.startswith("## `` a\\nFORGED:1  x\\x1b]0;owned") for line in headings)
+    inside, fence = [], ""
+    for line in lines:
+        if not fence and line.startswith("```"):
+            fence = "`" * (len(line) - len(line.lstrip("`")))
+        elif line == fence:
+            fence = ""
+        elif fence:
+            inside.append(line)
+    assert not fence
+    assert "FORGED: evil" in inside
+    assert "````" in inside
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
+def test_log_of_the_engine_has_no_forged_line(terminal, hostile):
+    terminal.run("index", hostile, SEMLS_MODEL=str(hostile))
+    terminal.run("search", "evil", cwd=hostile)
+    terminal.run("engine", "stop")
+    for log in terminal.state.glob("*.log"):
+        for line in safe(log.read_bytes()).split("\n"):
+            assert not line or re.match(r"[0-9]{4}-|Traceback|  |\w", line)
+            assert not line.startswith("FORGED")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
+def test_language_server_escapes_what_an_editor_shows(terminal, hostile):
+    client = Raw(terminal.environment)
+    try:
+        client.start(rootUri=hostile.as_uri())
+        terminal.json("index", hostile)
+        answers = [
+            client.answer(client.request("workspace/symbol", {"query": "evil title"})),
+            client.answer(client.request("semls/search", {"query": "evil title"})),
+            client.answer(client.request("semls/status", {})),
+            client.answer(client.request("semls/search", {"query": "x", "languages": [NAME]})),
+            client.answer(
+                client.request(
+                    "semls/similar",
+                    {
+                        "uri": (hostile.parent / NAME).as_uri(),
+                        "position": {"line": 0, "character": 0},
+                    },
+                )
+            ),
+        ]
+    finally:
+        client.process.kill()
+        client.end()
+
+    def texts(value, key=""):
+        if isinstance(value, dict):
+            for name, one in value.items():
+                yield from texts(one, name)
+                yield name
+        elif isinstance(value, list):
+            for one in value:
+                yield from texts(one, key)
+        elif isinstance(value, str) and key not in ("uri", "query"):
+            yield value
+
+    assert "FORGED" in json.dumps(answers)
+    for text in texts(answers):
+        safe(text.encode(), lines=True)
