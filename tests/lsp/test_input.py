@@ -143,6 +143,7 @@ def test_command_with_wrong_arguments_is_answered_with_a_sentence(opened, comman
         ({"query": "x", "limit": math.nan}, "'limit' must be a whole number, not a number."),
         ({"query": "x", "limit": 0}, "'limit' must be at least 1."),
         ({"query": "x", "limit": 1_001}, "'limit' must be at most 1,000."),
+        ({"limit": 1}, "'query' is missing: give query."),
         ({"query": "x", "colour": 1}, "'colour' is unknown: use query, languages, paths, kinds, limit."),
         ({"query": "\ud800"}, "'query' holds half of a surrogate pair, which is no character."),
         ({"query": "x" * 10_000_000}, "'query' must have at most 10,000 characters."),

@@ -187,7 +187,7 @@ def test_request_of_a_wrong_type_is_refused_with_a_sentence(state):
     url = f"http://127.0.0.1:{state['port']}"
     headers = {"Authorization": f"Bearer {state['token']}"}
     for path, asked, sentence in (
-        ("/search", {"query": "x"}, "'workspaces' is missing."),
+        ("/search", {"query": "x"}, "'workspaces' is missing: give query, workspaces."),
         ("/search", {"query": "x", "workspaces": 5}, "'workspaces' must be a list of objects, not a number."),
         ("/search", {"query": ["x"], "workspaces": []}, "'query' must be a string, not a list."),
         ("/search", {"query": "x", "workspaces": [{}]}, "'workspaces[0].workspace' is missing."),

@@ -185,8 +185,11 @@ def sentence(error: ValidationError, schema: type[BaseModel]) -> str:
         problem = f"must be {expected}, not {kind_of(first['input'])}."
     else:
         problem = _PROBLEMS.get(kind, "is not valid.").format(**first.get("ctx", {}))
+    fields = schema.model_fields
     if kind == "extra_forbidden" and len(location) == 1:
-        problem = f"is unknown: use {', '.join(schema.model_fields)}."
+        problem = f"is unknown: use {', '.join(fields)}."
+    if kind == "missing" and len(location) == 1:
+        problem = f"is missing: give {', '.join(name for name in fields if fields[name].is_required())}."
     return f"{_name(location)} {problem}"
 
 
