@@ -119,6 +119,9 @@ class Entry(NamedTuple):
         return start <= (self.name_row, self.name_column) < end
 
 
+_HOLDS_NAME = """
+    (start_row, start_column) <= (name_row, name_column)
+    AND (name_row, name_column) < (end_row, end_column)"""
 _ADD_FILE = f"INSERT INTO files VALUES ({', '.join('?' * len(File._fields))})"
 _ADD_CHUNK = f"""
     INSERT INTO chunks ({", ".join(Entry._fields)}, initials)
@@ -379,10 +382,14 @@ class Catalogue:
             return {row[0] for row in self._db.execute(query, values)}
 
     def definitions(self, filters: Filters, limit: int) -> list[int]:
-        """Ids of the definitions that pass the filters, by path and position; one in parts counts once."""
+        """Ids of the definitions that pass the filters, by path and position.
+
+        One in parts counts once: the part with its name, if that passes.
+        """
         condition, values = self._condition(filters)
         query = f"""
-            SELECT min(id) FROM chunks WHERE name != '' AND {condition}
+            SELECT coalesce(min(CASE WHEN {_HOLDS_NAME} THEN id END), min(id)) FROM chunks
+            WHERE name != '' AND {condition}
             GROUP BY path, name_row, name_column ORDER BY path, name_row, name_column LIMIT ?"""
         with self._file.blame():
             return [row[0] for row in self._db.execute(query, (*values, limit))]
