@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import sqlite3
+import struct
 import subprocess
 import sys
 import time
@@ -450,8 +451,8 @@ def test_a_missing_path_and_a_file_in_the_place_of_a_folder(terminal, shop):
         (["search", ""], ["empty"]),
         (["search", "   "], ["empty"]),
         (["search"], ["question"]),
-        (["search", "x" * 100_000], ["100,000"]),
-        (["search", "x", "-k", "0"], ["0"]),
+        (["search", "x" * 100_000], ["10,000"]),
+        (["search", "x", "-k", "0"], ["at least 1"]),
         (["search", "x", "--lang", "klingon"], ["klingon"]),
         (["search", "x", "--kind", "thing"], ["thing"]),
         (["search", "x", "--in", ""], ["pattern"]),
@@ -754,6 +755,29 @@ def test_relative_cache_directory_is_one_for_client_and_engine(terminal, shop, t
 def test_impossible_width_is_ignored(terminal, columns):
     assert "No engine" in terminal.run("engine", "status", COLUMNS=columns, LINES=columns).stdout
     assert "Show this message" in terminal.run("--help", COLUMNS=columns).stdout
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
+@pytest.mark.parametrize("columns", [5, 30, 80])
+def test_search_in_a_narrow_terminal_shows_the_code(terminal, shop, columns):
+    import fcntl
+    import pty
+    import termios
+
+    terminal.json("index", shop)
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command = [sys.executable, "-m", "semls", "search", "--words", "evict_expired", "-k", "1"]
+    environment = {**terminal.environment, "TERM": "xterm", "NO_COLOR": "1"}
+    done = subprocess.run(command, cwd=shop, env=environment, stdout=theirs, timeout=HANG, check=False)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # its end
+        while more := os.read(ours, 4096):
+            shown += more
+    os.close(ours)
+    assert done.returncode == 0
+    assert "pub fn evict_expired" in re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

@@ -36,6 +36,7 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _LINES = 12  # of a snippet
+_NARROW = 40  # columns, below which numbers and indentation leave no room for code
 _FILES = 20  # of the skipped ones
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -131,7 +132,7 @@ def _place(place: PlaceMessage) -> Text:
 def _snippet(hit: HitMessage) -> None:
     lines = escape_text(hit["snippet"].rstrip()).split("\n")
     shown = "\n".join(lines[:_LINES])
-    if out.is_terminal:
+    if out.is_terminal and out.width >= _NARROW:
         lexer = Syntax.guess_lexer(hit["path"], shown)
         first = hit["range"]["start"]["line"] + 1
         out.print(

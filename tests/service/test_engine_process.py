@@ -230,3 +230,23 @@ def test_stop_names_the_lock_of_an_engine_that_cannot_be_reached(terminal):
             done = terminal.run("engine", command)
             assert done.returncode == 3
             assert str(terminal.cache / "engine.lock") in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals end a process at once there")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_engine_in_the_foreground_stops_in_order_at_a_signal(terminal, number):
+    command = [sys.executable, "-m", "semls", "engine", "run"]
+    with subprocess.Popen(
+        command,
+        env=terminal.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as engine:
+        while terminal.run("engine", "status").returncode:
+            assert engine.poll() is None
+        engine.send_signal(number)
+        assert engine.communicate(timeout=HANG) == (b"", b"")
+    assert engine.returncode == 0
+    assert not terminal.state_file.exists()
+    (log,) = terminal.state.glob("*.log")
+    assert "Engine left" in log.read_text()

@@ -8,6 +8,7 @@ import logging
 import logging.handlers
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -230,6 +231,8 @@ async def _serve(
         task.add_done_callback(lambda _: _let_go(places, state, server))
     places.write(state)
     log.info("Engine %s, process %d, port %d", state.version, state.pid, state.port)
+    for number in uvicorn.server.HANDLED_SIGNALS:  # uvicorn stops at them, and then raises them once more
+        signal.signal(number, lambda *_: None)
     try:
         await server.serve(sockets=[listener])
     finally:
