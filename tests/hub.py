@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from semls.engine import models
-from semls.settings import Settings
+from semls.settings import DEFAULT_MODEL
 
 NOWHERE = "http://127.0.0.1:9"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
-COMMIT = models.PRESETS[Settings().model].revision or ""
+COMMIT = models.PRESETS[DEFAULT_MODEL].revision or ""
 _LARGE = 50_000_000  # bytes: that of weights
 
 

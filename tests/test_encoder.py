@@ -17,10 +17,10 @@ from semls.engine import models
 from semls.engine.encoder import HashingEncoder, TransformersEncoder, load
 from semls.engine.weights import bundled
 from semls.errors import ModelError
-from semls.settings import Settings
+from semls.settings import DEFAULT_MODEL
 from tests.hub import TOKENIZER, run
 
-NAME = Settings().model
+NAME = DEFAULT_MODEL
 SAME = 0.999  # the cosine of vectors that differ by rounding
 SOURCES = sorted(Path(encoder_module.__file__).parent.glob("*.py"))
 FIBONACCI = "def fibonacci(n):\n    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)\n"

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import sqlite3
 import threading
+import time
 from dataclasses import replace
 
 import pytest
@@ -17,12 +18,12 @@ from semls.engine.engine import Engine
 from semls.engine.query import query
 from semls.engine.vectors import VectorStore
 from semls.errors import ModelUnavailable, StoreDamaged, StoreError, UsageError
-from semls.settings import Settings
+from semls.settings import DEFAULT_MODEL, Settings
 from tests.conftest import HANG
 
 SETTINGS = Settings()
 HASHING = Settings(model="hashing")
-WANTED = SETTINGS.model
+WANTED = DEFAULT_MODEL
 
 
 class Slow(HashingEncoder):
@@ -364,3 +365,140 @@ async def test_engine_catalog_corrupted_while_open_is_rebuilt_and_read_again(eng
         await asking[way]()
     await asyncio.wait_for(found_again(engine, shop), HANG)
     assert path.with_name("catalogue.sqlite.broken").exists()
+
+
+async def ready(states):
+    """Follow until the index is ready, and return the state."""
+    while (state := await anext(states)).progress.phase != "ready":
+        pass
+    return state
+
+
+@pytest.fixture
+def loads(hub, monkeypatch):
+    """The names of the models that were loaded."""
+    names = []
+
+    def load(model, fetched):
+        names.append(model.name)
+        return hub.load(model, fetched)
+
+    monkeypatch.setattr(encoders, "load", load)
+    return names
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """The directories of the stores that were opened."""
+    directories = []
+    opens = VectorStore._open
+
+    def _open(store):
+        directories.append(store.place)
+        opens(store)
+
+    monkeypatch.setattr(VectorStore, "_open", _open)
+    return directories
+
+
+async def test_client_without_settings_uses_those_of_the_client_that_follows(engine, shop, hub, loads):
+    hub.slow.told.set()
+    states = engine.follow(str(shop), HASHING)
+    await ready(states)
+    for _ in range(3):
+        assert (await ask(engine, "cart", shop, settings=SETTINGS)).model == "hashing"
+        await index(engine, shop, SETTINGS)
+    assert (await engine.status(str(shop), SETTINGS))[0].model == "hashing"
+    assert loads == ["hashing"]
+    await states.aclose()
+    await index(engine, shop, SETTINGS)
+    assert (await ask(engine, "cart", shop, settings=SETTINGS)).model == WANTED
+
+
+async def test_clients_with_different_settings_are_each_answered_by_their_own_model(
+    engine, shop, hub, opened
+):
+    hub.slow.told.set()
+    wanted = Settings(model=WANTED)
+    await index(engine, shop, HASHING)
+    await index(engine, shop, wanted)
+    for number in range(3):
+        (shop / f"new{number}.py").write_text(f"def weigh_parcel_{number}():\n    pass\n")
+        for settings in (HASHING, wanted):
+            last = await index(engine, shop, settings)
+            assert last.coverage.embedded == last.coverage.chunks
+            assert (await ask(engine, "cart", shop, settings=settings)).model == settings.model
+    assert len(opened) == len(set(opened)) == len(list(engine._directory.glob("*/vectors/*"))) == 2
+    while engine.busy:
+        await asyncio.sleep(0.01)
+
+
+async def test_client_that_follows_is_not_affected_by_a_request_with_other_settings(engine, shop, hub):
+    hub.slow.told.set()
+    states = engine.follow(str(shop), SETTINGS)
+    assert (await ready(states)).model == WANTED
+    await index(engine, shop, HASHING)
+    status, _ = await engine.status(str(shop), SETTINGS)
+    assert (status.model, status.progress.phase) == (WANTED, "ready")
+    engine.pause()  # for a new state
+    assert (await anext(states)).model == WANTED
+    await states.aclose()
+
+
+async def test_client_that_follows_last_decides_for_clients_without_settings(engine, shop, hub):
+    hub.slow.told.set()
+    first, second = engine.follow(str(shop), HASHING), engine.follow(str(shop), Settings(model=WANTED))
+    await ready(first)
+    await ready(second)
+    follower = engine.follow(str(shop), SETTINGS)
+    assert (await ready(follower)).model == WANTED
+    await second.aclose()
+    assert (await asyncio.wait_for(anext(follower), HANG)).model == "hashing"
+    await first.aclose()
+    await follower.aclose()
+
+
+async def test_unused_embedder_is_closed_and_its_vectors_are_deleted(engine, shop, hub, opened):
+    hub.slow.told.set()
+    await index(engine, shop, HASHING)
+    await asyncio.sleep(0.02)
+    unused_since = time.monotonic()
+    await index(engine, shop, SETTINGS)
+    assert len(list(engine._directory.glob("*/vectors/*"))) == 2
+    await engine.close_unused(time.monotonic() - unused_since)
+    (shop / "new.py").write_text("def weigh_parcel():\n    pass\n")
+    await index(engine, shop, SETTINGS)
+    (left,) = engine._directory.glob("*/vectors/*")
+    assert left.name == Slow.fingerprint
+    assert len(opened) == 2
+    assert (await ask(engine, "cart", shop, settings=SETTINGS)).model == WANTED
+    assert (await index(engine, shop, HASHING)).encoded == 1  # the rest comes from the cache
+
+
+async def test_fallback_model_shares_its_store_with_clients_that_have_set_it(engine, shop, hub, opened):
+    hub.has_wanted = False
+    hub.slow.told.set()
+    await index(engine, shop, SETTINGS)
+    await index(engine, shop, HASHING)
+    for settings in (SETTINGS, HASHING):
+        assert (await ask(engine, "cart", shop, settings=settings)).model == "hashing"
+    assert len(opened) == 1
+    hub.has_wanted = True
+    while (await ask(engine, "cart", shop, settings=SETTINGS)).model != WANTED:
+        await asyncio.sleep(0.01)
+    assert (await ask(engine, "cart", shop, settings=HASHING)).model == "hashing"
+    assert len(opened) == 2
+    assert not list(engine._directory.glob("*/vectors/*.broken-*"))
+
+
+async def test_models_with_complete_vectors_need_no_former_model_after_a_restart(tmp_path, shop, hub, loads):
+    hub.slow.told.set()
+    first = Engine(tmp_path / "cache")
+    await index(first, shop, HASHING)
+    await index(first, shop, SETTINGS)
+    await first.close()
+    loads.clear()
+    second = Engine(tmp_path / "cache")
+    await index(second, shop, HASHING)
+    assert loads == ["hashing"]
+    await second.close()

@@ -5,7 +5,7 @@ import pytest
 
 from semls.engine import models
 from semls.errors import ModelError, UsageError
-from semls.settings import Settings
+from semls.settings import DEFAULT_MODEL
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_a_preset_has_its_name(name):
 
 
 def test_the_default_is_a_preset_with_the_prefixes_that_it_was_trained_with():
-    model = models.resolve(Settings().model)
+    model = models.resolve(DEFAULT_MODEL)
     assert (model.document_prefix, model.query_prefix) == ("search_document: ", "search_query: ")
 
 
@@ -40,7 +40,7 @@ def test_resolve_without_revision_has_the_pinned_commit(name):
 
 
 def test_resolve_with_revision_has_that_one():
-    assert models.resolve(Settings().model, "abc").revision == "abc"
+    assert models.resolve(DEFAULT_MODEL, "abc").revision == "abc"
 
 
 def test_an_unknown_name_is_answered_with_those_that_there_are():

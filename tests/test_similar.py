@@ -9,7 +9,7 @@ from semls.engine import encoders, models
 from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
 from semls.errors import UsageError
-from semls.settings import Settings
+from semls.settings import DEFAULT_MODEL, Settings
 
 HASHING = Settings(model="hashing")
 
@@ -173,7 +173,7 @@ async def test_hits_and_copies_are_as_they_are_now(engine, root):
 class Slow(HashingEncoder):
     """A model that takes its time until it is told to hurry."""
 
-    model = replace(models.HASHING, name=Settings().model)
+    model = replace(models.HASHING, name=DEFAULT_MODEL)
     told = threading.Event()
 
     def documents(self, texts, give_way=None):
@@ -199,7 +199,7 @@ async def test_words_answer_until_half_of_the_workspace_has_vectors(engine, root
     slow.told.set()
     await index(engine, root, Settings())
     after = await ask(engine, root, "asked.py", 5, settings=Settings())
-    assert (after.model, places(after)[0]) == (Settings().model, ("changed.py", "load_settings"))
+    assert (after.model, places(after)[0]) == (DEFAULT_MODEL, ("changed.py", "load_settings"))
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import pytest
 
 from semls.engine.weights import bundled
 from semls.errors import ModelError, ModelUnavailable
-from semls.settings import Settings
+from semls.settings import DEFAULT_MODEL
 from tests.hub import COMMIT, TOKENIZER, run, served
 
-NAME = Settings().model
+NAME = DEFAULT_MODEL
 FILES = ("config.json", "model.safetensors", *TOKENIZER)
 CONTENT = b"of the model" * 100_000
 LOCATE = f"print(weights.locate(models.resolve({NAME!r})))"

@@ -14,8 +14,9 @@ from typing import Any
 
 import pytest
 
+from semls.engine import models
 from semls.engine.catalogue import Catalogue
-from semls.engine.embedder import Embedder
+from semls.engine.embedder import Embedder, Target
 from semls.engine.engine import Engine
 from semls.engine.indexer import Indexer
 from semls.engine.query import query
@@ -240,7 +241,7 @@ async def test_search_cancelled_while_its_store_fails_leaks_nothing(engines, roo
     for engine, interruption in attempts(engines):
         await index(engine, root)
         (workspace,) = engine._workspaces
-        workspace.view.vectors.close()  # as if the disk had failed
+        workspace.embedder(Target(models.HASHING)).view.vectors.close()  # as if the disk had failed
         interruption.patch(monkeypatch, Indexer, "search")
         with contextlib.suppress(asyncio.CancelledError):
             await search(engine, root)

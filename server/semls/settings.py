@@ -13,6 +13,7 @@ import platformdirs
 
 from semls.errors import UsageError
 
+DEFAULT_MODEL = "nomic-ai/nomic-embed-text-v1"
 _LONGEST = 10_000  # characters of a setting
 
 
@@ -27,7 +28,7 @@ class Server:
 
     url: str  # http or https, without a user's name
     token: str = field(default="", repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)  # sent along with every request
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)  # of every request
     tenant: str = "default_tenant"
     database: str = "default_database"
 
@@ -54,13 +55,13 @@ class Server:
 
 @dataclass(frozen=True)
 class Settings:
-    """What belongs to a workspace: sent along with every request."""
+    """What a client has set for a workspace: sent along with every request. None is not set."""
 
-    model: str = field(
-        default="nomic-ai/nomic-embed-text-v1",
+    model: str | None = field(
+        default=None,
         metadata=_says(
             "`SEMLS_MODEL`",
-            "`nomic-ai/nomic-embed-text-v1`",
+            f"`{DEFAULT_MODEL}`",
             "the embedding model; also `nomic-ai/nomic-embed-text-v1.5`, `nomic-ai/CodeRankEmbed`, "
             "`sentence-transformers/all-MiniLM-L6-v2`, or a folder with one",
         ),

@@ -28,7 +28,7 @@ from rich.table import Table
 
 from semls.engine.catalogue import Catalogue, Entry
 from semls.engine.chunker import Chunker
-from semls.engine.embedder import Tools
+from semls.engine.embedder import Embedder, Target, Tools
 from semls.engine.encoders import Encoders, model_of
 from semls.engine.indexer import Indexer
 from semls.engine.models import BUNDLED
@@ -132,39 +132,46 @@ class Bench:
             directory,
             self._worker,
             self._chunker,
+            self._target(),
             self._tools,
             _none,
             self._running,
         )
         began = time.perf_counter()
         await indexer.open()
-        async for _ in indexer.follow(indexer.refresh()):
+        embedder = indexer.embedder(None)
+        async for _ in indexer.follow(indexer.refresh(), embedder):
             pass
+        progress = indexer.progress(embedder)
         index = {
             "repository": name,
-            "files": indexer.progress.files,
-            "chunks": indexer.progress.coverage.chunks,
-            "encoded": indexer.progress.encoded,
+            "files": progress.files,
+            "chunks": progress.coverage.chunks,
+            "encoded": progress.encoded,
             "seconds": round(time.perf_counter() - began, 1),
         }
         catalogue = await self._worker.run(Rank.SEARCH, Catalogue, directory / "catalogue.sqlite")
         items = json.loads((self._benchmark / "annotations" / f"{name}.json").read_text("utf-8"))
-        asked = [await self._ask(repository, item, indexer, catalogue) for item in items]
+        asked = [await self._ask(repository, item, indexer, embedder, catalogue) for item in items]
         await self._worker.run(Rank.SEARCH, catalogue.close)
         await indexer.close()
         return index, asked
 
-    async def _tools(self) -> Tools | None:
-        model = self._settings["model"]
-        return Tools(*await self._encoders.get(model_of(Settings(model=model)))) if model else None
+    def _target(self) -> Target:
+        return Target(model_of(Settings(model=self._settings["model"])))
 
-    async def _ask(self, repository: Row, item: Row, indexer: Indexer, catalogue: Catalogue) -> Asked:
-        text, view = item["query"], indexer.view
+    async def _tools(self, target: Target) -> Tools | None:
+        return Tools(*await self._encoders.get(target.model)) if self._settings["model"] else None
+
+    async def _ask(
+        self, repository: Row, item: Row, indexer: Indexer, embedder: Embedder, catalogue: Catalogue
+    ) -> Asked:
+        text, view = item["query"], embedder.view
         found: dict[str, list[Entry]] = {}
         seconds = {}
         for way in ("words", "both") if view else ("words",):
             began = time.perf_counter()
-            result = await indexer.search(query(text, HITS, words_only=way == "words"))
+            result = await indexer.search(query(text, HITS, words_only=way == "words"), embedder)
             seconds[way] = time.perf_counter() - began
             found[way] = [hit.entry for hit in result.hits]
         if view:

@@ -12,7 +12,8 @@ import time
 import numpy as np
 import pytest
 
-from semls.engine import crawler, watching
+from semls.engine import crawler, models, watching
+from semls.engine.embedder import Target
 from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
 from semls.engine.query import query
@@ -212,7 +213,7 @@ async def test_twenty_cycles_of_change_leave_disk_and_recall_flat(tmp_path):
             assert (await engine.search({str(root): HASHING}, query(f"made_{cycle}_{number}"))).hits[0][
                 1
             ].entry.name == f"made_{cycle}_{number}"
-        view = next(iter(engine._workspaces)).view
+        view = next(iter(engine._workspaces)).embedder(Target(models.HASHING)).view
         assert view is not None
         assert isinstance(view.vectors, VectorStore)
         assert len(view.vectors) < 2 * 600 + 1000

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from semls.engine import indexer
+from semls.engine import loop
 from semls.engine.chunker import Chunker
 from semls.engine.engine import Engine
 from semls.engine.query import query
@@ -72,7 +72,7 @@ async def test_search_while_the_parser_is_suspended_answers_without_the_changed_
 async def test_index_while_the_parser_does_not_start_says_so_and_is_retried(
     workspace, tmp_path, monkeypatch, executable
 ):
-    monkeypatch.setattr(indexer, "_AGAIN", 0.1)
+    monkeypatch.setattr(loop, "_AGAIN", 0.1)
     engine, root = Engine(tmp_path / "cache"), workspace("shop")
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", executable)

@@ -18,9 +18,9 @@ CHECKED = 8  # edits between two checks
 class Editor:
     """One that says what it saves."""
 
-    def __init__(self, environment, root):
+    def __init__(self, environment, root, settings=None):
         self.server = Raw(environment)
-        self.server.start(rootUri=root.as_uri())
+        self.server.start(rootUri=root.as_uri(), initializationOptions=settings)
 
     def save(self, path, names):
         path.parent.mkdir(exist_ok=True)
@@ -121,3 +121,26 @@ async def test_both_always_see_both_and_there_is_one_of_everything(bundled, work
 
 def _has_torch(pid):
     return "libtorch" in Path(f"/proc/{pid}/maps").read_text()
+
+
+def _until_ready(editor):
+    deadline = time.monotonic() + HANG
+    while (status := editor.server.ask("semls/status")["result"]["folders"][0])["phase"] != "ready":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return status
+
+
+def test_terminal_without_settings_uses_those_of_the_editor_that_has_the_folder_open(bundled, workspace):
+    root, own = workspace("shop"), "sentence-transformers/all-MiniLM-L6-v2"
+    editor = Editor(bundled.environment, root, {"model": "hashing"})
+    assert _until_ready(editor)["model"] == "hashing"
+    for _ in range(2):
+        assert bundled.json("search", "evict_expired", "--path", root)["model"] == "hashing"
+        assert bundled.json("search", "evict_expired", "--path", root, SEMLS_MODEL=own)["model"] == own
+        assert _until_ready(editor)["model"] == "hashing"
+    (log,) = bundled.state.glob("engine-*.log")
+    assert "nomic" not in log.read_text()  # which is the default, and was never looked for
+    editor.leave()
+    assert bundled.json("search", "evict_expired", "--path", root)["model"] == own
+    assert "nomic" in bundled.json("status", root)["notice"]

@@ -1,13 +1,11 @@
 """Keeps a workspace's vectors like its catalogue: each content has one, from store, cache or encoder."""
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, takewhile
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +14,13 @@ from semls.engine import memory
 from semls.engine.catalogue import Catalogue, Coverage
 from semls.engine.embeddings import EmbeddingCache
 from semls.engine.encoder import Encoder, embedded_text
+from semls.engine.loop import Loop
+from semls.engine.models import Model
 from semls.engine.search import View
-from semls.engine.vectors import TeamVectors, VectorStore, discard
-from semls.engine.worker import Rank, Waiters, Worker, opened
-from semls.errors import StoreError
+from semls.engine.vectors import VectorStore
+from semls.engine.views import Views
+from semls.engine.worker import Rank, Worker, opened
+from semls.errors import StoreDamaged, StoreError
 from semls.settings import Server
 
 log = logging.getLogger(__name__)
@@ -29,86 +30,126 @@ _ROUND = 256  # texts that are sorted by length together
 _KNOWN = 300  # contents that a server is asked for at once; Chroma's own gives no more
 _LEARNT = 10_000  # contents that a store of our own knows at once
 _UPSERT = 100  # rows at once: Chroma takes about 2 ms for each
-_ANSWERS = "answers"  # the note that names the model whose vectors are complete
+_ANSWERS = "answers"  # the note that names the models whose vectors are complete, one a line, the last first
 _FEW_DEAD = 1000  # vectors that no chunk has any more and that are not worth a new store
 
 Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Tools:
-    """What makes vectors, what remembers them, and the server that is to keep them, if any."""
+class Target:
+    """What clients ask for: a model, and the server that is to keep its vectors, if any."""
 
-    encoder: Encoder
-    cache: EmbeddingCache
+    model: Model
     server: Server | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What makes vectors, and what remembers them."""
+
+    encoder: Encoder
+    cache: EmbeddingCache
+
+
 class Embedder:
-    """The vectors that answer, and those that are to answer next, where these are another model's."""
+    """The vectors of one target: those that answer, and those that are to answer next.
+
+    They are another model's until the wanted one's are complete, or where it is unavailable.
+    """
 
     def __init__(
         self,
-        directory: Path,
-        repository: str,
+        target: Target,
+        coverage: Coverage,
         catalogue: Catalogue,
+        views: Views,
         worker: Worker,
-        tools: Callable[[], Awaitable[Tools | None]],
+        tools: Callable[[Target], Awaitable[Tools | None]],
         former: Callable[[str], Awaitable[Encoder | None]],
         running: asyncio.Event,
         tell: Callable[[], None],
+        corrupted: Callable[[StoreDamaged], None],
+        prunable: Callable[[], bool],
     ) -> None:
+        self.target = target
         self.view: View | None = None  # what answers
-        self.coverage = Coverage()  # of that view
+        self.coverage = coverage  # of that view
         self.encoded = 0  # texts sent through the model
         self.phase = "model"
         self._filling: View | None = None
-        self._open = list[View]()  # these two, and those that are to be closed
+        self._taken = list[View]()  # these two, and those that are to be released
+        self._counted = self._count_took = 0.0
         self._walked: View | None = None  # for which chunks were looked through, up to the last
         self._last, self._missing = 0, dict[str, None]()  # contents without a vector, the latest at the end
-        self._directory, self._repository = directory, repository
-        self._catalogue, self._worker = catalogue, worker
+        self._catalogue, self._views, self._worker = catalogue, views, worker
         self._tools, self._former, self._running, self._tell = tools, former, running, tell
+        self._prunable = prunable  # whether stores that are not open are of no use to any embedder
         self._speed = 1000.0  # letters that the encoder reads in a second, as it was the last time
         self._again = False
+        self.used = time.monotonic()  # when a client last used it
+        self.reached = self._ticket = 0  # tickets: embedded, to be embedded
+        self.loop = Loop(f"Embedding with {target.model.name}", self._work, corrupted, tell)
 
-    def interrupt(self) -> None:
-        """Begin again with what is missing now: the catalogue has changed."""
+    def embed(self, ticket: int) -> None:
+        """Embed what was catalogued by a ticket, from the latest changes on."""
+        self._ticket = ticket
         self._again = True
+        self.loop.wake()
+
+    def again(self) -> None:
+        """Look at the vectors once more: they have failed, or the encoder may be another now."""
+        self.reached = min(self.reached, self._ticket - 1)
+        self.embed(self._ticket)
+
+    async def _work(self) -> None:
+        ticket = self._ticket
+        if await self.run():
+            self.reached = max(self.reached, ticket)
 
     async def run(self) -> bool:
         """Embed what has no vector; False when the catalogue changed meanwhile. Raises SemlsError."""
         self._again = False
         self.phase = "vectors" if self.view else "model"
         self._tell()
-        await self._close_dropped()
+        await self._release_dropped()
         await self._running.wait()
-        tools = await self._tools()
+        tools = await self._tools(self.target)
         if tools is None:
             return True
         try:
             return await self._embed(tools)
         except StoreError as error:
             log.warning("The vectors are opened once more: %s", error)
-            self.drop_views()
-            await self._close_dropped()
+            for view in self._taken:
+                self.distrust(view)
+            await self._release_dropped()
             return await self._embed(tools)
 
+    def uses(self, view: View) -> bool:
+        """Whether a view answers or is being filled."""
+        return view in (self.view, self._filling)
+
+    def distrust(self, view: View) -> None:
+        """Use a view no more: its store has failed. The next run has it opened and examined again."""
+        self._views.distrust(view)
+        if self.uses(view):
+            self.drop_views()
+
     def drop_views(self) -> None:
-        """Use the open views no more. The next run closes them, and opens and examines the stores again."""
+        """Use the open views no more. The next run releases them and takes them again."""
         self.view = self._filling = self._walked = None
 
     async def close(self) -> None:
-        """Close all views. No run may be under way."""
+        """Stop, and release all views."""
+        await self.loop.stop()
         self.drop_views()
-        await self._close_dropped()
+        await self._release_dropped()
 
-    async def _close_dropped(self) -> None:
-        """Close the views that neither answer nor are being filled. One stays listed until it is closed."""
-        for view in [view for view in self._open if view not in (self.view, self._filling)]:
-            with contextlib.suppress(StoreError):
-                await view.close()
-            self._open.remove(view)
+    async def _release_dropped(self) -> None:
+        for view in [view for view in self._taken if not self.uses(view)]:
+            await self._views.release(self, view)
+            self._taken.remove(view)
 
     async def count(self) -> None:
         """Count what is covered."""
@@ -126,7 +167,7 @@ class Embedder:
     async def _embed(self, tools: Tools) -> bool:
         view = await self._target(tools)
         self.phase = "vectors"
-        if not await self._fill(view, tools.cache) or view not in (self.view, self._filling):
+        if not await self._fill(view, tools.cache) or not self.uses(view):
             return False  # the catalogue has changed, or the view was dropped
         await self._answer_with(view)
         await self._compact(view)
@@ -135,7 +176,7 @@ class Embedder:
 
     async def _target(self, tools: Tools) -> View:
         """The view to fill. It answers at once unless there is one that was filled before."""
-        encoder, server = tools.encoder, tools.server
+        encoder, server = tools.encoder, self.target.server
         for view in filter(None, (self.view, self._filling)):
             if (view.encoder.fingerprint, view.server) == (encoder.fingerprint, server):
                 return view
@@ -147,33 +188,25 @@ class Embedder:
             await self._show(view)
         else:
             self._filling = view
-            await self._close_dropped()
+            await self._release_dropped()
         return view
 
     async def _former_view(self, encoder: Encoder, server: Server | None) -> View | None:
         """The view that was filled in an earlier life, if another model made it."""
-        name = await self._worker.run(Rank.VECTORS, self._catalogue.noted, _ANSWERS)
-        former = await self._former(name) if name not in ("", encoder.model.name) else None
+        names = (await self._worker.run(Rank.VECTORS, self._catalogue.noted, _ANSWERS)).splitlines()
+        if not names or encoder.model.name in names:
+            return None
+        former = await self._former(names[0])
         return await self._open_view(former, server) if former else None
 
     async def _open_view(self, encoder: Encoder, server: Server | None) -> View:
-        if server:
-            runner = Waiters()
-            vectors = await opened(
-                runner.run(Rank.VECTORS, _open_on, server, self._repository, encoder), wait=False
-            )
-            view = View(encoder, vectors, runner, server)
-        else:
-            # Beside the worker: it takes seconds where there are hundreds of thousands of vectors.
-            store = await opened(asyncio.to_thread(_open_in, self._directory, encoder))
-            view = View(encoder, store, self._worker)
-        self._open.append(view)
+        view = await self._views.take(self, encoder, server)
+        self._taken.append(view)
         await self._find_known(view)
         return view
 
     async def _find_known(self, view: View) -> None:
         """Learn which contents have a vector in the store."""
-        await self._worker.run(Rank.VECTORS, self._catalogue.know_vectors, view.name, ())
         at_once = _KNOWN if view.server else _LEARNT
         for some in _slices(await self._without_vector(view), at_once):
             await self._find(view, some)
@@ -186,12 +219,17 @@ class Embedder:
         return [content for content in contents if content not in known]
 
     async def _answer_with(self, view: View) -> None:
-        """Let a filled view answer, and close the one before it: the embedding cache keeps its vectors."""
+        """Let a filled view answer, and release the one before it: the embedding cache keeps its vectors."""
         await self._show(view)
         self._filling = None
-        await self._close_dropped()
-        await self._worker.run(Rank.VECTORS, self._catalogue.note, _ANSWERS, view.encoder.model.name)
-        await self._worker.run(Rank.VECTORS, _drop_other_views, self._directory, view)
+        await self._release_dropped()
+        names = (await self._worker.run(Rank.VECTORS, self._catalogue.noted, _ANSWERS)).splitlines()
+        if self._prunable():
+            kept = await self._views.prune()
+            names = [name for name in names if name in kept]
+        own = view.encoder.model.name
+        complete = "\n".join([own, *(name for name in names if name != own)])
+        await self._worker.run(Rank.VECTORS, self._catalogue.note, _ANSWERS, complete)
 
     async def _fill(self, view: View, cache: EmbeddingCache) -> bool:
         """Give a vector to all that has none; False when the catalogue changed meanwhile."""
@@ -256,15 +294,16 @@ class Embedder:
         store = view.vectors
         if not isinstance(store, VectorStore) or len(store) < 2 * self.coverage.embedded + _FEW_DEAD:
             return
-        living = await self._worker.run(Rank.VECTORS, self._catalogue.living, view.name)
-        fresh = await opened(self._worker.run(Rank.VECTORS, store.beside))
-        try:
-            for some in _slices(living, _UPSERT):
-                await self._worker.run(Rank.VECTORS, _copy, store, fresh, some)
-            await self._worker.run(Rank.VECTORS, store.become, fresh)
-        finally:
-            await self._worker.run(Rank.SEARCH, fresh.close)
-        await self._worker.run(Rank.VECTORS, self._catalogue.know_vectors, view.name, living)
+        async with self._views.alone():
+            living = await self._worker.run(Rank.VECTORS, self._catalogue.living, view.name)
+            fresh = await opened(self._worker.run(Rank.VECTORS, store.beside))
+            try:
+                for some in _slices(living, _UPSERT):
+                    await self._worker.run(Rank.VECTORS, _copy, store, fresh, some)
+                await self._worker.run(Rank.VECTORS, store.become, fresh)
+            finally:
+                await self._worker.run(Rank.SEARCH, fresh.close)
+            await self._worker.run(Rank.VECTORS, self._catalogue.know_vectors, view.name, living)
 
     async def _show(self, view: View) -> None:
         """Let a view answer, from one moment to the next."""
@@ -306,21 +345,6 @@ def _encode(
 
 def _copy(store: VectorStore, fresh: VectorStore, hashes: Sequence[str]) -> None:
     fresh.upsert(store.get(hashes))
-
-
-def _open_in(directory: Path, encoder: Encoder) -> VectorStore:
-    path = directory / "vectors" / encoder.fingerprint
-    return VectorStore(path, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
-
-
-def _open_on(server: Server, repository: str, encoder: Encoder) -> TeamVectors:
-    return TeamVectors(server, repository, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
-
-
-def _drop_other_views(directory: Path, view: View) -> None:
-    for path in (directory / "vectors").glob("*"):
-        if view.server or path.name != view.encoder.fingerprint:
-            discard(path)
 
 
 def _as_many(texts: Sequence[tuple[str, str]], letters: float) -> int:

@@ -15,7 +15,7 @@ from semls.engine.vectors import prepare
 from semls.engine.weights import Fetched, bundled
 from semls.engine.worker import Rank, Worker, opened
 from semls.errors import ModelUnavailable, SemlsError
-from semls.settings import Settings
+from semls.settings import DEFAULT_MODEL, Settings
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class Encoders:
 
 def model_of(settings: Settings) -> Model:
     """The model of the settings; its bundled copy where that is installed. Raises UsageError, ModelError."""
-    model = models.resolve(settings.model, settings.revision)
+    model = models.resolve(settings.model or DEFAULT_MODEL, settings.revision)
     copy = bundled() if model == models.BUNDLED else None
     return copy or model
 

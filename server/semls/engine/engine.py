@@ -19,7 +19,7 @@ from semls.engine.catalogue import Catalogue, Coverage, File
 from semls.engine.chunker import Chunker
 from semls.engine.context import Section
 from semls.engine.doctor import Finding
-from semls.engine.embedder import Tools
+from semls.engine.embedder import Embedder, Target, Tools
 from semls.engine.embeddings import exported
 from semls.engine.encoder import Encoder
 from semls.engine.encoders import Encoders, model_of
@@ -30,7 +30,7 @@ from semls.engine.search import Hit
 from semls.engine.worker import Rank, Worker
 from semls.engine.workspaces import Workspaces
 from semls.errors import SemlsError, StoreError, UsageError
-from semls.settings import Settings
+from semls.settings import DEFAULT_MODEL, Settings
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,6 @@ class Engine:
         self._worker, self._chunker = Worker(), Chunker()
         self._encoders = Encoders(cache_directory / "embeddings", self._worker, most_cached, self._tell_all)
         self._workspaces = Workspaces(self._make)
-        self._settings: dict[Path, Settings] = {}
         self._running = asyncio.Event()
         self._running.set()
         self._retry: asyncio.Task[None] | None = None
@@ -119,42 +118,43 @@ class Engine:
         """What the engine is busy with, for a person who waits."""
         opening = [f"opening {root}" for root in self._workspaces.opening]
         loading = [f"loading {model.name}" for model in self._encoders.loading]
-        busy = [
-            f"{_DOING[indexer.progress.phase]} {indexer.root}" for indexer in self._workspaces if indexer.busy
-        ]
+        busy = [f"{_DOING[phase]} {indexer.root}" for indexer in self._workspaces for phase in indexer.phases]
         return [*opening, *loading, *busy]
 
     async def index(
         self, path: str, settings: Settings, *, words_only: bool = False
     ) -> AsyncIterator[Progress]:
         """Look at all files and follow until they are catalogued (and embedded). Raises SemlsError."""
-        async with self._reading(path, settings) as indexer:
+        async with self._reading(path, settings) as (indexer, embedder):
             ticket = indexer.refresh()
-        async for progress in indexer.follow(ticket, words_only=words_only):
-            yield self._with_download(indexer, progress)
+        async for progress in indexer.follow(ticket, embedder, words_only=words_only):
+            yield self._with_download(progress, embedder)
 
     async def follow(self, path: str, settings: Settings) -> AsyncIterator[Status]:
         """Keep a workspace up to date; its state whenever that changes, and often while it is busy.
 
         Raises SemlsError.
         """
-        async with self._reading(path, settings) as indexer:
+        target = _target(settings)
+        async with self._reading(path, settings) as (indexer, _):
             indexer.refresh()
         told = None
-        while not indexer.closed:
-            indexer.used = time.monotonic()
-            news = indexer.news  # taken before whoever listens takes its time: nothing is missed
-            status = self._status(indexer)
-            if indexer.busy or status != told:
-                yield status
-            told = status
-            await asyncio.sleep(_NEWS)
-            with contextlib.suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(news.wait(), _BUSY if indexer.busy else _FOLLOWED)
+        with indexer.followed(target):
+            while not indexer.closed:
+                indexer.used = time.monotonic()
+                news = indexer.news  # taken before whoever listens takes its time: nothing is missed
+                embedder = indexer.embedder(target)
+                status, busy = self._status(indexer, embedder), indexer.is_busy(embedder)
+                if busy or status != told:
+                    yield status
+                told = status
+                await asyncio.sleep(_NEWS)
+                with contextlib.suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(news.wait(), _BUSY if busy else _FOLLOWED)
 
     async def changed(self, path: str, settings: Settings, saved: Sequence[str]) -> None:
         """Look at files that were just saved. Raises SemlsError."""
-        async with self._reading(path, settings) as indexer:
+        async with self._reading(path, settings) as (indexer, _):
             indexer.changed([_inside(indexer.root, file) for file in saved])
 
     def pause(self) -> None:
@@ -190,16 +190,16 @@ class Engine:
         )
 
     async def _search_in(self, path: str, settings: Settings, query: Query) -> Result:
-        async with self._reading(path, settings) as indexer:
-            return await indexer.search(query)
+        async with self._reading(path, settings) as (indexer, embedder):
+            return await indexer.search(query, embedder)
 
     async def similar(
         self, path: str, settings: Settings, file: str, row: int, limit: int, *, words_only: bool = False
     ) -> Comparison:
         """What is like the chunk at a row of a file. Raises SemlsError."""
-        async with self._reading(path, settings) as indexer:
+        async with self._reading(path, settings) as (indexer, embedder):
             inside = printable(_inside(indexer.root, file))
-            return await indexer.similar(inside, row, limit, words_only=words_only)
+            return await indexer.similar(inside, row, limit, embedder, words_only=words_only)
 
     async def context(
         self, workspaces: Mapping[str, Settings], query: Query, budget: int
@@ -210,7 +210,7 @@ class Engine:
         documents = {}
         for root in {root for root, _ in answer.hits}:
             wanted = {hit.entry.path for other, hit in answer.hits if other == root}
-            async with self._reading(str(root), settings[root]) as indexer:
+            async with self._reading(str(root), settings[root]) as (indexer, _):
                 documents[root] = await indexer.documents(root, wanted)
         found = [(documents[root].get(hit.entry.path), hit) for root, hit in answer.hits]
         there = [(document, hit) for document, hit in found if document and hit.entry in document.entries]
@@ -233,45 +233,44 @@ class Engine:
             notice = "The workspace is still being opened: run this again in a moment."
             store = settings.store.url if settings.store else ""
             return Status(root, False, Progress("words", 0, Coverage(0, 0), 0), "", "", store, notice, "")
-        status = self._status(indexer)
+        status = self._status(indexer, indexer.embedder(_target(settings)))
         notice = "The engine is busy: skipped files and sizes are left out."
         return replace(status, notice=f"{status.notice} {notice}".strip())
 
     async def _status_and_usage(self, path: str, settings: Settings) -> tuple[Status, Usage]:
-        async with self._reading(path, settings) as indexer:
+        async with self._reading(path, settings) as (indexer, embedder):
             skipped, by_lines = await indexer.skipped(), await indexer.by_lines()
         reasons = dict(Counter(file.skipped for file in skipped).most_common())
         disk, cache = await asyncio.gather(
             asyncio.to_thread(_size, self._home(indexer.root)),
             asyncio.to_thread(_size, self._directory / "embeddings"),
         )
-        return self._status(indexer), Usage(reasons, skipped, by_lines, disk, cache)
+        return self._status(indexer, embedder), Usage(reasons, skipped, by_lines, disk, cache)
 
-    def _status(self, indexer: Indexer) -> Status:
-        encoder = indexer.view.encoder if indexer.view else None
-        settings = self._settings[indexer.root]
-        notices = self._encoders.notice(model_of(settings)), _unwatched(indexer), indexer.notice
+    def _status(self, indexer: Indexer, embedder: Embedder) -> Status:
+        target, encoder = embedder.target, embedder.view.encoder if embedder.view else None
+        notices = self._encoders.notice(target.model), _unwatched(indexer), indexer.notice
         return Status(
             indexer.root,
             indexer.indexed,
-            self._with_download(indexer, indexer.progress),
+            self._with_download(indexer.progress(embedder), embedder),
             encoder.model.name if encoder else "",
             encoder.device if encoder else "",
-            settings.store.url if settings.store else "",
+            target.server.url if target.server else "",
             " ".join(filter(None, notices)),
-            str(indexer.error or ""),
+            str(indexer.error(embedder) or ""),
         )
 
-    def _with_download(self, indexer: Indexer, progress: Progress) -> Progress:
-        download = self._encoders.downloads.get(model_of(self._settings[indexer.root]))
+    def _with_download(self, progress: Progress, embedder: Embedder) -> Progress:
+        download = self._encoders.downloads.get(embedder.target.model)
         if download is None or progress.phase != "model":
             return progress
         return replace(progress, phase="download", download=download)
 
     async def why(self, path: str, settings: Settings, file: str) -> Explanation:
         """Whether and how a file is indexed. Raises SemlsError."""
-        async with self._reading(path, settings) as indexer:
-            return await indexer.explain(_itself(indexer.root, file))
+        async with self._reading(path, settings) as (indexer, embedder):
+            return await indexer.explain(_itself(indexer.root, file), embedder)
 
     async def export_cache(self, settings: Settings, file: str) -> None:
         """Write all that the wanted model has embedded to a file. Raises SemlsError."""
@@ -331,11 +330,13 @@ class Engine:
         await self._workspaces.close(root, lambda: self._worker.run(Rank.WORDS, _delete, home))
 
     async def close_unused(self, seconds: float) -> None:
-        """Close the workspaces that no request has used for a while."""
+        """Close the workspaces, and the embedders, that no client has used for a while."""
         before = time.monotonic() - seconds
         for indexer in self._workspaces:
             if indexer.used < before and not indexer.busy:
                 await self._workspaces.close(indexer.root)
+            else:
+                await indexer.close_unused(before)
 
     async def close(self) -> None:
         """Stop all work and close all files."""
@@ -348,17 +349,14 @@ class Engine:
         self._chunker.close()
 
     @contextlib.asynccontextmanager
-    async def _reading(self, path: str, settings: Settings) -> AsyncIterator[Indexer]:
-        """An open workspace, which is not closed before the end of the block. Raises SemlsError."""
-        root = _root(path)
-        indexer = self._workspaces.get(root)
-        if not indexer or self._settings[root] != settings:
-            model_of(settings)  # or refuse them, before anything changes
-            self._settings[root] = settings
-            if indexer:
-                indexer.embed()
-        async with self._workspaces.use(root) as opened:
-            yield opened
+    async def _reading(self, path: str, settings: Settings) -> AsyncIterator[tuple[Indexer, Embedder]]:
+        """An open workspace, which is not closed before the end of the block, and the client's embedder.
+
+        Raises SemlsError.
+        """
+        root, target = _root(path), _target(settings)
+        async with self._workspaces.use(root) as indexer:
+            yield indexer, indexer.embedder(target)
 
     def _make(self, root: Path) -> Indexer:
         return Indexer(
@@ -366,7 +364,8 @@ class Engine:
             self._home(root),
             self._worker,
             self._chunker,
-            lambda: self._tools(root),
+            Target(model_of(Settings())),
+            self._tools,
             self._former,
             self._running,
         )
@@ -374,13 +373,11 @@ class Engine:
     def _home(self, root: Path) -> Path:
         return self._directory / hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()
 
-    async def _tools(self, root: Path) -> Tools | None:
-        settings = self._settings[root]
-        model = model_of(settings)
-        tools = await self._encoders.get_or_stand_in(model)
-        if model in self._encoders.unavailable and self._retry is None:
+    async def _tools(self, target: Target) -> Tools | None:
+        tools = await self._encoders.get_or_stand_in(target.model)
+        if target.model in self._encoders.unavailable and self._retry is None:
             self._retry = asyncio.create_task(self._look_again())
-        return Tools(*tools, settings.store) if tools else None
+        return Tools(*tools) if tools else None
 
     async def _former(self, name: str) -> Encoder | None:
         """The encoder of vectors made in an earlier life, to answer while better ones are made."""
@@ -404,8 +401,14 @@ def _under_way(name: str, settings: Settings) -> Finding:
     if name == "store" and settings.store:
         silent = f"{settings.store.url} has not answered for {_SOON:.0f} s"
         return Finding(name, False, silent, doctor.STORE_ADVICE)
-    doing = f"{settings.model} is still being loaded" if name == "model" else "still being examined"
+    model = settings.model or DEFAULT_MODEL
+    doing = f"{model} is still being loaded" if name == "model" else "still being examined"
     return Finding(name, False, doing, "Run `semls doctor` again in a moment.")
+
+
+def _target(settings: Settings) -> Target | None:
+    """What a client has set, None if nothing. Raises UsageError, ModelError."""
+    return Target(model_of(settings), settings.store) if settings != Settings() else None
 
 
 def _root(path: str) -> Path:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,20 +14,21 @@ from semls.engine.catalogue import Catalogue, Coverage, File
 from semls.engine.chunker import Chunker
 from semls.engine.context import Document
 from semls.engine.crawler import Crawler
-from semls.engine.embedder import Embedder, Tools
+from semls.engine.embedder import Embedder, Target, Tools
 from semls.engine.encoder import Encoder
+from semls.engine.loop import Loop, later
 from semls.engine.query import Query
 from semls.engine.repository import repository
 from semls.engine.search import Hit, View, near, search
 from semls.engine.similar import Similar
+from semls.engine.views import Views
 from semls.engine.worker import Rank, Worker, opened
-from semls.errors import EngineError, SemlsError, StoreDamaged, StoreError, UsageError
+from semls.errors import SemlsError, StoreDamaged, StoreError, UsageError
 
 log = logging.getLogger(__name__)
 
 _FIRST_WORDS = 2.0  # seconds after which a search does not wait any more for all files to be read
 _PARSING = 5.0  # seconds after which a search does not wait any more for a changed file to be parsed
-_AGAIN = 30.0  # seconds after which what failed is tried again
 _NEWS = 0.1  # seconds between two reports of progress
 
 
@@ -80,7 +81,10 @@ class Explanation:
 
 
 class Indexer:
-    """A workspace and its index. Two loops share the worker; a client that waits holds a ticket."""
+    """A workspace and its index: one catalogue, and an embedder for each target that clients use.
+
+    A loop for the catalogue and one for each embedder share the worker; a client that waits holds a ticket.
+    """
 
     def __init__(
         self,
@@ -88,21 +92,24 @@ class Indexer:
         directory: Path,
         worker: Worker,
         chunker: Chunker,
-        tools: Callable[[], Awaitable[Tools | None]],
+        default: Target,
+        tools: Callable[[Target], Awaitable[Tools | None]],
         former: Callable[[str], Awaitable[Encoder | None]],
         running: asyncio.Event,
     ) -> None:
         self.root = root
-        self.error: SemlsError | None = None
         self._directory, self._worker, self._chunker = directory, worker, chunker
         self._tools, self._former, self._running = tools, former, running
         self.used = time.monotonic()  # when a request last used it
         self.closed = False
-        self._resources = contextlib.AsyncExitStack()  # what is open, to be closed in reverse order
+        self._stopping = contextlib.AsyncExitStack()  # what runs
+        self._resources = contextlib.AsyncExitStack()  # what is open
         self._first_asked = 0.0
-        self._asked = self._words = self._vectors = 0  # tickets: handed out, catalogued, embedded
-        self._wake_words, self._wake_vectors, self._news = asyncio.Event(), asyncio.Event(), asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
+        self._asked = self._words = 0  # tickets: handed out, catalogued
+        self._news = asyncio.Event()
+        self._default = default
+        self._followed = list[Target]()  # those that clients who follow have set, the last one at the end
+        self._embedders = dict[Target, Embedder]()
         self._readers, self._unused = 0, asyncio.Event()
         self._unused.set()
 
@@ -118,38 +125,26 @@ class Indexer:
         worker, resources = self._worker, self._resources
         self._catalogue = await opened(worker.run(Rank.SEARCH, reader.open_catalogue, self._directory))
         resources.push_async_callback(worker.run, Rank.SEARCH, self._catalogue.close)
-        self._embedder = Embedder(
-            self._directory,
-            await worker.run(Rank.SEARCH, repository, self.root),
-            self._catalogue,
-            worker,
-            self._tools,
-            self._former,
-            self._running,
-            self.tell,
-        )
-        resources.push_async_callback(self._embedder.close)
-        tell, wake = self._embedder.count_now_and_then, self._wake_words.set
+        name = await worker.run(Rank.SEARCH, repository, self.root)
+        self._views = Views(self._directory, name, self._catalogue, worker)
+        resources.push_async_callback(self._views.close)
+        self._loop = Loop(f"Indexing {self.root}", self._refresh, self._start_over, self.tell)
+        self._stopping.push_async_callback(self._loop.stop)
+        wake, tell = self._loop.wake, self._count_now_and_then
         self._crawler = Crawler(self.root, self._catalogue, worker, self._chunker, wake, tell)
         await self._crawler.count()
-        await self._embedder.count()
-        if self._embedder.coverage.chunks:  # from an earlier life: their vectors need not wait for a scan
-            self._wake_vectors.set()
+        self._chunks = (await worker.run(Rank.WORDS, self._catalogue.coverage, "")).chunks
         watched = asyncio.Event()
-        self._tasks = [
-            asyncio.create_task(self._crawler.watch(self.changed, watched)),
-            asyncio.create_task(self._loop(self._wake_words, self._refresh)),
-            asyncio.create_task(self._loop(self._wake_vectors, self._embed)),
-        ]
+        watching = asyncio.create_task(self._crawler.watch(self.changed, watched))
+        self._stopping.push_async_callback(_cancel, watching)
         await watched.wait()
 
     async def close(self) -> None:
         """Stop after the step under way, wait for readers and close all files."""
         self.closed = True
         self.tell()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(embedder.loop.stop() for embedder in self._embedders.values()))
+        await self._stopping.aclose()
         await self._unused.wait()
         await self._resources.aclose()
 
@@ -183,22 +178,78 @@ class Indexer:
             self._ask()
 
     def embed(self) -> None:
-        """Ask for another look at the vectors, because the encoder may be another now."""
-        self._vectors = min(self._vectors, self._words - 1)
-        self._embedder.interrupt()
-        self._wake_vectors.set()
+        """Ask for another look at the vectors, because an encoder may be another now."""
+        for embedder in self._embedders.values():
+            embedder.again()
 
     def _ask(self) -> int:
         self._first_asked = self._first_asked or time.monotonic()
         self._asked += 1
-        self.error = None
-        self._wake_words.set()
+        for loop in (self._loop, *(embedder.loop for embedder in self._embedders.values())):
+            loop.error = None
+        self._loop.wake()
         return self._asked
 
-    @property
-    def view(self) -> View | None:
-        """The vectors that answer."""
-        return self._embedder.view
+    # Embedders
+
+    def embedder(self, target: Target | None) -> Embedder:
+        """The embedder of the target that a client has set.
+
+        For a client that has set none, it is that of the client that began to follow last, else the default.
+        """
+        wanted = target or (self._followed[-1] if self._followed else self._default)
+        embedder = self._embedders.get(wanted) or self._start(wanted)
+        embedder.used = time.monotonic()
+        return embedder
+
+    @contextlib.contextmanager
+    def followed(self, target: Target | None) -> Iterator[None]:
+        """Within the block, clients that have set no target use this one."""
+        if target:
+            self._followed.append(target)
+        self.tell()
+        try:
+            yield
+        finally:
+            if target:
+                self._followed.remove(target)
+            self.tell()
+
+    async def close_unused(self, before: float) -> None:
+        """Close the embedders that no client has used since a moment, if another one is in use."""
+        if all(embedder.used < before for embedder in self._embedders.values()):
+            return  # the background work that was begun goes on
+        for target, embedder in list(self._embedders.items()):
+            if embedder.used < before:
+                del self._embedders[target]
+                await embedder.close()
+
+    def _start(self, target: Target) -> Embedder:
+        embedder = self._embedders[target] = Embedder(
+            target,
+            Coverage(self._chunks),
+            self._catalogue,
+            self._views,
+            self._worker,
+            self._tools,
+            self._former,
+            self._running,
+            self.tell,
+            self._start_over,
+            lambda: all(other.view for other in self._embedders.values()),
+        )
+        if self._chunks or self._words:  # vectors from an earlier life need not wait for a scan
+            embedder.embed(self._words)
+        return embedder
+
+    async def _count(self) -> None:
+        self._chunks = (await self._worker.run(Rank.WORDS, self._catalogue.coverage, "")).chunks
+        for embedder in list(self._embedders.values()):
+            await embedder.count()
+
+    async def _count_now_and_then(self) -> None:
+        for embedder in list(self._embedders.values()):
+            await embedder.count_now_and_then()
 
     @property
     def notice(self) -> str:
@@ -207,8 +258,25 @@ class Indexer:
 
     @property
     def busy(self) -> bool:
-        """Whether something that was asked for is not done yet."""
-        return self.error is None and self._vectors < self._asked
+        """Whether anything that was asked for is not done yet."""
+        return any(self.is_busy(embedder) for embedder in self._embedders.values()) or self._is_reading()
+
+    def error(self, embedder: Embedder) -> SemlsError | None:
+        """What has failed, if anything."""
+        return self._loop.error or embedder.loop.error
+
+    def _is_reading(self) -> bool:
+        return self._loop.error is None and self._words < self._asked
+
+    def is_busy(self, embedder: Embedder) -> bool:
+        """Whether something that was asked for is not done yet with an embedder."""
+        return self.error(embedder) is None and embedder.reached < self._asked
+
+    @property
+    def phases(self) -> list[str]:
+        """The phases that it is in with the embedders that are busy."""
+        busy = filter(self.is_busy, self._embedders.values())
+        return sorted({self.progress(embedder).phase for embedder in busy})
 
     @property
     def indexed(self) -> bool:
@@ -220,38 +288,43 @@ class Indexer:
         """Why changes are not seen at once, if they are not."""
         return self._crawler.unwatched
 
-    @property
-    def progress(self) -> Progress:
+    def progress(self, embedder: Embedder) -> Progress:
         """How far things are now."""
-        if self.busy and self._words < self._asked:
+        busy = self.is_busy(embedder)
+        if busy and self._words < self._asked:
             phase = "words"
         elif not self._running.is_set():
             phase = "paused"
         else:
-            phase = self._embedder.phase if self.busy else "ready"
-        return Progress(phase, self._crawler.files, self._embedder.coverage, self._embedder.encoded)
+            phase = embedder.phase if busy else "ready"
+        return Progress(phase, self._crawler.files, embedder.coverage, embedder.encoded)
 
-    async def follow(self, ticket: int, *, words_only: bool = False) -> AsyncIterator[Progress]:
+    async def follow(
+        self, ticket: int, embedder: Embedder, *, words_only: bool = False
+    ) -> AsyncIterator[Progress]:
         """Progress until the ticket's words (and vectors) are there, or no more come; the end state last."""
-        while self._is_awaited(ticket, words_only):
+        while self._is_awaited(ticket, embedder, words_only):
+            embedder.used = time.monotonic()
             news = self._news  # taken before whoever listens takes its time: nothing is missed
-            yield self.progress
+            yield self.progress(embedder)
             await news.wait()
             with contextlib.suppress(asyncio.TimeoutError):  # not too often, but the end at once
-                await asyncio.wait_for(self._end(ticket, words_only), _NEWS)
-        if self.error and not self._is_reached(ticket, words_only):
-            raise self.error
-        yield self.progress
+                await asyncio.wait_for(self._end(ticket, embedder, words_only), _NEWS)
+        error = self._loop.error if words_only else self.error(embedder)
+        if error and not self._is_reached(ticket, embedder, words_only):
+            raise error
+        yield self.progress(embedder)
 
-    def _is_reached(self, ticket: int, words_only: bool) -> bool:
-        return (self._words if words_only else self._vectors) >= ticket
+    def _is_reached(self, ticket: int, embedder: Embedder, words_only: bool) -> bool:
+        return (self._words if words_only else embedder.reached) >= ticket
 
-    def _is_awaited(self, ticket: int, words_only: bool) -> bool:
-        stopped = self.error or self.closed or self.progress.phase == "paused"
-        return not (stopped or self._is_reached(ticket, words_only))
+    def _is_awaited(self, ticket: int, embedder: Embedder, words_only: bool) -> bool:
+        error = self._loop.error if words_only else self.error(embedder)
+        stopped = error or self.closed or self.progress(embedder).phase == "paused"
+        return not (stopped or self._is_reached(ticket, embedder, words_only))
 
-    async def _end(self, ticket: int, words_only: bool) -> None:
-        while self._is_awaited(ticket, words_only):
+    async def _end(self, ticket: int, embedder: Embedder, words_only: bool) -> None:
+        while self._is_awaited(ticket, embedder, words_only):
             await self._news.wait()
 
     @property
@@ -259,19 +332,21 @@ class Indexer:
         """Set as soon as there may be something to report that there was not before."""
         return self._news
 
-    async def search(self, query: Query) -> Result:
+    async def search(self, query: Query, embedder: Embedder) -> Result:
         """The best hits; files that changed since they were read are read again first."""
         if self._words == 0:
             await self._first_words()
-        found = await self._search(query)
+        found = await self._search(query, embedder)
         if await self._read_changed({hit.entry.path for hit in found.hits}):
-            found = await self._search(query)
+            found = await self._search(query, embedder)
         if found.hits or not found.complete:
             return found
         why = await self._worker.run(Rank.SEARCH, no_hits.explain, query, self._catalogue)
         return replace(found, notice=why)
 
-    async def similar(self, path: str, row: int, limit: int, *, words_only: bool) -> Comparison:
+    async def similar(
+        self, path: str, row: int, limit: int, embedder: Embedder, *, words_only: bool
+    ) -> Comparison:
         """What is like the chunk at a row. Raises UsageError where there is none."""
         known = await self._worker.run(Rank.SEARCH, self._catalogue.files, [path])
         if not known:
@@ -281,9 +356,9 @@ class Indexer:
             reason = known[path].skipped if known else "`semls status` tells what is left out and why"
             raise UsageError(f"{path} is not indexed: {reason}.")
         await self._read_changed({path})
-        found = await self._similar(path, row, limit, words_only)
+        found = await self._similar(path, row, limit, embedder, words_only)
         if await self._read_changed({one.path for one in found.similar.entries}):
-            found = await self._similar(path, row, limit, words_only)
+            found = await self._similar(path, row, limit, embedder, words_only)
         return found
 
     async def documents(self, root: Path, paths: Iterable[str]) -> dict[str, Document]:
@@ -298,7 +373,7 @@ class Indexer:
         """Files that are cut by lines because parsing failed."""
         return await self._worker.run(Rank.SEARCH, self._catalogue.by_lines)
 
-    async def explain(self, path: str) -> Explanation:
+    async def explain(self, path: str, embedder: Embedder) -> Explanation:
         """Whether and how a file is indexed now; of a folder, why it is left out. Raises UsageError."""
         if files.is_folder(self.root, path):
             return await self._worker.run(Rank.SEARCH, _explain_folder, self.root, path)
@@ -306,7 +381,7 @@ class Indexer:
         while files.printable(place) != place:  # the catalog has no such names: look at the folder
             place = place.rpartition("/")[0]
         await self._crawler.read_now(place)
-        store = self.view.name if self.view else ""
+        store = embedder.view.name if embedder.view else ""
         return await self._worker.run(Rank.SEARCH, _explain, self._catalogue, store, files.printable(path))
 
     async def _first_words(self) -> None:
@@ -317,9 +392,12 @@ class Indexer:
             await asyncio.wait_for(self._catalogued(ticket), max(0.0, left))
 
     async def _catalogued(self, ticket: int) -> None:
-        async for _ in self.follow(ticket, words_only=True):
-            pass
-        if self.closed and not self._is_reached(ticket, words_only=True):
+        while self._words < ticket:
+            if self._loop.error:
+                raise self._loop.error
+            if not self.closed:
+                await self._news.wait()
+                continue
             raise StoreError(f"The index of {self.root} was cleared before its files were read: try again.")
 
     async def _read_changed(self, paths: Collection[str]) -> bool:
@@ -333,38 +411,40 @@ class Indexer:
         self.changed(list(paths))  # which also embeds what is new
         return True
 
-    async def _search(self, query: Query) -> Result:
-        view = self.view
+    async def _search(self, query: Query, embedder: Embedder) -> Result:
+        view, coverage = embedder.view, embedder.coverage
         try:
-            return await self._search_with(view, query)
+            return await self._search_with(view, coverage, query)
         except StoreDamaged:
             raise
         except StoreError as error:
             self._do_without(view, error)
-            return await self._search_with(None, query)
+            return await self._search_with(None, coverage, query)
 
-    async def _search_with(self, view: View | None, query: Query) -> Result:
-        coverage = self._embedder.coverage
+    async def _search_with(self, view: View | None, coverage: Coverage, query: Query) -> Result:
         view = view if query.text and not query.words_only else None
         vectors = await near(query, self._catalogue, view, self._worker) if view else {}
         complete = self._words > 0  # before the catalog is read: files that are read later may be missing
         hits = await self._worker.run(Rank.SEARCH, search, query, self._catalogue, vectors)
         return Result(hits, view.encoder.model.name if view else "", coverage, complete)
 
-    async def _similar(self, path: str, row: int, limit: int, words_only: bool) -> Comparison:
-        view, coverage = self.view, self._embedder.coverage
+    async def _similar(
+        self, path: str, row: int, limit: int, embedder: Embedder, words_only: bool
+    ) -> Comparison:
+        view, coverage = embedder.view, embedder.coverage
         if words_only or 2 * coverage.embedded < coverage.chunks:  # a few vectors know less than all words
             view = None
         try:
-            return await self._similar_with(view, path, row, limit)
+            return await self._similar_with(view, coverage, path, row, limit)
         except StoreDamaged:
             raise
         except StoreError as error:
             self._do_without(view, error)
-            return await self._similar_with(None, path, row, limit)
+            return await self._similar_with(None, coverage, path, row, limit)
 
-    async def _similar_with(self, view: View | None, path: str, row: int, limit: int) -> Comparison:
-        coverage = self._embedder.coverage
+    async def _similar_with(
+        self, view: View | None, coverage: Coverage, path: str, row: int, limit: int
+    ) -> Comparison:
         asked = await self._worker.run(Rank.SEARCH, comparing.at, self._catalogue, path, row)
         vectors = await comparing.near(asked, limit, self._catalogue, view, self._worker) if view else None
         found = await self._worker.run(Rank.SEARCH, comparing.similar, asked, self._catalogue, vectors, limit)
@@ -373,56 +453,27 @@ class Indexer:
     def _do_without(self, view: View | None, error: StoreError) -> None:
         """Let words answer, and open the vectors once more: at once if they are ours, else after a while."""
         log.warning("Words alone answer: %s", error)
-        if view is None or view is not self.view:  # another view answers by now
-            return
-        self._embedder.drop_views()
-        asyncio.get_running_loop().call_later(_AGAIN if view.server else 0, self.embed)
-
-    # The two loops
-
-    async def _loop(self, wake: asyncio.Event, work: Callable[[], Awaitable[None]]) -> None:
-        failed: SemlsError | None = None
-        while True:
-            await wake.wait()
-            wake.clear()
-            try:
-                await work()
-                self.error = None if self.error is failed else self.error
-            except StoreDamaged as error:
-                self._start_over(error)
-            except (
-                StoreError,
-                EngineError,
-            ) as error:  # a full disk, or a server that is down: for the moment
-                self.error = failed = error
-                asyncio.get_running_loop().call_later(_AGAIN, wake.set)
-            except SemlsError as error:
-                self.error = error
-            except Exception:
-                log.exception("Indexing %s failed", self.root)
-                self.error = failed = EngineError(
-                    f"Indexing {self.root} failed: the engine's log has the details."
-                )
-                asyncio.get_running_loop().call_later(_AGAIN, wake.set)
-            self.tell()
+        for embedder in self._embedders.values():
+            if view and embedder.uses(view):
+                embedder.distrust(view)
+                if view.server:
+                    later(embedder.again)
+                else:
+                    embedder.again()
 
     async def _refresh(self) -> None:
         ticket = self._asked
         await self._crawler.run()
-        await self._embedder.count()
+        await self._count()
         self._words = max(self._words, ticket)
-        self._embedder.interrupt()
-        self._wake_vectors.set()
-
-    async def _embed(self) -> None:
-        ticket = self._words
-        if await self._embedder.run():
-            self._vectors = max(self._vectors, ticket)
+        for embedder in self._embedders.values():
+            embedder.embed(self._words)
 
     def _start_over(self, error: StoreDamaged) -> None:
         """Read all files again: the catalogue was corrupted and is empty now."""
         log.warning("%s", error)
-        self._embedder.drop_views()
+        for embedder in self._embedders.values():
+            embedder.drop_views()
         self._words = 0  # answers are incomplete until all files are read again
         self._crawler.ask_all()
         self._ask()
@@ -431,6 +482,11 @@ class Indexer:
         """Say that there may be something to report."""
         self._news.set()
         self._news = asyncio.Event()
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait({task})
 
 
 # Steps for the worker

@@ -84,7 +84,7 @@ class Store(_Request):
 class Options(_Request):
     """The settings of a workspace."""
 
-    model: str = Settings().model
+    model: str | None = None
     revision: str | None = None
     store: Store | None = None
 

@@ -1,0 +1,123 @@
+"""The open vector stores of a workspace: each is opened once, however many embedders use it."""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from semls.engine.catalogue import Catalogue
+from semls.engine.encoder import Encoder
+from semls.engine.search import View
+from semls.engine.vectors import TeamVectors, VectorStore, discard
+from semls.engine.worker import Rank, Waiters, Worker, opened
+from semls.errors import StoreError
+from semls.settings import Server
+
+
+@dataclass(eq=False, slots=True)
+class _Open:
+    view: View
+    users: set[object] = field(default_factory=set)
+    usable: bool = False  # False before it is ready, after a failure, and while it is closed
+
+
+class Views:
+    """Opens and closes stores, one at a time: two Chroma clients on one directory lose vectors.
+
+    A cancelled caller leaves no store behind: what is open is listed here until it is closed.
+    """
+
+    def __init__(self, directory: Path, repository: str, catalogue: Catalogue, worker: Worker) -> None:
+        self._directory, self._repository = directory, repository
+        self._catalogue, self._worker = catalogue, worker
+        self._open = list[_Open]()
+        self._turns = defaultdict[Server | None, asyncio.Lock](asyncio.Lock)
+
+    async def take(self, user: object, encoder: Encoder, server: Server | None) -> View:
+        """Open an encoder's store unless it is open, and keep it open for a user. Raises StoreError."""
+        async with self._turns[server]:
+            one = self._find(encoder.fingerprint, server)
+            if one and not one.usable:
+                await self._close(one)
+                one = None
+            if one is None:
+                one = await self._start(encoder, server)
+            one.users.add(user)
+            return one.view
+
+    async def release(self, user: object, view: View) -> None:
+        """Close a store when its last user has released it."""
+        async with self._turns[view.server]:
+            for one in [one for one in self._open if one.view is view]:
+                one.users.discard(user)
+                if not one.users:
+                    await self._close(one)
+
+    def distrust(self, view: View) -> None:
+        """Have a store that failed opened and examined again when it is next taken."""
+        for one in self._open:
+            if one.view is view:
+                one.usable = False
+
+    def alone(self) -> asyncio.Lock:
+        """A lock under which no store on this machine is opened or closed."""
+        return self._turns[None]
+
+    async def prune(self) -> set[str]:
+        """Delete the stores on this machine that are not open; the models of those that are.
+
+        Raises StoreError.
+        """
+        async with self.alone():
+            kept = {one.view.encoder.fingerprint for one in self._open if not one.view.server}
+            await self._worker.run(Rank.VECTORS, _discard_others, self._directory, kept)
+            return {one.view.encoder.model.name for one in self._open}
+
+    async def close(self) -> None:
+        """Close all stores."""
+        for one in list(self._open):
+            await self._close(one)
+
+    def _find(self, fingerprint: str, server: Server | None) -> _Open | None:
+        for one in self._open:
+            if (one.view.encoder.fingerprint, one.view.server) == (fingerprint, server):
+                return one
+        return None
+
+    async def _start(self, encoder: Encoder, server: Server | None) -> _Open:
+        if server:
+            runner = Waiters()
+            step = runner.run(Rank.VECTORS, _open_on, server, self._repository, encoder)
+            view = View(encoder, await opened(step, wait=False), runner, server)
+        else:
+            # Beside the worker: it takes seconds where there are hundreds of thousands of vectors.
+            store = await opened(asyncio.to_thread(_open_in, self._directory, encoder))
+            view = View(encoder, store, self._worker)
+        one = _Open(view)
+        self._open.append(one)
+        await self._worker.run(Rank.VECTORS, self._catalogue.know_vectors, view.name, ())
+        one.usable = True
+        return one
+
+    async def _close(self, one: _Open) -> None:
+        one.usable = False
+        with contextlib.suppress(StoreError):
+            await one.view.close()
+        self._open.remove(one)
+
+
+def _open_in(directory: Path, encoder: Encoder) -> VectorStore:
+    path = directory / "vectors" / encoder.fingerprint
+    return VectorStore(path, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
+
+
+def _open_on(server: Server, repository: str, encoder: Encoder) -> TeamVectors:
+    return TeamVectors(server, repository, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
+
+
+def _discard_others(directory: Path, kept: Collection[str]) -> None:
+    for path in (directory / "vectors").glob("*"):
+        if path.name not in kept:
+            discard(path)
