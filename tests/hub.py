@@ -42,7 +42,8 @@ class Hub(BaseHTTPRequestHandler):
             )
         elif path.startswith("/api/"):
             model = path.removeprefix("/api/models/").split("/revision/")[0]
-            self.json({"id": model, "sha": COMMIT, "siblings": [{"rfilename": name} for name in self.files]})
+            siblings = [{"rfilename": name, "size": len(content)} for name, content in self.files.items()]
+            self.json({"id": model, "sha": COMMIT, "siblings": siblings})
         else:
             name = path.rpartition("/")[2]
             self.answer(200, self.files[name], {"ETag": f'"{name}"', "X-Repo-Commit": COMMIT})
@@ -80,10 +81,12 @@ def served(files):
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         Handler.endpoint = f"http://127.0.0.1:{server.server_port}"
-        yield Handler
-        Handler.gate.set()
-        server.shutdown()
-        thread.join()
+        try:
+            yield Handler
+        finally:
+            Handler.gate.set()
+            server.shutdown()
+            thread.join()
 
 
 def run(code, **environment):

@@ -89,6 +89,7 @@ def test_a_download_is_counted(tmp_path, hub):
     steps = [tuple(map(int, line.split())) for line in counted.splitlines()]
     assert max(steps) == (len(FILES) * len(CONTENT),) * 2
     assert all(0 < done <= size for done, size in steps)
+    assert len({size for _, size in steps}) == 1  # else the percentage would fall
 
 
 @pytest.mark.parametrize("error", ["RepoNotFound", "RevisionNotFound", "GatedRepo"])

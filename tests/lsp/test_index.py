@@ -82,12 +82,13 @@ async def test_cancelling_the_progress_pauses_the_indexing(place, many):
         assert any(one.percentage for one in counted)
 
 
-async def test_a_download_is_shown_with_its_percentage(tmp_path, workspace):
+async def test_a_download_is_shown_with_its_percentage(request, tmp_path, workspace):
     workspace("shop")
     model = bundled()
     assert model
     assert model.folder
     terminal = Terminal(tmp_path / "semls", model=model.name)
+    request.addfinalizer(terminal.stop)
     files = {path.name: path.read_bytes() for path in model.folder.iterdir() if path.is_file()}
     with served(files) as hub:
         hub.gate.clear()
@@ -114,7 +115,6 @@ async def test_a_download_is_shown_with_its_percentage(tmp_path, workspace):
             for token in client.progress_reports.values():
                 steps = [one.percentage for one in token if getattr(one, "percentage", None) is not None]
                 assert steps == sorted(steps)
-    terminal.stop()
 
 
 async def test_pausing_and_resuming(place):

@@ -47,8 +47,11 @@ def locate(model: Model, fetched: Fetched | None = None) -> Path:
         pass
     try:
         # The download itself would wait for a silent hub without end.
-        HfApi().model_info(model.name, revision=model.revision, timeout=_PATIENCE)
-        return _whole(snapshot_download(**wanted, tqdm_class=_counting(fetched)))
+        described = HfApi().model_info(
+            model.name, revision=model.revision, timeout=_PATIENCE, files_metadata=True
+        )
+        sizes = [file.size or 0 for file in described.siblings or [] if file.rfilename in _WANTED]
+        return _whole(snapshot_download(**wanted, tqdm_class=_counting(fetched, sum(sizes))))
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
         what = f"{model.name} at {model.revision}" if model.revision else model.name
         raise ModelError(f"The hub does not give out {what}: {reason(error)}.") from error
@@ -75,8 +78,11 @@ def fingerprint(model: Model, folder: Path) -> str:
     return hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
 
 
-def _counting(fetched: Fetched | None) -> type:
-    """A progress bar that nobody sees: it tells of the bytes that the hub's client counts with it."""
+def _counting(fetched: Fetched | None, size: int) -> type:
+    """A progress bar that is not shown: it reports the bytes that the hub's client counts with it.
+
+    `size` is the number of all bytes, as the client learns that file by file; 0 where the hub does not say.
+    """
     from tqdm import tqdm
 
     class Counting(tqdm):  # type: ignore[misc]
@@ -90,7 +96,7 @@ def _counting(fetched: Fetched | None) -> type:
         def update(self, n: float | None = 1) -> bool | None:
             drawn: bool | None = super().update(n)
             if fetched and self.unit == "B" and self.total:
-                fetched(int(self.n), int(self.total))
+                fetched(int(self.n), max(int(self.total), size))
             return drawn
 
     return Counting
