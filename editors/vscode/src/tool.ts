@@ -2,6 +2,7 @@
 
 import * as vscode from 'vscode';
 import { addressOf, nameOf } from './places';
+import type { Hit } from './protocol';
 import type { Server } from './server';
 
 interface Given {
@@ -21,7 +22,7 @@ export class Tool implements vscode.LanguageModelTool<Given> {
     token: vscode.CancellationToken,
   ): Promise<vscode.LanguageModelToolResult> {
     const { coverage, hits } = await this.server.ask('semls/search', { query: input.query, limit: input.limit ?? 10 }, token);
-    const parts = hits.map((hit) => `${addressOf(hit)} ${hit.kind} ${nameOf(hit)}\n\`\`\`${hit.language}\n${hit.snippet}\n\`\`\``);
+    const parts = hits.map((hit) => `${addressOf(hit)} ${hit.kind} ${nameOf(hit)}\n${fenced(hit)}`);
     if (!hits.length) {
       parts.push('Nothing found.');
     }
@@ -30,4 +31,11 @@ export class Tool implements vscode.LanguageModelTool<Given> {
     }
     return new vscode.LanguageModelToolResult([new vscode.LanguageModelTextPart(parts.join('\n\n'))]);
   }
+}
+
+/** The code in a fence that nothing in it can close. */
+function fenced(hit: Hit): string {
+  const runs = [...hit.snippet.matchAll(/`+/g)].map(([run]) => run.length + 1);
+  const fence = '`'.repeat(Math.max(3, ...runs));
+  return `${fence}${hit.language}\n${hit.snippet}\n${fence}`;
 }
