@@ -169,6 +169,19 @@ def test_log_of_the_engine_has_no_forged_line(terminal, hostile):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
+def test_messages_of_the_language_server_are_escaped(terminal, hostile):
+    client = Raw(terminal.environment)
+    try:
+        client.start(rootUri=hostile.as_uri(), initializationOptions={"model": "/nowhere/model\u3164"})
+        while (message := client.receive()).get("method") != "window/showMessage":
+            pass
+    finally:
+        client.process.kill()
+        client.end()
+    assert "\\u3164" in safe(message["params"]["message"].encode())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
 def test_language_server_escapes_what_an_editor_shows(terminal, hostile):
     client = Raw(terminal.environment)
     try:
