@@ -408,8 +408,8 @@ def test_help_and_version(terminal):
 
 
 def test_the_doctor_finds_this_machine_well(terminal):
-    while "still being" in (done := terminal.run("doctor")).stdout:  # each answer comes within a second
-        assert done.returncode == 3
+    done = terminal.run("doctor")
+    assert "still being" not in done.stdout
     assert done.returncode == 0, done.stdout + done.stderr
     examined = [
         "python: 3.",

@@ -27,6 +27,7 @@ T = TypeVar("T")
 _PLACE = re.compile(r"(?P<file>.+?):0*(?P<line>[1-9][0-9]{0,8})(?::[0-9]*)?:?", re.DOTALL)
 
 _ROWS = 50  # of the picker
+_EXAMINATION = 60.0  # seconds after which the doctor waits no more for what it examines
 _MAX_QUESTIONS = 1 << 20  # bytes of a file of questions
 
 # click's UsageError, of which typer has its own copy since 0.26
@@ -371,13 +372,7 @@ def clear(path: Workspace = Path()) -> None:
 @app.command()
 def doctor() -> None:
     """Examine this machine: what works, and what to do where something does not."""
-
-    async def run(ask: "Client") -> bool:
-        messages = await ask.doctor()
-        terminal.findings(messages)
-        return all(message["well"] for message in messages)
-
-    if not _run(run):
+    if not _run(_examine):
         raise typer.Exit(3)
 
 
@@ -466,6 +461,23 @@ async def _embed(ask: "Client", path: Path, *, words_only: bool) -> None:
     _, embedded = await terminal.progress(ask.index(_engine_path(path), words_only=words_only))
     if embedded:
         terminal.notice((await ask.status(_engine_path(path)))["notice"])
+
+
+async def _examine(ask: "Client") -> bool:
+    """Print each finding as soon as the engine has it; those that take too long are printed as pending."""
+    deadline = time.monotonic() + _EXAMINATION
+    well, printed, pending = True, set[str](), list[str]()
+    while True:
+        messages = [one for one in await ask.doctor() if one["name"] not in printed]
+        known = [one for one in messages if not one["pending"] or time.monotonic() > deadline]
+        terminal.findings(known)
+        well = well and all(one["well"] for one in known)
+        printed.update(one["name"] for one in known)
+        before, pending = pending, [one["name"] for one in messages if one not in known]
+        if not pending:
+            return well
+        if pending != before:
+            terminal.waiting(f"examining {', '.join(pending)}")
 
 
 async def _rows(ask: "Client", workspace: str, query: str) -> None:

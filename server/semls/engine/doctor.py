@@ -29,12 +29,16 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing examined; `advice` says what to do where it is not well."""
+    """One thing examined; `advice` says what to do where it is not well.
+
+    `pending` tells that the examination is still under way: the next one may find more.
+    """
 
     name: str
     well: bool
     detail: str
     advice: str = ""
+    pending: bool = False
 
 
 def examinations(cache_directory: Path, server: Server | None) -> dict[str, Callable[[], list[Finding]]]:

@@ -400,10 +400,10 @@ class Engine:
 def _under_way(name: str, settings: Settings) -> Finding:
     if name == "store" and settings.store:
         silent = f"{settings.store.url} has not answered for {_SOON:.0f} s"
-        return Finding(name, False, silent, doctor.STORE_ADVICE)
+        return Finding(name, False, silent, doctor.STORE_ADVICE, pending=True)
     model = settings.model or DEFAULT_MODEL
     doing = f"{model} is still being loaded" if name == "model" else "still being examined"
-    return Finding(name, False, doing, "Run `semls doctor` again in a moment.")
+    return Finding(name, False, doing, "Run `semls doctor` again in a moment.", pending=True)
 
 
 def _target(settings: Settings) -> Target | None:

@@ -195,9 +195,13 @@ class WhyMessage(TypedDict):
 
 
 class FindingMessage(TypedDict):
-    """One thing examined; `advice` says what to do where it is not well."""
+    """One thing examined; `advice` says what to do where it is not well.
+
+    `pending` tells that the examination is still under way: asked again, the engine may know more.
+    """
 
     name: str
     well: bool
     detail: str
     advice: str
+    pending: bool
