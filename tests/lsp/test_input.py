@@ -194,6 +194,7 @@ def test_message_that_is_not_a_request_is_answered(opened):
         error = client.answer(number)["error"]
         assert error["code"] == code, (body[:100], error)
         assert error["message"].endswith(".")
+    client.write(b'{"jsonrpc": "2.0"}')  # neither a request nor an answer
     assert client.ask("semls/status")["result"]["folders"]
 
 

@@ -154,7 +154,7 @@ class Protocol(LanguageServerProtocol):
             return self.get_message_type(method) or fallback
         if "error" in message:
             return types.ResponseErrorMessage
-        return self._result_types.pop(message["id"], None) or protocol.JsonRPCResponseMessage
+        return self._result_types.pop(message.get("id", ""), None) or protocol.JsonRPCResponseMessage
 
     def _refusal(self, method: str) -> JsonRpcException | None:
         if self._shutdown:
