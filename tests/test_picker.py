@@ -152,7 +152,7 @@ def test_nothing_is_opened_by_escape(pick, tmp_path):
         ("vim 'unbalanced", 2, "cannot be understood (No closing quotation)"),
         ("/nowhere/vim", 2, "The editor /nowhere/vim cannot be started"),
         ("not-a-program", 2, "The editor not-a-program cannot be started"),
-        (f"{FIXTURES}/shop/README.md", 2, "cannot be started (Permission denied)"),
+        (f"{FIXTURES}/shop/store/session.rs", 2, "cannot be started (Permission denied)"),
         ("sh -c 'exit 1'", 3, "The editor sh failed with status 1"),
     ],
 )
