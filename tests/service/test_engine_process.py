@@ -250,3 +250,14 @@ def test_engine_in_the_foreground_stops_in_order_at_a_signal(terminal, number):
     assert not terminal.state_file.exists()
     (log,) = terminal.state.glob("*.log")
     assert "Engine left" in log.read_text()
+
+
+def test_front_end_whose_engine_fails_to_start_says_why(terminal, shop, tmp_path):
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    (modules / "uvicorn.py").write_text("raise ImportError('uvicorn is broken')\n")
+    failed = terminal.run("search", "cart", cwd=shop, PYTHONPATH=str(modules))
+    assert failed.returncode == 3
+    assert "The engine did not start (ImportError: uvicorn is broken)" in failed.stderr.replace("\n", " ")
+    (output,) = terminal.state.glob("*.out")
+    assert "Traceback" in output.read_text()

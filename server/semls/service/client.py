@@ -344,6 +344,8 @@ async def _start(places: Whereabouts) -> State:
         raise EngineError(
             f"An engine holds {places.lock_file} but cannot be reached: end its process and try again."
         )
+    if said := places.last_output():
+        raise EngineError(f"The engine did not start ({said}): {places.output} has all that it printed.")
     raise EngineError(f"The engine did not start: its log {places.log} says why.")
 
 

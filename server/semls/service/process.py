@@ -24,6 +24,7 @@ from filelock import FileLock, Timeout
 from semls import __version__
 from semls.errors import EngineError, StoreError
 from semls.escaping import LogFormatter
+from semls.reading import read_regular
 from semls.settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ _CLOSING = 2.0  # seconds for an orderly end
 _SHORTEST = 0.5  # seconds that an engine stays: else whoever starts it would not meet it
 _MOMENT = 1.0  # seconds in which others may look whether the lock is free
 _CHECK = 0.5  # seconds between two looks at the engine's own files, which the user may delete
+_LONGEST_OUTPUT = 1 << 20  # bytes that are looked at
 _NICE = 5  # a third of the share of what the user runs, where both want the processor
 
 _started: "list[subprocess.Popen[bytes]]" = []  # by this process; kept until they have ended and are reaped
@@ -60,10 +62,10 @@ class Whereabouts:
         name = hashlib.blake2b(os.fsencode(settings.cache_directory), digest_size=4).hexdigest()
         self.cache_directory = settings.cache_directory
         self.lock_file = self.cache_directory / "engine.lock"
-        self._state = (
-            self.cache_directory / "engine.json"
-        )  # beside the lock, so that they are deleted together
+        self._state = self.cache_directory / "engine.json"  # deleted together with the lock
         self.log = settings.state_directory / f"engine-{name}.log"
+        # Apart from the log: Windows does not rename, so does not rotate, a file that another handle holds.
+        self.output = self.log.with_suffix(".out")
 
     def prepare(self) -> None:
         """Make the directories, for this user alone. Raises StoreError."""
@@ -111,6 +113,14 @@ class Whereabouts:
             json.dump(asdict(state), file)
         os.replace(new, self._state)
 
+    def last_output(self) -> str:
+        """Return the last line that an engine, a library or a crash has printed, or ""."""
+        try:
+            content = read_regular(self.output, _LONGEST_OUTPUT) or b""
+        except OSError:
+            return ""
+        return next(iter(reversed(content.decode("utf-8", "replace").split("\n")[:-1])), "").strip()
+
     def locked_file(self) -> tuple[int, int] | None:
         """Return the device and the inode of the lock file, None if it was deleted."""
         try:
@@ -136,12 +146,12 @@ def _private(path: str, flags: int) -> int:
 
 
 def spawn(places: Whereabouts) -> "subprocess.Popen[bytes]":
-    """Start an engine that outlives this process. What it prints goes to its log."""
+    """Start an engine that outlives this process. What it prints goes to a file of its own."""
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     _started[:] = [engine for engine in _started if engine.poll() is None]
-    with open(places.log, "ab", opener=_private) as output:
+    with open(places.output, "wb", opener=_private) as output:
         engine = subprocess.Popen(
             [sys.executable, "-X", "utf8", "-m", "semls", "engine", "run"],
             env={  # absolute: the engine runs in another folder
