@@ -127,4 +127,7 @@ def _command(*arguments: str) -> str:
 
 
 def _quoted(*arguments: str) -> str:
-    return subprocess.list2cmdline(arguments) if os.name == "nt" else shlex.join(arguments)
+    """Arguments as fzf's shell reads them. On Windows cmd.exe takes `&` and `|` as text only in quotes."""
+    if os.name == "nt":
+        return " ".join('"' + argument.replace('"', "") + '"' for argument in arguments)
+    return shlex.join(arguments)
