@@ -61,7 +61,7 @@ def choose(query: str, workspace: str, *, force: bool = False) -> Place | None:
 def path_of(uri: str) -> str:
     """The path of a file URI, also of one whose bytes are not UTF-8."""
     path = urlsplit(uri).path
-    return url2pathname(path) if os.name == "nt" else os.fsdecode(unquote_to_bytes(path))
+    return url2pathname(path) if os.name == "nt" else os.fsdecode(unquote_to_bytes(os.fsencode(path)))
 
 
 def edit(place: Place) -> None:
