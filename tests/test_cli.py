@@ -658,7 +658,7 @@ LATIN = os.fsdecode(b"caf\xe9")
         (["index", LATIN], "no folder"),
         (["status", LATIN], "no folder"),
         (["cache", "import", LATIN], "cannot be imported"),
-        (["preview", "1", f"file:///{LATIN}"], "cannot be read"),
+        (["preview", "1", f"file:///nowhere/{LATIN}"], "cannot be read"),
         ([LATIN], "No such command"),
         (["search", f"--{LATIN}"], "No such option"),
     ],
