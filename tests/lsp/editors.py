@@ -22,7 +22,7 @@ async def editing(
     assert isinstance(client, LanguageClient)
     client.feature(types.CLIENT_REGISTER_CAPABILITY)(lambda *_: None)
     opened = [types.WorkspaceFolder((directory / name).as_uri(), name) for name in folders]
-    if configuration:
+    if configuration is not None:
         client.set_configuration({"semls": configuration})
     for folder, options in (of_folders or {}).items():
         client.set_configuration({"semls": options}, scope_uri=(directory / folder).as_uri())

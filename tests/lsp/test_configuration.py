@@ -78,6 +78,13 @@ async def test_what_is_pushed_by_a_client_that_can_be_asked_does_not_count(place
         assert not any("setting" in message.message for message in client.messages)
 
 
+async def test_settings_that_are_an_empty_list_are_empty(place):
+    """As Neovim sends an empty table."""
+    async with editing(place, "shop", initialization_options=[], configuration=[]) as client:
+        assert await models(client) == [BUNDLED]
+        assert not any("settings" in message.message for message in client.messages)
+
+
 async def test_a_wrong_setting_keeps_its_default_and_is_told_once(place):
     wrong = {"model": 5, "colour": "red", "store": {"url": "chroma"}}
     async with editing(place, "shop", "gpt", configuration=wrong) as client:

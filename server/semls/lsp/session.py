@@ -99,10 +99,13 @@ class Session(LanguageServer):
         self.configure()
 
     def _checked(self, options: object) -> Mapping[str, Any]:
-        """The options if they are an object; else nothing, and the user is told."""
+        """The options if they are an object; else nothing, and the user is told.
+
+        An empty list counts as an empty object: Lua, so Neovim, cannot tell them apart.
+        """
         if isinstance(options, Mapping):
             return options
-        if options is not None:
+        if options not in (None, []):
             text = f"The settings of semls must be an object, not {kind_of(options)}: defaults are used."
             self.say_once(text, types.MessageType.Warning)
         return {}
