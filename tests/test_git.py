@@ -125,6 +125,24 @@ def test_read_with_hostile_configuration_takes_no_time(tmp_path: Path, content: 
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize(
+    "git",
+    [
+        {".git/config": "[core]\n\texcludesFile = ~a\0b\n"},
+        {".git/config": "[core]\n\texcludesFile = a\0b\n"},
+        {".git/config": "[include]\n\tpath = ~a\0b\n"},
+        {".git/config": '[includeIf "gitdir:~a\0b"]\n\tpath = other\n'},
+        {".git": "gitdir: a\0b\n"},
+        {".git/commondir": "a\0b\n"},
+    ],
+    ids=range(6),
+)
+def test_scan_with_nul_in_git_files_finds_all_files(alone: Path, git: Tree) -> None:
+    plant(alone, {".gitconfig": '[includeIf "gitdir:~/work/"]\n\tpath = other\n'})
+    root = plant(alone / "r", git | {"a.py": "", "d/b.py": ""})
+    assert found(root) == {"a.py", "d/b.py"}
+
+
 # -- The index
 
 

@@ -82,11 +82,12 @@ def _first_line(file: Path) -> str:
 
 
 def _text(file: Path) -> str:
+    """A file's text. A NUL, at which functions of `os.path` fail, becomes a character that no path has."""
     try:
         content = read_regular(file, _MAX_BYTES) or b""
     except (OSError, ValueError):
         return ""
-    return content.decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+    return content.decode("utf-8", "surrogateescape").removeprefix("\ufeff").replace("\0", "\ufffd")
 
 
 class _Reader:
