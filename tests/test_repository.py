@@ -60,6 +60,11 @@ def test_a_garbled_configuration_does_no_harm(root, config):
     assert repository(root)
 
 
+def test_repository_with_an_address_that_is_not_utf_8_is_text(root):
+    (root / ".git/config").write_bytes(b'[remote "origin"]\nurl = http://example.org/caf\xe9.git\n')
+    assert repository(root) == "example.org/caf?"
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
 def test_a_name_that_is_no_text_can_be_said(tmp_path):
     folder = os.path.join(os.fsencode(tmp_path), b"\xff")

@@ -18,12 +18,12 @@ def repository(root: Path) -> str:
         if (folder / ".git").exists():
             remotes = _remotes(folder / ".git")
             addresses = [remotes["origin"]] if "origin" in remotes else list(remotes.values())
-            return _plain(addresses[0]) if addresses else _sayable(folder.name)
-    return _sayable(root.name)
+            return _as_utf_8(_plain(addresses[0]) if addresses else folder.name)
+    return _as_utf_8(root.name)
 
 
-def _sayable(name: str) -> str:
-    """A name whose bytes are no text, as text."""
+def _as_utf_8(name: str) -> str:
+    """A name with a question mark for each byte that is not UTF-8."""
     return name.encode("utf-8", "replace").decode()
 
 
