@@ -183,6 +183,7 @@ def test_messages_of_the_language_server_are_escaped(terminal, hostile):
 
 @pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
 def test_language_server_escapes_what_an_editor_shows(terminal, hostile):
+    (hostile / f"crash{NAME}").write_text("> " * 300 + "crash\n")
     client = Raw(terminal.environment)
     try:
         client.start(rootUri=hostile.as_uri())
@@ -190,6 +191,9 @@ def test_language_server_escapes_what_an_editor_shows(terminal, hostile):
         answers = [
             client.answer(client.request("workspace/symbol", {"query": "evil title"})),
             client.answer(client.request("semls/search", {"query": "evil title"})),
+            client.answer(client.request("semls/search", {"query": '"\u202e\u2028"'})),
+            client.answer(client.request("semls/context", {"query": "evil title"})),
+            client.answer(client.request("semls/context", {"query": "path:\u202e"})),
             client.answer(client.request("semls/status", {})),
             client.answer(client.request("semls/search", {"query": "x", "languages": [NAME]})),
             client.answer(
@@ -218,5 +222,6 @@ def test_language_server_escapes_what_an_editor_shows(terminal, hostile):
             yield value
 
     assert "FORGED" in json.dumps(answers)
+    assert "crasha" in json.dumps([each["by_lines"] for each in answers[5]["result"]["folders"]])
     for text in texts(answers):
         safe(text.encode(), lines=True)

@@ -10,7 +10,16 @@ from lsprotocol import types
 from pygls.uris import to_fs_path
 
 from semls.escaping import escape_line, escape_text
-from semls.service.messages import PlaceMessage, Position, Range, SkippedMessage, StateMessage, StatusMessage
+from semls.service.messages import (
+    ContextMessage,
+    PlaceMessage,
+    Position,
+    Range,
+    SectionMessage,
+    SkippedMessage,
+    StateMessage,
+    StatusMessage,
+)
 
 Encoding = types.PositionEncodingKind | str
 Place: TypeAlias = Callable[[int, int], tuple[int, str]]  # row and column → row, and what is before it there
@@ -87,13 +96,33 @@ def state(message: _State) -> _State:
 
 def status(message: StatusMessage) -> StatusMessage:
     """A workspace's status with texts that can be shown."""
-    files: list[SkippedMessage] = [
-        {"path": escape_line(file["path"]), "reason": escape_line(file["reason"])}
-        for file in message["skipped_files"]
-    ]
+    skipped_files, by_lines = _files(message["skipped_files"]), _files(message["by_lines"])
     skipped = {escape_line(reason): count for reason, count in message["skipped"].items()}
     workspaces = list(map(escape_line, message["workspaces"]))
-    return {**state(message), "workspaces": workspaces, "skipped": skipped, "skipped_files": files}
+    return {
+        **state(message),
+        "workspaces": workspaces,
+        "skipped": skipped,
+        "skipped_files": skipped_files,
+        "by_lines": by_lines,
+    }
+
+
+def _files(files: Iterable[SkippedMessage]) -> list[SkippedMessage]:
+    return [{"path": escape_line(file["path"]), "reason": escape_line(file["reason"])} for file in files]
+
+
+def context(message: ContextMessage) -> ContextMessage:
+    """A context with texts that can be shown; the engine has escaped its Markdown."""
+    sections: list[SectionMessage] = [
+        {
+            **section,
+            "path": escape_line(section["path"]),
+            "parts": [{**part, "text": escape_text(part["text"])} for part in section["parts"]],
+        }
+        for section in message["sections"]
+    ]
+    return {**message, "notice": escape_line(message["notice"]), "sections": sections}
 
 
 def _name(hit: PlaceMessage, folders: Sequence[Folder]) -> str:

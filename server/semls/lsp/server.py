@@ -142,7 +142,8 @@ async def _search_command(ls: Session, *given: Any) -> list[types.Location]:  # 
 
 async def _search_request(ls: Session, params: Any) -> Mapping[str, object]:  # noqa: ANN401
     answer = await ls.search(**arguments.search((params,)))
-    return {**answer, "hits": await _messages(ls, answer["hits"])}
+    notice, hits = escape_line(answer["notice"]), await _messages(ls, answer["hits"])
+    return {**answer, "notice": notice, "hits": hits}
 
 
 async def _open_best_command(ls: Session, *given: Any) -> types.Location | None:  # noqa: ANN401
@@ -188,7 +189,7 @@ async def _context_command(ls: Session, *given: Any) -> str:  # noqa: ANN401
 
 
 async def _context_request(ls: Session, params: Any) -> ContextMessage:  # noqa: ANN401
-    return await ls.context(**arguments.context((params,)))  # its ranges are of whole lines
+    return convert.context(await ls.context(**arguments.context((params,))))  # its ranges are of whole lines
 
 
 async def _locations(ls: Session, places: Sequence[PlaceMessage]) -> list[types.Location]:
