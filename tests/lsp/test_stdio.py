@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -137,6 +138,36 @@ def test_folders_that_are_no_files_are_left_alone(raw, workspace):
     )
     assert client.ask("workspace/symbol", {"query": "evict_expired"})["result"][0]["name"] == "evict_expired"
     assert len(client.ask("semls/status")["result"]["folders"]) == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs names that are not UTF-8")
+@pytest.mark.parametrize(
+    ("name", "uri"),
+    [
+        (b"one", "file://localhost{}/one"),
+        (b"one", "FILE://{}/%6Fne/"),
+        (b"one", "file:{}//x/../one"),
+        (b"a;b", "file://{}/a;b"),
+        (b"a#b?", "file://{}/a%23b%3f"),
+        (b"caf\xe9", "file://{}/caf%E9"),
+        ("café".encode(), "file://{}/café"),
+    ],
+)
+def test_folder_with_an_unusual_uri_is_served(raw, workspace, name, uri):
+    shop = workspace("shop")
+    folder = os.path.join(os.fsencode(shop.parent), name)
+    os.rename(shop, folder)
+    client, file = raw(), os.path.join(folder, b"store/session.rs")
+    client.start(workspaceFolders=[{"uri": uri.format(shop.parent), "name": "one"}])
+    (found,) = client.ask("semls/search", {"query": "name:evict_expired"})["result"]["hits"]
+    assert (found["uri"], found["folder"]) == (Path(os.fsdecode(file)).as_uri(), "one")
+    document = {"uri": f"{uri.format(shop.parent)}/store/session.rs", "languageId": "rust", "version": 1}
+    document["text"] = "// new\n" + Path(os.fsdecode(file)).read_text()
+    client.send(method="textDocument/didOpen", params={"textDocument": document})
+    (moved,) = client.ask("semls/search", {"query": "name:evict_expired"})["result"]["hits"]
+    assert moved["range"]["start"]["line"] == found["range"]["start"]["line"] + 1
+    similar = client.ask("semls/similar", {"uri": document["uri"], "position": moved["range"]["start"]})
+    assert similar["result"]["name"] == "evict_expired"
 
 
 def test_nothing_is_logged_for_what_is_refused(terminal, workspace):

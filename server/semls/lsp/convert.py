@@ -1,13 +1,14 @@
 """The border: what the engine says in rows and byte columns, in the words and units of the protocol."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, TypeVar, cast
+from urllib.parse import unquote_to_bytes, urlsplit
 
 from lsprotocol import types
-from pygls.uris import to_fs_path
 
 from semls.escaping import escape_line, escape_text
 from semls.service.messages import (
@@ -24,6 +25,7 @@ from semls.service.messages import (
 Encoding = types.PositionEncodingKind | str
 Place: TypeAlias = Callable[[int, int], tuple[int, str]]  # row and column → row, and what is before it there
 _State = TypeVar("_State", bound=StateMessage)
+_DRIVE = re.compile("/([A-Za-z]):")
 _SHOWN = {"path": escape_line, "name": escape_line, "container": escape_line, "snippet": escape_text}
 
 
@@ -43,12 +45,24 @@ def folders(given: Iterable[tuple[str, str]]) -> list[Folder]:
 
 
 def path(uri: str) -> str | None:
-    """The absolute path of a file URI; None for any other URI."""
+    """Return the absolute path of a file URI on this machine; None for any other URI.
+
+    `pygls.uris.to_fs_path` replaces bytes that are not UTF-8 and takes `localhost` for a folder (no public
+    issue).
+    """
     try:
-        found = to_fs_path(uri) if uri.startswith("file:") else None
+        scheme, host, quoted, _, _ = urlsplit(uri)
+        found = unquote_to_bytes(quoted).decode("utf-8", "surrogateescape")
     except ValueError:  # such as file://[
         return None
-    return found if found and os.path.isabs(found) else None
+    host = host.lower().removeprefix("localhost")
+    if os.name == "nt":
+        drive = _DRIVE.match(found)
+        found = f"{drive[1].lower()}{found[2:]}" if drive else f"//{host}{found}" if host else found
+    elif host:
+        return None
+    is_file = scheme == "file" and "\0" not in found and os.path.isabs(found)
+    return os.path.normpath(found) if is_file else None
 
 
 def folder_of(path: str, folders: Iterable[str]) -> str | None:
