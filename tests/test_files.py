@@ -394,6 +394,7 @@ my-app-firebase-adminsdk-x.json secrets.yml secrets.yaml .secrets.toml id_rsa id
 id_ecdsa_sk github_rsa deploy_ed25519 ssh_host_rsa_key a.pem A.PEM a.key a.key.bak a.p12 a.pfx a.p8 a.ppk
 a.jks release.keystore a.kdbx a.ovpn terraform.tfstate terraform.tfstate.backup terraform.tfstate.1.backup
 prod.tfvars prod.auto.tfvars.json .vault-token .bash_history local.settings.json .dev.vars
+kubeconfig.yaml kubeconfig-prod kube_config.dev.yml secrets.dev.yaml prod-secrets.json secrets_staging.yml
 """.split()
 PLAIN = """
 .env.example .env.sample .env.template .env.dist .env.local.example example.env .env.ts .env.d.ts .env.js
@@ -402,7 +403,8 @@ service_account.go id_rsa.pub id_ed25519.pub key.pub server.crt server.cer serve
 credentials.example.json secrets.yml.sample .npmrc.example terraform.tfvars.example .secrets.baseline
 secrets.enc.yaml chart/templates/secret.yaml key keys monkey.js environment.yml rsa.c lib_rsa/a.c
 credentials/a.py secrets/a.py .key-test.go tokens.json main.tf activity_credentials.xml credentials.md
-.envoy/a.yaml history.md
+.envoy/a.yaml history.md create-kubeconfig.sh kubeconfig.tf kubeconfig.example sealed-secrets.yaml
+rotate-secrets.yml secrets.dev.yaml.example
 """.split()
 KEY = "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbg==\n-----END OPENSSH PRIVATE KEY-----\n"
 CERTIFICATE = "-----BEGIN CERTIFICATE-----\nTUlJ\n-----END CERTIFICATE-----\n"

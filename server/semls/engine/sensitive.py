@@ -14,7 +14,7 @@ _NAMES = frozenset(
     .netrc _netrc .pgpass pgpass.conf .my.cnf .mylogin.cnf .npmrc .pypirc .htpasswd .htdigest .git-credentials
     .dockercfg .dockerconfigjson .s3cfg .boto .passwd-s3fs rclone.conf .databrickscfg .terraformrc
     terraform.rc .vault-token .vault-pass .vault_pass .vault_pass.txt .vault_password .vault-password
-    kubeconfig kubeconfig.yml kubeconfig.yaml local.settings.json .dev.vars .renviron .msmtprc .fetchmailrc
+    local.settings.json .dev.vars .renviron .msmtprc .fetchmailrc
     .ftpconfig sftp-config.json filezilla.xml recentservers.xml sitemanager.xml settings-security.xml
     """.split()
 )
@@ -32,7 +32,7 @@ _KEYS = frozenset(
     .keychain-db .ovpn .publishsettings
     """.split()
 )
-_DATA = frozenset({".env", ".tfvars", ".tfstate", ".kubeconfig"})
+_DATA = frozenset({".env", ".tfvars", ".tfstate"})
 _CODE = frozenset(
     """
     .c .cc .cpp .h .hpp .cs .dart .ex .exs .go .java .js .jsx .mjs .cjs .ts .tsx .mts .cts .kt .lua .pl .py
@@ -43,8 +43,9 @@ _BACKUP = re.compile(r"(?:\.(?:bak|backup|copy|old|orig|save)|~)+$")
 _EXAMPLE = re.compile(
     r"(?:^|[._-])(?:examples?|samples?|templates?|dist|schema|tmpl|tpl)(?:\.[a-z0-9]+)?$|\.(?:j2|jinja2?|erb)$"
 )
+_STAGE = "(?:dev(?:elopment)?|prod(?:uction)?|stag(?:e|ing)|test(?:ing)?|qa|uat|ci|live|local)"
 _SHAPES = re.compile(
-    r"""
+    rf"""
       \.env[._-].+ | \.envrc.* | \.dev\.vars\..+
     | id_(?:rsa|dsa|ecdsa|ed25519|xmss)(?:[._-].*)?
     | [^.]*[_-](?:rsa|dsa|ecdsa|ed25519)(?:_sk)? | ssh_host_\w+_key
@@ -53,7 +54,9 @@ _SHAPES = re.compile(
     | (?:.*[._-])?credentials(?:\.(?:json|ya?ml|toml|ini|csv))? | \.?credentials
     | client[_-]?secrets?.*\.json | (?:.*[._-])?service[_-]?account(?:[._-]?key)?(?:[._-].*)?\.json
     | .*firebase-adminsdk.*\.json
-    | \.?secrets?\.(?:ya?ml|json|toml|ini|properties|xml|conf|txt) | \.secrets?
+    | (?:{_STAGE}[._-]|\.)?secrets?(?:[._-]{_STAGE})?\.(?:ya?ml|json|toml|ini|properties|xml|conf|txt)
+    | \.secrets?
+    | (?:.*[._-])?kube[._-]?config(?:[_-][^.]+|\.{_STAGE})?(?:\.(?:ya?ml|json|conf))?
     | .*\.tfvars\.json | .*\.tfstate\..+ | \.\w+_history
     """,
     re.VERBOSE,
