@@ -117,6 +117,39 @@ def test_doctor_while_model_is_downloaded_answers_within_two_seconds(start, sile
     assert "still being loaded" in finding["detail"]
 
 
+# In place of a file system whose server is gone, which takes a mount: a process waits while a file exists.
+DEAD_FILE_SYSTEM = """
+import os, time
+
+lstat = os.lstat
+
+def wait(path, **options):
+    while os.fspath(path).startswith({folder!r}) and os.path.exists({dead!r}):
+        time.sleep(0.05)
+    return lstat(path, **options)
+
+os.lstat = wait
+"""
+
+
+def test_engine_with_workspace_on_dead_file_system_answers_others(start, shop, tmp_path):
+    other, dead = tmp_path / "other", tmp_path / "dead"
+    other.mkdir()
+    (tmp_path / "site").mkdir()
+    code = DEAD_FILE_SYSTEM.format(folder=str(shop), dead=str(dead))
+    (tmp_path / "site" / "sitecustomize.py").write_text(code)
+    engine = start(PYTHONPATH=str(tmp_path / "site"))
+    for root in (shop, other):
+        assert ask(engine, "/index", workspace=str(root), settings=HASHING).is_success
+    dead.touch()
+    for _ in range(3):
+        status = soon(engine, "/status", workspace=str(shop), settings=HASHING)
+        assert status["message"].startswith(f"The file system of {shop} has not answered")
+        assert soon(engine, "/status", workspace=str(other), settings=HASHING)["phase"] == "ready"
+    dead.unlink()
+    until(lambda: ask(engine, "/status", workspace=str(shop), settings=HASHING).json().get("files") == 7)
+
+
 async def first_hit(client, root):
     return (await client.search([root], "evict_expired"))["hits"][0]
 

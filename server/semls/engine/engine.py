@@ -25,7 +25,9 @@ from semls.engine.encoder import Encoder
 from semls.engine.encoders import Encoders, model_of
 from semls.engine.files import printable
 from semls.engine.indexer import Comparison, Explanation, Indexer, Progress, Result
+from semls.engine.lookups import SLOW, Lookups
 from semls.engine.query import Query
+from semls.engine.roots import refuse_broad
 from semls.engine.search import Hit
 from semls.engine.worker import Rank, Worker
 from semls.engine.workspaces import Workspaces
@@ -35,7 +37,7 @@ from semls.settings import DEFAULT_MODEL, Settings
 log = logging.getLogger(__name__)
 
 _AGAIN = 300.0  # seconds until weights that could not be had are looked for again
-_SOON = 1.0  # seconds within which the state is told, whatever the engine is busy with
+SOON = 1.0  # seconds within which the state is told, whatever the engine is busy with
 _DOING = {  # by phase
     "words": "reading",
     "download": "downloading the model for",
@@ -95,7 +97,7 @@ class Engine:
 
     def __init__(self, cache_directory: Path, most_cached: int = 2 << 30) -> None:
         self._directory = cache_directory
-        self._worker, self._chunker = Worker(), Chunker()
+        self._worker, self._chunker, self._lookups = Worker(), Chunker(), Lookups()
         self._encoders = Encoders(cache_directory / "embeddings", self._worker, most_cached, self._tell_all)
         self._workspaces = Workspaces(self._make)
         self._running = asyncio.Event()
@@ -120,6 +122,10 @@ class Engine:
         loading = [f"loading {model.name}" for model in self._encoders.loading]
         busy = [f"{_DOING[phase]} {indexer.root}" for indexer in self._workspaces for phase in indexer.phases]
         return [*opening, *loading, *busy]
+
+    async def refuse_broad(self, path: str, seconds: float = SLOW) -> None:
+        """Refuse a folder that is too broad to be a workspace. Raises SemlsError."""
+        await self._lookups.run(_refuse_broad, path, seconds=seconds)
 
     async def index(
         self, path: str, settings: Settings, *, words_only: bool = False
@@ -155,7 +161,7 @@ class Engine:
     async def changed(self, path: str, settings: Settings, saved: Sequence[str]) -> None:
         """Look at files that were just saved. Raises SemlsError."""
         async with self._reading(path, settings) as (indexer, _):
-            indexer.changed([_inside(indexer.root, file) for file in saved])
+            indexer.changed(await self._lookups.run(_all_inside, tuple(saved), indexer.root))
 
     def pause(self) -> None:
         """Embed nothing until told to go on; words stay up to date."""
@@ -186,7 +192,7 @@ class Engine:
             ),
             all(some.complete for some in found),
             _notice(found),
-            tuple((_once(hits) if len(found) > 1 else hits)[: query.limit]),
+            tuple((await asyncio.to_thread(_once, hits) if len(found) > 1 else hits)[: query.limit]),
         )
 
     async def _search_in(self, path: str, settings: Settings, query: Query) -> Result:
@@ -198,7 +204,7 @@ class Engine:
     ) -> Comparison:
         """What is like the chunk at a row of a file. Raises SemlsError."""
         async with self._reading(path, settings) as (indexer, embedder):
-            inside = printable(_inside(indexer.root, file))
+            inside = printable(await self._lookups.run(_inside, indexer.root, file))
             return await indexer.similar(inside, row, limit, embedder, words_only=words_only)
 
     async def context(
@@ -222,9 +228,10 @@ class Engine:
         What cannot be told by then is left out, and the notice says so.
         """
         try:
-            return await asyncio.wait_for(self._status_and_usage(path, settings), _SOON)
+            return await asyncio.wait_for(self._status_and_usage(path, settings), SOON)
         except asyncio.TimeoutError:
-            return self._status_now(_root(path), settings), Usage({}, [], [], 0, 0)
+            root = await self._lookups.run(_root, path, seconds=SOON / 2)
+            return self._status_now(root, settings), Usage({}, [], [], 0, 0)
 
     def _status_now(self, root: Path, settings: Settings) -> Status:
         """Return what is known of a workspace without waiting for anything."""
@@ -270,7 +277,7 @@ class Engine:
     async def why(self, path: str, settings: Settings, file: str) -> Explanation:
         """Whether and how a file is indexed. Raises SemlsError."""
         async with self._reading(path, settings) as (indexer, embedder):
-            return await indexer.explain(_itself(indexer.root, file), embedder)
+            return await indexer.explain(await self._lookups.run(_itself, indexer.root, file), embedder)
 
     async def export_cache(self, settings: Settings, file: str) -> None:
         """Write all that the wanted model has embedded to a file. Raises SemlsError."""
@@ -294,7 +301,7 @@ class Engine:
             for name, check in doctor.examinations(self._directory, settings.store).items()
         }
         checks["model"] = self._examine("model", settings, partial(self._examine_model, settings))
-        await asyncio.wait(checks.values(), timeout=_SOON)
+        await asyncio.wait(checks.values(), timeout=SOON)
         findings = (
             check.result() if check.done() else [_under_way(name, settings)] for name, check in checks.items()
         )
@@ -325,7 +332,7 @@ class Engine:
 
     async def clear(self, path: str) -> None:
         """Delete a workspace's index; its vectors stay in the cache. Raises SemlsError."""
-        root = _root(path)
+        root = await self._lookups.run(_root, path)
         home = self._home(root)
         await self._workspaces.close(root, lambda: self._worker.run(Rank.WORDS, _delete, home))
 
@@ -354,7 +361,7 @@ class Engine:
 
         Raises SemlsError.
         """
-        root, target = _root(path), _target(settings)
+        root, target = await self._lookups.run(_root, path), _target(settings)
         async with self._workspaces.use(root) as indexer:
             yield indexer, indexer.embedder(target)
 
@@ -399,7 +406,7 @@ class Engine:
 
 def _under_way(name: str, settings: Settings) -> Finding:
     if name == "store" and settings.store:
-        silent = f"{settings.store.url} has not answered for {_SOON:.0f} s"
+        silent = f"{settings.store.url} has not answered for {SOON:.0f} s"
         return Finding(name, False, silent, doctor.STORE_ADVICE, pending=True)
     model = settings.model or DEFAULT_MODEL
     doing = f"{model} is still being loaded" if name == "model" else "still being examined"
@@ -409,6 +416,10 @@ def _under_way(name: str, settings: Settings) -> Finding:
 def _target(settings: Settings) -> Target | None:
     """What a client has set, None if nothing. Raises UsageError, ModelError."""
     return Target(model_of(settings), settings.store) if settings != Settings() else None
+
+
+def _refuse_broad(path: str) -> None:
+    refuse_broad(Path(os.path.realpath(path)))
 
 
 def _root(path: str) -> Path:
@@ -445,6 +456,10 @@ def _inside(root: Path, file: str) -> str:
     if not os.path.isfile(file):
         raise UsageError(f"{file} is not a regular file, or is a broken link: name another file.")
     return path
+
+
+def _all_inside(files: Sequence[str], root: Path) -> list[str]:
+    return [_inside(root, file) for file in files]
 
 
 def _itself(root: Path, file: str) -> str:

@@ -23,8 +23,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from semls import __version__
 from semls.engine.catalogue import Entry
 from semls.engine.context import Section, count_tokens, markdown
-from semls.engine.engine import Answer, Engine, Status
+from semls.engine.engine import SOON, Answer, Engine, Status
 from semls.engine.indexer import Comparison, Progress
+from semls.engine.lookups import SLOW
 from semls.engine.query import Query, query
 from semls.engine.search import Hit
 from semls.errors import EngineError, SemlsError, UsageError, reason
@@ -85,24 +86,24 @@ class App:
         return JSONResponse({"version": __version__, "pid": os.getpid(), "doing": doing})
 
     async def _index(self, request: Request) -> Response:
-        asked = await _read(request, schemas.Index)
+        asked = await self._read(request, schemas.Index)
         settings = asked.settings.read()
         steps = self._engine.index(asked.workspace, settings, words_only=asked.words_only)
         return _stream(_progress(step) async for step in steps)
 
     async def _follow(self, request: Request) -> Response:
-        asked = await _read(request, schemas.Workspace)
+        asked = await self._read(request, schemas.Workspace)
         states = self._engine.follow(asked.workspace, asked.settings.read())
         return _stream(_state(state) async for state in states)
 
     async def _changed(self, request: Request) -> Response:
-        asked = await _read(request, schemas.Changed)
+        asked = await self._read(request, schemas.Changed)
         settings = asked.settings.read()
         await self._engine.changed(asked.workspace, settings, asked.files)
         return JSONResponse({})
 
     async def _search(self, request: Request) -> Response:
-        asked = await _read(request, schemas.Search)
+        asked = await self._read(request, schemas.Search)
         answer = await _unless_gone(
             request, self._engine.search(asked.settings(), _query(asked, asked.limit))
         )
@@ -110,7 +111,7 @@ class App:
         return JSONResponse({**_source(answer), "hits": hits})
 
     async def _similar(self, request: Request) -> Response:
-        asked = await _read(request, schemas.Similar)
+        asked = await self._read(request, schemas.Similar)
         found = await _unless_gone(
             request,
             self._engine.similar(
@@ -125,7 +126,7 @@ class App:
         return JSONResponse(_comparison(Path(asked.workspace), found))
 
     async def _context(self, request: Request) -> Response:
-        asked = await _read(request, schemas.Context)
+        asked = await self._read(request, schemas.Context)
         answer, sections = await _unless_gone(
             request, self._engine.context(asked.settings(), _query(asked), asked.tokens)
         )
@@ -134,7 +135,7 @@ class App:
         return JSONResponse({**_source(answer), **packed})
 
     async def _status(self, request: Request) -> Response:
-        asked = await _read(request, schemas.Workspace)
+        asked = await self._read(request, schemas.Workspace, SOON)
         status, usage = await self._engine.status(asked.workspace, asked.settings.read())
         files = [{"path": file.path, "reason": file.skipped} for file in usage.files]
         engine = {"pid": os.getpid(), "memory": _memory(), "workspaces": self._engine.workspaces}
@@ -144,7 +145,7 @@ class App:
         return JSONResponse({**_state(status), "queue": queue, **engine, **taken, "by_lines": by_lines})
 
     async def _why(self, request: Request) -> Response:
-        asked = await _read(request, schemas.Why)
+        asked = await self._read(request, schemas.Why)
         settings = asked.settings.read()
         return JSONResponse(asdict(await self._engine.why(asked.workspace, settings, asked.file)))
 
@@ -157,27 +158,33 @@ class App:
         return JSONResponse({})
 
     async def _export_cache(self, request: Request) -> Response:
-        asked = await _read(request, schemas.Cache)
+        asked = await self._read(request, schemas.Cache)
         await self._engine.export_cache(asked.settings.read(), asked.file)
         return JSONResponse({})
 
     async def _import_cache(self, request: Request) -> Response:
-        asked = await _read(request, schemas.Cache)
+        asked = await self._read(request, schemas.Cache)
         count = await self._engine.import_cache(asked.settings.read(), asked.file)
         return JSONResponse({"vectors": count})
 
     async def _clear(self, request: Request) -> Response:
-        await self._engine.clear((await _read(request, schemas.Clear)).workspace)
+        await self._engine.clear((await self._read(request, schemas.Clear)).workspace)
         return JSONResponse({})
 
     async def _doctor(self, request: Request) -> Response:
-        asked = await _read(request, schemas.Doctor)
+        asked = await self._read(request, schemas.Doctor)
         findings = await self._engine.examine(asked.settings.read())
         return JSONResponse([asdict(finding) for finding in findings])
 
     async def _stop(self, _: Request) -> Response:
         self.stopping.set()
         return JSONResponse({})
+
+    async def _read(self, request: Request, shape: type[Any], seconds: float = SLOW) -> Any:  # noqa: ANN401
+        asked = await _parsed(request, shape)
+        for folder in asked.narrow():
+            await self._engine.refuse_broad(folder, seconds)
+        return asked
 
 
 class JSONResponse(responses.JSONResponse):
@@ -209,7 +216,7 @@ class _Guard:
         return None
 
 
-async def _read(request: Request, shape: type[Any]) -> Any:  # noqa: ANN401 - an instance of the shape
+async def _parsed(request: Request, shape: type[Any]) -> Any:  # noqa: ANN401 - an instance of the shape
     try:
         return shape.model_validate(json.loads(await asyncio.wait_for(_body(request), _SLOWEST_BODY)))
     except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:

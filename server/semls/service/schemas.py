@@ -1,12 +1,9 @@
 """Requests to the engine and parameters of the language server, as their JSON must be."""
 
-import os
-from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
-from semls.engine.roots import refuse_broad
 from semls.errors import UsageError
 from semls.limits import MAX_HITS, MAX_QUESTION_LENGTH
 from semls.settings import Settings, kind_of
@@ -33,6 +30,10 @@ FilePath = Annotated[str, PlainValidator(_checked_path)]
 
 class _Request(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    def narrow(self) -> list[str]:
+        """Return the folders that are indexed only if they are not too broad."""
+        return []
 
 
 class Terms(_Request):
@@ -107,12 +108,9 @@ class Clear(_Request):
 class Workspace(Clear):
     """A workspace and its settings. `force` admits one as broad as the home folder."""
 
-    @model_validator(mode="after")
-    def _refuse_broad(self) -> "Workspace":
-        """Raise BroadWorkspaceError, whatever is asked: each question indexes its workspace first."""
-        if not self.force:
-            refuse_broad(Path(os.path.realpath(self.workspace)))
-        return self
+    def narrow(self) -> list[str]:
+        """Return the workspace unless `force` is set: each question indexes its workspace first."""
+        return [] if self.force else [self.workspace]
 
 
 class Doctor(_Request):
@@ -136,6 +134,10 @@ class Question(Terms):
     def settings(self) -> dict[str, Settings]:
         """By workspace."""
         return {one.workspace: one.settings.read() for one in self.workspaces}
+
+    def narrow(self) -> list[str]:
+        """Return the workspaces without `force`."""
+        return [folder for one in self.workspaces for folder in one.narrow()]
 
 
 class Search(Question, SearchTerms):
