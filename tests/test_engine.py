@@ -367,6 +367,27 @@ async def test_engine_catalog_corrupted_while_open_is_rebuilt_and_read_again(eng
     assert path.with_name("catalogue.sqlite.broken").exists()
 
 
+async def test_engine_catalog_corrupted_before_embedding_is_rebuilt_and_read_again(engine, shop):
+    engine.pause()
+    await index(engine, shop)
+    (path,) = engine._directory.glob("*/catalogue.sqlite")
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'chunks'").fetchone()
+        (size,) = db.execute("PRAGMA page_size").fetchone()
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        with path.open("r+b") as file:
+            file.seek((page - 1) * size)
+            file.write(b"\xff" * size)
+        db.execute(f"PRAGMA user_version = {version}")  # the engine reads changed pages again
+    engine.resume()
+    deadline = time.monotonic() + HANG / 10
+    while not path.with_name("catalogue.sqlite.broken").exists():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
+    await asyncio.wait_for(found_again(engine, shop), HANG / 10)
+
+
 async def ready(states):
     """Follow until the index is ready, and return the state."""
     while (state := await anext(states)).progress.phase != "ready":

@@ -119,6 +119,8 @@ class Embedder:
             return True
         try:
             return await self._embed(tools)
+        except StoreDamaged:
+            raise  # the catalog is empty: all files are to be read again
         except StoreError as error:
             log.warning("The vectors are opened once more: %s", error)
             for view in self._taken:
