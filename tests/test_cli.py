@@ -780,6 +780,33 @@ def test_search_in_a_narrow_terminal_shows_the_code(terminal, shop, columns):
     assert "pub fn evict_expired" in re.sub(r"\x1b\[[0-9;]*m", "", shown.decode())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
+@pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"FORCE_COLOR": "1"}])
+def test_search_without_a_terminal_for_progress_shows_none(terminal, shop, environment):
+    import pty
+
+    terminal.json("index", shop)
+    ours, theirs = pty.openpty() if "TERM" in environment else os.pipe()
+    command = [sys.executable, "-m", "semls", "search", "--words", "evict_expired", "-k", "1"]
+    environment = {**terminal.environment, **environment}
+    subprocess.run(command, cwd=shop, env=environment, stdout=subprocess.DEVNULL, stderr=theirs, check=True)
+    os.close(theirs)
+    with contextlib.suppress(OSError):  # its end
+        assert os.read(ours, 4096) == b""
+    os.close(ours)
+
+
+def test_search_aligns_the_lines_of_a_method(terminal, tmp_path):
+    (tmp_path / "a.py").write_text("class A:\n    def odd(self):\n        if self:\n\n            return 2\n")
+    (tmp_path / "b.js").write_text("const all = {\n    even() {\n        return 2\n    },\n}\n")
+    (tmp_path / "c.sh").write_text("  other() {\necho 1\n  }\n")
+    python = "     def odd(self):\n         if self:\n\n             return 2\n"
+    javascript = "     even() {\n         return 2\n     },\n"
+    shell = "     other() {\n     echo 1\n       }\n"
+    for name, snippet in (("odd", python), ("even", javascript), ("other", shell)):
+        assert snippet in terminal.run("search", f"name:{name}", "--words", cwd=tmp_path).stdout
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_ctrl_c_ends_a_command_at_once(terminal, shop):
     def interrupted(*arguments, when):

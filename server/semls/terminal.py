@@ -38,7 +38,6 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 _LINES = 12  # of a snippet
 _NARROW = 40  # columns, below which numbers and indentation leave no room for code
 _FILES = 20  # of the skipped ones
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def answer(message: AnswerMessage) -> None:
@@ -130,7 +129,7 @@ def _place(place: PlaceMessage) -> Text:
 
 
 def _snippet(hit: HitMessage) -> None:
-    lines = escape_text(hit["snippet"].rstrip()).split("\n")
+    lines = _aligned(hit)
     shown = "\n".join(lines[:_LINES])
     if out.is_terminal and out.width >= _NARROW:
         lexer = Syntax.guess_lexer(hit["path"], shown)
@@ -146,11 +145,20 @@ def _snippet(hit: HitMessage) -> None:
         out.print(Text(f"     … {len(lines) - _LINES} more lines", style="dim"))
 
 
+def _aligned(hit: HitMessage) -> list[str]:
+    """Return a snippet's lines, all without the indentation that its first line lacks."""
+    first, *others = escape_text(hit["snippet"].rstrip()).split("\n")
+    indentations = [len(line) - len(line.lstrip()) for line in others if line.strip()]
+    margin = min(hit["range"]["start"]["character"], *indentations) if indentations else 0
+    return [first, *(line[margin:] for line in others)]
+
+
 async def progress(steps: AsyncIterator[ProgressMessage]) -> tuple[ProgressMessage, int]:
     """A bar while the steps come in; gives the last of them and the texts encoded meanwhile."""
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}")
     first = last = None
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+    shown = err.is_interactive and sys.stderr.isatty()  # FORCE_COLOR makes rich take a pipe for a terminal
+    with Progress(*columns, console=err, transient=True, disable=not shown) as bar:
         task = bar.add_task(PHASES["words"], total=None, count="")
         async for last in steps:
             first = first or last
@@ -251,7 +259,7 @@ def notice(text: str) -> None:
 
 def waiting(doing: str) -> None:
     """What a request waits for, where a person looks on."""
-    if err.is_terminal:
+    if sys.stderr.isatty():
         err.print(Text(f"Waiting for the engine: {escape_line(doing)}", style="dim"))
 
 
