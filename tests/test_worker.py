@@ -3,7 +3,8 @@ import threading
 
 import pytest
 
-from semls.engine.worker import Rank, Worker
+from semls.engine.worker import Rank, Waiters, Worker
+from semls.errors import StoreError
 
 
 class Gate:
@@ -117,3 +118,10 @@ async def test_a_cancelled_step_that_has_not_begun_never_runs():
     await first
     await worker.run(Rank.VECTORS, str)
     assert ran == []
+
+
+async def test_waiters_that_are_closed_raise_store_error():
+    waiters = Waiters()
+    await waiters.close(lambda: None)
+    with pytest.raises(StoreError, match="closed"):
+        await waiters.run(Rank.SEARCH, str, 1)

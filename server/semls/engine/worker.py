@@ -77,10 +77,13 @@ class Waiters:
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_WAITING, "waiter")
+        self._closed = False
 
     async def run(self, rank: Rank, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The step's result. Raises StoreError when a search would have to wait for long."""
+        """Return the step's result. Raises StoreError after `close`, or when a search waits for long."""
         call = functools.partial(step, *args, **kwargs)
+        if self._closed:
+            raise StoreError("The vectors on the server have just been closed: words alone answer.")
         waiting = asyncio.get_running_loop().run_in_executor(self._threads, call)
         try:
             return await asyncio.wait_for(waiting, _SEARCH_PATIENCE if rank is Rank.SEARCH else None)
@@ -89,6 +92,7 @@ class Waiters:
 
     async def close(self, step: Callable[[], None]) -> None:
         """Run the last step as soon as a thread is free, and end all threads. Does not wait for them."""
+        self._closed = True
         self._threads.submit(step)
         self._threads.shutdown(wait=False)
 
