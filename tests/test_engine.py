@@ -479,6 +479,22 @@ async def test_client_that_follows_last_decides_for_clients_without_settings(eng
     await follower.aclose()
 
 
+async def test_embedder_that_a_client_waits_for_is_not_closed(engine, shop, hub):
+    hub.slow.told.set()
+    hub.ready.clear()  # the model is loaded for longer than embedders stay unused
+    waiting = asyncio.create_task(index(engine, shop, SETTINGS))
+    while "loading" not in " ".join(engine.doing):
+        await asyncio.sleep(0.01)
+    await index(engine, shop, HASHING)
+    await asyncio.sleep(0.5)  # until there is no news
+    unused_since = time.monotonic()
+    await ask(engine, "cart", shop, settings=HASHING)
+    await engine.close_unused(time.monotonic() - unused_since)
+    hub.ready.set()
+    last = await asyncio.wait_for(waiting, HANG / 10)
+    assert last.coverage.embedded == last.coverage.chunks > 0
+
+
 async def test_unused_embedder_is_closed_and_its_vectors_are_deleted(engine, shop, hub, opened):
     hub.slow.told.set()
     await index(engine, shop, HASHING)

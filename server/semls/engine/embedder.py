@@ -1,6 +1,7 @@
 """Keeps a workspace's vectors like its catalogue: each content has one, from store, cache or encoder."""
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -88,6 +89,7 @@ class Embedder:
         self._speed = 1000.0  # letters that the encoder reads in a second, as it was the last time
         self._again = False
         self.used = time.monotonic()  # when a client last used it
+        self._users = 0  # requests that use it now
         self.reached = self._ticket = 0  # tickets: embedded, to be embedded
         self.loop = Loop(f"Embedding with {target.model.name}", self._work, corrupted, tell)
 
@@ -101,6 +103,20 @@ class Embedder:
         """Look at the vectors once more: they have failed, or the encoder may be another now."""
         self.reached = min(self.reached, self._ticket - 1)
         self.embed(self._ticket)
+
+    @contextlib.contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Keep the embedder open within the block."""
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            self.used = time.monotonic()
+
+    def is_unused(self, before: float) -> bool:
+        """Whether no client has used it since a moment."""
+        return not self._users and self.used < before
 
     async def _work(self) -> None:
         ticket = self._ticket

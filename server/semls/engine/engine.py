@@ -363,7 +363,9 @@ class Engine:
         """
         root, target = await self._lookups.run(_root, path), _target(settings)
         async with self._workspaces.use(root) as indexer:
-            yield indexer, indexer.embedder(target)
+            embedder = indexer.embedder(target)
+            with embedder.in_use():
+                yield indexer, embedder
 
     def _make(self, root: Path) -> Indexer:
         return Indexer(

@@ -217,10 +217,10 @@ class Indexer:
 
     async def close_unused(self, before: float) -> None:
         """Close the embedders that no client has used since a moment, if another one is in use."""
-        if all(embedder.used < before for embedder in self._embedders.values()):
+        if all(embedder.is_unused(before) for embedder in self._embedders.values()):
             return  # the background work that was begun goes on
         for target, embedder in list(self._embedders.items()):
-            if embedder.used < before:
+            if embedder.is_unused(before):
                 del self._embedders[target]
                 await embedder.close()
 
@@ -303,13 +303,13 @@ class Indexer:
         self, ticket: int, embedder: Embedder, *, words_only: bool = False
     ) -> AsyncIterator[Progress]:
         """Progress until the ticket's words (and vectors) are there, or no more come; the end state last."""
-        while self._is_awaited(ticket, embedder, words_only):
-            embedder.used = time.monotonic()
-            news = self._news  # taken before whoever listens takes its time: nothing is missed
-            yield self.progress(embedder)
-            await news.wait()
-            with contextlib.suppress(asyncio.TimeoutError):  # not too often, but the end at once
-                await asyncio.wait_for(self._end(ticket, embedder, words_only), _NEWS)
+        with embedder.in_use():
+            while self._is_awaited(ticket, embedder, words_only):
+                news = self._news  # taken before the client takes its time: no news is missed
+                yield self.progress(embedder)
+                await news.wait()
+                with contextlib.suppress(asyncio.TimeoutError):  # not too often, but the end at once
+                    await asyncio.wait_for(self._end(ticket, embedder, words_only), _NEWS)
         error = self._loop.error if words_only else self.error(embedder)
         if error and not self._is_reached(ticket, embedder, words_only):
             raise error
