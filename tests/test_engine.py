@@ -479,6 +479,18 @@ async def test_client_that_follows_last_decides_for_clients_without_settings(eng
     await follower.aclose()
 
 
+async def test_client_that_stops_following_leaves_the_order_of_the_others(engine, shop, hub):
+    hub.slow.told.set()
+    wanted = Settings(model=WANTED)
+    clients = [engine.follow(str(shop), settings) for settings in (HASHING, wanted, HASHING)]
+    for states in clients:
+        await ready(states)
+    await clients[2].aclose()
+    assert (await ask(engine, "cart", shop, settings=SETTINGS)).model == WANTED
+    for states in clients[:2]:
+        await states.aclose()
+
+
 async def test_embedder_that_a_client_waits_for_is_not_closed(engine, shop, hub):
     hub.slow.told.set()
     hub.ready.clear()  # the model is loaded for longer than embedders stay unused

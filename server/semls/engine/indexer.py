@@ -108,7 +108,7 @@ class Indexer:
         self._asked = self._words = 0  # tickets: handed out, catalogued
         self._news = asyncio.Event()
         self._default = default
-        self._followed = list[Target]()  # those that clients who follow have set, the last one at the end
+        self._followed = dict[object, Target]()  # those that clients who follow have set, the last at the end
         self._embedders = dict[Target, Embedder]()
         self._readers, self._unused = 0, asyncio.Event()
         self._unused.set()
@@ -197,7 +197,7 @@ class Indexer:
 
         For a client that has set none, it is that of the client that began to follow last, else the default.
         """
-        wanted = target or (self._followed[-1] if self._followed else self._default)
+        wanted = target or next(reversed(self._followed.values()), self._default)
         embedder = self._embedders.get(wanted) or self._start(wanted)
         embedder.used = time.monotonic()
         return embedder
@@ -205,14 +205,14 @@ class Indexer:
     @contextlib.contextmanager
     def followed(self, target: Target | None) -> Iterator[None]:
         """Within the block, clients that have set no target use this one."""
+        client = object()
         if target:
-            self._followed.append(target)
+            self._followed[client] = target
         self.tell()
         try:
             yield
         finally:
-            if target:
-                self._followed.remove(target)
+            self._followed.pop(client, None)
             self.tell()
 
     async def close_unused(self, before: float) -> None:
