@@ -36,6 +36,8 @@ def fill(catalogue):
         ("x path:src lang:go", "No indexed code passes these filters together: path:src lang:go."),
         ("x -path:** lang:go", "All indexed code is left out by -path:**."),
         ('x -"e"', 'All indexed code is left out by -"e".'),
+        (r'x "a \"b\""', r'No indexed code matches "a \"b\"".'),
+        ('x path:"my folder"', 'No indexed file matches path:"my folder".'),
         ("x path:src lang:python", ""),
         ("x", ""),
     ],

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from semls.engine.catalogue import Catalogue, Field, Filter, Filters
 from semls.engine.query import Query
 
-# What a filter is about, and how it is written.
+# What a filter is about, and what is written before its value.
 _FORMS: Mapping[Field, tuple[str, str]] = {
-    "path": ("file", "path:{}"),
-    "language": ("file", "lang:{}"),
-    "kind": ("definition", "kind:{}"),
-    "name": ("definition", "name:{}"),
-    "text": ("code", '"{}"'),
+    "path": ("file", "path:"),
+    "language": ("file", "lang:"),
+    "kind": ("definition", "kind:"),
+    "name": ("definition", "name:"),
+    "text": ("code", ""),
 }
 
 
@@ -35,5 +35,12 @@ def _sentence(filters: Filters) -> str:
 
 
 def _shown(one: Filter) -> str:
-    form = "-" * one.negated + _FORMS[one.field][1]
-    return " or ".join(form.format(value) for value in one.typed)
+    start = "-" * one.negated + _FORMS[one.field][1]
+    return " or ".join(start + _quoted(value, one.field) for value in one.typed)
+
+
+def _quoted(value: str, field: Field) -> str:
+    """A value as it is written in a question."""
+    if field == "text":
+        value = value.replace('"', r"\"")
+    return f'"{value}"' if field == "text" or " " in value else value
