@@ -16,6 +16,7 @@ from filelock import FileLock
 
 from semls import __version__
 from semls.service.client import Client
+from semls.service.process import Whereabouts
 from semls.settings import EngineSettings, Settings
 from tests.conftest import HANG
 
@@ -261,3 +262,18 @@ def test_front_end_whose_engine_fails_to_start_says_why(terminal, shop, tmp_path
     assert "The engine did not start (ImportError: uvicorn is broken)" in failed.stderr.replace("\n", " ")
     (output,) = terminal.state.glob("*.out")
     assert "Traceback" in output.read_text()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows reports a folder in the place of a lock as held")
+@pytest.mark.parametrize("name", ["engine.lock", "engine-start.lock", "engine.json", ".out", ".log"])
+def test_front_end_whose_own_files_cannot_be_used_names_them(terminal, shop, name):
+    file = terminal.cache / name
+    if name.startswith("."):  # a suffix
+        file = Whereabouts(EngineSettings(terminal.cache, terminal.state)).log.with_suffix(name)
+    file.mkdir(parents=True)  # as a file of another user, which root of a container may read
+    done = terminal.run("search", "evict_expired", "--path", shop)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert f"The file {file} cannot be used (" in done.stderr
+    assert "Traceback" not in done.stderr
+    file.rmdir()
+    assert terminal.json("search", "evict_expired", "--path", shop)["hits"]

@@ -24,7 +24,7 @@ from semls.service.messages import (
     StatusMessage,
     WhyMessage,
 )
-from semls.service.process import State, Whereabouts, spawn
+from semls.service.process import State, Whereabouts, spawn, usable
 from semls.settings import EngineSettings, Settings
 
 T = TypeVar("T")
@@ -313,7 +313,8 @@ async def _ensure(places: Whereabouts) -> State:
     await asyncio.to_thread(places.prepare)
     lock = places.starting()
     try:
-        await asyncio.to_thread(lock.acquire, _START)
+        with usable():
+            await asyncio.to_thread(lock.acquire, _START)
     except Timeout:
         raise EngineError("Another program has been starting the engine for too long: try again.") from None
     try:
@@ -337,7 +338,8 @@ async def _start(places: Whereabouts) -> State:
             if process and process.poll() is not None:
                 break
             if process is None:
-                places.forget(last)  # or it is believed as soon as the engine to come has its lock
+                with usable():
+                    places.forget(last)  # or it is believed as soon as the engine to come has its lock
                 process = spawn(places)
         await asyncio.sleep(_POLL)
     if places.owned():

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -88,13 +89,13 @@ class Whereabouts:
         return FileLock(self.lock_file, mode=0o600, thread_local=False)
 
     def owned(self) -> bool:
-        """Whether an engine lives: the system's word for it, which a crash does not leave behind."""
+        """Whether an engine lives, which the system knows by its lock. Raises StoreError."""
         if not self.cache_directory.is_dir():
             return False
         try:
-            with self.owning().acquire(blocking=False):
+            with usable(), self.owning().acquire(blocking=False):
                 return False
-        except (Timeout, OSError):
+        except Timeout:
             return True
 
     def read(self) -> State | None:
@@ -141,31 +142,51 @@ class Whereabouts:
             self._state.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def usable() -> Iterator[None]:
+    """Raise StoreError for an error of the files of semls. Let filelock's Timeout pass, an OSError, too."""
+    try:
+        yield
+    except Timeout:
+        raise
+    except OSError as error:
+        raise StoreError(
+            f"The file {error.filename or 'of a lock'} cannot be used ({error.strerror or error}): make it "
+            "readable and writable for you, or delete it while no engine runs."
+        ) from error
+
+
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
 def spawn(places: Whereabouts) -> "subprocess.Popen[bytes]":
-    """Start an engine that outlives this process. What it prints goes to a file of its own."""
+    """Start an engine that outlives this process. What it prints goes to a file of its own.
+
+    Raises StoreError and EngineError.
+    """
     flags = 0
     if sys.platform == "win32":
         flags = subprocess.CREATE_NO_WINDOW | subprocess.CREATE_NEW_PROCESS_GROUP
     _started[:] = [engine for engine in _started if engine.poll() is None]
-    with open(places.output, "wb", opener=_private) as output:
-        engine = subprocess.Popen(
-            [sys.executable, "-X", "utf8", "-m", "semls", "engine", "run"],
-            env={  # absolute: the engine runs in another folder
-                **os.environ,
-                "SEMLS_CACHE_DIR": str(places.cache_directory),
-                "SEMLS_STATE_DIR": str(places.log.parent),
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            cwd=places.cache_directory,  # not a workspace: Python would import what lies there
-            creationflags=flags,
-            start_new_session=True,  # Ctrl-C in a terminal is not for the engine
-        )
+    with usable(), open(places.output, "wb", opener=_private) as output:
+        try:
+            engine = subprocess.Popen(
+                [sys.executable, "-X", "utf8", "-m", "semls", "engine", "run"],
+                env={  # absolute: the engine runs in another folder
+                    **os.environ,
+                    "SEMLS_CACHE_DIR": str(places.cache_directory),
+                    "SEMLS_STATE_DIR": str(places.log.parent),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=places.cache_directory,  # not a workspace: Python would import what lies there
+                creationflags=flags,
+                start_new_session=True,  # Ctrl-C in a terminal is not for the engine
+            )
+        except OSError as error:
+            raise EngineError(f"The engine does not start: {error}.") from error
     _started.append(engine)
     return engine
 
@@ -176,14 +197,16 @@ def run(settings: EngineSettings) -> None:
     places.prepare()
     lock = places.owning()
     try:
-        lock.acquire(_MOMENT)
+        with usable():
+            lock.acquire(_MOMENT)
     except Timeout:
         raise EngineError("An engine is running already: `semls engine status` shows it.") from None
     locked_file = places.locked_file()
     os.umask(0o077)  # what is made from now on is nobody else's business
     os.chdir(places.cache_directory)  # not a workspace: Chroma reads settings from a file .env
-    places.forget(places.read())  # of an engine that was killed
-    _log_to(places.log)
+    with usable():
+        places.forget(places.read())  # of an engine that was killed
+        _log_to(places.log)
     _yield_to_the_person(settings.threads)
     with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as listener:
         # Connections inherit it. asyncio does not see to it for all: python/cpython#148783. Without it, a
