@@ -46,7 +46,7 @@ _EXAMPLE = re.compile(
 _STAGE = "(?:dev(?:elopment)?|prod(?:uction)?|stag(?:e|ing)|test(?:ing)?|qa|uat|ci|live|local)"
 _SHAPES = re.compile(
     rf"""
-      \.env[._-].+ | \.envrc.* | \.dev\.vars\..+
+      \.env(?:[._-].+|\d+|file) | \.envrc.* | \.dev\.vars\..+
     | id_(?:rsa|dsa|ecdsa|ed25519|xmss)(?:[._-].*)?
     | [^.]*[_-](?:rsa|dsa|ecdsa|ed25519)(?:_sk)? | ssh_host_\w+_key
     | \.?credentials.*\.json
