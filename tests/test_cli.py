@@ -643,7 +643,7 @@ LATIN = os.fsdecode(b"caf\xe9")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["search", LATIN], "not valid UTF-8"),
+        (["search", LATIN], "The argument 'caf\\xe9' is not valid UTF-8"),
         (["search", "x", "--lang", LATIN], "not valid UTF-8"),
         (["search", "x", "--in", LATIN], "not valid UTF-8"),
         (["search", "x", "--kind", LATIN], "not valid UTF-8"),
@@ -652,7 +652,7 @@ LATIN = os.fsdecode(b"caf\xe9")
         (["search", "x", "--path", LATIN], "no folder"),
         (["context", LATIN], "not valid UTF-8"),
         (["pick", LATIN], "not valid UTF-8"),
-        (["similar", LATIN], "names no line"),
+        (["similar", LATIN], "'caf\\xe9' names no line"),
         (["similar", f"{LATIN}:1"], "no file"),
         (["why", LATIN], "no file"),
         (["index", LATIN], "no folder"),
@@ -717,7 +717,11 @@ def test_questions_that_are_not_utf_8_are_refused_with_their_line(terminal, shop
     )
     line = "printf 'caf\\351\\n' | $semls search --from -"
     for encoding in ("utf-8", "ascii:surrogateescape", "cp1252"):
-        refused(shell(terminal, line, shop, PYTHONIOENCODING=encoding), 2, "Line 1 of -", "not valid UTF-8")
+        refused(
+            shell(terminal, line, shop, PYTHONIOENCODING=encoding),
+            2,
+            "Line 1 of standard input is not valid UTF-8",
+        )
     (tmp_path / "questions").write_bytes("\ufeffevict_expired\u2028x\r\n".encode())
     done = terminal.run("search", "--words", "--from", tmp_path / "questions", "--json", cwd=shop)
     assert json.loads(done.stdout)["query"] == "evict_expired\u2028x"

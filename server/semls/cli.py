@@ -52,7 +52,7 @@ def _decoded(argument: str) -> str:
     try:
         return os.fsencode(argument).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UsageError(f"The argument {argument!r} is not valid UTF-8: write it as UTF-8.") from error
+        raise UsageError(f"The argument '{argument}' is not valid UTF-8: write it as UTF-8.") from error
 
 
 Workspace = Annotated[Path, typer.Argument(help="The folder to index.", show_default="the current folder")]
@@ -488,7 +488,7 @@ def _place(place: str) -> tuple[str, int]:
     """The file and the row of FILE:LINE, or of FILE:LINE:COLUMN as other programs print it."""
     match = _PLACE.fullmatch(place)
     if match is None:
-        raise UsageError(f"{place!r} names no line of a file: write, for example, src/http.py:42")
+        raise UsageError(f"'{place}' names no line of a file: write, for example, src/http.py:42")
     return _engine_path(match["file"]), int(match["line"]) - 1
 
 
@@ -510,20 +510,21 @@ def _questions(query: list[str], source: str | None) -> Iterator[str]:
     if not source:
         yield " ".join(query)
         return
+    name = "standard input" if source == "-" else source
     try:
         content = _beginning(source, _MAX_QUESTIONS + 1)
     except OSError as error:
-        raise UsageError(f"The questions in {source} cannot be read: {error.strerror}.") from error
+        raise UsageError(f"The questions in {name} cannot be read: {error.strerror}.") from error
     if len(content) > _MAX_QUESTIONS:
-        raise UsageError(f"The questions in {source} have more than 1 MiB: ask fewer of them at once.")
+        raise UsageError(f"The questions in {name} have more than 1 MiB: ask fewer of them at once.")
     try:
         lines = content.decode("utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise UsageError(f"Line {line:,} of {source} is not valid UTF-8: save the file as UTF-8.") from error
+        raise UsageError(f"Line {line:,} of {name} is not valid UTF-8: save the file as UTF-8.") from error
     questions = [line.strip() for line in lines if line.strip()]
     if not questions:
-        raise UsageError(f"There is no question in {source}: write one on each line.")
+        raise UsageError(f"There is no question in {name}: write one on each line.")
     yield from questions
 
 
