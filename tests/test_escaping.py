@@ -108,7 +108,7 @@ def test_no_command_prints_hostile_names_and_contents_unescaped(terminal, hostil
     assert "not indexed" in safe(run("why", f"b{NAME}.bin", status=1))
     assert "\\x1b" in safe(run("why", f"ignored\x1b\u202e{NAME}", status=1))
     uri = (hostile / NAME).as_uri()
-    assert "\\u202e" in safe(run("preview", 1, uri), lines=True)
+    assert "\\u202e" in safe(STYLE.sub("", run("preview", 1, uri).decode()).encode(), lines=True)
     assert "\\u202e" in safe(run("preview", 1, uri, "--plain"), lines=True)
     rows = STYLE.sub("", run("rows", "--", hostile, "evil").decode()).split("\0")
     assert all(record.count("\t") == 2 and record.replace("\t", "").isprintable() for record in rows[:-1])

@@ -1,6 +1,7 @@
 """`semls pick` in a terminal with fzf, as a person sees it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -198,6 +199,12 @@ def test_files_are_shown_without_bat(pick, tmp_path):
         (tools / name).symlink_to(shutil.which(name))
     screen = pick(QUESTION, path=str(tools))
     screen.shows(FOUND, "   27     pub fn evict_expired")
+
+
+def test_preview_without_bat_marks_the_line_of_the_hit(terminal):
+    done = terminal.run("preview", "27", (FIXTURES / "shop/store/session.rs").as_uri())
+    (marked,) = [line for line in done.stdout.split("\n") if "\x1b" in line]
+    assert re.fullmatch(r"   27 \x1b\[1;7m    pub fn evict_expired.*\x1b\[0m", marked)
 
 
 def test_without_fzf_one_is_told_what_to_do(terminal):

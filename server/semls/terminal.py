@@ -83,10 +83,10 @@ def rows(message: AnswerMessage) -> None:
 
 
 def preview(content: str, marked: int) -> None:
-    """A file with its lines' numbers, and one of them marked."""
+    """A file with its lines' numbers, and one of them marked, for fzf, which reads styles from a pipe."""
     for number, line in enumerate(escape_text(content).split("\n"), 1):
-        style = "bold reverse" if number == marked else ""
-        out.print(Text.assemble((f"{number:>5} ", "dim"), (line, style)))
+        shown = f"\x1b[1;7m{line}\x1b[0m" if number == marked else line
+        out.file.write(f"{number:>5} {shown}\n")
 
 
 def plain(content: str) -> None:
