@@ -20,6 +20,7 @@ from semls.engine.vectors import VectorStore
 from semls.errors import ModelUnavailable, StoreDamaged, StoreError, UsageError
 from semls.settings import DEFAULT_MODEL, Settings
 from tests.conftest import HANG
+from tests.namespace import without_override
 
 SETTINGS = Settings()
 HASHING = Settings(model="hashing")
@@ -365,6 +366,18 @@ async def test_engine_catalog_corrupted_while_open_is_rebuilt_and_read_again(eng
         await asking[way]()
     await asyncio.wait_for(found_again(engine, shop), HANG)
     assert path.with_name("catalogue.sqlite.broken").exists()
+
+
+@without_override
+async def test_file_that_could_not_be_read_is_read_when_workspace_is_opened_again(engine, shop):
+    secret = shop / "store" / "session.rs"
+    secret.chmod(0)
+    await index(engine, shop)
+    assert (await engine.status(str(shop), HASHING))[1].skipped == {"unreadable: Permission denied": 1}
+    await engine.close_unused(0)
+    secret.chmod(0o600)  # which does not change the time of its last change
+    await index(engine, shop)
+    assert names(await ask(engine, "evict_expired", shop))[0] == "evict_expired"
 
 
 async def test_engine_catalog_corrupted_before_embedding_is_rebuilt_and_read_again(engine, shop):

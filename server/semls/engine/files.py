@@ -215,7 +215,12 @@ def printable(path: str) -> str:
 
 
 def _unreadable(error: OSError) -> str:
-    return f"unreadable: {error.strerror}"
+    return f"{_UNREADABLE}{error.strerror}"
+
+
+def is_unreadable(reason: str) -> bool:
+    """Whether a file is skipped because of an error of the system, which may pass without a change."""
+    return reason.startswith(_UNREADABLE)
 
 
 def internal_error(error: Exception) -> str:
@@ -232,6 +237,7 @@ def _too_large(max_bytes: int) -> str:
     return f"larger than {max_bytes / (1 << 20):g} MiB"
 
 
+_UNREADABLE = "unreadable: "
 _VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
 _NEVER = frozenset({".git", ".hg", ".svn", ".jj"})
 _TELLING = frozenset({*RULES, _VIRTUAL_ENVIRONMENT})  # of what else their folder has

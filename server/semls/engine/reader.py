@@ -119,7 +119,8 @@ def _read(root: Path, item: Item) -> tuple[File, bytes]:
         return File(item.path, skipped=item.reason), b""
     content = files.read(root, item.path)
     if isinstance(content, files.Skipped):
-        return File(item.path, item.size, item.mtime_ns, skipped=content.reason), b""
+        failure = content.reason if files.is_unreadable(content.reason) else ""
+        return File(item.path, item.size, item.mtime_ns, skipped=content.reason, failure=failure), b""
     language = languages.detect(item.path, content)
     return File(item.path, item.size, item.mtime_ns, _digest(content), language.name), content
 
