@@ -46,6 +46,7 @@ _DOING = {  # by phase
     "paused": "pausing in",
     "ready": "updating",
 }
+_SAME_REQUEST = 0.1  # seconds for which a folder that was found is not looked up again
 _NEWS = 0.1  # seconds between two states of a workspace, at least
 _BUSY = 0.5  # and at most, while it is busy
 _FOLLOWED = 30.0  # seconds after which a workspace that is followed still counts as used
@@ -98,6 +99,7 @@ class Engine:
     def __init__(self, cache_directory: Path, most_cached: int = 2 << 30) -> None:
         self._directory = cache_directory
         self._worker, self._chunker, self._lookups = Worker(), Chunker(), Lookups()
+        self._roots: dict[str, tuple[Path, float]] = {}  # path → what it names, and when that was found
         self._encoders = Encoders(cache_directory / "embeddings", self._worker, most_cached, self._tell_all)
         self._workspaces = Workspaces(self._make)
         self._running = asyncio.Event()
@@ -125,7 +127,14 @@ class Engine:
 
     async def refuse_broad(self, path: str, seconds: float = SLOW) -> None:
         """Refuse a folder that is too broad to be a workspace. Raises SemlsError."""
-        await self._lookups.run(_refuse_broad, path, seconds=seconds)
+        self._roots[path] = await self._lookups.run(_narrow, path, seconds=seconds), time.monotonic()
+
+    async def _find_root(self, path: str, seconds: float = SLOW) -> Path:
+        """The folder that a path names, as it was found for the same request. Raises SemlsError."""
+        root, found_at = self._roots.pop(path, (None, 0.0))
+        if root is None or time.monotonic() - found_at > _SAME_REQUEST:
+            return await self._lookups.run(_root, path, seconds=seconds)
+        return root
 
     async def index(
         self, path: str, settings: Settings, *, words_only: bool = False
@@ -230,7 +239,7 @@ class Engine:
         try:
             return await asyncio.wait_for(self._status_and_usage(path, settings), SOON)
         except asyncio.TimeoutError:
-            root = await self._lookups.run(_root, path, seconds=SOON / 2)
+            root = await self._find_root(path, SOON / 2)
             return self._status_now(root, settings), Usage({}, [], [], 0, 0)
 
     def _status_now(self, root: Path, settings: Settings) -> Status:
@@ -332,7 +341,7 @@ class Engine:
 
     async def clear(self, path: str) -> None:
         """Delete a workspace's index; its vectors stay in the cache. Raises SemlsError."""
-        root = await self._lookups.run(_root, path)
+        root = await self._find_root(path)
         home = self._home(root)
         await self._workspaces.close(root, lambda: self._worker.run(Rank.WORDS, _delete, home))
 
@@ -354,6 +363,7 @@ class Engine:
         await self._workspaces.close_all()
         await self._encoders.close()
         self._chunker.close()
+        self._lookups.close()
 
     @contextlib.asynccontextmanager
     async def _reading(self, path: str, settings: Settings) -> AsyncIterator[tuple[Indexer, Embedder]]:
@@ -361,7 +371,7 @@ class Engine:
 
         Raises SemlsError.
         """
-        root, target = await self._lookups.run(_root, path), _target(settings)
+        root, target = await self._find_root(path), _target(settings)
         async with self._workspaces.use(root) as indexer:
             embedder = indexer.embedder(target)
             with embedder.in_use():
@@ -420,8 +430,10 @@ def _target(settings: Settings) -> Target | None:
     return Target(model_of(settings), settings.store) if settings != Settings() else None
 
 
-def _refuse_broad(path: str) -> None:
-    refuse_broad(Path(os.path.realpath(path)))
+def _narrow(path: str) -> Path:
+    root = _root(path)
+    refuse_broad(root)
+    return root
 
 
 def _root(path: str) -> Path:

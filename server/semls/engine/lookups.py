@@ -1,22 +1,23 @@
 """Looks at files away from the event loop, for a bounded time: a network file system may never answer."""
 
 import asyncio
-import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
 
 from semls.errors import SemlsError
 
 SLOW = 5.0  # seconds that a file system may take to answer
+_THREADS = 64  # lookups that may hang at a time; as many threads as are needed are started, and kept
 
 T = TypeVar("T")
 
 
 class Lookups:
-    """Runs each lookup in a thread of its own; requests for the same one share it, so that few hang."""
+    """Runs lookups in threads of their own; requests for the same one share it, so that few hang."""
 
     def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(_THREADS, "lookup")
         self._under_way: dict[Hashable, asyncio.Future[Any]] = {}
 
     async def run(self, lookup: Callable[..., T], *arguments: Hashable, seconds: float = SLOW) -> T:
@@ -33,20 +34,16 @@ class Lookups:
             )
         return cast(T, found.result())
 
+    def close(self) -> None:
+        """Let the threads end; one that hangs is not waited for."""
+        self._threads.shutdown(wait=False)
+
     def _start(self, lookup: Callable[..., T], arguments: tuple[Hashable, ...]) -> "asyncio.Future[T]":
-        outcome = Future[T]()
-
-        def work() -> None:
-            try:
-                outcome.set_result(lookup(*arguments))
-            except Exception as error:  # noqa: BLE001 - `run` raises it
-                outcome.set_exception(error)
-
         def end(found: "asyncio.Future[T]") -> None:
             del self._under_way[lookup, arguments]
             found.exception()  # retrieved, even if every request was cancelled
 
-        threading.Thread(target=work, name="lookup", daemon=True).start()
-        found = self._under_way[lookup, arguments] = asyncio.wrap_future(outcome)
+        found = asyncio.get_running_loop().run_in_executor(self._threads, lookup, *arguments)
+        self._under_way[lookup, arguments] = found
         found.add_done_callback(end)
         return found
