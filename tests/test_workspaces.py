@@ -112,10 +112,10 @@ class Resources:
     def _started(self):
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         threads = set(threading.enumerate()) - self._threads
-        # The engine's own thread, and those of asyncio, which are kept for later.
+        # The threads of the engine and of asyncio are kept for later.
         return [
             *tasks,
-            *(one for one in threads if not one.name.startswith(("worker", "asyncio_", "loader"))),
+            *(one for one in threads if not one.name.startswith(("worker", "lookup", "asyncio_", "loader"))),
         ]
 
     def _files(self):
