@@ -24,6 +24,7 @@ class Raw:
         self.count = 0
         self.asked = []  # by the server
         self.told = []  # what the user was shown
+        self.answers = {}  # that came before they were waited for, by the id of the request
         self.unheard = set()  # methods that are never answered
 
     def send(self, **message):
@@ -47,16 +48,18 @@ class Raw:
         return self.count
 
     def answer(self, number):
-        while True:
+        """Wait for the answer to a request; those to others, which may come first, are kept."""
+        while number not in self.answers:
             message = self.receive()
-            if "method" in message and "id" in message:
+            if "method" not in message:
+                self.answers[message.get("id")] = message
+            elif "id" in message:
                 self.asked.append(message)
                 if message["method"] not in self.unheard:
                     self.send(id=message["id"], result=self.reply(**message))
-            elif message.get("method") == "window/showMessage":
+            elif message["method"] == "window/showMessage":
                 self.told.append(message)
-            elif "method" not in message and message.get("id") == number:
-                return message
+        return self.answers.pop(number)
 
     def reply(self, method, params, **_):
         """To what the server asks."""
