@@ -29,7 +29,7 @@ class Place(NamedTuple):
 
 
 def choose(query: str, workspace: str, *, force: bool = False) -> Place | None:
-    """What somebody chooses, or nothing. Raises SemlsError.
+    """Return the place that the user chooses in fzf, or None. Raises SemlsError.
 
     fzf asks `semls rows` for records of line, what is shown, and URI, with every key.
     """

@@ -157,7 +157,7 @@ class Engine:
         with indexer.followed(target):
             while not indexer.closed:
                 indexer.used = time.monotonic()
-                news = indexer.news  # taken before whoever listens takes its time: nothing is missed
+                news = indexer.news  # read before the yield: nothing is missed while it lasts
                 embedder = indexer.embedder(target)
                 status, busy = self._status(indexer, embedder), indexer.is_busy(embedder)
                 if busy or status != told:
