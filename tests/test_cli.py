@@ -35,6 +35,23 @@ def test_search_indexes_a_new_folder_and_prints_hits(terminal, shop):
     assert "\x1b" not in done.stdout
 
 
+def test_search_match_deep_in_a_chunk_is_shown_with_its_line(terminal, tmp_path):
+    lines = [f"total_{number} = {number}\n" for number in range(60)]
+    lines[40] = "\tquarantine = customs.inspect(letter)\n"
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "script.py").write_text("".join(lines))
+    done = terminal.run("search", "customs inspect letters in quarantine", cwd=project)
+    answer = [line.strip() for line in done.stdout.splitlines()]
+    assert answer[1].split()[1] == "script.py:41"
+    assert answer[2:4] == ["… 37 lines above", "total_37 = 37"]
+    assert answer[6] == "quarantine = customs.inspect(letter)"
+    assert answer[-1] == "… 11 more lines"
+    (hit,) = terminal.json("search", "customs inspect", "--path", project)["hits"]
+    match = {"line": 40, "character": 1}
+    assert hit["selectionRange"] == {"start": match, "end": match}
+
+
 def test_index_tells_what_it_did(terminal, shop):
     first = terminal.json("index", shop)
     assert set(first) == {"files", "chunks", "embedded", "seconds"}

@@ -1,7 +1,7 @@
 import pytest
 
 from semls.engine.catalogue import Entry
-from semls.engine.ranking import Candidate, Question, rank
+from semls.engine.ranking import Candidate, Question, best_row, rank
 
 PLAIN = Entry("src/a.py", "python", "Function", "", "", "", "", "", *[0] * 10)
 
@@ -153,3 +153,17 @@ def test_one_file_does_not_fill_the_answer():
 def test_copies_do_not_fill_the_answer():
     copies = [entry(f"copy{number}", f"src/{number}.py", hash="same") for number in range(3)]
     assert order("anything else", *copies, entry("other", "src/x.py"))[:2] == ["copy0", "other"]
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "row"),
+    [
+        ("where is the mail rejected", "def send(mail):\n    queue(mail)\n    reject(mail)", 2),
+        ("mail", "def send():\n    mail = 1\n    return mail", 1),
+        ("rejections", "first\rsecond\r\n    raise MailRejected", 2),
+        ("anything else", "one\ntwo\nthree", 0),
+        ("where is it", "", 0),
+    ],
+)
+def test_best_row_shares_the_rarest_terms(question, text, row):
+    assert best_row(Question.of(question), text) == row

@@ -36,6 +36,7 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _LINES = 12  # of a snippet
+_LINES_ABOVE = 3  # the line where a reader starts, if that is not among the first ones
 _NARROW = 40  # columns, below which numbers and indentation leave no room for code
 _FILES = 20  # of the skipped ones
 
@@ -130,10 +131,14 @@ def _place(place: PlaceMessage) -> Text:
 
 def _snippet(hit: HitMessage) -> None:
     lines = _aligned(hit)
-    shown = "\n".join(lines[:_LINES])
+    row = hit["selectionRange"]["start"]["line"] - hit["range"]["start"]["line"]
+    top = row - _LINES_ABOVE if _LINES <= row < len(lines) else 0
+    shown = "\n".join(lines[top : top + _LINES])
+    if top:
+        out.print(Text(f"     … {top} lines above", style="dim"))
     if out.is_terminal and out.width >= _NARROW:
         lexer = Syntax.guess_lexer(hit["path"], shown)
-        first = hit["range"]["start"]["line"] + 1
+        first = hit["range"]["start"]["line"] + top + 1
         out.print(
             Padding(
                 Syntax(shown, lexer, theme="ansi_dark", line_numbers=True, start_line=first), (0, 0, 0, 5)
@@ -141,8 +146,8 @@ def _snippet(hit: HitMessage) -> None:
         )
     else:
         out.print(Text("\n".join(f"     {line}".rstrip() for line in shown.split("\n"))))
-    if len(lines) > _LINES:
-        out.print(Text(f"     … {len(lines) - _LINES} more lines", style="dim"))
+    if len(lines) > top + _LINES:
+        out.print(Text(f"     … {len(lines) - top - _LINES} more lines", style="dim"))
 
 
 def _aligned(hit: HitMessage) -> list[str]:

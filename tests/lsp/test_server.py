@@ -126,10 +126,11 @@ async def test_hit_in_the_middle_of_a_long_definition_opens_there(place):
             assert hit["name"] == "process"
             assert "quarantine" in hit["snippet"]
             start, end = hit["range"]["start"], hit["range"]["end"]
-            assert 100 < start["line"] <= 151 <= end["line"]
-            assert hit["selectionRange"] == {"start": start, "end": start}
+            assert 100 < start["line"] < 151 <= end["line"]
+            match = {"line": 151, "character": 4}
+            assert hit["selectionRange"] == {"start": match, "end": match}
             (symbol,) = await symbols(client, query)
-            assert symbol.location.range == as_range({"start": start, "end": start})
+            assert symbol.location.range == as_range(hit["selectionRange"])
             (symbol,) = await symbols(client, "process path:long.py")
             assert text_at(symbol.location) == "process"
     finally:

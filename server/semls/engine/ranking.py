@@ -5,7 +5,7 @@ The weights are round. What each is worth was measured; CONTRIBUTING.md keeps th
 
 import math
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -16,6 +16,7 @@ import snowballstemmer
 
 from semls.engine import identifiers
 from semls.engine.catalogue import Entry
+from semls.engine.source import rows
 
 # Added up. The best candidate has 1 by its words.
 _NEARNESS = 1.5  # times the cosine; not a share of the best one's, which may not be near
@@ -150,6 +151,21 @@ def matched(question: Question, candidate: Candidate) -> tuple[str, ...]:
         "meaning": candidate.nearness,
     }
     return tuple(way for way, worth in ways.items() if worth > 0)
+
+
+def best_row(question: Question, text: str) -> int:
+    """Return the row of `text` that shares the most with the question; 0 where no row shares anything.
+
+    A term counts less the more rows have it. The first of equally good rows wins.
+    """
+    shared = [_line_stems(line) & question.stems for line in rows(text)]
+    frequency = Counter(chain.from_iterable(shared))
+    weights = [sum(1 / frequency[stem] for stem in stems) for stems in shared]
+    return weights.index(max(weights))
+
+
+def _line_stems(line: str) -> frozenset[str]:
+    return frozenset(chain.from_iterable(_stems(word) for word in _WORD.findall(line)))
 
 
 def _fit(question: Question, names: "_Names", entry: Entry) -> float:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from semls.engine.catalogue import Catalogue, DefinitionKey, Entry, Filters
 from semls.engine.encoder import Encoder
 from semls.engine.query import Query
-from semls.engine.ranking import Candidate, Question, is_named, matched, rank
+from semls.engine.ranking import Candidate, Question, best_row, is_named, matched, rank
 from semls.engine.vectors import Vectors
 from semls.engine.worker import Rank, Runner, Worker
 from semls.settings import Server
@@ -20,11 +20,15 @@ _DEEPEST = 4000  # of the nearest contents that are asked for
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An answer: a chunk, how well it fits (higher is better, about 0 to 3), its source, what found it."""
+    """An answer: a chunk, how well it fits (higher is better, about 0 to 3), its source, what found it.
+
+    `row` counts from the first row of the snippet: where a reader starts if the name is not in the chunk.
+    """
 
     entry: Entry
     score: float
     snippet: str
+    row: int = 0
     matched: tuple[str, ...] = ()  # "name", "words", "meaning"; none where filters alone were asked for
 
 
@@ -95,10 +99,13 @@ def search(asked: Query, catalogue: Catalogue, near: Mapping[int, float]) -> lis
         ranked = _merged(ranked, question, candidates)
     ranked = ranked[: asked.limit]
     texts = catalogue.texts([number for number, _ in ranked])
-    return [
-        Hit(candidates[number].entry, score, texts[number], matched(question, candidates[number]))
-        for number, score in ranked
-    ]
+    return [_hit(question, candidates[number], score, texts[number]) for number, score in ranked]
+
+
+def _hit(question: Question, found: Candidate, score: float, text: str) -> Hit:
+    opens_at_name = found.entry.name and found.entry.holds_name
+    row = 0 if opens_at_name else best_row(question, text)
+    return Hit(found.entry, score, text, row, matched(question, found))
 
 
 def _merged(

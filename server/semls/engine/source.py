@@ -16,6 +16,7 @@ _CLOSING = re.compile(
     rb"(?:\}[ \t;]*//[^\n]*$|[\s{}()\[\];,]|\bend\b|\?>|</[\w:.-]+>|#endif\b[^\n]*$)*", re.MULTILINE
 )
 _LONE_CR = re.compile(rb"\r(?!\n)")
+_LINE_END = re.compile(r"\r\n|\n|\r")
 
 
 class Point(NamedTuple):
@@ -32,6 +33,11 @@ class Span(NamedTuple):
     end_byte: int
     start: Point
     end: Point
+
+
+def rows(text: str) -> list[str]:
+    """Return the lines of a text of `Source`, one for each row that it counts, without their ends."""
+    return _LINE_END.split(text)
 
 
 class Source:

@@ -28,6 +28,7 @@ from semls.engine.indexer import Comparison, Progress
 from semls.engine.lookups import SLOW
 from semls.engine.query import Query, query
 from semls.engine.search import Hit
+from semls.engine.source import rows
 from semls.errors import EngineError, SemlsError, UsageError, reason
 from semls.service import schemas
 
@@ -381,7 +382,8 @@ def _section(section: Section) -> dict[str, object]:
 
 
 def _hit(root: Path, hit: Hit) -> dict[str, object]:
-    return {**_place(root, hit.entry), "score": round(hit.score, 4), "snippet": hit.snippet}
+    place = {**_place(root, hit.entry), "selectionRange": _selection(hit.entry, hit.snippet, hit.row)}
+    return {**place, "score": round(hit.score, 4), "snippet": hit.snippet}
 
 
 def _place(root: Path, entry: Entry) -> dict[str, object]:
@@ -397,11 +399,13 @@ def _place(root: Path, entry: Entry) -> dict[str, object]:
     }
 
 
-def _selection(entry: Entry) -> dict[str, dict[str, int]]:
-    """Where a reader of the chunk starts: at the name, or where the chunk begins further down."""
-    if not entry.holds_name:
-        return _range(entry.start_row, entry.start_column, entry.start_row, entry.start_column)
-    return _range(entry.name_row, entry.name_column, entry.name_end_row, entry.name_end_column)
+def _selection(entry: Entry, snippet: str = "", row: int = 0) -> dict[str, dict[str, int]]:
+    """Where a reader starts: at the name, or at a row of the snippet of a chunk that does not hold it."""
+    if row == 0 and entry.holds_name:
+        return _range(entry.name_row, entry.name_column, entry.name_end_row, entry.name_end_column)
+    line = rows(snippet)[row]
+    column = len(line) - len(line.lstrip(" \t")) if row else entry.start_column
+    return _range(entry.start_row + row, column, entry.start_row + row, column)
 
 
 def _range(row: int, column: int, end_row: int, end_column: int) -> dict[str, dict[str, int]]:

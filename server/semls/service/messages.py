@@ -20,7 +20,8 @@ class Range(TypedDict):
 class PlaceMessage(TypedDict):
     """A chunk as it travels; `range` is the definition, or the chunk of a long one.
 
-    `selectionRange` is the name, or the empty range at the beginning of `range` where the name is not in it.
+    `selectionRange` is the name. Where the name is not in `range`, it is empty and lies at the start of the
+    line that shares the most words with the query, or at the start of `range`.
     """
 
     path: str
