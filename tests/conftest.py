@@ -52,7 +52,7 @@ class Terminal:
     @contextlib.contextmanager
     def engine_of_version(self, version):
         """An engine that says it is of another version; ended at the end."""
-        program = f"import semls; semls.__version__ = {version!r}; from semls.cli import main; main()"
+        program = f"import semls; semls.__version__ = {version!r}; from semls.cli.main import main; main()"
         engine = subprocess.Popen([sys.executable, "-c", program, "engine", "run"], env=self.environment)
         try:
             deadline = time.monotonic() + HANG

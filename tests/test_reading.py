@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from semls.engine import files
-from semls.engine.models import resolve
+from semls.engine.files import scan
+from semls.engine.models.presets import resolve
 from semls.errors import ModelError
 from semls.limits import MAX_FILE_BYTES
 from semls.reading import read_inside, read_regular
@@ -80,7 +80,7 @@ def test_read_inside_of_a_folder_that_becomes_a_link_never_returns_what_is_outsi
         return True
 
     def is_not_secret():
-        return files.read(root, "folder/file.py") != b"secret"
+        return scan.read(root, "folder/file.py") != b"secret"
 
     for read in (is_ours, is_not_secret):
         read_while_swapping(root / "folder", [root / "real", root / "linked"], read)

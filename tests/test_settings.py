@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from semls.settings import EngineSettings, Server, Settings
-from tests.documents import PACKAGE, ROOT, settings_table, vscode_settings
+from tests.support.documents import PACKAGE, ROOT, settings_table, vscode_settings
 
 
 def test_wrong_options_keep_their_defaults_and_are_named():
@@ -77,12 +77,12 @@ def test_the_engine_reads_its_own_from_the_environment(monkeypatch, tmp_path, te
 
 
 def test_the_readme_lists_every_setting():
-    """`python -m tests.documents` writes the table."""
+    """`python -m tests.support.documents` writes the table."""
     assert settings_table() in (ROOT / "README.md").read_text("utf-8")
 
 
 def test_vs_code_knows_every_setting():
-    """`python -m tests.documents` writes them."""
+    """`python -m tests.support.documents` writes them."""
     contributed = json.loads(PACKAGE.read_text("utf-8"))["contributes"]["configuration"]["properties"]
     assert contributed.keys() == {"semls.path", *vscode_settings()}
     assert vscode_settings().items() <= contributed.items()

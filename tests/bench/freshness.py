@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from semls.engine.models import BUNDLED
+from semls.engine.models.presets import BUNDLED
 from semls.service.client import Client, stop
 from semls.settings import EngineSettings, Settings
 

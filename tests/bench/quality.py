@@ -26,15 +26,15 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from semls.engine.catalogue import Catalogue, Entry
-from semls.engine.chunker import Chunker
-from semls.engine.embedder import Embedder, Target, Tools
-from semls.engine.encoders import Encoders, model_of
-from semls.engine.indexer import Indexer
-from semls.engine.models import BUNDLED
-from semls.engine.query import query
-from semls.engine.search import View
-from semls.engine.worker import Rank, Worker
+from semls.engine.indexing.vector_sync import Embedder, Target, Tools
+from semls.engine.models.presets import BUNDLED
+from semls.engine.models.registry import Encoders, model_of
+from semls.engine.scheduler import Rank, Worker
+from semls.engine.search.query import query
+from semls.engine.search.retrieval import View
+from semls.engine.storage.catalog import Catalogue, Entry
+from semls.engine.syntax.parser_process import Chunker
+from semls.engine.workspace import Indexer
 from semls.errors import SemlsError
 from semls.settings import Settings
 

@@ -27,15 +27,16 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from semls.engine import memory, reader
-from semls.engine.catalogue import File
-from semls.engine.chunker import Chunker
-from semls.engine.embeddings import EmbeddingCache
-from semls.engine.encoder import HashingEncoder, TransformersEncoder, embedded_text, load
-from semls.engine.encoders import cache_file, model_of
-from semls.engine.files import Found, read, scan
-from semls.engine.languages import detect
-from semls.engine.models import BUNDLED, Model
+from semls.engine.files.scan import Found, read, scan
+from semls.engine.indexing import read_pipeline
+from semls.engine.models import memory
+from semls.engine.models.encoder import HashingEncoder, TransformersEncoder, embedded_text, load
+from semls.engine.models.presets import BUNDLED, Model
+from semls.engine.models.registry import cache_file, model_of
+from semls.engine.storage.catalog import File
+from semls.engine.storage.embedding_cache import EmbeddingCache
+from semls.engine.syntax.languages import detect
+from semls.engine.syntax.parser_process import Chunker
 from semls.service.client import Client, stop
 from semls.settings import EngineSettings, Settings
 from tests.lsp.raw import Raw
@@ -141,7 +142,7 @@ def _texts(root: Path) -> Iterator[tuple[str, str]]:
         content = read(root, item.path) if isinstance(item, Found) else None
         if isinstance(content, bytes):
             file = File(item.path, language=detect(item.path, content).name)
-            for _, entries in reader.cut(chunker, [(file, content)]):
+            for _, entries in read_pipeline.cut(chunker, [(file, content)]):
                 yield from (
                     (entry.hash, embedded_text(entry.qualified_name, text)) for entry, text in entries
                 )

@@ -4,7 +4,7 @@ import ast
 import re
 
 from semls.lsp import server
-from tests.documents import ROOT
+from tests.support.documents import ROOT
 
 
 def test_each_method_is_proved_by_tests_that_exist():

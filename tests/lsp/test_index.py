@@ -10,11 +10,11 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pytest_lsp import client_capabilities
 
-from semls.engine.weights import bundled
+from semls.engine.models.download import bundled
 from tests.conftest import HANG, Terminal
-from tests.hub import COMMIT, served
 from tests.lsp.editors import as_range, editing, execute, request, symbols, text_at
 from tests.lsp.raw import Raw
+from tests.support.hub import COMMIT, served
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from semls.engine.encoder import HashingEncoder
-from semls.engine.search import _POOL
-from semls.engine.vectors import VectorStore
+from semls.engine.models.encoder import HashingEncoder
+from semls.engine.search.retrieval import _POOL
+from semls.engine.storage.vectors_local import VectorStore
 from semls.service.client import Client
 from semls.service.process import Whereabouts
 from semls.settings import EngineSettings, Settings

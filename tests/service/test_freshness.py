@@ -12,12 +12,14 @@ import time
 import numpy as np
 import pytest
 
-from semls.engine import crawler, models, watching
-from semls.engine.embedder import Target
-from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
-from semls.engine.query import query
-from semls.engine.vectors import VectorStore
+from semls.engine.files import watch
+from semls.engine.indexing import crawler
+from semls.engine.indexing.vector_sync import Target
+from semls.engine.models import presets
+from semls.engine.models.encoder import HashingEncoder
+from semls.engine.search.query import query
+from semls.engine.storage.vectors_local import VectorStore
 from semls.settings import Settings
 from tests.conftest import HANG
 
@@ -213,7 +215,7 @@ async def test_twenty_cycles_of_change_leave_disk_and_recall_flat(tmp_path):
             assert (await engine.search({str(root): HASHING}, query(f"made_{cycle}_{number}"))).hits[0][
                 1
             ].entry.name == f"made_{cycle}_{number}"
-        view = next(iter(engine._workspaces)).embedder(Target(models.HASHING)).view
+        view = next(iter(engine._workspaces)).embedder(Target(presets.HASHING)).view
         assert view is not None
         assert isinstance(view.vectors, VectorStore)
         assert len(view.vectors) < 2 * 600 + 1000
@@ -261,7 +263,7 @@ async def test_what_the_system_forgets_to_tell_is_found_when_the_branch_is_anoth
         yield set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(watching, "changes", silent)
+    monkeypatch.setattr(watch, "changes", silent)
     monkeypatch.setattr(crawler, "_TICK", 0.05)
     root = workspace("shop")
     git(root, "init", "--quiet")
@@ -283,7 +285,7 @@ async def test_a_saved_file_is_looked_at_when_the_editor_says_so(workspace, tmp_
         yield set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(watching, "changes", silent)
+    monkeypatch.setattr(watch, "changes", silent)
     shop = Watched(workspace("shop"), tmp_path)
     async for _ in shop.engine.index(str(shop.root), HASHING):
         pass

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from semls.engine.engine import Engine
-from semls.service.app import App
+from semls.service.routes import App
 from tests.conftest import HANG
 from tests.lsp.raw import Raw
 

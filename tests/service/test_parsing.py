@@ -8,14 +8,14 @@ import time
 
 import pytest
 
-from semls.engine import loop
-from semls.engine.chunker import Chunker
 from semls.engine.engine import Engine
-from semls.engine.query import query
+from semls.engine.indexing import loop
+from semls.engine.search.query import query
+from semls.engine.syntax.parser_process import Chunker
 from semls.errors import EngineError
 from semls.settings import Settings
 from tests.conftest import HANG
-from tests.parsers import parser
+from tests.support.parsers import parser
 
 HASHING = Settings(model="hashing")
 

@@ -6,10 +6,12 @@ import time
 
 import pytest
 
-from semls.engine import files, languages, loop, reader
-from semls.engine.catalogue import Catalogue
 from semls.engine.engine import Engine
-from semls.engine.query import query
+from semls.engine.files import scan
+from semls.engine.indexing import loop, read_pipeline
+from semls.engine.search.query import query
+from semls.engine.storage.catalog import Catalogue
+from semls.engine.syntax import languages
 from semls.settings import Settings
 from tests.conftest import HANG
 
@@ -59,9 +61,9 @@ def failing(function, path_of):
 @pytest.mark.parametrize(
     ("module", "name", "path_of"),
     [
-        (files._Walk, "_judge", lambda _, path, *__: path),
+        (scan._Walk, "_judge", lambda _, path, *__: path),
         (languages, "detect", lambda path, _: path),
-        (reader, "_entry", lambda file, _: file.path),
+        (read_pipeline, "_entry", lambda file, _: file.path),
         (Catalogue, "_replace", lambda _, file, entries: file.path if entries else ""),
     ],
 )

@@ -15,15 +15,15 @@ import chromadb
 import httpx
 import pytest
 
-from semls.engine import loop
-from semls.engine.encoder import HashingEncoder
 from semls.engine.engine import Engine
-from semls.engine.query import query
+from semls.engine.indexing import loop
+from semls.engine.models.encoder import HashingEncoder
+from semls.engine.search.query import query
 from semls.errors import StoreError
 from semls.settings import Server, Settings
-from tests import hostile
 from tests.conftest import HANG
-from tests.hostile import EmbeddingFunction
+from tests.support import hostile
+from tests.support.hostile import EmbeddingFunction
 
 REMOTE = '[remote "origin"]\n\turl = git@example.org:team/shop.git\n'
 

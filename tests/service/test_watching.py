@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from semls.engine import crawler, watching
 from semls.engine.engine import Engine
-from semls.engine.query import query
+from semls.engine.files import watch
+from semls.engine.indexing import crawler
+from semls.engine.search.query import query
 from semls.settings import Settings
-from tests.namespace import USER_LIMITS, in_user_namespace, without_override
+from tests.support.namespace import USER_LIMITS, in_user_namespace, without_override
 
 HASHING = Settings(model="hashing")
 SOON = 60.0
@@ -151,8 +152,8 @@ async def test_search_in_a_workspace_with_an_unreadable_folder_polls(workspace):
 
 
 async def test_search_on_a_network_file_system_polls(workspace, monkeypatch):
-    types = {mount.partition(" - ")[2].split()[0] for mount in watching._MOUNTS.read_text().splitlines()}
-    monkeypatch.setattr(watching, "_REMOTE", types)
+    types = {mount.partition(" - ")[2].split()[0] for mount in watch._MOUNTS.read_text().splitlines()}
+    monkeypatch.setattr(watch, "_REMOTE", types)
     await workspace.index()
     assert "does not report changes" in await workspace.notice()
     await workspace.write("found_by_polling")

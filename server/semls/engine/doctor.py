@@ -13,10 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from semls.engine import languages, watching
-from semls.engine.catalogue import Catalogue, File
-from semls.engine.chunker import Chunker
-from semls.engine.vectors import VectorStore, greet
+from semls.engine.files import watch
+from semls.engine.storage.catalog import Catalogue, File
+from semls.engine.storage.vectors_local import VectorStore, greet
+from semls.engine.syntax import languages
+from semls.engine.syntax.parser_process import Chunker
 from semls.settings import Server
 
 STORE_ADVICE = "See that it runs, and that SEMLS_STORE_URL and SEMLS_STORE_TOKEN are right."
@@ -114,7 +115,7 @@ def _disk(directory: Path) -> Finding:
 
 def _watching() -> str:
     with tempfile.TemporaryDirectory() as directory:
-        watching.probe(Path(directory))
+        watch.probe(Path(directory))
     return "changes are reported"
 
 

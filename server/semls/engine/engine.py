@@ -14,22 +14,23 @@ from functools import partial
 from itertools import chain
 from pathlib import Path
 
-from semls.engine import context, doctor
-from semls.engine.catalogue import Catalogue, Coverage, File
-from semls.engine.chunker import Chunker
-from semls.engine.context import Section
+from semls.engine import doctor
 from semls.engine.doctor import Finding
-from semls.engine.embedder import Embedder, Target, Tools
-from semls.engine.embeddings import exported
-from semls.engine.encoder import Encoder
-from semls.engine.encoders import Encoders, model_of
-from semls.engine.files import printable
-from semls.engine.indexer import Comparison, Explanation, Indexer, Progress, Result
+from semls.engine.files.roots import refuse_broad
+from semls.engine.files.scan import printable
+from semls.engine.indexing.vector_sync import Embedder, Target, Tools
 from semls.engine.lookups import SLOW, Lookups
-from semls.engine.query import Query
-from semls.engine.roots import refuse_broad
-from semls.engine.search import Hit
-from semls.engine.worker import Rank, Worker
+from semls.engine.models.encoder import Encoder
+from semls.engine.models.registry import Encoders, model_of
+from semls.engine.scheduler import Rank, Worker
+from semls.engine.search import context
+from semls.engine.search.context import Section
+from semls.engine.search.query import Query
+from semls.engine.search.retrieval import Hit
+from semls.engine.storage.catalog import Catalogue, Coverage, File
+from semls.engine.storage.embedding_cache import exported
+from semls.engine.syntax.parser_process import Chunker
+from semls.engine.workspace import Comparison, Explanation, Indexer, Progress, Result
 from semls.engine.workspaces import Workspaces
 from semls.errors import SemlsError, StoreError, UsageError
 from semls.settings import DEFAULT_MODEL, Settings

@@ -7,11 +7,11 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from semls.engine.catalogue import Catalogue
-from semls.engine.encoder import Encoder
-from semls.engine.search import View
-from semls.engine.vectors import TeamVectors, VectorStore, discard
-from semls.engine.worker import Rank, Waiters, Worker, opened
+from semls.engine.models.encoder import Encoder
+from semls.engine.scheduler import Rank, Waiters, Worker, opened
+from semls.engine.search.retrieval import View
+from semls.engine.storage.catalog import Catalogue
+from semls.engine.storage.vectors_local import TeamVectors, VectorStore, discard
 from semls.errors import StoreError
 from semls.settings import Server
 

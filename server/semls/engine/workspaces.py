@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from semls.engine.indexer import Indexer
+from semls.engine.workspace import Indexer
 from semls.errors import EngineError
 
 

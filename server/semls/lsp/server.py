@@ -14,8 +14,8 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from semls.escaping import LogFormatter, escape_line
-from semls.lsp import arguments, convert, documents, stdio
-from semls.lsp import client as editor
+from semls.lsp import convert, documents, editor, stdio
+from semls.lsp import params as arguments
 from semls.lsp.repairs import Headers
 from semls.lsp.session import Session
 from semls.service.messages import ContextMessage, PlaceMessage, SimilarMessage

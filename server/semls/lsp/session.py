@@ -20,8 +20,7 @@ from pygls.lsp.server import LanguageServer
 from semls import __version__
 from semls.errors import BroadWorkspaceError, SemlsError, UsageError
 from semls.escaping import escape_line
-from semls.lsp import client as editor
-from semls.lsp import convert
+from semls.lsp import convert, editor
 from semls.lsp.documents import Buffers
 from semls.lsp.repairs import Protocol, converter
 from semls.service.client import Client

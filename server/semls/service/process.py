@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import uvicorn
 
     from semls.engine.engine import Engine
-    from semls.service.app import App
+    from semls.service.routes import App
 
 log = logging.getLogger(__name__)
 
@@ -227,9 +227,8 @@ async def _serve(
 ) -> None:
     import uvicorn
 
-    from semls.engine import memory
     from semls.engine.engine import Engine
-    from semls.service.app import App
+    from semls.engine.models import memory
     from semls.service.connections import (
         BACKLOG,
         LONGEST_HEAD,
@@ -238,6 +237,7 @@ async def _serve(
         Pending,
         raise_descriptor_limit,
     )
+    from semls.service.routes import App
 
     memory.keep()
     engine = Engine(settings.cache_directory, int(settings.cache_gigabytes * (1 << 30)))

@@ -1,0 +1,524 @@
+"""One workspace: its catalogue, kept by the crawler, its vectors, kept by the embedder, and their answers."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from semls.engine.files import scan
+from semls.engine.files.git import repository
+from semls.engine.indexing import read_pipeline
+from semls.engine.indexing.crawler import Crawler
+from semls.engine.indexing.loop import Loop, later
+from semls.engine.indexing.vector_sync import Embedder, Target, Tools
+from semls.engine.models.encoder import Encoder
+from semls.engine.scheduler import Rank, Worker, opened
+from semls.engine.search import no_hits
+from semls.engine.search import similar as comparing
+from semls.engine.search.context import Document
+from semls.engine.search.query import Query
+from semls.engine.search.retrieval import Hit, View, near, search
+from semls.engine.search.similar import Similar
+from semls.engine.storage.catalog import Catalogue, Coverage, File
+from semls.engine.syntax.parser_process import Chunker
+from semls.engine.views import Views
+from semls.errors import SemlsError, StoreDamaged, StoreError, UsageError
+
+log = logging.getLogger(__name__)
+
+_FIRST_WORDS = 2.0  # seconds after which a search does not wait any more for all files to be read
+_PARSING = 5.0  # seconds after which a search does not wait any more for a changed file to be parsed
+_NEWS = 0.1  # seconds between two reports of progress
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a workspace is; `encoded` counts the texts sent through the model since the engine started."""
+
+    phase: str  # "words", "download", "model", "vectors", "paused" or "ready"
+    files: int
+    coverage: Coverage
+    encoded: int
+    download: tuple[int, int] = (0, 0)  # bytes of the model that have come, and of how many
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Hits, best first, the model that helped to find them ("" for none), and what its vectors cover.
+
+    `complete` is False while files are still being read for the first time since the workspace was opened.
+    `notice` says why there are no hits, where that is known.
+    """
+
+    hits: list[Hit]
+    model: str
+    coverage: Coverage
+    complete: bool
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What is similar, the model that compared ("" for words alone), and what its vectors cover."""
+
+    similar: Similar
+    model: str
+    coverage: Coverage
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Whether a file is indexed, how, or why not."""
+
+    path: str
+    skipped: str  # the reason, "" if it is indexed
+    by_lines: str  # why it is cut by lines although its language has a grammar, or ""
+    language: str
+    chunks: int
+    definitions: int
+    embedded: int
+
+
+class Indexer:
+    """A workspace and its index: one catalogue, and an embedder for each target that clients use.
+
+    A loop for the catalogue and one for each embedder share the worker; a client that waits holds a ticket.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        directory: Path,
+        worker: Worker,
+        chunker: Chunker,
+        default: Target,
+        tools: Callable[[Target], Awaitable[Tools | None]],
+        former: Callable[[str], Awaitable[Encoder | None]],
+        running: asyncio.Event,
+    ) -> None:
+        self.root = root
+        self._directory, self._worker, self._chunker = directory, worker, chunker
+        self._tools, self._former, self._running = tools, former, running
+        self.used = time.monotonic()  # when a request last used it
+        self.closed = False
+        self._stopping = contextlib.AsyncExitStack()  # what runs
+        self._resources = contextlib.AsyncExitStack()  # what is open
+        self._first_asked = 0.0
+        self._asked = self._words = 0  # tickets: handed out, catalogued
+        self._news = asyncio.Event()
+        self._default = default
+        self._followed = dict[object, Target]()  # those that clients who follow have set, the last at the end
+        self._embedders = dict[Target, Embedder]()
+        self._readers, self._unused = 0, asyncio.Event()
+        self._unused.set()
+
+    async def open(self) -> None:
+        """Open the catalogue, watch the files and start both loops, or nothing at all. Raises StoreError."""
+        try:
+            await self._open()
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _open(self) -> None:
+        worker, resources = self._worker, self._resources
+        self._catalogue = await opened(worker.run(Rank.SEARCH, read_pipeline.open_catalogue, self._directory))
+        resources.push_async_callback(worker.run, Rank.SEARCH, self._catalogue.close)
+        name = await worker.run(Rank.SEARCH, repository, self.root)
+        self._views = Views(self._directory, name, self._catalogue, worker)
+        resources.push_async_callback(self._views.close)
+        self._loop = Loop(f"Indexing {self.root}", self._refresh, self._start_over, self.tell)
+        self._stopping.push_async_callback(self._loop.stop)
+        wake, tell = self._loop.wake, self._count_now_and_then
+        self._crawler = Crawler(self.root, self._catalogue, worker, self._chunker, wake, tell)
+        await self._crawler.count()
+        self._chunks = (await worker.run(Rank.WORDS, self._catalogue.coverage, "")).chunks
+        watched = asyncio.Event()
+        watching = asyncio.create_task(self._crawler.watch(self.changed, watched))
+        self._stopping.push_async_callback(_cancel, watching)
+        await watched.wait()
+
+    async def close(self) -> None:
+        """Stop after the step under way, wait for readers and close all files."""
+        self.closed = True
+        self.tell()
+        await asyncio.gather(*(embedder.loop.stop() for embedder in self._embedders.values()))
+        await self._stopping.aclose()
+        await self._unused.wait()
+        await self._resources.aclose()
+
+    @contextlib.asynccontextmanager
+    async def reading(self) -> AsyncIterator[None]:
+        """Keep the index open within the block, in which a client's request reads it."""
+        self.used = time.monotonic()
+        self._readers += 1
+        self._unused.clear()
+        try:
+            yield
+        except StoreDamaged as error:
+            self._start_over(error)
+            raise
+        finally:
+            self.used = time.monotonic()
+            self._readers -= 1
+            if not self._readers:
+                self._unused.set()
+
+    # What a client may ask; the caller holds `reading`, unless the method returns at once or follows
+
+    def refresh(self) -> int:
+        """Ask for a look at all files; the ticket tells when it is done."""
+        self._crawler.ask_all()
+        return self._ask()
+
+    def changed(self, places: Collection[str]) -> None:
+        """Ask for a look at what changed."""
+        if self._crawler.ask(places):
+            self._ask()
+
+    def embed(self) -> None:
+        """Ask for another look at the vectors, because an encoder may be another now."""
+        for embedder in self._embedders.values():
+            embedder.again()
+
+    def _ask(self) -> int:
+        self._first_asked = self._first_asked or time.monotonic()
+        self._asked += 1
+        for loop in (self._loop, *(embedder.loop for embedder in self._embedders.values())):
+            loop.error = None
+        self._loop.wake()
+        return self._asked
+
+    # Embedders
+
+    def embedder(self, target: Target | None) -> Embedder:
+        """The embedder of the target that a client has set.
+
+        For a client that has set none, it is that of the client that began to follow last, else the default.
+        """
+        wanted = target or next(reversed(self._followed.values()), self._default)
+        embedder = self._embedders.get(wanted) or self._start(wanted)
+        embedder.used = time.monotonic()
+        return embedder
+
+    @contextlib.contextmanager
+    def followed(self, target: Target | None) -> Iterator[None]:
+        """Within the block, clients that have set no target use this one."""
+        client = object()
+        if target:
+            self._followed[client] = target
+        self.tell()
+        try:
+            yield
+        finally:
+            self._followed.pop(client, None)
+            self.tell()
+
+    async def close_unused(self, before: float) -> None:
+        """Close the embedders that no client has used since a moment, if another one is in use."""
+        if all(embedder.is_unused(before) for embedder in self._embedders.values()):
+            return  # the background work that was begun goes on
+        for target, embedder in list(self._embedders.items()):
+            if embedder.is_unused(before):
+                del self._embedders[target]
+                await embedder.close()
+
+    def _start(self, target: Target) -> Embedder:
+        embedder = self._embedders[target] = Embedder(
+            target,
+            Coverage(self._chunks),
+            self._catalogue,
+            self._views,
+            self._worker,
+            self._tools,
+            self._former,
+            self._running,
+            self.tell,
+            self._start_over,
+            lambda: all(other.view for other in self._embedders.values()),
+        )
+        if self._chunks or self._words:  # vectors from an earlier life need not wait for a scan
+            embedder.embed(self._words)
+        return embedder
+
+    async def _count(self) -> None:
+        self._chunks = (await self._worker.run(Rank.WORDS, self._catalogue.coverage, "")).chunks
+        for embedder in list(self._embedders.values()):
+            await embedder.count()
+
+    async def _count_now_and_then(self) -> None:
+        for embedder in list(self._embedders.values()):
+            await embedder.count_now_and_then()
+
+    @property
+    def notice(self) -> str:
+        """What happened to the index, if anything."""
+        return self._catalogue.notice
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything that was asked for is not done yet."""
+        return any(self.is_busy(embedder) for embedder in self._embedders.values()) or self._is_reading()
+
+    def error(self, embedder: Embedder) -> SemlsError | None:
+        """What has failed, if anything."""
+        return self._loop.error or embedder.loop.error
+
+    def _is_reading(self) -> bool:
+        return self._loop.error is None and self._words < self._asked
+
+    def is_busy(self, embedder: Embedder) -> bool:
+        """Whether something that was asked for is not done yet with an embedder."""
+        return self.error(embedder) is None and embedder.reached < self._asked
+
+    @property
+    def phases(self) -> list[str]:
+        """The phases that it is in with the embedders that are busy."""
+        busy = filter(self.is_busy, self._embedders.values())
+        return sorted({self.progress(embedder).phase for embedder in busy})
+
+    @property
+    def indexed(self) -> bool:
+        """Whether all files have been read once."""
+        return self._crawler.indexed
+
+    @property
+    def unwatched(self) -> str:
+        """Why changes are not seen at once, if they are not."""
+        return self._crawler.unwatched
+
+    def progress(self, embedder: Embedder) -> Progress:
+        """How far things are now."""
+        busy = self.is_busy(embedder)
+        if busy and self._words < self._asked:
+            phase = "words"
+        elif not self._running.is_set():
+            phase = "paused"
+        else:
+            phase = embedder.phase if busy else "ready"
+        return Progress(phase, self._crawler.files, embedder.coverage, embedder.encoded)
+
+    async def follow(
+        self, ticket: int, embedder: Embedder, *, words_only: bool = False
+    ) -> AsyncIterator[Progress]:
+        """Progress until the ticket's words (and vectors) are there, or no more come; the end state last."""
+        with embedder.in_use():
+            while self._is_awaited(ticket, embedder, words_only):
+                news = self._news  # taken before the client takes its time: no news is missed
+                yield self.progress(embedder)
+                await news.wait()
+                with contextlib.suppress(asyncio.TimeoutError):  # not too often, but the end at once
+                    await asyncio.wait_for(self._end(ticket, embedder, words_only), _NEWS)
+        error = self._loop.error if words_only else self.error(embedder)
+        if error and not self._is_reached(ticket, embedder, words_only):
+            raise error
+        yield self.progress(embedder)
+
+    def _is_reached(self, ticket: int, embedder: Embedder, words_only: bool) -> bool:
+        return (self._words if words_only else embedder.reached) >= ticket
+
+    def _is_awaited(self, ticket: int, embedder: Embedder, words_only: bool) -> bool:
+        error = self._loop.error if words_only else self.error(embedder)
+        stopped = error or self.closed or self.progress(embedder).phase == "paused"
+        return not (stopped or self._is_reached(ticket, embedder, words_only))
+
+    async def _end(self, ticket: int, embedder: Embedder, words_only: bool) -> None:
+        while self._is_awaited(ticket, embedder, words_only):
+            await self._news.wait()
+
+    @property
+    def news(self) -> asyncio.Event:
+        """Set as soon as there may be something to report that there was not before."""
+        return self._news
+
+    async def search(self, query: Query, embedder: Embedder) -> Result:
+        """The best hits; files that changed since they were read are read again first."""
+        if self._words == 0:
+            await self._first_words()
+        found = await self._search(query, embedder)
+        if await self._read_changed({hit.entry.path for hit in found.hits}):
+            found = await self._search(query, embedder)
+        if found.hits or not found.complete:
+            return found
+        why = await self._worker.run(Rank.SEARCH, no_hits.explain, query, self._catalogue)
+        return replace(found, notice=why)
+
+    async def similar(
+        self, path: str, row: int, limit: int, embedder: Embedder, *, words_only: bool
+    ) -> Comparison:
+        """What is like the chunk at a row. Raises UsageError where there is none."""
+        known = await self._worker.run(Rank.SEARCH, self._catalogue.files, [path])
+        if not known:
+            await self._catalogued(self.refresh())
+            known = await self._worker.run(Rank.SEARCH, self._catalogue.files, [path])
+        if path not in known or known[path].skipped:
+            reason = known[path].skipped if known else "`semls status` tells what is left out and why"
+            raise UsageError(f"{path} is not indexed: {reason}.")
+        await self._read_changed({path})
+        found = await self._similar(path, row, limit, embedder, words_only)
+        if await self._read_changed({one.path for one in found.similar.entries}):
+            found = await self._similar(path, row, limit, embedder, words_only)
+        return found
+
+    async def documents(self, root: Path, paths: Iterable[str]) -> dict[str, Document]:
+        """Files as they were catalogued, by path; without those that change this very moment."""
+        return await self._worker.run(
+            Rank.SEARCH, read_pipeline.documents, root, self._catalogue, sorted(paths)
+        )
+
+    async def skipped(self) -> list[File]:
+        """Files without chunks, each with the reason."""
+        return await self._worker.run(Rank.SEARCH, self._catalogue.skipped)
+
+    async def by_lines(self) -> list[File]:
+        """Files that are cut by lines because parsing failed."""
+        return await self._worker.run(Rank.SEARCH, self._catalogue.by_lines)
+
+    async def explain(self, path: str, embedder: Embedder) -> Explanation:
+        """Whether and how a file is indexed now; of a folder, why it is left out. Raises UsageError."""
+        if scan.is_folder(self.root, path):
+            return await self._worker.run(Rank.SEARCH, _explain_folder, self.root, path)
+        place = path
+        while scan.printable(place) != place:  # the catalog has no such names: look at the folder
+            place = place.rpartition("/")[0]
+        await self._crawler.read_now(place)
+        store = embedder.view.name if embedder.view else ""
+        return await self._worker.run(Rank.SEARCH, _explain, self._catalogue, store, scan.printable(path))
+
+    async def _first_words(self) -> None:
+        """Wait for them, but not for long: then those that are there by now answer."""
+        ticket = self._asked or self.refresh()
+        with contextlib.suppress(asyncio.TimeoutError):
+            left = self._first_asked + _FIRST_WORDS - time.monotonic()
+            await asyncio.wait_for(self._catalogued(ticket), max(0.0, left))
+
+    async def _catalogued(self, ticket: int) -> None:
+        while self._words < ticket:
+            if self._loop.error:
+                raise self._loop.error
+            if not self.closed:
+                await self._news.wait()
+                continue
+            raise StoreError(f"The index of {self.root} was cleared before its files were read: try again.")
+
+    async def _read_changed(self, paths: Collection[str]) -> bool:
+        """Read again what changed since it was read; False when nothing did or the parser is busy."""
+        try:
+            if not await asyncio.wait_for(self._crawler.read_changed(paths), _PARSING):
+                return False
+        except asyncio.TimeoutError:
+            self.changed(list(paths))
+            return False
+        self.changed(list(paths))  # which also embeds what is new
+        return True
+
+    async def _search(self, query: Query, embedder: Embedder) -> Result:
+        view, coverage = embedder.view, embedder.coverage
+        try:
+            return await self._search_with(view, coverage, query)
+        except StoreDamaged:
+            raise
+        except StoreError as error:
+            self._do_without(view, error)
+            return await self._search_with(None, coverage, query)
+
+    async def _search_with(self, view: View | None, coverage: Coverage, query: Query) -> Result:
+        view = view if query.text and not query.words_only else None
+        vectors = await near(query, self._catalogue, view, self._worker) if view else {}
+        complete = self._words > 0  # before the catalog is read: files that are read later may be missing
+        hits = await self._worker.run(Rank.SEARCH, search, query, self._catalogue, vectors)
+        return Result(hits, view.encoder.model.name if view else "", coverage, complete)
+
+    async def _similar(
+        self, path: str, row: int, limit: int, embedder: Embedder, words_only: bool
+    ) -> Comparison:
+        view, coverage = embedder.view, embedder.coverage
+        if words_only or 2 * coverage.embedded < coverage.chunks:  # a few vectors know less than all words
+            view = None
+        try:
+            return await self._similar_with(view, coverage, path, row, limit)
+        except StoreDamaged:
+            raise
+        except StoreError as error:
+            self._do_without(view, error)
+            return await self._similar_with(None, coverage, path, row, limit)
+
+    async def _similar_with(
+        self, view: View | None, coverage: Coverage, path: str, row: int, limit: int
+    ) -> Comparison:
+        asked = await self._worker.run(Rank.SEARCH, comparing.at, self._catalogue, path, row)
+        vectors = await comparing.near(asked, limit, self._catalogue, view, self._worker) if view else None
+        found = await self._worker.run(Rank.SEARCH, comparing.similar, asked, self._catalogue, vectors, limit)
+        return Comparison(found, view.encoder.model.name if view else "", coverage)
+
+    def _do_without(self, view: View | None, error: StoreError) -> None:
+        """Let words answer, and open the vectors once more: at once if they are ours, else after a while."""
+        log.warning("Words alone answer: %s", error)
+        for embedder in self._embedders.values():
+            if view and embedder.uses(view):
+                embedder.distrust(view)
+                if view.server:
+                    later(embedder.again)
+                else:
+                    embedder.again()
+
+    async def _refresh(self) -> None:
+        ticket = self._asked
+        await self._crawler.run()
+        await self._count()
+        self._words = max(self._words, ticket)
+        for embedder in self._embedders.values():
+            embedder.embed(self._words)
+
+    def _start_over(self, error: StoreDamaged) -> None:
+        """Read all files again: the catalogue was corrupted and is empty now."""
+        log.warning("%s", error)
+        for embedder in self._embedders.values():
+            embedder.drop_views()
+        self._words = 0  # answers are incomplete until all files are read again
+        self._crawler.ask_all()
+        self._ask()
+
+    def tell(self) -> None:
+        """Say that there may be something to report."""
+        self._news.set()
+        self._news = asyncio.Event()
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    await asyncio.wait({task})
+
+
+# Steps for the worker
+
+
+def _explain_folder(root: Path, path: str) -> Explanation:
+    first = next(scan.scan(root, [path]), None)
+    if not isinstance(first, scan.Skipped) or not f"{path}/".startswith(first.path):
+        raise UsageError(f"{root / path} is a folder that is indexed: name a file in it.")
+    return Explanation(f"{path}/", _left_out(first.path, first.reason, f"{path}/"), "", "", 0, 0, 0)
+
+
+def _left_out(path: str, reason: str, asked: str) -> str:
+    return reason if path == asked or not reason else f"{path} is left out: {reason}"
+
+
+def _explain(catalogue: Catalogue, store: str, path: str) -> Explanation:
+    around = [path, *(path[: at + 1] for at, letter in enumerate(path) if letter == "/")]
+    known = catalogue.files(around)
+    entries = catalogue.chunks_of(path)
+    file = known.get(path) or next(iter(known.values()), File(path, skipped="there is no such file"))
+    embedded = catalogue.having_vectors(store, {entry.hash for entry in entries})
+    return Explanation(
+        path,
+        _left_out(file.path, file.skipped, path),
+        "" if file.skipped else file.failure,
+        file.language,
+        len(entries),
+        sum(bool(entry.name) for entry in entries),
+        sum(entry.hash in embedded for entry in entries),
+    )

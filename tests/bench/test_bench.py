@@ -1,0 +1,91 @@
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from semls.engine.storage.catalog import Entry
+from tests.bench.quality import ndcg
+from tests.conftest import FIXTURES, HANG
+
+REPOSITORIES = [{"name": "shop", "language": "python", "url": "", "revision": ""}]
+QUESTIONS = [
+    {"query": "evict_expired", "category": "symbol", "relevant": ["store/session.rs"], "secondary": []},
+    {"query": "where is a pig", "category": "semantic", "relevant": ["no/such/file.py"], "secondary": []},
+]
+
+
+@pytest.fixture
+def benchmark(tmp_path):
+    (tmp_path / "annotations").mkdir()
+    (tmp_path / "repos.json").write_text(json.dumps(REPOSITORIES))
+    (tmp_path / "annotations/shop.json").write_text(json.dumps(QUESTIONS))
+    return tmp_path
+
+
+def run(benchmark, *options):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "tests.bench.quality",
+            benchmark,
+            FIXTURES,
+            "--cache",
+            benchmark / "cache",
+            *options,
+        ],
+        env={**os.environ, "HF_HUB_CACHE": str(benchmark / "hub"), "HF_ENDPOINT": "http://127.0.0.1:9"},
+        cwd=FIXTURES.parents[1],
+        capture_output=True,
+        text=True,
+        timeout=HANG,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def entry(path, first, last):
+    return Entry(path, "python", "Function", "", "", "", "", "", 0, 0, first - 1, 0, last - 1, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("relevant", "expected"),
+    [
+        (["a.py"], 1.0),
+        (["root/a.py"], 1.0),
+        (["b.py"], 0.6309),
+        ([{"path": "a.py", "start_line": 3, "end_line": 4}], 1.0),
+        ([{"path": "a.py", "start_line": 6, "end_line": 9}], 0.5),
+        (["a.py", "c.py"], 0.6131),
+        (["c.py"], 0.0),
+    ],
+)
+def test_the_metric_is_known(relevant, expected):
+    hits = [entry("a.py", 1, 5), entry("b.py", 1, 5), entry("a.py", 7, 8)]
+    assert ndcg(hits, {"relevant": relevant}) == pytest.approx(expected, abs=1e-4)
+
+
+def test_answers_are_measured_kept_and_compared(benchmark):
+    kept = benchmark / "kept.json"
+    code, output = run(benchmark, "--model", "hashing", "--save", str(kept))
+    assert code == 0, output
+    questions = json.loads(kept.read_text())["questions"]
+    assert [row["ndcg"]["words"] for row in questions] == [1.0, 0.0]
+    assert all(row["ndcg"]["vectors"] is not None for row in questions)
+    text = kept.read_text().replace('"words": 1.0', '"words": 0.25')
+    kept.write_text(text)
+    code, output = run(benchmark, "--words", "--against", str(kept))
+    assert code == 0, output
+    assert "1 gains, 0 losses" in output
+    assert "+0.750  shop: evict_expired" in output
+
+
+def test_what_is_missing_is_said_in_a_sentence(benchmark):
+    code, output = run(benchmark, "--model", "nobody/has-such", "--only", "shop")
+    assert code == 1
+    assert "Traceback" not in output
+    code, output = run(benchmark, "--only", "nothing")
+    assert code != 0
+    assert "Traceback" not in output

@@ -1,0 +1,57 @@
+"""Why a query found nothing, with a real catalog."""
+
+import pytest
+
+from semls.engine.search import no_hits
+from semls.engine.search.query import query
+from semls.engine.storage.catalog import Catalogue, Entry, File
+
+
+@pytest.fixture
+def catalogue(tmp_path):
+    opened = Catalogue(tmp_path / "catalogue.sqlite")
+    yield opened
+    opened.close()
+
+
+def fill(catalogue):
+    for path, language, name, text in [
+        ("src/a.py", "python", "parse_header", 'def parse_header(): return "Übung"'),
+        ("lib/b.go", "go", "Serve", "func Serve() {}"),
+    ]:
+        entry = Entry(path, language, "Function", name, "", "", "", f"hash of {name}", *[0] * 10)
+        catalogue.replace(File(path, language=language), [(entry, text)])
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("x path:nowhere", "No indexed file matches path:nowhere."),
+        ("x path:nowhere path:src/*.go", "No indexed file matches path:nowhere or path:src/*.go."),
+        ("x lang:rs", "No indexed file matches lang:rs."),
+        ("x kind:class", "No indexed definition matches kind:class."),
+        ("x name:Serve::* lang:go", "No indexed definition matches name:Serve::*."),
+        ('x "no Such"', 'No indexed code matches "no Such".'),
+        ('x "übung" "serve"', 'No indexed code passes these filters together: "übung" "serve".'),
+        ("x path:src lang:go", "No indexed code passes these filters together: path:src lang:go."),
+        ("x -path:** lang:go", "All indexed code is left out by -path:**."),
+        ('x -"e"', 'All indexed code is left out by -"e".'),
+        (r'x "a \"b\""', r'No indexed code matches "a \"b\"".'),
+        ('x path:"my folder"', 'No indexed file matches path:"my folder".'),
+        ("x path:src lang:python", ""),
+        ("x", ""),
+    ],
+)
+def test_explain_filters_that_no_chunk_passes_names_them(catalogue, asked, said):
+    fill(catalogue)
+    assert no_hits.explain(query(asked), catalogue) == said
+
+
+def test_explain_filters_beside_the_text_are_named_alike(catalogue):
+    fill(catalogue)
+    asked = query("x", languages=["Rust"], paths=["src"])
+    assert no_hits.explain(asked, catalogue) == "No indexed file matches lang:Rust."
+
+
+def test_explain_empty_catalog_says_that_no_file_is_indexed(catalogue):
+    assert no_hits.explain(query("x path:nowhere"), catalogue) == "No file is indexed."

@@ -1,0 +1,221 @@
+"""What a typed text asks for: filters, phrases, and what is left as the question."""
+
+import re
+import time
+from contextlib import suppress
+
+import pytest
+
+from semls.engine.search.query import MOST_FILTERS, query
+from semls.engine.storage.catalog import Filter
+from semls.errors import UsageError
+from semls.limits import MAX_QUESTION_LENGTH
+
+
+def filters(text):
+    """The filters of a query; `!` stands for "must not"."""
+    return [f"{'!' * one.negated}{one.field}={','.join(one.values)}" for one in query(text).filters]
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "expected"),
+    [
+        ("lang:go how are tokens read", "how are tokens read", ["language=go"]),
+        ("how are lang:go tokens read", "how are  tokens read", ["language=go"]),
+        ("tokens language:Golang", "tokens", ["language=go"]),
+        ("x lang:c++", "x", ["language=cpp"]),
+        ("x lang:go lang:py", "x", ["language=go,python"]),
+        ("x lang:py lang:python", "x", ["language=python"]),
+        ("x -lang:go lang:py", "x", ["!language=go", "language=python"]),
+        ("x kind:class kind:enummember", "x", ["kind=Class,EnumMember"]),
+        ("x name:Parse", "x", ["name=Parse"]),
+        ("x name:Parse*", "x", ["name=Parse*"]),
+        ("x name:Parse…", "x", ["name=Parse*"]),
+        ("x name:Parse...", "x", ["name=Parse*"]),
+        ("x name:A.b", "x", ["name=A.b"]),
+        ("x name:ns::A::b", "x", ["name=ns.A.b"]),
+        ("x name:A#b name:a->b", "x", ["name=A.b,a.b"]),
+        ("x name:A.…", "x", ["name=A.*"]),
+        ("x name:operator->", "x", ["name=operator->"]),
+        ('x name:"operator []"', "x", ["name=operator []"]),
+        ("lang:go", "", ["language=go"]),
+        (
+            'where is "connection refused" handled',
+            "where is connection refused handled",
+            ["text=connection refused"],
+        ),
+        ('"Connection Refused"?', "Connection Refused?", ["text=connection refused"]),
+        ('"foo(bar"', "foo(bar", ["text=foo(bar"]),
+        ('"a" "b c"', "a b c", ["text=a", "text=b c"]),
+        ('x -"b c"', "x", ["!text=b c"]),
+        (r'"case \"a\":"', 'case "a":', ['text=case "a":']),
+        (r'"a\n"', r"a\n", [r"text=a\n"]),
+        ('"lang:go"', "lang:go", ["text=lang:go"]),
+        ('kind:class "a" name:b c', "a  c", ["kind=Class", "name=b", "text=a"]),
+    ],
+)
+def test_filters_and_phrases_are_taken_out_of_the_text(text, question, expected):
+    assert query(text).text == question
+    assert filters(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "std::vector<int>",
+        "a->b",
+        "foo:bar",
+        "http://example.org/lang:go",
+        "file:///etc/hosts",
+        "x: int, name: str",
+        "def f(name: str, path: Path) -> Kind:",
+        "kind: Deployment",
+        "lang: go",
+        "lang:\ngo",
+        "std::path::Path",
+        "path::PathBuf name::Name",
+        "name := lang",
+        "path:=os.Args[1]",
+        "path://server/share",
+        "note: this",
+        "TODO:fix",
+        "Lang:go",
+        "in:src file:a.py",
+        "f(lang:go)",
+        '{"lang":"go"}',
+        'case "a":',
+        'print("a", "b")',
+        '["a", "b", "c"]',
+        'x = {"name": "y"}',
+        'say "',
+        '"',
+        '""',
+        '" "',
+        'a 5" disk',
+        '"not closed',
+        'not "closed',
+        'f"{x}"',
+        '"""docstring"""',
+        "don't we 'quote' it",
+        "-O2 -Wall --path:x -v",
+        "- - -",
+        "-",
+        "semi-automatic -- and so on",
+        "retry -word",
+    ],
+)
+def test_everything_else_is_a_part_of_the_question(text):
+    assert query(text).text == text
+    assert query(text).filters == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("where is lang:go?", ["'go?'", "did you mean go?"]),
+        ("kind:klass x", ["'klass'", "did you mean class?"]),
+        ("kind:thing x", ["'thing'", "use one of", "class"]),
+        ("lang:pyton x", ["'pyton'", "did you mean python?"]),
+        ("lang:klingon x", ["'klingon'", "python"]),
+        ("x -lang:klingon", ["klingon"]),
+        ("lang:", ["nothing behind lang:", "lang:python"]),
+        ("how language:", ["nothing behind language:", "language:python"]),
+        ("how -kind: ", ["nothing behind kind:", "kind:class"]),
+        ('path:"" x', ["nothing behind path:", "path:src/**"]),
+        ('name:" " x', ["nothing behind name:", "name:parse*"]),
+        ("path:/ x", ["pattern is empty"]),
+        ('x path:"my folder', ["quotation mark behind path:", "close it"]),
+        (
+            " ".join(f"lang:go -path:{number}" for number in range(MOST_FILTERS)),
+            [f"{2 * MOST_FILTERS}", "at most"],
+        ),
+    ],
+)
+def test_a_wrong_filter_is_explained(text, words):
+    with pytest.raises(UsageError) as raised:
+        query(text)
+    for word in words:
+        assert word in str(raised.value)
+
+
+def test_filters_in_the_text_and_beside_it_hold_together():
+    asked = query("x lang:go", languages=["go", "rust"], kinds=["class"])
+    assert asked.filters == (
+        Filter("language", ("go",)),
+        Filter("language", ("go", "rust")),
+        Filter("kind", ("Class",)),
+    )
+
+
+def test_filters_alone_need_no_model():
+    assert query("lang:go").words_only
+    assert query("", kinds=["class"]).words_only
+    assert not query("x lang:go").words_only
+
+
+def test_what_was_typed_is_kept():
+    assert query(" lang:go  how ").typed == "lang:go  how"
+
+
+def matching(glob, *paths):
+    (wanted,) = query(f'x path:"{glob}"').filters
+    return [path for path in paths if re.match(wanted.values[0], path)]
+
+
+@pytest.mark.parametrize(
+    ("glob", "inside", "outside"),
+    [
+        ("src", ["src/a", "a/src/b", "src"], ["srcs/a", "a/mysrc"]),
+        ("/src", ["src/a"], ["a/src/b"]),
+        ("src/*", ["src/a", "src/a/b"], ["a/src/b"]),
+        ("*.py", ["a.py", "b/a.py", "a.py/b"], ["a.pyi"]),
+        ("src/**/*.py", ["src/a.py", "src/b/c/a.py"], ["a.py", "src/a.go"]),
+        ("**/test_*", ["test_a", "a/b/test_c"], ["a/b_test_c"]),
+        ("a**/b", ["a/b", "ax/y/b"], ["b", "a/xb"]),
+        ("a*b*c/d", ["abc/d", "axbxc/d/e"], ["ab/c/d", "acb/d"]),
+        ("my folder/?.py", ["my folder/a.py"], ["my folder/ab.py", "my folder//.py"]),
+        ("a+(b)[c]", ["a+(b)[c]"], ["aa(b)c"]),
+        (r"src\a", ["src/a"], ["a"]),
+        ("***", ["a", "a/b"], []),
+    ],
+)
+def test_path_patterns(glob, inside, outside):
+    assert matching(glob, *inside, *outside) == inside
+
+
+@pytest.mark.parametrize(
+    "glob", ["*a" * 20 + "b", "**/a/" * 20 + "b", "**/*a*a*a/" * 8 + "b", "**a" * 99 + "b"]
+)
+def test_path_with_hostile_glob_takes_no_time(glob):
+    began = time.monotonic()
+    assert not matching(glob, "a" * 200, "a/" * 80 + "x", "aaaaaaaaaaaa/" * 40 + "x")
+    assert time.monotonic() - began < 1
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        '"',
+        '" ',
+        ' "',
+        '"a',
+        '"a ',
+        '-"',
+        "-",
+        "- ",
+        "path:*",
+        "path:",
+        "lang:go ",
+        "\\",
+        '"\\',
+        'path:"',
+        "name:…",
+        "\n",
+    ],
+)
+def test_hostile_texts_take_no_time(piece):
+    began = time.monotonic()
+    for text in (piece * MAX_QUESTION_LENGTH, "x " + piece * MAX_QUESTION_LENGTH):
+        with suppress(UsageError):
+            query(text[:MAX_QUESTION_LENGTH])
+    assert time.monotonic() - began < 1

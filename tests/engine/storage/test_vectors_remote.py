@@ -1,0 +1,330 @@
+"""Responses of a Chroma server that must not be believed."""
+
+import gzip
+import json
+import socket
+import threading
+import time
+from contextlib import closing, suppress
+
+import numpy as np
+import pytest
+
+from semls.engine.storage import vectors_remote
+from semls.engine.storage.vectors_local import TeamVectors, greet
+from semls.errors import StoreError
+from semls.settings import Server
+from tests.support.hostile import chroma
+
+NORTH, EAST = np.eye(2, dtype=np.float32)
+
+
+def team(url, **store):
+    return closing(
+        TeamVectors(Server(url, **store), "example.org/team/shop", "0123456789abcdef", "a model", 2)
+    )
+
+
+def test_store_on_well_behaved_server_returns_what_it_sends():
+    answers = {
+        "get": {"ids": ["a", "b"], "embeddings": [[1, 0.0], [0.6, -0.8]], "include": [], "more": None},
+        "query": {"ids": [["b", "a"]], "distances": [[-1e-7, 2.0]]},
+    }
+    with chroma(answers) as server, team(server.url) as store:
+        assert store.having(["a", "b", "c"]) == {"a", "b"}
+        np.testing.assert_allclose(store.get(["a", "b"])["b"], [0.6, -0.8])
+        assert store.query(NORTH, 5) == [("b", 1.0), ("a", -1.0)]
+        store.upsert({"c": NORTH})
+        assert greet(Server(server.url)) == "1.0.0"
+
+
+NO_ROWS = [
+    b"",
+    b"<html>",
+    b"null",
+    b"[]",
+    b"[" * 100_000,
+    b'{"ids": ["a"], ',
+    {},
+    {"ids": None},
+    {"ids": "a"},
+    {"ids": [1]},
+    {"ids": {"a": 1}},
+    {"ids": ["a", "a"]},
+    {"ids": ["a", "other"]},
+    b'{"ids": ["\\ud800"]}',
+    b'{"ids": ["\xff"]}',
+]
+
+
+@pytest.mark.parametrize("rows", NO_ROWS, ids=str)
+def test_having_with_invalid_ids_raises_store_error(rows):
+    with chroma({"get": rows}) as server, team(server.url) as store, pytest.raises(StoreError) as caught:
+        store.having(["a", "b"])
+    assert server.url in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    "embeddings",
+    [
+        None,
+        [],
+        "AACAPwAAAAA=",
+        [None],
+        [1.0, 0.0],
+        [[]],
+        [[1.0]],
+        [[1.0, 0.0, 0.0]],
+        [[1.0, "0"]],
+        [[1.0, None]],
+        [[True, False]],
+        [[float("nan"), 0.0]],
+        [[float("inf"), 0.0]],
+        [[1e300, 0.0]],
+        [[0.0, 0.0]],
+        [[0.5, 0.5]],
+        [[1.0, 1.0]],
+        [[1.0, 0.0], [1.0, 0.0]],
+    ],
+    ids=str,
+)
+def test_get_with_invalid_vectors_raises_store_error(embeddings):
+    rows = {"ids": ["a"], "embeddings": embeddings}
+    with chroma({"get": rows}) as server, team(server.url) as store:
+        with pytest.raises(StoreError):
+            store.get(["a"])
+        with pytest.raises(StoreError):
+            store.query(NORTH, 3, among=["a"])
+
+
+@pytest.mark.parametrize(
+    ("ids", "distances"),
+    [
+        ([], []),
+        ([["a"]], None),
+        ([["a"]], []),
+        ([["a"]], [[]]),
+        ([["a"]], [[0.1, 0.2]]),
+        ([["a"], ["b"]], [[0.1], [0.1]]),
+        ([["a", "a"]], [[0.1, 0.1]]),
+        ([["a", "b", "c", "d"]], [[0.1] * 4]),
+        ([[1]], [[0.1]]),
+        ([["a"]], [[None]]),
+        ([["a"]], [["0.1"]]),
+        ([["a"]], [[float("nan")]]),
+        ([["a"]], [[-0.5]]),
+        ([["a"]], [[2.5]]),
+        ([["a"]], [[1e999]]),
+    ],
+    ids=str,
+)
+def test_query_with_invalid_hits_raises_store_error(ids, distances):
+    answers = {"query": {"ids": ids, "distances": distances}}
+    with chroma(answers) as server, team(server.url) as store, pytest.raises(StoreError):
+        store.query(NORTH, 3)
+
+
+def test_query_with_id_that_was_not_asked_for_raises_store_error():
+    many = [f"id-{number}" for number in range(500)]
+    answers = {"query": {"ids": [["other"]], "distances": [[0.1]]}}
+    with chroma(answers) as server, closing(vectors_remote.ChromaServer(Server(server.url))) as connection:
+        found = connection.collection("name", {}, "cosine")
+        with pytest.raises(StoreError, match="not asked for"):
+            connection.nearest(found.id, NORTH, 3, many)
+
+
+@pytest.mark.parametrize(
+    "collection",
+    [
+        {"id": "../../other"},
+        {"id": None},
+        {"name": "another"},
+        {"metadata": None},
+        {"metadata": []},
+        {"metadata": {"fingerprint": "another"}},
+        {"configuration_json": None},
+        {"configuration_json": {}},
+        {"configuration_json": {"hnsw": "cosine"}},
+        {"configuration_json": {"hnsw": {"space": "l2"}}},
+        {"configuration_json": {"hnsw": {"space": "cosine"}, "embedding_function": {"name": "default"}}},
+        {"configuration_json": {"hnsw": {"space": "cosine"}, "embedding_function": "default"}},
+        {"schema": {"keys": [{"a": {"embedding_function": {"type": "known", "name": "default"}}}]}},
+        {"dimension": 3},
+        {"dimension": "2"},
+    ],
+    ids=str,
+)
+def test_opening_an_invalid_collection_raises_store_error(collection):
+    with chroma(**collection) as server, pytest.raises(StoreError), team(server.url):
+        pass
+
+
+@pytest.mark.parametrize("version", [b"1.0.0", {}, "", "1\n2", "\x1b[31m", "v" * 1000], ids=str)
+def test_greet_with_invalid_version_raises_store_error(version):
+    with chroma({"version": version}) as server, pytest.raises(StoreError):
+        greet(Server(server.url))
+
+
+def refuse(handler):
+    handler.send_error(503, "down\x1b[31m")
+
+
+def garble(handler):
+    handler.wfile.write(b"HTTP/1.1 OK\r\n\r\n")
+
+
+def cut(handler):
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+
+
+def compress(handler):
+    bomb = gzip.compress(b" " * 50_000_000)
+    head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
+    handler.wfile.write(head.encode() + bomb)
+
+
+def head_of_megabytes(handler):
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X-Header: value\r\n" * 1_000_000 + b"\r\n{}")
+
+
+@pytest.mark.parametrize("end", ["version", "collections", "get", "query", "upsert"])
+@pytest.mark.parametrize("answer", [refuse, garble, cut, compress, head_of_megabytes, b"<html>"], ids=str)
+def test_broken_response_raises_store_error(answer, end):
+    def use_all():
+        greet(Server(server.url))
+        with team(server.url) as store:
+            store.having(["a"])
+            store.upsert({"a": NORTH})
+            store.query(NORTH, 3)
+
+    with chroma({end: answer}) as server, pytest.raises(StoreError) as caught:
+        use_all()
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+
+
+def test_endless_response_is_given_up_after_its_limit():
+    sent = 0
+
+    def answer(handler):
+        nonlocal sent
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+        with suppress(OSError):
+            while sent < 1 << 30:
+                sent += handler.wfile.write(b" " * (1 << 16))
+
+    with (
+        chroma({"get": answer}) as server,
+        team(server.url) as store,
+        pytest.raises(StoreError, match="longer than"),
+    ):
+        store.having(["a"])
+    assert sent < 1 << 26
+
+
+@pytest.mark.parametrize(
+    "head", [b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\n\r\n"], ids=str
+)
+def test_response_that_comes_byte_by_byte_is_given_up(monkeypatch, head):
+    monkeypatch.setattr(vectors_remote, "_SLOW", 0.5)
+    gone = threading.Event()
+
+    def answer(handler):
+        handler.wfile.write(head)
+        with suppress(OSError):
+            while not gone.wait(0.02):
+                handler.wfile.write(b"2")
+
+    with chroma({"get": answer}) as server:
+        try:
+            with team(server.url) as store:
+                began = time.monotonic()
+                with pytest.raises(StoreError, match="0 s"):
+                    store.having(["a"])
+                assert time.monotonic() - began < 10
+        finally:
+            gone.set()
+
+
+def test_redirect_is_not_followed_and_token_stays():
+    with chroma() as other:
+
+        def answer(handler):
+            location = f"Location: {other.url}{handler.path}\r\n"
+            handler.wfile.write(f"HTTP/1.1 307 Elsewhere\r\n{location}Content-Length: 0\r\n\r\n".encode())
+
+        with (
+            chroma({"get": answer}) as server,
+            team(server.url, token="secret") as store,
+            pytest.raises(StoreError, match="redirects") as caught,
+        ):
+            store.having(["a"])
+        assert other.requests == []
+        assert other.url in str(caught.value)
+
+
+@pytest.mark.parametrize("token", ["secret\ncret", "sécret", "secret\x00"])
+def test_token_that_http_does_not_allow_is_not_shown(token):
+    with chroma() as server, pytest.raises(StoreError) as caught:
+        greet(Server(server.url, token=token))
+    assert "cret" not in str(caught.value)
+
+
+def test_token_that_a_server_repeats_is_not_shown():
+    def answer(handler):
+        handler.send_error(401, handler.headers["Authorization"])
+
+    with chroma({"version": answer}) as server, pytest.raises(StoreError, match="401") as caught:
+        greet(Server(server.url, token="secret"))
+    assert "secret" not in str(caught.value)
+
+
+def test_cookies_of_a_server_are_not_kept():
+    def answer(handler):
+        content = json.dumps({"ids": []}).encode()
+        cookies.append(handler.headers["Cookie"])
+        head = f"HTTP/1.1 200 OK\r\nSet-Cookie: a=b\r\nContent-Length: {len(content)}\r\n\r\n"
+        handler.wfile.write(head.encode() + content)
+
+    cookies: list[str | None] = []
+    with chroma({"get": answer}) as server, team(server.url) as store:
+        for _ in range(2):
+            store.having(["a"])
+    assert cookies == [None, None]
+
+
+def test_close_cancels_a_request_that_runs():
+    arrived, gone = threading.Event(), threading.Event()
+
+    def answer(_):
+        arrived.set()
+        gone.wait()
+
+    with chroma({"get": answer}) as server:
+        store = TeamVectors(Server(server.url), "example.org/team/shop", "0123456789abcdef", "a model", 2)
+        failures: list[StoreError] = []
+
+        def ask():
+            try:
+                store.having(["a"])
+            except StoreError as error:
+                failures.append(error)
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        arrived.wait()
+        store.close()
+        store.close()
+        thread.join(10)
+        gone.set()
+        with pytest.raises(StoreError, match="closed"):
+            store.having(["a"])
+    assert len(failures) == 1
+
+
+def test_server_that_is_not_there_is_named():
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    with pytest.raises(StoreError, match=f"127.0.0.1:{port} cannot be used"):
+        greet(Server(f"http://127.0.0.1:{port}"))

@@ -1,0 +1,998 @@
+import re
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+
+from semls.engine.syntax import languages
+from semls.engine.syntax.chunker import KINDS, Chunk, chunk
+from semls.engine.syntax.source import LIMIT, Span
+
+SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
+
+PYTHON = '''\
+"""What the module is for."""
+
+import os
+
+# Where it all is kept.
+@register
+class Store(Base):
+    """Keeps things.
+
+    For ever.
+    """
+
+    size = 1
+
+    # Loads one.
+    @property
+    async def load(self, path: str) -> bytes:  # quick
+        def inner(): ...
+        return inner()
+
+    default = None
+
+    class Inner:
+        def go(self): ...
+
+
+def free(a, b=1): return a
+try:
+    def late(): ...
+except ImportError:
+    pass
+'''
+
+JAVASCRIPT = """\
+import x from "x";
+
+/** Adds up. */
+export const add = (a, b) => a + b;
+
+export default class Cart extends Base {
+  static count = 0;
+
+  constructor() { super(); }
+
+  // Pays.
+  pay = async () => {
+    const inner = () => 1;
+  };
+  get total() { return 1; }
+}
+
+const api = {
+  load() { return 1; },
+  save: function () {},
+};
+
+function* numbers() { yield 1; }
+Cart.prototype.clear = function () {};
+const Row = memo(() => {
+  return 1;
+});
+describe("cart", () => { const helper = () => 1; });
+"""
+
+TYPESCRIPT = """\
+export interface Shape { area(): number; }
+type Id = string | number;
+export enum Color { Red, Green }
+declare function ambient(name: string): void;
+declare namespace geo {
+  function near(): void;
+}
+@Component()
+export abstract class Widget<T> implements Shape {
+  abstract draw(): void;
+
+  @Input()
+  area(): number { return 1; }
+}
+export const identity = <T,>(value: T): T => value;
+"""
+
+TSX = """\
+export const Button = ({ label }: Props) => {
+  return <button>{label}</button>;
+};
+
+export default function App() {
+  return <Button label="x" />;
+}
+"""
+
+JAVA = """\
+/* Licence. */
+
+package shop.store;
+
+import java.util.List;
+
+/** Keeps goods. */
+@Service
+public class Inventory {
+    private int size;
+
+    public Inventory(int size) { this.size = size; }
+
+    /** Takes goods. */
+    @Override
+    public boolean take(String sku) { return true; }
+
+    enum State { FULL, EMPTY }
+}
+
+record Item(String sku) {}
+
+interface Repository { Item find(String sku); }
+
+@interface Marker {}
+"""
+
+C = """\
+#include <stdio.h>
+#define SQUARE(x) ((x) * (x))
+
+typedef struct node { int value; } node_t;
+enum color { RED };
+struct pair { int a, b; };
+
+/* Finds it. */
+static char **find(const char *name)
+{
+    return 0;
+}
+"""
+
+CPP = """\
+namespace shop::store {
+
+// Keeps carts.
+template <typename T>
+class Cart : public Base {
+ public:
+  Cart();
+  int total() const { return 1; }
+};
+
+}  // namespace shop::store
+
+shop::Cart::Cart() : Base() {}
+int Cart::operator+(int n) { return n; }
+extern "C" {
+int plain(void) { return 1; }
+}
+"""
+
+CSHARP = """\
+using System;
+
+namespace Shop.Store;
+
+/// <summary>Keeps carts.</summary>
+[Serializable]
+public class Cart : Base
+{
+    public int Size { get; set; }
+
+    public Cart() { }
+
+    public int Total() => 1;
+}
+
+public record Item(string Sku);
+interface IStore { Item Find(string sku); }
+enum State { Full }
+"""
+
+GO = """\
+package store
+
+// Cart keeps items.
+type Cart struct {
+\tsize int
+}
+
+type Store interface {
+\tFind(id string) *Cart
+}
+
+// Total adds up.
+func (c *Cart) Total() int { return c.size }
+
+func New[T any](size int) (*Cart, error) { return nil, nil }
+"""
+
+RUST = """\
+use std::fmt;
+
+/// Keeps items.
+#[derive(Debug)]
+pub struct Cart<T> { items: Vec<T> }
+
+impl<T> fmt::Display for Cart<T> {
+    /// Writes it.
+    #[inline]
+    fn fmt(&self) {}
+}
+
+pub trait Store {
+    fn find(&self);
+    fn size(&self) -> usize { 0 }
+}
+
+mod inner {
+    pub fn helper() {}
+}
+
+macro_rules! square { ($x:expr) => { $x * $x }; }
+"""
+
+RUBY = """\
+require "set"
+
+# A shop.
+module Shop
+  class Cart < Base
+    attr_reader :items
+
+    def initialize(items); end
+
+    # Builds one.
+    def self.build
+      new([])
+    end
+
+    class << self
+      def find; end
+    end
+
+    private def secret; end
+  end
+end
+
+def helper; end
+"""
+
+PHP = """\
+<?php
+namespace Shop\\Store;
+
+use Countable;
+
+/** Keeps items. */
+#[Entity]
+class Cart implements Countable {
+    use Logs;
+
+    public function __construct() {}
+
+    public function count(): int { return 1; }
+}
+
+trait Logs { function log() {} }
+interface Finds { public function find(); }
+function helper() { return 1; }
+"""
+
+BASH = """\
+#!/bin/bash
+set -e
+
+# Deploys.
+function deploy {
+    echo done
+}
+clean() { rm -rf build; }
+"""
+
+MARKDOWN = """\
+Preamble.
+
+# Guide
+
+Intro.
+
+## Install v1.0
+
+```sh
+# no heading
+```
+
+Usage
+-----
+
+Use it.
+
+Appendix
+========
+"""
+
+KOTLIN = """\
+package a.b
+
+import x
+
+/** d */
+@X
+class A(val x: Int) {
+    val p = 1
+
+    constructor(y: String) : this(1) {}
+
+    // does
+    fun m(): Int {
+        return 1
+    }
+
+    companion object {
+        fun c() {}
+    }
+}
+
+interface I {
+    fun q()
+}
+object O {
+    fun z() {}
+}
+enum class E {
+    A, B
+}
+fun String.ext(): Int = 1
+typealias T = Int
+data class D(val a: Int)
+"""
+
+SWIFT = """\
+import X
+
+/// d
+class A: B {
+    init() {}
+    deinit {}
+    func m() -> Int { return 1 }
+    var x: Int { 1 }
+}
+
+struct S {
+    func q() {}
+}
+enum E {
+    case a
+}
+protocol P {
+    func r()
+}
+extension A {
+    func s() {}
+}
+func g<T>(a: T) -> Int { 1 }
+typealias T = Int
+"""
+
+SCALA = """\
+package a
+
+class A(x: Int) extends B {
+  def m(): Int = 1
+  val x = 1
+}
+
+/** d */
+object O {
+  def q() = 1
+}
+
+trait T {
+  def r: Int
+}
+case class C(a: Int)
+def top = 1
+"""
+
+LUA = """\
+-- d
+local M = {}
+
+-- does
+function M.a(x)
+  return 1
+end
+
+function M:b() end
+local function c() end
+M.d = function() end
+local e = function() end
+return M
+"""
+
+ELIXIR = """\
+defmodule A.B do
+  @moduledoc "x"
+
+  @doc "y"
+  @spec f(x) :: 1
+  def f(x), do: 1
+
+  defp g(x) when x > 1 do
+    1
+  end
+
+  defmacro m do 1 end
+
+  defmodule C do
+    def h(), do: 1
+  end
+end
+
+defprotocol P do
+  def q(x)
+end
+"""
+
+ZIG = """\
+const std = @import("std");
+
+/// d
+pub fn f(a: i32) i32 {
+    return a;
+}
+const S = struct {
+    x: i32,
+
+    pub fn m(self: S) void {}
+};
+const E = enum { a, b };
+test "x" {}
+"""
+
+DART = """\
+import 'x';
+
+/// d
+abstract class A extends B {
+  int x = 1;
+  void m() {}
+}
+mixin M { void q() {} }
+enum E { a }
+int f(int a) { return 1; }
+"""
+
+EXPECTED = {
+    "python": (
+        PYTHON,
+        """
+        Module - 0 2
+        Class Store 4 12
+        Method Store.load 14 18
+        Module Store 20 20
+        Class Store.Inner 22 22
+        Method Store.Inner.go 23 23
+        Function free 26 26
+        Module - 27 27
+        Function late 28 28
+        Module - 29 30
+        """,
+    ),
+    "javascript": (
+        JAVASCRIPT,
+        """
+        Module - 0 0
+        Function add 2 3
+        Class Cart 5 6
+        Constructor Cart.constructor 8 8
+        Method Cart.pay 10 13
+        Method Cart.total 14 14
+        Object api 17 17
+        Method api.load 18 18
+        Method api.save 19 19
+        Function numbers 22 22
+        Method Cart.clear 23 23
+        Variable Row 24 26
+        Module - 27 27
+        """,
+    ),
+    "typescript": (
+        TYPESCRIPT,
+        """
+        Interface Shape 0 0
+        Interface Id 1 1
+        Enum Color 2 2
+        Function ambient 3 3
+        Function geo.near 5 5
+        Class Widget 7 9
+        Method Widget.area 11 12
+        Function identity 14 14
+        """,
+    ),
+    "tsx": (
+        TSX,
+        """
+        Function Button 0 2
+        Function App 4 6
+        """,
+    ),
+    "java": (
+        JAVA,
+        """
+        Module - 0 0
+        Module shop.store 2 4
+        Class shop.store.Inventory 6 9
+        Constructor shop.store.Inventory.Inventory 11 11
+        Method shop.store.Inventory.take 13 15
+        Enum shop.store.Inventory.State 17 17
+        Class shop.store.Item 20 20
+        Interface shop.store.Repository 22 22
+        Interface shop.store.Marker 24 24
+        """,
+    ),
+    "c": (
+        C,
+        """
+        Module - 0 0
+        Function SQUARE 1 1
+        Struct node_t 3 3
+        Enum color 4 4
+        Struct pair 5 5
+        Function find 7 11
+        """,
+    ),
+    "cpp": (
+        CPP,
+        """
+        Class shop.store.Cart 2 6
+        Method shop.store.Cart.total 7 7
+        Constructor shop.Cart.Cart 12 12
+        Method Cart.operator+ 13 13
+        Function plain 15 15
+        """,
+    ),
+    "csharp": (
+        CSHARP,
+        """
+        Module - 0 0
+        Class Shop.Store.Cart 4 8
+        Constructor Shop.Store.Cart.Cart 10 10
+        Method Shop.Store.Cart.Total 12 12
+        Class Shop.Store.Item 15 15
+        Interface Shop.Store.IStore 16 16
+        Enum Shop.Store.State 17 17
+        """,
+    ),
+    "go": (
+        GO,
+        """
+        Module - 0 0
+        Struct Cart 2 5
+        Interface Store 7 9
+        Method Cart.Total 11 12
+        Function New 14 14
+        """,
+    ),
+    "rust": (
+        RUST,
+        """
+        Module - 0 0
+        Struct Cart 2 4
+        Object Cart 6 6
+        Method Cart.fmt 7 9
+        Interface Store 12 15
+        Function inner.helper 18 18
+        Function square 21 21
+        """,
+    ),
+    "ruby": (
+        RUBY,
+        """
+        Module - 0 0
+        Module Shop 2 3
+        Class Shop.Cart 4 5
+        Method Shop.Cart.initialize 7 7
+        Method Shop.Cart.build 9 12
+        Method Shop.Cart.find 15 15
+        Method Shop.Cart.secret 18 18
+        Function helper 22 22
+        """,
+    ),
+    "php": (
+        PHP,
+        """
+        Module - 0 0
+        Module Shop.Store 1 3
+        Class Shop.Store.Cart 5 8
+        Constructor Shop.Store.Cart.__construct 10 10
+        Method Shop.Store.Cart.count 12 12
+        Class Shop.Store.Logs 15 15
+        Method Shop.Store.Logs.log 15 15
+        Interface Shop.Store.Finds 16 16
+        Function Shop.Store.helper 17 17
+        """,
+    ),
+    "bash": (
+        BASH,
+        """
+        Module - 0 1
+        Function deploy 3 6
+        Function clean 7 7
+        """,
+    ),
+    "markdown": (
+        MARKDOWN,
+        """
+        Module - 0 0
+        Module Guide 2 4
+        Module Guide.Install v1.0 6 10
+        Module Guide.Usage 12 15
+        Module Appendix 17 18
+        """,
+    ),
+    "kotlin": (
+        KOTLIN,
+        """
+        Module a.b 0 2
+        Class a.b.A 4 7
+        Constructor a.b.A.constructor 9 9
+        Method a.b.A.m 11 14
+        Function a.b.A.c 17 17
+        Interface a.b.I 21 23
+        Object a.b.O 24 24
+        Method a.b.O.z 25 25
+        Enum a.b.E 27 29
+        Function a.b.ext 30 30
+        Class a.b.T 31 31
+        Class a.b.D 32 32
+        """,
+    ),
+    "swift": (
+        SWIFT,
+        """
+        Module - 0 0
+        Class A 2 3
+        Constructor A.init 4 4
+        Method A.deinit 5 5
+        Method A.m 6 6
+        Module A 7 8
+        Struct S 10 10
+        Method S.q 11 11
+        Enum E 13 15
+        Interface P 16 18
+        Object A 19 19
+        Method A.s 20 20
+        Function g 22 22
+        Class T 23 23
+        """,
+    ),
+    "scala": (
+        SCALA,
+        """
+        Class a.A 2 2
+        Method a.A.m 3 3
+        Module a.A 4 5
+        Object a.O 7 8
+        Method a.O.q 9 9
+        Interface a.T 12 14
+        Class a.C 15 15
+        Function a.top 16 16
+        """,
+    ),
+    "lua": (
+        LUA,
+        """
+        Module - 0 1
+        Method M.a 3 6
+        Method M.b 8 8
+        Function c 9 9
+        Method M.d 10 10
+        Function e 11 11
+        Module - 12 12
+        """,
+    ),
+    "elixir": (
+        ELIXIR,
+        """
+        Module A.B 0 1
+        Function A.B.f 3 5
+        Function A.B.g 7 9
+        Function A.B.m 11 11
+        Module A.B.C 13 13
+        Function A.B.C.h 14 14
+        Interface P 18 18
+        Method P.q 19 19
+        """,
+    ),
+    "zig": (
+        ZIG,
+        """
+        Module - 0 0
+        Function f 2 5
+        Struct S 6 7
+        Method S.m 9 9
+        Enum E 11 11
+        Function x 12 12
+        """,
+    ),
+    "dart": (
+        DART,
+        """
+        Module - 0 0
+        Class A 2 4
+        Method A.m 5 5
+        Class M 7 7
+        Method M.q 7 7
+        Enum E 8 8
+        Function f 9 9
+        """,
+    ),
+}
+
+NESTED = b"\n".join(b" " * depth + b"class A:" for depth in range(300))
+
+NASTY = {
+    "empty": b"",
+    "blank": b"\n \n\t\n",
+    "byte order mark": b"\xef\xbb\xbf" + PYTHON.encode(),
+    "only a byte order mark": b"\xef\xbb\xbf",
+    "CRLF": PYTHON.replace("\n", "\r\n").encode(),
+    "lone CR": PYTHON.replace("\n", "\r").encode(),
+    "mixed line ends": b"def a():\r    pass\r\n\r\ndef b():\n    pass\r",
+    "form feeds and tabs": PYTHON.replace("\n\n", "\n\x0c\n").replace("    ", "\t").encode(),
+    "Latin-1": 'def café():\n    return "naïve"\n'.encode("latin-1"),
+    "NUL": PYTHON.replace("return", "ret\0urn").encode(),
+    "other line separators": "x = '\u2028\x85'\ndef f(): ...\n".encode(),
+    "lone surrogate": b"\xed\xa0\x80 = 1\n",
+    "syntax errors": PYTHON.replace("(", "").replace(":", " {").encode(),
+    "parentheses": b"x = " + b"(" * 10_000 + b"1" + b")" * 10_000,
+    "open parentheses": b"(" * 10_000,
+    "nested classes": NESTED,
+    "nested functions": b"function f(){" * 2_000 + b"g();" * 3_000 + b"}" * 2_000,
+    "one long line": b"x = '" + b"a" * 50_000 + b"'",
+    "one long line of wide characters": b"# " + "漢字é".encode() * 10_000,
+    "minified": b"var a=1;function b(c){return c+1};" * 1_000,
+    "many lines": b"x = 1\n" * 20_000,
+    "many comments": b"# c\n" * 5_000 + b"def f(): ...\n",
+    "many functions": b"# c\ndef f(): ...\nx = 1\n" * 2_000,
+    "a long list": b"x = [\n" + b"    1,\n" * 10_000 + b"]\n",
+    "an open string": b"'''" + b"abc def\n" * 3_000,
+    "spaces": b"def f(" + b" " * 50_000 + b"x):\n    #" + b" " * 50_000 + b"x\n    return x\n",
+    "stars": b"/" + b"*" * 5_000 + b"\nint f(void) { return 0; }\n",
+    "closing comments": b"int f(void) { return 0; }\n" + b"} // }}}}\n" * 2_000 + b"int x;\n",
+    "noise": bytes(value * value % 251 for value in range(20_000)),
+}
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_a_file_is_taken_apart_along_its_definitions(name):
+    source, expected = EXPECTED[name]
+    found = [
+        f"{one.kind} {one.qualified_name or '-'} {one.span.start.row} {one.span.end.row}"
+        for one in chunks_of(source, name)
+    ]
+    assert found == [line.strip() for line in expected.strip().splitlines()]
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_what_is_written_is_found_once_and_where_it_is_said_to_be(name):
+    check(EXPECTED[name][0].encode(), name)
+
+
+@pytest.mark.parametrize("name", ["python", "typescript", "c", "markdown", "json", "text"])
+@pytest.mark.parametrize("case", NASTY)
+def test_no_bytes_are_too_strange(case, name):
+    check(NASTY[case], name)
+
+
+@pytest.mark.parametrize("folder", ["pygls", "httpx", "filelock"])
+def test_real_files_keep_the_rules(folder):
+    for path in (SITE_PACKAGES / folder).rglob("*.py"):
+        check(path.read_bytes(), "python")
+
+
+def test_a_definition_knows_its_signature_and_what_is_said_of_it():
+    store, load, free = (named(chunks_of(PYTHON, "python"), name) for name in ("Store", "Store.load", "free"))
+    assert (store.signature, store.doc) == ("class Store(Base)", "Keeps things.\n\nFor ever.")
+    assert (load.signature, load.doc) == ("async def load(self, path: str) -> bytes", "Loads one.")
+    assert (free.signature, free.doc) == ("def free(a, b=1)", "")
+    assert store.text.startswith("# Where it all is kept.\n@register\nclass Store")
+    assert load.text.endswith("return inner()")
+
+
+@pytest.mark.parametrize(
+    ("name", "source", "doc"),
+    [
+        ("c", "/*\n * Finds it.\n *\n * Fast.\n */\nint f(void) { return 0; }", "Finds it.\n\nFast."),
+        ("javascript", "/** Adds\n * up. */\nfunction f() {}", "Adds\nup."),
+        ("rust", "/// Writes\n//  it.\n#[inline]\nfn f() {}", "Writes\nit."),
+        ("bash", "# Deploys\n# all.\nf() { :; }", "Deploys\nall."),
+        ("python", "def f():\n    r'Raw.'", "Raw."),
+        ("python", "# Licence.\n\ndef f(): ...", ""),
+        ("python", "x = 1  # not this\ndef f(): ...", ""),
+        ("python", "# this\n# and this\ndef f(): ...", "this\nand this"),
+        ("elixir", '@doc """\nAdds.\n"""\n@spec f() :: 1\ndef f(), do: 1\n', "Adds."),
+        ("elixir", '@doc ~S"""\nAdds.\n"""\n@doc since: "1.2"\ndef f(), do: 1\n', "Adds."),
+        ("elixir", "@doc false\ndef f(), do: 1\n", ""),
+        ("lua", '--- Adds.\n--- All.\nf = lazy("f")\n', "Adds.\nAll."),
+    ],
+)
+def test_documentation_is_freed_of_its_markers(name, source, doc):
+    assert named(chunks_of(source, name), "f").doc == doc
+
+
+def test_the_selection_is_the_name():
+    source = CPP.encode()
+    for one in chunk(source, language("cpp")):
+        if one.name:
+            assert source[one.selection.start_byte : one.selection.end_byte].decode() == one.name
+
+
+def test_a_long_function_is_cut_between_statements():
+    body = "".join(f"    if value == {number}:\n        return {number}\n" for number in range(200))
+    parts = chunks_of(f"def f(value):\n{body}", "python")
+    assert len(parts) > 1
+    assert [part.signature for part in parts] == ["def f(value)"] + [""] * (len(parts) - 1)
+    assert {(part.kind, part.name) for part in parts} == {("Function", "f")}
+    assert {part.selection for part in parts} == {parts[0].selection}
+    assert all(part.text.startswith("if value") for part in parts[1:])
+
+
+def test_functions_in_a_long_function_are_chunks_of_their_own():
+    inner = "".join(f"  function f{number}() {{\n    return {number};\n  }}\n" for number in range(200))
+    found = chunks_of(f"function all() {{\n{inner}}}\n", "javascript")
+    assert [one.qualified_name for one in found[:3]] == ["all", "all.f0", "all.f1"]
+
+
+def test_a_long_section_is_cut_between_paragraphs():
+    found = chunks_of("# Title\n\n" + "Some words.\nMore words.\n\n" * 300, "markdown")
+    assert len(found) > 1
+    assert {one.name for one in found} == {"Title"}
+    assert all(one.text.endswith("More words.") for one in found)
+
+
+def test_text_is_cut_between_paragraphs():
+    found = chunks_of("Some words.\nMore words.\n\n" * 300, "text")
+    assert len(found) > 1
+    assert all(one.text.startswith("Some") and one.text.endswith("More words.") for one in found)
+
+
+def test_without_definitions_pieces_begin_where_nodes_do():
+    found = chunks_of("[\n" + '  {\n    "a": 1\n  },\n' * 400 + "]", "json")
+    assert len(found) > 1
+    assert all(one.text.startswith("{") for one in found[1:])
+
+
+def test_every_query_suits_its_grammar():
+    for name in languages.NAMES:
+        assert chunk(b"", language(name)) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "text"), [(b"\xef\xbb\xbfa", "a"), ("é".encode(), "é"), (b"\xe9", "é"), (b"\xe9\0", "é\0")]
+)
+def test_bytes_that_are_not_utf_8_are_latin_1(source, text):
+    (one,) = chunk(source, language("text"))
+    assert one.text == text
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "name"),
+    [
+        ("a/b.py", b"", "python"),
+        ("A.PY", b"", "python"),
+        ("stubs.pyi", b"", "python"),
+        ("x.d.ts", b"", "typescript"),
+        ("x.test.jsx", b"", "javascript"),
+        ("x.tsx", b"", "tsx"),
+        ("x.h", b"// std lib\n#include <stdio.h>\nint f(void);\n", "c"),
+        ("x.h", b"#pragma once\nnamespace a {\nint f();\n}\n", "cpp"),
+        ("x.h", b"#include <string>\n", "cpp"),
+        ("x.h", b"class A final : public B {\n", "cpp"),
+        ("x.h", b"int f(std::string);\n", "cpp"),
+        ("x.h", b"#import <Foundation/Foundation.h>\n@interface A\n@end\n", "objc"),
+        ("x.m", b"@implementation A\n@end\n", "objc"),
+        ("x.m", b"function y = f(x)\n", "matlab"),
+        ("x.mm", b"", "objc"),
+        ("docker/Dockerfile", b"", "dockerfile"),
+        ("CMakeLists.txt", b"", "cmake"),
+        ("requirements.txt", b"", "requirements"),
+        ("notes.txt", b"", "text"),
+        (".bashrc", b"", "bash"),
+        ("Rakefile", b"", "ruby"),
+        ("go.mod", b"", "gomod"),
+        ("page.html.erb", b"", "embeddedtemplate"),
+        ("run", b"#!/bin/sh\n", "bash"),
+        ("run", b"#!/usr/bin/env -S python3 -u\n", "python"),
+        ("run", b"#! /usr/bin/env FOO=1 node\n", "javascript"),
+        ("run", b"#!/usr/local/bin/python3.12\n", "python"),
+        ("run", b"\x7fELF", "text"),
+        ("run", b"#!", "text"),
+        ("", b"", "text"),
+    ],
+)
+def test_a_language_is_told_by_name_then_by_content(path, content, name):
+    assert languages.detect(path, content).name == name
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "name"),
+    [
+        ("a.h", b"namespace a\n" * 80_000, "c"),
+        ("a.h", b"inline namespace\n" * 60_000, "c"),
+        ("run", b"#!" + b"/" * 1_000_000, "text"),
+    ],
+)
+def test_detect_with_hostile_content_takes_no_time(path, content, name):
+    began = time.monotonic()
+    assert languages.detect(path, content).name == name
+    assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [("Python", "python"), ("c++", "cpp"), ("C#", "csharp"), ("golang", "go"), ("typescriptreact", "tsx")],
+)
+def test_a_language_is_found_by_what_people_call_it(word, name):
+    assert language(word).name == name
+    assert languages.find("no such language") is None
+
+
+def test_no_name_belongs_to_two_languages():
+    claims = [(word, name) for name in languages.NAMES for word in {name, *language(name).aliases}]
+    assert len({word for word, _ in claims}) == len(claims)
+
+
+def language(name: str) -> languages.Language:
+    found = languages.find(name)
+    assert found
+    return found
+
+
+def chunks_of(source: str, name: str) -> list[Chunk]:
+    return chunk(source.encode(), language(name))
+
+
+def named(found: list[Chunk], qualified_name: str) -> Chunk:
+    return next(one for one in found if one.qualified_name == qualified_name)
+
+
+# What may belong to no chunk: closing punctuation, and the heads of what only gives others its name.
+LEFT_OUT = re.compile(
+    rb"(?:\}[ \t]*//[^\n]*|[\s{}()\[\];,]|\bend\b|\?>|#endif\b[^\n]*"
+    rb"|\bnamespace\b[^;{]*|\bdeclare\b|\bmod \w+|\bpackage [\w.]+|\bcompanion object\b"
+    rb"|\bclass <<[^\n]*|extern \"C\")*"
+)
+
+
+def check(source: bytes, name: str) -> None:
+    rows = line_starts(source)
+    end = 0
+    for one in chunk(source, language(name)):
+        assert one.kind in KINDS
+        assert one.span.start_byte >= end
+        assert LEFT_OUT.fullmatch(source[end : one.span.start_byte].removeprefix(b"\xef\xbb\xbf"))
+        assert one.text == decode_like(source, one.span)
+        assert one.text.strip()
+        assert len("".join(one.text.split())) <= LIMIT + 200
+        for span in (one.span, one.selection):
+            assert rows[span.start.row] + span.start.column == span.start_byte
+            assert rows[span.end.row] + span.end.column == span.end_byte
+            assert span.start_byte <= span.end_byte
+        end = one.span.end_byte
+    assert LEFT_OUT.fullmatch(source[end:].removeprefix(b"\xef\xbb\xbf"))
+
+
+def line_starts(source: bytes) -> list[int]:
+    mark = 3 if source.startswith(b"\xef\xbb\xbf") else 0
+    return [mark, *(found.end() for found in re.finditer(rb"\r\n|\r|\n", source))]
+
+
+def decode_like(source: bytes, span: Span) -> str:
+    text = source[span.start_byte : span.end_byte]
+    try:
+        source.decode()
+    except UnicodeDecodeError:
+        return text.decode("latin-1")
+    return text.decode()

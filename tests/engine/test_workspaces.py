@@ -1,0 +1,250 @@
+"""Cancels opening and closing of workspaces at every await: nothing stays open, the next request works."""
+
+import asyncio
+import contextlib
+import itertools
+import os
+import sqlite3
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from semls.engine.engine import Engine
+from semls.engine.indexing.vector_sync import Embedder, Target
+from semls.engine.models import presets
+from semls.engine.search.query import query
+from semls.engine.storage.catalog import Catalogue
+from semls.engine.workspace import Indexer
+from semls.errors import SemlsError
+from semls.settings import Settings
+from tests.conftest import HANG
+
+HASHING = Settings(model="hashing")
+
+
+class Suspensions(Generator[Any, Any, Any]):
+    """A coroutine that calls `reached` when it is suspended for the n-th time."""
+
+    def __init__(self, coroutine, number, reached: Callable[[], object]) -> None:
+        self._steps, self._left, self._reached = coroutine.__await__(), number, reached
+
+    def __await__(self):
+        return self
+
+    def send(self, value):
+        return self._count(self._steps.send(value))
+
+    def throw(self, *error):
+        return self._count(self._steps.throw(*error))
+
+    def _count(self, awaited):
+        self._left -= 1
+        if self._left == 0:
+            self._reached()
+        return awaited
+
+
+class Interruption:
+    """Does something at the n-th await of a coroutine: it cancels the task, unless told otherwise."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self.happened = False
+
+    async def run(self, coroutine):
+        task = asyncio.create_task(self._counted(coroutine))
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.result()
+
+    def patch(self, monkeypatch, owner, name):
+        """Count the awaits of the next call of a method, in whatever task it runs."""
+        method = getattr(owner, name)
+
+        async def counted(*arguments):
+            monkeypatch.setattr(owner, name, method)
+            return await self._counted(method(*arguments))
+
+        monkeypatch.setattr(owner, name, counted)
+
+    def do(self):
+        task = asyncio.current_task()
+        assert task
+        task.cancel()
+
+    async def _counted(self, coroutine):
+        return await Suspensions(coroutine, self._number, self._reach)
+
+    def _reach(self):
+        self.happened = True
+        self.do()
+
+
+def attempts(engines):
+    """Engines, each with an interruption: at the first await, at the second, and so on to the last."""
+    for number, engine in enumerate(engines, 1):
+        interruption = Interruption(number)
+        yield engine, interruption
+        if not interruption.happened:
+            assert number > 1
+            return
+
+
+class Resources:
+    """What this process has open and running now."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._threads = set(threading.enumerate())
+
+    async def are_released(self, but="nothing"):
+        """Fail unless everything that was opened or started since is gone in a moment."""
+        deadline = time.monotonic() + HANG / 10
+        while left := [*self._started(), *(file for file in self._files() if but not in file)]:
+            assert time.monotonic() < deadline, left
+            await asyncio.sleep(0.01)
+
+    def _started(self):
+        tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        threads = set(threading.enumerate()) - self._threads
+        # The threads of the engine and of asyncio are kept for later.
+        return [
+            *tasks,
+            *(one for one in threads if not one.name.startswith(("worker", "lookup", "asyncio_", "loader"))),
+        ]
+
+    def _files(self):
+        if sys.platform != "linux":
+            return
+        for number in os.listdir("/proc/self/fd"):
+            with contextlib.suppress(OSError):
+                target = os.readlink(f"/proc/self/fd/{number}")
+                if target.startswith(str(self._directory)) or "inotify" in target:
+                    yield target
+
+
+@pytest.fixture
+def root(tmp_path):
+    folder = tmp_path / "root"
+    folder.mkdir()
+    (folder / "parcel.py").write_text("def weigh_parcel():\n    pass\n")
+    return folder
+
+
+@pytest.fixture
+async def resources(tmp_path):
+    return Resources(tmp_path)
+
+
+@pytest.fixture
+def engines(tmp_path):
+    """One engine after another, each with a cache of its own."""
+    return (Engine(tmp_path / str(number)) for number in itertools.count())
+
+
+async def index(engine, root):
+    last = [progress async for progress in engine.index(str(root), HASHING)][-1]
+    assert last.coverage.embedded == last.coverage.chunks == 1
+
+
+async def search(engine, root):
+    return await engine.search({str(root): HASHING}, query("weigh_parcel"))
+
+
+async def works(engine, root):
+    (_, hit), *_ = (await search(engine, root)).hits
+    assert hit.entry.name == "weigh_parcel"
+    await index(engine, root)
+    assert not list(engine._directory.glob("*/vectors/*.broken-*"))
+
+
+async def test_first_request_cancelled_at_any_await_leaks_nothing(engines, root, resources):
+    for engine, interruption in attempts(engines):
+        await interruption.run(engine.changed(str(root), HASHING, []))
+        await works(engine, root)
+        await engine.close()
+        await resources.are_released()
+
+
+async def test_open_cancelled_at_any_await_releases_what_was_opened(engines, root, resources, monkeypatch):
+    for engine, interruption in attempts(engines):
+        interruption.patch(monkeypatch, Indexer, "open")
+        with contextlib.suppress(asyncio.CancelledError):
+            await search(engine, root)
+        await works(engine, root)
+        await engine.close()
+        await resources.are_released()
+
+
+async def test_open_that_fails_halfway_releases_what_was_opened(engines, root, resources):
+    engine = next(engines)
+    await index(engine, root)
+    await engine.clear(str(root))
+    home = engine._home(root)
+    Catalogue(home / "catalogue.sqlite").close()
+    with contextlib.closing(sqlite3.connect(home / "catalogue.sqlite")) as db, db:
+        db.execute("DROP TABLE files")  # which is read after the catalogue was opened
+    with pytest.raises(sqlite3.OperationalError):
+        await search(engine, root)
+    await resources.are_released(but="embeddings")
+    await engine.clear(str(root))
+    await works(engine, root)
+    await engine.close()
+    await resources.are_released()
+
+
+async def test_engine_closed_while_a_workspace_is_opened_leaves_nothing_open(
+    engines, root, resources, monkeypatch
+):
+    for engine, interruption in attempts(engines):
+        closing = list[asyncio.Task[None]]()
+        interruption.do = lambda engine=engine, closing=closing: closing.append(
+            asyncio.create_task(engine.close())
+        )
+        interruption.patch(monkeypatch, Indexer, "open")
+        with contextlib.suppress(SemlsError):
+            await search(engine, root)
+        await asyncio.gather(*closing, engine.close())
+        await resources.are_released()
+
+
+@pytest.mark.parametrize("closes", [Engine.close, lambda engine: engine.clear(str(engine.root))])
+async def test_close_cancelled_at_any_await_leaves_no_half_closed_workspace(engines, root, resources, closes):
+    for engine, interruption in attempts(engines):
+        engine.root = root
+        await index(engine, root)
+        await interruption.run(closes(engine))
+        if closes is not Engine.close:
+            await works(engine, root)
+        await engine.close()
+        await resources.are_released()
+
+
+async def test_embedding_stopped_at_any_await_closes_its_stores(engines, root, resources, monkeypatch):
+    for engine, interruption in attempts(engines):
+        interruption.patch(monkeypatch, Embedder, "run")
+        await search(engine, root)
+        while engine.busy and not interruption.happened:
+            await asyncio.sleep(0.01)
+        await engine.clear(str(root))
+        await works(engine, root)
+        await engine.close()
+        await resources.are_released()
+
+
+async def test_search_cancelled_while_its_store_fails_leaks_nothing(engines, root, resources, monkeypatch):
+    for engine, interruption in attempts(engines):
+        await index(engine, root)
+        (workspace,) = engine._workspaces
+        workspace.embedder(Target(presets.HASHING)).view.vectors.close()  # as if the disk had failed
+        interruption.patch(monkeypatch, Indexer, "search")
+        with contextlib.suppress(asyncio.CancelledError):
+            await search(engine, root)
+        await works(engine, root)
+        await engine.close()
+        await resources.are_released()

@@ -1,0 +1,36 @@
+"""The engine's door, without a network before it."""
+
+import asyncio
+import json
+import threading
+
+from semls.engine.engine import Engine
+from semls.engine.scheduler import Rank
+from semls.service.routes import App
+from semls.settings import Settings
+from tests.conftest import HANG
+
+
+async def test_who_hangs_up_is_not_searched_for_any_more(tmp_path, workspace):
+    shop, engine = workspace("shop"), Engine(tmp_path / "cache")
+    async for _ in engine.index(str(shop), Settings(model="hashing")):
+        pass
+    app, gate, heard = App(engine, 80, "token"), threading.Event(), asyncio.Queue[dict[str, object]]()
+    asked = {"workspaces": [{"workspace": str(shop), "settings": {"model": "hashing"}}], "query": "session"}
+    headers = [(b"host", b"127.0.0.1:80"), (b"authorization", b"Bearer token")]
+    scope = {"type": "http", "method": "POST", "path": "/search", "query_string": b"", "headers": headers}
+    busy = asyncio.create_task(engine._worker.run(Rank.SEARCH, gate.wait))
+    heard.put_nowait({"type": "http.request", "body": json.dumps(asked).encode()})
+
+    async def send(_):
+        pass
+
+    asking = asyncio.create_task(app(scope, heard.get, send))
+    while not heard.empty():
+        await asyncio.sleep(0)
+    heard.put_nowait({"type": "http.disconnect"})
+    await asyncio.wait_for(asking, HANG)  # while the worker is still busy
+    assert app.requests == 0
+    gate.set()
+    await busy
+    await engine.close()

@@ -1,0 +1,62 @@
+"""What documents take from the code: python -m tests.support.documents writes it into them."""
+
+import json
+import re
+from dataclasses import Field, fields
+from pathlib import Path
+from typing import Any
+
+from semls.settings import EngineSettings, Server, Settings
+
+ROOT = Path(__file__).parents[2]
+PACKAGE = ROOT / "editors" / "vscode" / "package.json"
+HEAD = "| in the environment | for an editor | default | |\n|---|---|---|---|\n"
+LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
+
+
+def settings_table() -> str:
+    """Every setting, as the README lists them."""
+    rows = ""
+    for kind in (Settings, EngineSettings):
+        for field in fields(kind):
+            about, editor = field.metadata, f"`{field.name}`" if kind is Settings else ""
+            cells = (about["variable"], editor, about["shown"], about["says"])
+            rows += f"| {' | '.join(cells)} |\n".replace("|  |", "| |")
+    return HEAD + rows
+
+
+def vscode_settings() -> dict[str, Any]:
+    """The settings for an editor, as VS Code wants to have them described."""
+    return {f"semls.{field.name}": _property(field) for field in fields(Settings)}
+
+
+def _property(field: "Field[Any]") -> dict[str, Any]:
+    about = field.metadata
+    says = LINK.sub(r"\1", about["says"])
+    description = (
+        f"{says[0].upper()}{says[1:]}. Where this is empty, {about['variable']} may name it; "
+        f"the default is {about['shown']}."
+    )
+    shape: dict[str, Any] = {"type": "string", "default": ""}
+    if field.name == "store":
+        keys: dict[str, Any] = {one.name: {"type": "string"} for one in fields(Server)}
+        keys["headers"] = {"type": "object", "additionalProperties": {"type": "string"}}
+        shape = {"type": "object", "default": {}, "properties": keys, "additionalProperties": False}
+    return {**shape, "scope": "resource", "markdownDescription": description}
+
+
+def main() -> None:
+    """Bring the README and the extension for VS Code up to date."""
+    readme = ROOT / "README.md"
+    before, _, rest = readme.read_text("utf-8").partition(HEAD)
+    behind = rest[rest.index("\n\n") + 1 :]
+    readme.write_text(before + settings_table() + behind, "utf-8")
+    package = json.loads(PACKAGE.read_text("utf-8"))
+    configuration = package["contributes"]["configuration"]
+    own = {key: value for key, value in configuration["properties"].items() if key == "semls.path"}
+    configuration["properties"] = own | vscode_settings()
+    PACKAGE.write_text(json.dumps(package, indent=2, ensure_ascii=False) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()
