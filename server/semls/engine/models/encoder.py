@@ -106,7 +106,8 @@ class HashingEncoder:
             vector[_bucket(word)] += 1
             for place, letter in enumerate(word):
                 vector[_bucket(f"{place}{letter}")] += 0.5
-        return vector / np.linalg.norm(vector)
+        vector /= np.linalg.norm(vector)
+        return vector
 
 
 def _bucket(text: str) -> int:
