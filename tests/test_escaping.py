@@ -102,7 +102,7 @@ def test_no_command_prints_hostile_names_and_contents_unescaped(terminal, hostil
     assert "a\\nFORGED:1  x\\x1b]0;owned" in safe(run("search", "evil", "title"), lines=True)
     assert "\\u202e" in safe(run("search", "evil.py", "evil"), lines=True)
     assert "\\u202e" in safe(run("similar", "evil.py:1"), lines=True)
-    assert "\\u202e" in safe(run("similar", "evil.py:1", "--words"), lines=True)
+    assert "\\u202e" in safe(run("similar", "evil.py:1", "--lexical"), lines=True)
     assert "ignored\\x1b\\u202e" in safe(run("status"))
     assert "\\nFORGED" in safe(run("why", NAME))
     assert "not indexed" in safe(run("why", f"b{NAME}.bin", status=1))

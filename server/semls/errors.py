@@ -6,7 +6,7 @@ SemlsError
 ├── ModelError           a model that exists but must not or cannot be loaded
 │   └── ModelUnavailable weights neither on disk nor reachable
 ├── StoreError           a file or directory of the index cannot be used
-│   └── StoreDamaged     it was corrupted, has been quarantined and is being rebuilt
+│   └── StoreCorrupted     it was corrupted, has been quarantined and is being rebuilt
 ├── EngineError          the engine cannot be started or reached, or failed inside
 └── OutputError          standard output cannot be written
     └── OutputClosed     its reader is gone
@@ -51,7 +51,7 @@ class StoreError(SemlsError):
     code = "store"
 
 
-class StoreDamaged(StoreError):
+class StoreCorrupted(StoreError):
     """A part of the index that was corrupted, has been quarantined and is being rebuilt."""
 
     code = "store-damaged"

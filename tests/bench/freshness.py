@@ -80,7 +80,7 @@ async def _saves(client: Client, root: Path, saves: int, *, tell: bool) -> Delay
         saved = time.perf_counter()
         if tell:
             await client.changed(str(root), [str(file)])
-        while not (await client.search([str(root)], f"name:{name}", words_only=True))["hits"]:
+        while not (await client.search([str(root)], f"name:{name}", lexical_only=True))["hits"]:
             await asyncio.sleep(LOOK)
         delays.words.append(time.perf_counter() - saved)
         while (state := await client.status(str(root)))["embedded"] < state["chunks"] or state[

@@ -29,10 +29,10 @@ from rich.table import Table
 from semls.engine.indexing.vector_sync import Embedder, Target, Tools
 from semls.engine.models.presets import BUNDLED
 from semls.engine.models.registry import Encoders, model_of
-from semls.engine.scheduler import Rank, Worker
+from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search.query import query
 from semls.engine.search.retrieval import View
-from semls.engine.storage.catalog import Catalogue, Entry
+from semls.engine.storage.catalog import Catalog, Entry
 from semls.engine.syntax.parser_process import Chunker
 from semls.engine.workspace import Indexer
 from semls.errors import SemlsError
@@ -68,7 +68,7 @@ def main(
     only: Annotated[
         list[str] | None, typer.Option(help="A repository or a language; may be repeated.")
     ] = None,
-    words: Annotated[bool, typer.Option("--words", help="Words alone.")] = False,
+    words: Annotated[bool, typer.Option("--lexical", help="Words alone.")] = False,
     model: Annotated[str, typer.Option(help="The model of the vectors.")] = BUNDLED.name,
     cache: Annotated[Path, typer.Option(help="The folder of the indexes.")] = Path("bench-cache"),
     save: Annotated[Path | None, typer.Option(help="Write the results here, as JSON.")] = None,
@@ -117,8 +117,8 @@ class Bench:
 
     def __init__(self, benchmark: Path, checkouts: Path, cache: Path, settings: Row) -> None:
         self._benchmark, self._checkouts, self._cache, self._settings = benchmark, checkouts, cache, settings
-        self._worker, self._chunker = Worker(), Chunker()
-        self._encoders = Encoders(cache / "embeddings", self._worker, MOST_CACHED, lambda: None)
+        self._executor, self._chunker = PriorityExecutor(), Chunker()
+        self._encoders = Encoders(cache / "embeddings", self._executor, MOST_CACHED, lambda: None)
         self._running = asyncio.Event()
         self._running.set()
 
@@ -130,7 +130,7 @@ class Bench:
         indexer = Indexer(
             root.resolve(strict=True),
             directory,
-            self._worker,
+            self._executor,
             self._chunker,
             self._target(),
             self._tools,
@@ -150,10 +150,10 @@ class Bench:
             "encoded": progress.encoded,
             "seconds": round(time.perf_counter() - began, 1),
         }
-        catalogue = await self._worker.run(Rank.SEARCH, Catalogue, directory / "catalogue.sqlite")
+        catalog = await self._executor.run(Priority.SEARCH, Catalog, directory / "index.sqlite")
         items = json.loads((self._benchmark / "annotations" / f"{name}.json").read_text("utf-8"))
-        asked = [await self._ask(repository, item, indexer, embedder, catalogue) for item in items]
-        await self._worker.run(Rank.SEARCH, catalogue.close)
+        asked = [await self._ask(repository, item, indexer, embedder, catalog) for item in items]
+        await self._executor.run(Priority.SEARCH, catalog.close)
         await indexer.close()
         return index, asked
 
@@ -164,18 +164,18 @@ class Bench:
         return Tools(*await self._encoders.get(target.model)) if self._settings["model"] else None
 
     async def _ask(
-        self, repository: Row, item: Row, indexer: Indexer, embedder: Embedder, catalogue: Catalogue
+        self, repository: Row, item: Row, indexer: Indexer, embedder: Embedder, catalog: Catalog
     ) -> Asked:
         text, view = item["query"], embedder.view
         found: dict[str, list[Entry]] = {}
         seconds = {}
         for way in ("words", "both") if view else ("words",):
             began = time.perf_counter()
-            result = await indexer.search(query(text, HITS, words_only=way == "words"), embedder)
+            result = await indexer.search(query(text, HITS, lexical_only=way == "words"), embedder)
             seconds[way] = time.perf_counter() - began
             found[way] = [hit.entry for hit in result.hits]
         if view:
-            found["vectors"] = await self._worker.run(Rank.SEARCH, _nearest, text, view, catalogue)
+            found["vectors"] = await self._executor.run(Priority.SEARCH, _nearest, text, view, catalog)
         return Asked(
             repository["name"],
             repository["language"],
@@ -190,12 +190,12 @@ async def _none(_: str) -> None:
     """No vectors of another model may answer meanwhile."""
 
 
-def _nearest(text: str, view: View, catalogue: Catalogue) -> list[Entry]:
+def _nearest(text: str, view: View, catalog: Catalog) -> list[Entry]:
     """The chunks whose vectors are nearest, as they come."""
     near = view.vectors.query(view.encoder.query(text), HITS)
-    holders = catalogue.holding([content for content, _ in near], ())
+    holders = catalog.holding([content for content, _ in near], ())
     numbers = [number for content, _ in near for number in holders.get(content, [])][:HITS]
-    entries = catalogue.entries(numbers)
+    entries = catalog.entries(numbers)
     return [entries[number] for number in numbers]
 
 

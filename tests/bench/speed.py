@@ -243,9 +243,9 @@ def _empty(root: Path) -> str:
 
 
 async def _index(client: Client, root: Path, note: Note) -> None:
-    first, _ = await _until(client.search([str(root)], "parse the header", words_only=True))
+    first, _ = await _until(client.search([str(root)], "parse the header", lexical_only=True))
     note("first answer, cold", first, "s")
-    words, last = await _until(_last(client.index(str(root), words_only=True)))
+    words, last = await _until(_last(client.index(str(root), lexical_only=True)))
     note("words ready, cold", first + words, "s", f"{last['files']:,} files, {last['chunks']:,} chunks")
     busy = asyncio.create_task(_until(_last(client.index(str(root)))))
     _percentiles(note, "search while indexing", await _searches(client, root, lambda: not busy.done()))
@@ -256,8 +256,8 @@ async def _index(client: Client, root: Path, note: Note) -> None:
 
 async def _ask(client: Client, root: Path, note: Note) -> None:
     _percentiles(note, "search", await _searches(client, root))
-    _percentiles(note, "search by words", await _searches(client, root, words_only=True))
-    at_once = await _searches(client, root, pause=0.0, words_only=True)
+    _percentiles(note, "search by words", await _searches(client, root, lexical_only=True))
+    at_once = await _searches(client, root, pause=0.0, lexical_only=True)
     note("one right after another, p50", 1000 * median(at_once), "ms", f"of {len(at_once)}")
     status = await client.status(str(root))
     note("engine's memory", status["memory"] / 2**20, "MiB")
@@ -273,7 +273,7 @@ async def _save(client: Client, root: Path, note: Note) -> None:
         began = time.perf_counter()
         await client.changed(str(root), [str(file)])
         sought = f"name:quarantine_parcel_{number}"
-        while not (await client.search([str(root)], sought, words_only=True))["hits"]:
+        while not (await client.search([str(root)], sought, lexical_only=True))["hits"]:
             await asyncio.sleep(0.005)
         seconds.append(time.perf_counter() - began)
         await _last(client.index(str(root)))

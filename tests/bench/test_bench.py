@@ -76,7 +76,7 @@ def test_answers_are_measured_kept_and_compared(benchmark):
     assert all(row["ndcg"]["vectors"] is not None for row in questions)
     text = kept.read_text().replace('"words": 1.0', '"words": 0.25')
     kept.write_text(text)
-    code, output = run(benchmark, "--words", "--against", str(kept))
+    code, output = run(benchmark, "--lexical", "--against", str(kept))
     assert code == 0, output
     assert "1 gains, 0 losses" in output
     assert "+0.750  shop: evict_expired" in output

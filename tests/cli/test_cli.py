@@ -131,7 +131,7 @@ def test_a_path_through_a_parent_gives_plain_uris(terminal, shop):
 
 
 def test_words_alone_need_no_model(terminal, shop):
-    answer = terminal.json("search", "evict", "--words", cwd=shop)
+    answer = terminal.json("search", "evict", "--lexical", cwd=shop)
     assert answer["model"] == ""
     assert answer["hits"][0]["name"] == "evict_expired"
 
@@ -190,7 +190,7 @@ def test_similar_as_json(terminal, shop):
     assert (answer["copies"], answer["model"], len(answer["hits"])) == ([], "hashing", 3)
     assert answer["coverage"]["chunks"] == answer["coverage"]["embedded"] > 10
     assert {hit["count"] for hit in answer["hits"]} == {1}
-    assert terminal.json("similar", "store/session.rs:27", "--words", cwd=shop)["model"] == ""
+    assert terminal.json("similar", "store/session.rs:27", "--lexical", cwd=shop)["model"] == ""
 
 
 def test_nothing_similar_is_an_answer_of_its_own(terminal, tmp_path):
@@ -395,7 +395,7 @@ def test_clear_deletes_the_index_and_nothing_else(terminal, shop):
     before = sorted(shop.rglob("*"))
     terminal.json("index", shop)
     assert terminal.run("clear", shop).returncode == 0
-    assert not list(terminal.cache.glob("*/catalogue.sqlite"))
+    assert not list(terminal.cache.glob("*/index.sqlite"))
     assert sorted(shop.rglob("*")) == before
     assert terminal.json("index", shop)["embedded"] == 0  # the cache still has the vectors
 
@@ -526,21 +526,21 @@ def test_a_cache_that_cannot_be_written_to(terminal, shop, tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
-def test_a_foreign_file_in_the_place_of_the_catalogue(terminal, shop):
+def test_a_foreign_file_in_the_place_of_the_catalog(terminal, shop):
     terminal.json("index", shop)
     terminal.run("engine", "stop")
-    (catalogue,) = terminal.cache.glob("*/catalogue.sqlite")
-    for left in catalogue.parent.glob("catalogue.sqlite*"):
+    (catalog,) = terminal.cache.glob("*/index.sqlite")
+    for left in catalog.parent.glob("index.sqlite*"):
         left.unlink()
-    with sqlite3.connect(catalogue) as db:
+    with sqlite3.connect(catalog) as db:
         db.execute("CREATE TABLE letters (text)")
     db.close()
-    before = catalogue.read_bytes()
+    before = catalog.read_bytes()
     done = terminal.run("index", shop)
     assert done.returncode == 0
     assert "being rebuilt" in done.stderr
     assert terminal.json("search", "evict_expired", "--path", shop)["hits"][0]["name"] == "evict_expired"
-    assert catalogue.with_name("catalogue.sqlite.broken").read_bytes() == before
+    assert catalog.with_name("index.sqlite.broken").read_bytes() == before
 
 
 @pytest.fixture
@@ -598,10 +598,10 @@ def shell(terminal, line, cwd, **environment):
 
 
 COMMANDS = [
-    "search --words evict",
-    "search --words evict --json",
-    "similar --words store/session.rs:27",
-    "context --words evict",
+    "search --lexical evict",
+    "search --lexical evict --json",
+    "similar --lexical store/session.rs:27",
+    "context --lexical evict",
     "index",
     "status",
     "status --json",
@@ -622,7 +622,7 @@ def test_commands_whose_output_is_full_or_closed_explain_it(terminal, shop):
     for command in COMMANDS:
         done = shell(terminal, f"$semls {command} > /dev/full", shop)
         refused(done, 3, "The output cannot be written: No space")
-    for command in ("search --words evict", "search --words evict --json", "--help"):
+    for command in ("search --lexical evict", "search --lexical evict --json", "--help"):
         refused(shell(terminal, f"$semls {command} >&-", shop), 3, "The output cannot be written")
         assert shell(terminal, f"$semls {command} 2> /dev/full", shop).returncode == 0
         assert shell(terminal, f"$semls {command} <&- 2>&-", shop).returncode == 0
@@ -635,9 +635,9 @@ def test_commands_whose_output_lacks_a_character_escape_it(terminal, tmp_path, e
     folder.mkdir()
     (folder / "a.py").write_text("def upload():\n    return 'L\u00e4dt \u2713'\n", "utf-8")
     for command in (
-        "search --words upload",
-        "context --words upload",
-        "similar --words a.py:1",
+        "search --lexical upload",
+        "context --lexical upload",
+        "similar --lexical a.py:1",
         "preview 1 file://$PWD/a.py",
         "--help",
     ):
@@ -692,7 +692,7 @@ def test_search_in_an_ascii_locale_reads_utf_8(terminal, tmp_path):
     folder.mkdir()
     (folder / "a.py").write_text("def r\u00e9sum\u00e9():\n    pass\n", "utf-8")
     plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0", "LANG": "C"}
-    answer = terminal.json("search", "--words", "r\u00e9sum\u00e9", cwd=folder, **plain)
+    answer = terminal.json("search", "--lexical", "r\u00e9sum\u00e9", cwd=folder, **plain)
     assert (answer["query"], answer["hits"][0]["name"]) == ("r\u00e9sum\u00e9", "r\u00e9sum\u00e9")
     assert terminal.json("status", folder)["workspaces"] == [str(folder)]  # the same one in every locale
 
@@ -740,7 +740,7 @@ def test_questions_that_are_not_utf_8_are_refused_with_their_line(terminal, shop
             "Line 1 of standard input is not valid UTF-8",
         )
     (tmp_path / "questions").write_bytes("\ufeffevict_expired\u2028x\r\n".encode())
-    done = terminal.run("search", "--words", "--from", tmp_path / "questions", "--json", cwd=shop)
+    done = terminal.run("search", "--lexical", "--from", tmp_path / "questions", "--json", cwd=shop)
     assert json.loads(done.stdout)["query"] == "evict_expired\u2028x"
 
 
@@ -767,7 +767,7 @@ def test_relative_cache_directory_is_one_for_client_and_engine(terminal, shop, t
     relative = {"SEMLS_CACHE_DIR": "home/cache", "SEMLS_STATE_DIR": "home/state"}
     try:
         terminal.json("index", shop, cwd=tmp_path, **relative)
-        assert list((tmp_path / "home/cache").glob("*/catalogue.sqlite"))
+        assert list((tmp_path / "home/cache").glob("*/index.sqlite"))
     finally:
         assert terminal.run("engine", "stop", cwd=tmp_path, **relative).returncode == 0
 
@@ -788,7 +788,7 @@ def test_search_in_a_narrow_terminal_shows_the_code(terminal, shop, columns):
     terminal.json("index", shop)
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    command = [sys.executable, "-m", "semls", "search", "--words", "evict_expired", "-k", "1"]
+    command = [sys.executable, "-m", "semls", "search", "--lexical", "evict_expired", "-k", "1"]
     environment = {**terminal.environment, "TERM": "xterm", "NO_COLOR": "1"}
     done = subprocess.run(command, cwd=shop, env=environment, stdout=theirs, timeout=HANG, check=False)
     os.close(theirs)
@@ -808,7 +808,7 @@ def test_search_without_a_terminal_for_progress_shows_none(terminal, shop, envir
 
     terminal.json("index", shop)
     ours, theirs = pty.openpty() if "TERM" in environment else os.pipe()
-    command = [sys.executable, "-m", "semls", "search", "--words", "evict_expired", "-k", "1"]
+    command = [sys.executable, "-m", "semls", "search", "--lexical", "evict_expired", "-k", "1"]
     environment = {**terminal.environment, **environment}
     subprocess.run(command, cwd=shop, env=environment, stdout=subprocess.DEVNULL, stderr=theirs, check=True)
     os.close(theirs)
@@ -825,7 +825,7 @@ def test_search_aligns_the_lines_of_a_method(terminal, tmp_path):
     javascript = "     even() {\n         return 2\n     },\n"
     shell = "     other() {\n     echo 1\n       }\n"
     for name, snippet in (("odd", python), ("even", javascript), ("other", shell)):
-        assert snippet in terminal.run("search", f"name:{name}", "--words", cwd=tmp_path).stdout
+        assert snippet in terminal.run("search", f"name:{name}", "--lexical", cwd=tmp_path).stdout
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")

@@ -18,7 +18,7 @@ from semls.engine.models.encoder import HashingEncoder
 from semls.engine.search.query import query
 from semls.engine.storage.catalog import Coverage
 from semls.engine.storage.vectors_local import VectorStore
-from semls.errors import ModelUnavailable, StoreDamaged, StoreError, UsageError
+from semls.errors import ModelUnavailable, StoreCorrupted, StoreError, UsageError
 from semls.settings import DEFAULT_MODEL, Settings
 from tests.conftest import HANG
 from tests.support.namespace import without_override
@@ -37,9 +37,9 @@ class Slow(HashingEncoder):
     def __init__(self):
         self.told = threading.Event()
 
-    def documents(self, texts, give_way=None):
+    def documents(self, texts, preempt=None):
         self.told.wait(0.3)
-        return super().documents(texts, give_way)
+        return super().documents(texts, preempt)
 
 
 class Hub:
@@ -222,8 +222,8 @@ async def test_a_semls_that_cuts_files_otherwise_cuts_them_anew_and_embeds_nothi
         return found, last.encoded
 
     assert (await answers_of("first"))[0] == "evict_expired"
-    (catalogue,) = (tmp_path / "cache").glob("*/catalogue.sqlite")
-    with contextlib.closing(sqlite3.connect(catalogue)) as database, database:
+    (catalog,) = (tmp_path / "cache").glob("*/index.sqlite")
+    with contextlib.closing(sqlite3.connect(catalog)) as database, database:
         database.execute("UPDATE chunks SET name = 'evict' WHERE name = 'evict_expired'")
     assert await answers_of("first") == ("evict", 0)
     assert await answers_of("second") == ("evict_expired", 0)
@@ -356,17 +356,17 @@ async def found_again(engine, shop):
 @pytest.mark.parametrize("way", ["search", "similar"])
 async def test_engine_catalog_corrupted_while_open_is_rebuilt_and_read_again(engine, shop, way):
     await index(engine, shop)
-    (path,) = engine._directory.glob("*/catalogue.sqlite")
+    (path,) = engine._directory.glob("*/index.sqlite")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("UPDATE words_data SET block = x'00ff00ff00ff' WHERE id > 10")
     asking = {
-        "search": lambda: ask(engine, "evict_expired", shop, words_only=True),
+        "search": lambda: ask(engine, "evict_expired", shop, lexical_only=True),
         "similar": lambda: engine.similar(str(shop), HASHING, str(shop / "store" / "session.rs"), 7, 10),
     }
-    with pytest.raises(StoreDamaged, match="is being rebuilt"):
+    with pytest.raises(StoreCorrupted, match="is being rebuilt"):
         await asking[way]()
     await asyncio.wait_for(found_again(engine, shop), HANG)
-    assert path.with_name("catalogue.sqlite.broken").exists()
+    assert path.with_name("index.sqlite.broken").exists()
 
 
 @without_override
@@ -384,7 +384,7 @@ async def test_file_that_could_not_be_read_is_read_when_workspace_is_opened_agai
 async def test_engine_catalog_corrupted_before_embedding_is_rebuilt_and_read_again(engine, shop):
     engine.pause()
     await index(engine, shop)
-    (path,) = engine._directory.glob("*/catalogue.sqlite")
+    (path,) = engine._directory.glob("*/index.sqlite")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         (page,) = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'chunks'").fetchone()
         (size,) = db.execute("PRAGMA page_size").fetchone()
@@ -396,7 +396,7 @@ async def test_engine_catalog_corrupted_before_embedding_is_rebuilt_and_read_aga
         db.execute(f"PRAGMA user_version = {version}")  # the engine reads changed pages again
     engine.resume()
     deadline = time.monotonic() + HANG / 10
-    while not path.with_name("catalogue.sqlite.broken").exists():
+    while not path.with_name("index.sqlite.broken").exists():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
     await asyncio.wait_for(found_again(engine, shop), HANG / 10)

@@ -3,12 +3,12 @@ import threading
 
 import pytest
 
-from semls.engine.scheduler import Rank, Waiters, Worker
+from semls.engine.scheduler import Priority, PriorityExecutor, RemoteExecutor
 from semls.errors import StoreError
 
 
 class Gate:
-    """What a step waits for, and the worker with it."""
+    """What a step waits for, and the executor with it."""
 
     def __init__(self):
         self._begun, self._opened = asyncio.Event(), threading.Event()
@@ -25,24 +25,24 @@ class Gate:
 
 
 async def test_a_step_runs_on_the_worker_and_gives_its_result():
-    worker = Worker()
-    assert await worker.run(Rank.WORDS, lambda: threading.current_thread().name) == "worker"
+    executor = PriorityExecutor()
+    assert await executor.run(Priority.LEXICAL, lambda: threading.current_thread().name) == "executor"
 
 
 async def test_an_error_reaches_who_awaits_the_step():
-    worker = Worker()
+    executor = PriorityExecutor()
     with pytest.raises(ZeroDivisionError):
-        await worker.run(Rank.WORDS, lambda: 1 / 0)
-    assert await worker.run(Rank.WORDS, str, 1) == "1"
+        await executor.run(Priority.LEXICAL, lambda: 1 / 0)
+    assert await executor.run(Priority.LEXICAL, str, 1) == "1"
 
 
 async def test_the_lower_rank_goes_first_and_equal_ones_in_turn():
-    worker, gate = Worker(), Gate()
-    order: list[tuple[Rank, int]] = []
-    first = asyncio.create_task(worker.run(Rank.VECTORS, gate.wait))
+    executor, gate = PriorityExecutor(), Gate()
+    order: list[tuple[Priority, int]] = []
+    first = asyncio.create_task(executor.run(Priority.SEMANTIC, gate.wait))
     await gate.reached()
-    ranks = [Rank.VECTORS, Rank.WORDS, Rank.SEARCH, Rank.VECTORS, Rank.SEARCH]
-    rest = [asyncio.create_task(worker.run(rank, order.append, (rank, i))) for i, rank in enumerate(ranks)]
+    ranks = [Priority.SEMANTIC, Priority.LEXICAL, Priority.SEARCH, Priority.SEMANTIC, Priority.SEARCH]
+    rest = [asyncio.create_task(executor.run(rank, order.append, (rank, i))) for i, rank in enumerate(ranks)]
     await asyncio.sleep(0)
     gate.open()
     await asyncio.gather(first, *rest)
@@ -50,18 +50,18 @@ async def test_the_lower_rank_goes_first_and_equal_ones_in_turn():
 
 
 async def test_a_long_step_gives_way_to_higher_ranks_only():
-    worker, gate = Worker(), Gate()
+    executor, gate = PriorityExecutor(), Gate()
     order: list[str] = []
 
     def long() -> None:
         gate.wait()
-        worker.give_way(Rank.VECTORS)
+        executor.preempt(Priority.SEMANTIC)
         order.append("long")
 
-    first = asyncio.create_task(worker.run(Rank.VECTORS, long))
+    first = asyncio.create_task(executor.run(Priority.SEMANTIC, long))
     await gate.reached()
-    steps = [(Rank.VECTORS, "backlog"), (Rank.WORDS, "words"), (Rank.SEARCH, "search")]
-    rest = [asyncio.create_task(worker.run(rank, order.append, name)) for rank, name in steps]
+    steps = [(Priority.SEMANTIC, "backlog"), (Priority.LEXICAL, "words"), (Priority.SEARCH, "search")]
+    rest = [asyncio.create_task(executor.run(rank, order.append, name)) for rank, name in steps]
     await asyncio.sleep(0)
     gate.open()
     await asyncio.gather(first, *rest)
@@ -69,16 +69,16 @@ async def test_a_long_step_gives_way_to_higher_ranks_only():
 
 
 async def test_between_the_steps_of_a_search_nothing_else_begins():
-    worker, gate = Worker(), Gate()
+    executor, gate = PriorityExecutor(), Gate()
     order: list[str] = []
 
     async def search() -> None:
         for step in range(20):
-            await worker.run(Rank.SEARCH, order.append, f"search {step}")
+            await executor.run(Priority.SEARCH, order.append, f"search {step}")
 
-    first = asyncio.create_task(worker.run(Rank.VECTORS, gate.wait))
+    first = asyncio.create_task(executor.run(Priority.SEMANTIC, gate.wait))
     await gate.reached()
-    rest = [asyncio.create_task(worker.run(Rank.WORDS, order.append, "words")) for _ in range(20)]
+    rest = [asyncio.create_task(executor.run(Priority.LEXICAL, order.append, "words")) for _ in range(20)]
     searching = asyncio.create_task(search())
     await asyncio.sleep(0)
     gate.open()
@@ -87,16 +87,16 @@ async def test_between_the_steps_of_a_search_nothing_else_begins():
 
 
 async def test_an_error_of_what_is_given_way_to_is_not_that_of_the_long_step():
-    worker, gate = Worker(), Gate()
+    executor, gate = PriorityExecutor(), Gate()
 
     def long() -> str:
         gate.wait()
-        worker.give_way(Rank.VECTORS)
+        executor.preempt(Priority.SEMANTIC)
         return "whole"
 
-    first = asyncio.create_task(worker.run(Rank.VECTORS, long))
+    first = asyncio.create_task(executor.run(Priority.SEMANTIC, long))
     await gate.reached()
-    failing = asyncio.create_task(worker.run(Rank.SEARCH, lambda: 1 / 0))
+    failing = asyncio.create_task(executor.run(Priority.SEARCH, lambda: 1 / 0))
     await asyncio.sleep(0)
     gate.open()
     with pytest.raises(ZeroDivisionError):
@@ -105,23 +105,23 @@ async def test_an_error_of_what_is_given_way_to_is_not_that_of_the_long_step():
 
 
 async def test_a_cancelled_step_that_has_not_begun_never_runs():
-    worker, gate = Worker(), Gate()
+    executor, gate = PriorityExecutor(), Gate()
     ran: list[int] = []
-    first = asyncio.create_task(worker.run(Rank.WORDS, gate.wait))
+    first = asyncio.create_task(executor.run(Priority.LEXICAL, gate.wait))
     await gate.reached()
-    second = asyncio.create_task(worker.run(Rank.WORDS, ran.append, 1))
+    second = asyncio.create_task(executor.run(Priority.LEXICAL, ran.append, 1))
     await asyncio.sleep(0)
     second.cancel()
     with pytest.raises(asyncio.CancelledError):
         await second
     gate.open()
     await first
-    await worker.run(Rank.VECTORS, str)
+    await executor.run(Priority.SEMANTIC, str)
     assert ran == []
 
 
 async def test_waiters_that_are_closed_raise_store_error():
-    waiters = Waiters()
+    waiters = RemoteExecutor()
     await waiters.close(lambda: None)
     with pytest.raises(StoreError, match="closed"):
-        await waiters.run(Rank.SEARCH, str, 1)
+        await waiters.run(Priority.SEARCH, str, 1)

@@ -18,13 +18,14 @@ from semls.engine.engine import Engine
 from semls.engine.indexing.vector_sync import Embedder, Target
 from semls.engine.models import presets
 from semls.engine.search.query import query
-from semls.engine.storage.catalog import Catalogue
+from semls.engine.storage.catalog import Catalog
 from semls.engine.workspace import Indexer
 from semls.errors import SemlsError
 from semls.settings import Settings
 from tests.conftest import HANG
 
 HASHING = Settings(model="hashing")
+SHARED_THREADS = ("executor", "lookup", "asyncio_", "loader")
 
 
 class Suspensions(Generator[Any, Any, Any]):
@@ -115,7 +116,7 @@ class Resources:
         # The threads of the engine and of asyncio are kept for later.
         return [
             *tasks,
-            *(one for one in threads if not one.name.startswith(("worker", "lookup", "asyncio_", "loader"))),
+            *(one for one in threads if not one.name.startswith(SHARED_THREADS)),
         ]
 
     def _files(self):
@@ -186,9 +187,9 @@ async def test_open_that_fails_halfway_releases_what_was_opened(engines, root, r
     await index(engine, root)
     await engine.clear(str(root))
     home = engine._home(root)
-    Catalogue(home / "catalogue.sqlite").close()
-    with contextlib.closing(sqlite3.connect(home / "catalogue.sqlite")) as db, db:
-        db.execute("DROP TABLE files")  # which is read after the catalogue was opened
+    Catalog(home / "index.sqlite").close()
+    with contextlib.closing(sqlite3.connect(home / "index.sqlite")) as db, db:
+        db.execute("DROP TABLE files")  # which is read after the catalog was opened
     with pytest.raises(sqlite3.OperationalError):
         await search(engine, root)
     await resources.are_released(but="embeddings")

@@ -99,7 +99,7 @@ async def test_the_request_answers_hits_with_scores_and_coverage(place):
         )
         assert first["score"] > 0
         assert "def load_decoder" in first["snippet"]
-        assert first["matched"] == ["words", "meaning"]
+        assert first["matched"] == ["lexical", "semantic"]
 
 
 async def test_a_hit_says_what_it_was_found_by(place):
@@ -109,9 +109,9 @@ async def test_a_hit_says_what_it_was_found_by(place):
             hits = (await request(client, "semls/search", {"query": query}))["hits"]
             return {hit["name"]: hit["matched"] for hit in hits}
 
-        assert (await found_by("load_decoder"))["load_decoder"] == ["name", "words", "meaning"]
+        assert (await found_by("load_decoder"))["load_decoder"] == ["name", "lexical", "semantic"]
         assert (await found_by("name:load_decoder")) == {"load_decoder": []}
-        assert ["meaning"] in (await found_by("turn numbers back into readable characters")).values()
+        assert ["semantic"] in (await found_by("turn numbers back into readable characters")).values()
 
 
 async def test_hit_in_the_middle_of_a_long_definition_opens_there(place):

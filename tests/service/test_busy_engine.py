@@ -63,8 +63,8 @@ def soon(engine, path, **asked):
 
 @contextlib.contextmanager
 def locked(engine, mode):
-    """Another program locks the index database: SQLite waits for it, and so does the worker."""
-    (database,) = engine.places.cache_directory.glob("*/catalogue.sqlite")
+    """Another program locks the index database: SQLite waits for it, and so does the executor."""
+    (database,) = engine.places.cache_directory.glob("*/index.sqlite")
     with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.executescript(mode)
         yield

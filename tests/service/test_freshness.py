@@ -27,9 +27,9 @@ HASHING = Settings(model="hashing")
 
 
 def snapshot(cache):
-    """All that the catalogues of a cache directory say, but for times and the order of things."""
+    """All that the catalogs of a cache directory say, but for times and the order of things."""
     found = {}
-    for path in cache.glob("*/catalogue.sqlite"):
+    for path in cache.glob("*/index.sqlite"):
         with contextlib.closing(sqlite3.connect(path)) as db:
             chunks = db.execute("SELECT * FROM chunks").fetchall()
             found["files"] = sorted(db.execute("SELECT path, size, digest, language, skipped FROM files"))
@@ -41,7 +41,7 @@ def snapshot(cache):
 async def fresh(root, directory):
     shutil.rmtree(directory, ignore_errors=True)
     engine = Engine(directory)
-    async for _ in engine.index(str(root), HASHING, words_only=True):
+    async for _ in engine.index(str(root), HASHING, lexical_only=True):
         pass
     await engine.close()
     return snapshot(directory)
@@ -127,7 +127,7 @@ async def test_rules_change(watched):
     (root / ".gitignore").write_text("out/\n*.ts\n")
     git(root, "init", "--quiet")
     assert await watched.is_fresh()
-    assert await watched.ask("made_3", words_only=True) == []
+    assert await watched.ask("made_3", lexical_only=True) == []
     (root / "out/6.py").write_text("def made_6():\n    pass\n")
     (root / "out/.semlsignore").write_text("!*.py\n")
     assert await watched.is_fresh()

@@ -43,11 +43,11 @@ async def finds(client, name, root):
 
 
 def count(terminal, pattern):
-    """How many functions of such names are catalogued."""
-    (path,) = terminal.cache.glob("*/catalogue.sqlite")
-    with contextlib.closing(sqlite3.connect(path)) as catalogue:
+    """How many functions of such names are catalogd."""
+    (path,) = terminal.cache.glob("*/index.sqlite")
+    with contextlib.closing(sqlite3.connect(path)) as catalog:
         query = "SELECT count(*) FROM chunks WHERE kind = 'Function' AND name GLOB ?"
-        return catalogue.execute(query, (pattern,)).fetchone()[0]
+        return catalog.execute(query, (pattern,)).fetchone()[0]
 
 
 async def eventually(condition):
@@ -175,7 +175,7 @@ async def test_a_folder_under_two_names_has_one_index(client, terminal, workspac
         (first, *_) = (await client.search([str(root)], "quarantine_parcel"))["hits"]
         assert first["uri"] == (root / "new.py").as_uri()
     assert (await client.status(str(link)))["workspaces"] == [str(shop)]
-    assert len(list(terminal.cache.glob("*/catalogue.sqlite"))) == 1
+    assert len(list(terminal.cache.glob("*/index.sqlite"))) == 1
 
 
 async def test_a_hundred_thousand_functions(client, terminal, tmp_path):

@@ -21,7 +21,7 @@ HASHING = Settings(model="hashing")
 
 
 async def index(engine, root):
-    async for _ in engine.index(str(root), HASHING, words_only=True):
+    async for _ in engine.index(str(root), HASHING, lexical_only=True):
         pass
 
 
@@ -53,7 +53,7 @@ async def test_a_file_whose_parsing_took_too_long_is_parsed_again_when_next_open
 async def test_search_while_the_parser_is_suspended_answers_without_the_changed_file(workspace, tmp_path):
     engine, root = Engine(tmp_path / "cache"), workspace("shop")
     await index(engine, root)
-    asked = query("read_settings", words_only=True)
+    asked = query("read_settings", lexical_only=True)
     before = await engine.search({str(root): HASHING}, asked)
     _, hit = before.hits[0]
     suspended = parser()
@@ -82,7 +82,7 @@ async def test_index_while_the_parser_does_not_start_says_so_and_is_retried(
     while (await engine.status(str(root), HASHING))[0].error:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
-    assert (await engine.search({str(root): HASHING}, query("settings", words_only=True))).hits
+    assert (await engine.search({str(root): HASHING}, query("settings", lexical_only=True))).hits
     await engine.close()
 
 

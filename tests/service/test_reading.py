@@ -10,7 +10,7 @@ from semls.engine.engine import Engine
 from semls.engine.files import scan
 from semls.engine.indexing import loop, read_pipeline
 from semls.engine.search.query import query
-from semls.engine.storage.catalog import Catalogue
+from semls.engine.storage.catalog import Catalog
 from semls.engine.syntax import languages
 from semls.settings import Settings
 from tests.conftest import HANG
@@ -30,13 +30,13 @@ def root(tmp_path):
 
 
 async def index(engine, root):
-    async for _ in engine.index(str(root), HASHING, words_only=True):
+    async for _ in engine.index(str(root), HASHING, lexical_only=True):
         pass
 
 
 async def found(engine, root):
     """The names whose definitions a search finds."""
-    answer = await engine.search({str(root): HASHING}, query("file", words_only=True))
+    answer = await engine.search({str(root): HASHING}, query("file", lexical_only=True))
     return sorted(hit.entry.name for _, hit in answer.hits)
 
 
@@ -64,7 +64,7 @@ def failing(function, path_of):
         (scan._Walk, "_judge", lambda _, path, *__: path),
         (languages, "detect", lambda path, _: path),
         (read_pipeline, "_entry", lambda file, _: file.path),
-        (Catalogue, "_replace", lambda _, file, entries: file.path if entries else ""),
+        (Catalog, "_replace", lambda _, file, entries: file.path if entries else ""),
     ],
 )
 async def test_index_with_an_error_in_one_file_indexes_the_others(
@@ -108,7 +108,7 @@ async def test_an_error_that_no_file_caused_is_shown_and_reading_is_retried(root
         return (await engine.status(str(root), HASHING))[0].error
 
     with monkeypatch.context() as patch:
-        patch.setattr(Catalogue, "at_and_below", failing(Catalogue.at_and_below, lambda *_: BAD))
+        patch.setattr(Catalog, "at_and_below", failing(Catalog.at_and_below, lambda *_: BAD))
         (root / "new.py").write_text("def file_new(): pass\n")
         await until(error)
         assert "the engine's log has the details" in await error()

@@ -5,7 +5,7 @@ import json
 import threading
 
 from semls.engine.engine import Engine
-from semls.engine.scheduler import Rank
+from semls.engine.scheduler import Priority
 from semls.service.routes import App
 from semls.settings import Settings
 from tests.conftest import HANG
@@ -19,7 +19,7 @@ async def test_who_hangs_up_is_not_searched_for_any_more(tmp_path, workspace):
     asked = {"workspaces": [{"workspace": str(shop), "settings": {"model": "hashing"}}], "query": "session"}
     headers = [(b"host", b"127.0.0.1:80"), (b"authorization", b"Bearer token")]
     scope = {"type": "http", "method": "POST", "path": "/search", "query_string": b"", "headers": headers}
-    busy = asyncio.create_task(engine._worker.run(Rank.SEARCH, gate.wait))
+    busy = asyncio.create_task(engine._executor.run(Priority.SEARCH, gate.wait))
     heard.put_nowait({"type": "http.request", "body": json.dumps(asked).encode()})
 
     async def send(_):
@@ -29,7 +29,7 @@ async def test_who_hangs_up_is_not_searched_for_any_more(tmp_path, workspace):
     while not heard.empty():
         await asyncio.sleep(0)
     heard.put_nowait({"type": "http.disconnect"})
-    await asyncio.wait_for(asking, HANG)  # while the worker is still busy
+    await asyncio.wait_for(asking, HANG)  # while the executor is still busy
     assert app.requests == 0
     gate.set()
     await busy

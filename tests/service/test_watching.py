@@ -33,12 +33,12 @@ class Workspace:
         (self.root / "first.py").write_text("def first(): pass\n")
 
     async def index(self):
-        async for _ in self.engine.index(str(self.root), HASHING, words_only=True):
+        async for _ in self.engine.index(str(self.root), HASHING, lexical_only=True):
             pass
 
     async def find(self, name):
         """Whether a search finds a definition, without a request to look at the files."""
-        answer = await self.engine.search({str(self.root): HASHING}, query(name, words_only=True))
+        answer = await self.engine.search({str(self.root): HASHING}, query(name, lexical_only=True))
         return any(hit.entry.name == name for _, hit in answer.hits)
 
     async def notice(self):

@@ -17,7 +17,7 @@ export interface Place {
 export interface Hit extends Place {
   score: number;
   snippet: string;
-  matched?: ('name' | 'words' | 'meaning')[];
+  matched?: ('name' | 'lexical' | 'semantic')[];
   count?: number;
 }
 
@@ -46,7 +46,7 @@ export interface Context {
 
 export interface State {
   workspace: string;
-  phase: 'words' | 'download' | 'model' | 'vectors' | 'paused' | 'ready';
+  phase: 'reading' | 'downloading' | 'loading' | 'embedding' | 'paused' | 'ready';
   files: number;
   chunks: number;
   embedded: number;

@@ -47,7 +47,7 @@ export class Server implements vscode.Disposable {
   get isReading(): boolean {
     const { folders } = this;
     const open = vscode.workspace.workspaceFolders ?? [];
-    return folders.length < open.length || folders.some((folder) => folder.phase === 'words');
+    return folders.length < open.length || folders.some((folder) => folder.phase === 'reading');
   }
 
   /** Start the server unless that was done. Where it cannot be started, `problem` says why, too. */

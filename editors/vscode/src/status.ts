@@ -6,10 +6,10 @@ import type { State } from './protocol';
 import type { Server } from './server';
 
 const PHASES: Record<State['phase'], string> = {
-  words: 'reading files',
-  download: 'downloading the model',
-  model: 'loading the model',
-  vectors: 'embedding',
+  reading: 'reading files',
+  downloading: 'downloading the model',
+  loading: 'loading the model',
+  embedding: 'embedding',
   paused: 'paused',
   ready: 'ready',
 };
@@ -93,7 +93,7 @@ export class Status implements vscode.Disposable {
 
 /** Per cent of the model that has come while it is downloaded, else of all chunks that are embedded. */
 function progress(folders: State[]): number {
-  const loading = folders.find((folder) => folder.phase === 'download');
+  const loading = folders.find((folder) => folder.phase === 'downloading');
   return loading ? percent(loading.downloaded, loading.download) : embeddedOf(folders);
 }
 

@@ -71,7 +71,7 @@ Kinds = Annotated[
     list[str] | None,
     typer.Option(parser=_decoded, metavar="KIND", help="Only this kind, such as class or function."),
 ]
-Words = Annotated[bool, typer.Option("--words", help="Search by words alone, without the model.")]
+Words = Annotated[bool, typer.Option("--lexical", help="Search by words alone, without the model.")]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Answer before all is embedded.")]
 Force = Annotated[bool, typer.Option("--force", help="Index even the home folder, or the root of a drive.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -158,12 +158,12 @@ def search(
                 languages=lang or (),
                 paths=within or (),
                 kinds=kind or (),
-                words_only=words,
+                lexical_only=words,
             )
 
         for question in questions:
             await answer(question)  # asks nobody, but says what is wrong before any waiting
-        steps = ask.index(_engine_path(path), words_only=words or no_wait)
+        steps = ask.index(_engine_path(path), lexical_only=words or no_wait)
         _, embedded = await terminal.progress(steps)
         found = False
         for question in questions:
@@ -197,8 +197,8 @@ def similar(
     file, row = _place(place)
 
     async def run(ask: "Client") -> bool:
-        await _embed(ask, path, words_only=words or no_wait)
-        message = await ask.similar(_engine_path(path), file, row, limit=k, words_only=words)
+        await _embed(ask, path, lexical_only=words or no_wait)
+        message = await ask.similar(_engine_path(path), file, row, limit=k, lexical_only=words)
         if as_json:
             terminal.data(message)
         else:
@@ -236,11 +236,11 @@ def context(
                 languages=lang or (),
                 paths=within or (),
                 kinds=kind or (),
-                words_only=words,
+                lexical_only=words,
             )
 
         await answer()  # asks nobody, but says what is wrong before any waiting
-        await _embed(ask, path, words_only=words or no_wait)
+        await _embed(ask, path, lexical_only=words or no_wait)
         message = await answer(_engine_path(path))
         if as_json:
             terminal.data(message)
@@ -263,7 +263,7 @@ def pick(
     """Search while you type, in fzf, and open what you choose in $EDITOR. Into a pipe, print its place."""
     from semls.cli import picker  # only here: other commands start no programs
 
-    _run(lambda ask: _embed(ask, path, words_only=True), force=force)
+    _run(lambda ask: _embed(ask, path, lexical_only=True), force=force)
     place = picker.choose(" ".join(query or []), _absolute(path), force=force)
     if place is None:
         raise typer.Exit(1)
@@ -457,9 +457,9 @@ async def _client(*, force: bool) -> "AsyncIterator[Client]":
         await ask.close()
 
 
-async def _embed(ask: "Client", path: Path, *, words_only: bool) -> None:
+async def _embed(ask: "Client", path: Path, *, lexical_only: bool) -> None:
     """Bring the index up to date, and say what is worth knowing when that took the model."""
-    _, embedded = await terminal.progress(ask.index(_engine_path(path), words_only=words_only))
+    _, embedded = await terminal.progress(ask.index(_engine_path(path), lexical_only=lexical_only))
     if embedded:
         terminal.notice((await ask.status(_engine_path(path)))["notice"])
 

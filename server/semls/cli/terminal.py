@@ -164,7 +164,7 @@ async def progress(steps: AsyncIterator[ProgressMessage]) -> tuple[ProgressMessa
     first = last = None
     shown = err.is_interactive and sys.stderr.isatty()  # FORCE_COLOR makes rich take a pipe for a terminal
     with Progress(*columns, console=err, transient=True, disable=not shown) as bar:
-        task = bar.add_task(PHASES["words"], total=None, count="")
+        task = bar.add_task(PHASES["reading"], total=None, count="")
         async for last in steps:
             first = first or last
             done, total, count = _measure(last)
@@ -176,9 +176,9 @@ async def progress(steps: AsyncIterator[ProgressMessage]) -> tuple[ProgressMessa
 
 def _measure(step: ProgressMessage) -> tuple[int, int | None, str]:
     """Where the bar is, what it goes up to, if that is known, and the counts beside it."""
-    if step["phase"] == "vectors":
+    if step["phase"] == "embedding":
         return step["embedded"], step["chunks"], f"{step['embedded']:,}/{step['chunks']:,} chunks"
-    if step["phase"] == "download":
+    if step["phase"] == "downloading":
         done, size = step["downloaded"], step["download"]
         return done, size, f"{done / 1e6:,.0f}/{size / 1e6:,.0f} MB"
     return 0, None, f"{step['files']:,} files, {step['chunks']:,} chunks"

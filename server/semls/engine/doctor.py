@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from semls.engine.files import watch
-from semls.engine.storage.catalog import Catalogue, File
+from semls.engine.storage.catalog import Catalog, File
 from semls.engine.storage.vectors_local import VectorStore, greet
 from semls.engine.syntax import languages
 from semls.engine.syntax.parser_process import Chunker
@@ -53,7 +53,7 @@ def examinations(cache_directory: Path, server: Server | None) -> dict[str, Call
     every = {
         "python": lambda: [python],
         "word index": attempt(
-            "word index", _catalogue, "Use a Python whose SQLite has FTS5, such as the one from python.org."
+            "word index", _catalog, "Use a Python whose SQLite has FTS5, such as the one from python.org."
         ),
         "grammars": attempt(
             "grammars", _grammars, "Reinstall semls: tree-sitter-language-pack is incomplete."
@@ -78,11 +78,11 @@ def _try(name: str, examination: Callable[[], str], advice: str) -> Finding:
         return Finding(name, False, str(error), advice)
 
 
-def _catalogue() -> str:
+def _catalog() -> str:
     with tempfile.TemporaryDirectory() as directory:
-        catalogue = Catalogue(Path(directory) / "catalogue.sqlite")
-        catalogue.replace(File("a.py"))
-        catalogue.close()
+        catalog = Catalog(Path(directory) / "index.sqlite")
+        catalog.replace(File("a.py"))
+        catalog.close()
     return "SQLite with FTS5"
 
 

@@ -22,12 +22,12 @@ from semls.engine.indexing.vector_sync import Embedder, Target, Tools
 from semls.engine.lookups import SLOW, Lookups
 from semls.engine.models.encoder import Encoder
 from semls.engine.models.registry import Encoders, model_of
-from semls.engine.scheduler import Rank, Worker
+from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search import context
 from semls.engine.search.context import Section
 from semls.engine.search.query import Query
 from semls.engine.search.retrieval import Hit
-from semls.engine.storage.catalog import Catalogue, Coverage, File
+from semls.engine.storage.catalog import Catalog, Coverage, File
 from semls.engine.storage.embedding_cache import exported
 from semls.engine.syntax.parser_process import Chunker
 from semls.engine.workspace import Comparison, Explanation, Indexer, Progress, Result
@@ -40,10 +40,10 @@ log = logging.getLogger(__name__)
 _AGAIN = 300.0  # seconds until weights that could not be had are looked for again
 SOON = 1.0  # seconds within which the state is told, whatever the engine is busy with
 _DOING = {  # by phase
-    "words": "reading",
-    "download": "downloading the model for",
-    "model": "loading the model for",
-    "vectors": "embedding",
+    "reading": "reading",
+    "downloading": "downloading the model for",
+    "loading": "loading the model for",
+    "embedding": "embedding",
     "paused": "pausing in",
     "ready": "updating",
 }
@@ -99,9 +99,9 @@ class Engine:
 
     def __init__(self, cache_directory: Path, most_cached: int = 2 << 30) -> None:
         self._directory = cache_directory
-        self._worker, self._chunker, self._lookups = Worker(), Chunker(), Lookups()
+        self._executor, self._chunker, self._lookups = PriorityExecutor(), Chunker(), Lookups()
         self._roots: dict[str, tuple[Path, float]] = {}  # path → what it names, and when that was found
-        self._encoders = Encoders(cache_directory / "embeddings", self._worker, most_cached, self._tell_all)
+        self._encoders = Encoders(cache_directory / "embeddings", self._executor, most_cached, self._tell_all)
         self._workspaces = Workspaces(self._make)
         self._running = asyncio.Event()
         self._running.set()
@@ -138,12 +138,12 @@ class Engine:
         return root
 
     async def index(
-        self, path: str, settings: Settings, *, words_only: bool = False
+        self, path: str, settings: Settings, *, lexical_only: bool = False
     ) -> AsyncIterator[Progress]:
-        """Look at all files and follow until they are catalogued (and embedded). Raises SemlsError."""
+        """Look at all files and follow until they are catalogd (and embedded). Raises SemlsError."""
         async with self._reading(path, settings) as (indexer, embedder):
             ticket = indexer.refresh()
-        async for progress in indexer.follow(ticket, embedder, words_only=words_only):
+        async for progress in indexer.follow(ticket, embedder, lexical_only=lexical_only):
             yield self._with_download(progress, embedder)
 
     async def follow(self, path: str, settings: Settings) -> AsyncIterator[Status]:
@@ -196,7 +196,7 @@ class Engine:
         models_used = [some.model for some in found if some.model]
         return Answer(
             query.typed,
-            models_used[0] if models_used and not query.words_only else "",
+            models_used[0] if models_used and not query.lexical_only else "",
             Coverage(
                 sum(some.coverage.chunks for some in found), sum(some.coverage.embedded for some in found)
             ),
@@ -210,12 +210,12 @@ class Engine:
             return await indexer.search(query, embedder)
 
     async def similar(
-        self, path: str, settings: Settings, file: str, row: int, limit: int, *, words_only: bool = False
+        self, path: str, settings: Settings, file: str, row: int, limit: int, *, lexical_only: bool = False
     ) -> Comparison:
         """What is like the chunk at a row of a file. Raises SemlsError."""
         async with self._reading(path, settings) as (indexer, embedder):
             inside = printable(await self._lookups.run(_inside, indexer.root, file))
-            return await indexer.similar(inside, row, limit, embedder, words_only=words_only)
+            return await indexer.similar(inside, row, limit, embedder, lexical_only=lexical_only)
 
     async def context(
         self, workspaces: Mapping[str, Settings], query: Query, budget: int
@@ -249,7 +249,7 @@ class Engine:
         if indexer is None:
             notice = "The workspace is still being opened: run this again in a moment."
             store = settings.store.url if settings.store else ""
-            return Status(root, False, Progress("words", 0, Coverage(0, 0), 0), "", "", store, notice, "")
+            return Status(root, False, Progress("reading", 0, Coverage(0, 0), 0), "", "", store, notice, "")
         status = self._status(indexer, indexer.embedder(_target(settings)))
         notice = "The engine is busy: skipped files and sizes are left out."
         return replace(status, notice=f"{status.notice} {notice}".strip())
@@ -280,9 +280,9 @@ class Engine:
 
     def _with_download(self, progress: Progress, embedder: Embedder) -> Progress:
         download = self._encoders.downloads.get(embedder.target.model)
-        if download is None or progress.phase != "model":
+        if download is None or progress.phase != "loading":
             return progress
-        return replace(progress, phase="download", download=download)
+        return replace(progress, phase="downloading", download=download)
 
     async def why(self, path: str, settings: Settings, file: str) -> Explanation:
         """Whether and how a file is indexed. Raises SemlsError."""
@@ -299,8 +299,8 @@ class Engine:
         encoder, cache = await self._encoders.get(model_of(settings))
         batches = exported(_absolute(file), encoder.fingerprint, encoder.model.dimension)
         count = 0
-        while vectors := await self._worker.run(Rank.VECTORS, next, batches, None):
-            await self._worker.run(Rank.VECTORS, cache.put, vectors)
+        while vectors := await self._executor.run(Priority.SEMANTIC, next, batches, None):
+            await self._executor.run(Priority.SEMANTIC, cache.put, vectors)
             count += len(vectors)
         return count
 
@@ -344,7 +344,7 @@ class Engine:
         """Delete a workspace's index; its vectors stay in the cache. Raises SemlsError."""
         root = await self._find_root(path)
         home = self._home(root)
-        await self._workspaces.close(root, lambda: self._worker.run(Rank.WORDS, _delete, home))
+        await self._workspaces.close(root, lambda: self._executor.run(Priority.LEXICAL, _delete, home))
 
     async def close_unused(self, seconds: float) -> None:
         """Close the workspaces, and the embedders, that no client has used for a while."""
@@ -382,7 +382,7 @@ class Engine:
         return Indexer(
             root,
             self._home(root),
-            self._worker,
+            self._executor,
             self._chunker,
             Target(model_of(Settings())),
             self._tools,
@@ -521,7 +521,7 @@ def _size(directory: Path) -> int:
 def _delete(directory: Path) -> None:
     if not directory.exists():
         return
-    Catalogue(directory / "catalogue.sqlite").close()  # fails where another program has it open
+    Catalog(directory / "index.sqlite").close()  # fails where another program has it open
     try:
         shutil.rmtree(directory)
     except OSError as error:

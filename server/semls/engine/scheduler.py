@@ -1,4 +1,4 @@
-"""Who runs steps: one thread for all work of ours, by rank, and a few that wait for a server."""
+"""Executors: one thread that runs tasks by priority, and threads that wait for a remote server."""
 
 import asyncio
 import contextlib
@@ -13,27 +13,31 @@ from typing import Any, ParamSpec, Protocol, TypeVar
 
 from semls.errors import StoreError
 
-_WAITING = 4  # threads that wait for one server
-_FOLLOWING = 0.05  # seconds at most until the next step of a search is there, where there is one
-_SEARCH_PATIENCE = 1.0  # seconds after which a person is answered without the server
+_REMOTE_THREADS = 4  # for each server
+_FOLLOW_UP = 0.05  # seconds to wait for the next task of the same search
+_SEARCH_TIMEOUT = 1.0  # seconds after which a search is answered without the server
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Rank(IntEnum):
-    """Who goes first: a person's search, what is changing now, then the backlog."""
+class Priority(IntEnum):
+    """The order in which waiting tasks run; the lowest number runs first.
 
-    SEARCH = 0
-    WORDS = 1
-    VECTORS = 2
+    A SEARCH task may run inside a LEXICAL or SEMANTIC task, and a LEXICAL task inside a SEMANTIC one, where
+    that task calls `PriorityExecutor.preempt`.
+    """
+
+    SEARCH = 0  # a request is waiting for it
+    LEXICAL = 1  # keeps the index database in sync with the files
+    SEMANTIC = 2  # computes and stores vectors
 
 
 class Closable(Protocol):
-    """Something that is open."""
+    """A resource that can be closed."""
 
     def close(self) -> None:
-        """Close it. May be called from any thread."""
+        """Close the resource. May be called from any thread."""
         ...
 
 
@@ -41,9 +45,10 @@ C = TypeVar("C", bound=Closable)
 
 
 async def opened(opening: Coroutine[None, None, C], *, wait: bool = True) -> C:
-    """What is opened elsewhere. When the caller is cancelled, it is closed again as soon as it is open.
+    """Return the resource that `opening` opens; close it if the caller is cancelled meanwhile.
 
-    With `wait`, the caller waits for that, since what it does next may need the same files.
+    With `wait`, a cancelled caller waits until the resource is open, because what it does next may need the
+    same files. Raises what `opening` raises.
     """
     task = asyncio.ensure_future(opening)
     try:
@@ -60,89 +65,99 @@ def _close_result(task: "asyncio.Task[Any]") -> None:
         task.result().close()
 
 
-class Runner(Protocol):
-    """Runs steps away from the event loop."""
+class Executor(Protocol):
+    """Runs blocking tasks in threads, away from the event loop."""
 
-    async def run(self, rank: Rank, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The step's result."""
+    async def run(self, priority: Priority, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call `task(*args, **kwargs)` in a thread. Return its result, or raise its exception."""
         ...
 
-    async def close(self, step: Callable[[], None]) -> None:
-        """Run the last step, which closes what the others used."""
+    async def close(self, task: Callable[[], None]) -> None:
+        """Run a last task, which releases what the earlier ones used."""
         ...
 
 
-class Waiters:
-    """Threads for steps that wait for a server, which may take its time or never answer."""
+class RemoteExecutor:
+    """Runs tasks that wait for a server, which may be slow or never answer, in threads of their own."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_WAITING, "waiter")
+        self._threads = ThreadPoolExecutor(_REMOTE_THREADS, "remote")
         self._closed = False
 
-    async def run(self, rank: Rank, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return the step's result. Raises StoreError after `close`, or when a search waits for long."""
-        call = functools.partial(step, *args, **kwargs)
-        if self._closed:
-            raise StoreError("The vectors on the server have just been closed: words alone answer.")
-        waiting = asyncio.get_running_loop().run_in_executor(self._threads, call)
-        try:
-            return await asyncio.wait_for(waiting, _SEARCH_PATIENCE if rank is Rank.SEARCH else None)
-        except asyncio.TimeoutError:
-            raise StoreError("The server of the vectors is too slow: words alone answer.") from None
+    async def run(self, priority: Priority, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a task in a thread and return its result.
 
-    async def close(self, step: Callable[[], None]) -> None:
-        """Run the last step as soon as a thread is free, and end all threads. Does not wait for them."""
+        Raises StoreError after `close`, and when a SEARCH task takes longer than a second.
+        """
+        call = functools.partial(task, *args, **kwargs)
+        if self._closed:
+            raise StoreError("The connection to the vector server was closed: lexical search answers.")
+        running = asyncio.get_running_loop().run_in_executor(self._threads, call)
+        try:
+            return await asyncio.wait_for(running, _SEARCH_TIMEOUT if priority is Priority.SEARCH else None)
+        except asyncio.TimeoutError:
+            raise StoreError("The vector server is too slow: lexical search answers.") from None
+
+    async def close(self, task: Callable[[], None]) -> None:
+        """Submit the last task and shut the threads down when it has run. Does not wait for them."""
         self._closed = True
-        self._threads.submit(step)
+        self._threads.submit(task)
         self._threads.shutdown(wait=False)
 
 
-class Worker:
-    """A daemon thread. Steps never run at the same time, so what only they touch needs no lock."""
+class PriorityExecutor:
+    """Runs tasks in one daemon thread, by priority and then in the order of submission.
+
+    Tasks never run at the same time, so data that only tasks use needs no lock.
+    """
 
     def __init__(self) -> None:
-        self._steps: queue.PriorityQueue[tuple[int, int, _Step]] = queue.PriorityQueue()
+        self._queue: queue.PriorityQueue[tuple[int, int, _Task]] = queue.PriorityQueue()
         self._order = itertools.count()
-        threading.Thread(target=self._main, name="worker", daemon=True).start()
+        threading.Thread(target=self._main, name="executor", daemon=True).start()
 
-    async def run(self, rank: Rank, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """The step's result. Cancelling the wait drops a step that has not begun; a begun one ends unseen."""
+    async def run(self, priority: Priority, task: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Call a task in the thread and return its result.
+
+        A cancelled call removes a task that has not started; one that has started runs to its end.
+        """
         loop = asyncio.get_running_loop()
         outcome: asyncio.Future[T] = loop.create_future()
-        self._steps.put((rank, next(self._order), _Step(loop, outcome, lambda: step(*args, **kwargs))))
+        entry = _Task(loop, outcome, lambda: task(*args, **kwargs))
+        self._queue.put((priority, next(self._order), entry))
         return await outcome
 
-    async def close(self, step: Callable[[], None]) -> None:
-        """Run the last step of a runner of that kind; the thread goes on, as others use it, too."""
-        await self.run(Rank.SEARCH, step)
+    async def close(self, task: Callable[[], None]) -> None:
+        """Run the last task of one user of this executor; the thread goes on for the others."""
+        await self.run(Priority.SEARCH, task)
 
-    def give_way(self, rank: Rank) -> None:
-        """Within a step that takes long: run all that has a higher rank first."""
+    def preempt(self, priority: Priority) -> None:
+        """Run all waiting tasks of a higher priority. Long tasks call this, in the executor's thread."""
         with contextlib.suppress(queue.Empty):
             while True:
-                waiting = self._steps.get_nowait()
-                if waiting[0] >= rank:
-                    self._steps.put(waiting)  # where it was: steps have numbers
+                waiting = self._queue.get_nowait()
+                if waiting[0] >= priority:
+                    self._queue.put(waiting)  # back in its position: entries are numbered
                     return
                 self._run(waiting[0], waiting[2])
 
     def _main(self) -> None:
         while True:
-            rank, _, step = self._steps.get()
-            self._run(rank, step)
+            priority, _, task = self._queue.get()
+            self._run(priority, task)
 
-    def _run(self, rank: int, step: "_Step") -> None:
-        step.run()
-        if rank == Rank.SEARCH:  # its next step is not to wait for what begins between the two
-            step.received.wait(_FOLLOWING)
+    def _run(self, priority: int, task: "_Task") -> None:
+        task.run()
+        if priority == Priority.SEARCH:  # so that the search's next task comes before any other
+            task.received.wait(_FOLLOW_UP)
 
 
-class _Step:
+class _Task:
     def __init__(
         self, loop: asyncio.AbstractEventLoop, outcome: "asyncio.Future[Any]", call: Callable[[], Any]
     ) -> None:
         self._loop, self._outcome, self._call = loop, outcome, call
-        self.received = threading.Event()  # whoever awaits the step has gone on
+        self.received = threading.Event()  # set when the coroutine that awaits the outcome has continued
 
     def run(self) -> None:
         if self._outcome.cancelled():
@@ -150,14 +165,14 @@ class _Step:
             return
         try:
             settle, value = self._outcome.set_result, self._call()
-        except BaseException as error:  # noqa: BLE001 - it belongs to whoever awaits the step
+        except BaseException as error:  # noqa: BLE001 - raised in the coroutine that awaits the outcome
             settle, value = self._outcome.set_exception, error
         try:
             self._loop.call_soon_threadsafe(self._settle, settle, value)
-        except RuntimeError:  # the loop is closed: nobody waits any more
+        except RuntimeError:  # the loop is closed, so no coroutine awaits the outcome
             return
 
     def _settle(self, settle: Callable[[Any], None], value: object) -> None:
         if not self._outcome.done():
             settle(value)
-        self._loop.call_soon(self.received.set)  # behind those whom this has just woken
+        self._loop.call_soon(self.received.set)  # after the coroutine that was just woken

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from semls.engine.models.encoder import Encoder
-from semls.engine.scheduler import Rank, Waiters, Worker, opened
+from semls.engine.scheduler import Priority, PriorityExecutor, RemoteExecutor, opened
 from semls.engine.search.retrieval import View
-from semls.engine.storage.catalog import Catalogue
+from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.vectors_local import TeamVectors, VectorStore, discard
 from semls.errors import StoreError
 from semls.settings import Server
@@ -29,9 +29,11 @@ class Views:
     A cancelled caller leaves no store behind: what is open is listed here until it is closed.
     """
 
-    def __init__(self, directory: Path, repository: str, catalogue: Catalogue, worker: Worker) -> None:
+    def __init__(
+        self, directory: Path, repository: str, catalog: Catalog, executor: PriorityExecutor
+    ) -> None:
         self._directory, self._repository = directory, repository
-        self._catalogue, self._worker = catalogue, worker
+        self._catalog, self._executor = catalog, executor
         self._open = list[_Open]()
         self._turns = defaultdict[Server | None, asyncio.Lock](asyncio.Lock)
 
@@ -72,7 +74,7 @@ class Views:
         """
         async with self.alone():
             kept = {one.view.encoder.fingerprint for one in self._open if not one.view.server}
-            await self._worker.run(Rank.VECTORS, _discard_others, self._directory, kept)
+            await self._executor.run(Priority.SEMANTIC, _discard_others, self._directory, kept)
             return {one.view.encoder.model.name for one in self._open}
 
     async def close(self) -> None:
@@ -88,16 +90,16 @@ class Views:
 
     async def _start(self, encoder: Encoder, server: Server | None) -> _Open:
         if server:
-            runner = Waiters()
-            step = runner.run(Rank.VECTORS, _open_on, server, self._repository, encoder)
-            view = View(encoder, await opened(step, wait=False), runner, server)
+            executor = RemoteExecutor()
+            step = executor.run(Priority.SEMANTIC, _open_on, server, self._repository, encoder)
+            view = View(encoder, await opened(step, wait=False), executor, server)
         else:
-            # Beside the worker: it takes seconds where there are hundreds of thousands of vectors.
+            # Beside the executor: it takes seconds where there are hundreds of thousands of vectors.
             store = await opened(asyncio.to_thread(_open_in, self._directory, encoder))
-            view = View(encoder, store, self._worker)
+            view = View(encoder, store, self._executor)
         one = _Open(view)
         self._open.append(one)
-        await self._worker.run(Rank.VECTORS, self._catalogue.know_vectors, view.name, ())
+        await self._executor.run(Priority.SEMANTIC, self._catalog.know_vectors, view.name, ())
         one.usable = True
         return one
 

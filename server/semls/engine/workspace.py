@@ -1,4 +1,4 @@
-"""One workspace: its catalogue, kept by the crawler, its vectors, kept by the embedder, and their answers."""
+"""One workspace: its catalog, kept by the crawler, its vectors, kept by the embedder, and their answers."""
 
 import asyncio
 import contextlib
@@ -15,17 +15,17 @@ from semls.engine.indexing.crawler import Crawler
 from semls.engine.indexing.loop import Loop, later
 from semls.engine.indexing.vector_sync import Embedder, Target, Tools
 from semls.engine.models.encoder import Encoder
-from semls.engine.scheduler import Rank, Worker, opened
+from semls.engine.scheduler import Priority, PriorityExecutor, opened
 from semls.engine.search import no_hits
 from semls.engine.search import similar as comparing
 from semls.engine.search.context import Document
 from semls.engine.search.query import Query
 from semls.engine.search.retrieval import Hit, View, near, search
 from semls.engine.search.similar import Similar
-from semls.engine.storage.catalog import Catalogue, Coverage, File
+from semls.engine.storage.catalog import Catalog, Coverage, File
 from semls.engine.syntax.parser_process import Chunker
 from semls.engine.views import Views
-from semls.errors import SemlsError, StoreDamaged, StoreError, UsageError
+from semls.errors import SemlsError, StoreCorrupted, StoreError, UsageError
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ _NEWS = 0.1  # seconds between two reports of progress
 class Progress:
     """How far a workspace is; `encoded` counts the texts sent through the model since the engine started."""
 
-    phase: str  # "words", "download", "model", "vectors", "paused" or "ready"
+    phase: str  # "reading", "downloading", "loading", "embedding", "paused" or "ready"
     files: int
     coverage: Coverage
     encoded: int
@@ -83,16 +83,16 @@ class Explanation:
 
 
 class Indexer:
-    """A workspace and its index: one catalogue, and an embedder for each target that clients use.
+    """A workspace and its index: one catalog, and an embedder for each target that clients use.
 
-    A loop for the catalogue and one for each embedder share the worker; a client that waits holds a ticket.
+    A loop for the catalog and one for each embedder share the executor; a client that waits holds a ticket.
     """
 
     def __init__(
         self,
         root: Path,
         directory: Path,
-        worker: Worker,
+        executor: PriorityExecutor,
         chunker: Chunker,
         default: Target,
         tools: Callable[[Target], Awaitable[Tools | None]],
@@ -100,14 +100,14 @@ class Indexer:
         running: asyncio.Event,
     ) -> None:
         self.root = root
-        self._directory, self._worker, self._chunker = directory, worker, chunker
+        self._directory, self._executor, self._chunker = directory, executor, chunker
         self._tools, self._former, self._running = tools, former, running
         self.used = time.monotonic()  # when a request last used it
         self.closed = False
         self._stopping = contextlib.AsyncExitStack()  # what runs
         self._resources = contextlib.AsyncExitStack()  # what is open
         self._first_asked = 0.0
-        self._asked = self._words = 0  # tickets: handed out, catalogued
+        self._asked = self._words = 0  # tickets: handed out, catalogd
         self._news = asyncio.Event()
         self._default = default
         self._followed = dict[object, Target]()  # those that clients who follow have set, the last at the end
@@ -116,7 +116,7 @@ class Indexer:
         self._unused.set()
 
     async def open(self) -> None:
-        """Open the catalogue, watch the files and start both loops, or nothing at all. Raises StoreError."""
+        """Open the catalog, watch the files and start both loops, or nothing at all. Raises StoreError."""
         try:
             await self._open()
         except BaseException:
@@ -124,18 +124,20 @@ class Indexer:
             raise
 
     async def _open(self) -> None:
-        worker, resources = self._worker, self._resources
-        self._catalogue = await opened(worker.run(Rank.SEARCH, read_pipeline.open_catalogue, self._directory))
-        resources.push_async_callback(worker.run, Rank.SEARCH, self._catalogue.close)
-        name = await worker.run(Rank.SEARCH, repository, self.root)
-        self._views = Views(self._directory, name, self._catalogue, worker)
+        executor, resources = self._executor, self._resources
+        self._catalog = await opened(
+            executor.run(Priority.SEARCH, read_pipeline.open_catalog, self._directory)
+        )
+        resources.push_async_callback(executor.run, Priority.SEARCH, self._catalog.close)
+        name = await executor.run(Priority.SEARCH, repository, self.root)
+        self._views = Views(self._directory, name, self._catalog, executor)
         resources.push_async_callback(self._views.close)
         self._loop = Loop(f"Indexing {self.root}", self._refresh, self._start_over, self.tell)
         self._stopping.push_async_callback(self._loop.stop)
         wake, tell = self._loop.wake, self._count_now_and_then
-        self._crawler = Crawler(self.root, self._catalogue, worker, self._chunker, wake, tell)
+        self._crawler = Crawler(self.root, self._catalog, executor, self._chunker, wake, tell)
         await self._crawler.count()
-        self._chunks = (await worker.run(Rank.WORDS, self._catalogue.coverage, "")).chunks
+        self._chunks = (await executor.run(Priority.LEXICAL, self._catalog.coverage, "")).chunks
         watched = asyncio.Event()
         watching = asyncio.create_task(self._crawler.watch(self.changed, watched))
         self._stopping.push_async_callback(_cancel, watching)
@@ -158,7 +160,7 @@ class Indexer:
         self._unused.clear()
         try:
             yield
-        except StoreDamaged as error:
+        except StoreCorrupted as error:
             self._start_over(error)
             raise
         finally:
@@ -230,9 +232,9 @@ class Indexer:
         embedder = self._embedders[target] = Embedder(
             target,
             Coverage(self._chunks),
-            self._catalogue,
+            self._catalog,
             self._views,
-            self._worker,
+            self._executor,
             self._tools,
             self._former,
             self._running,
@@ -245,7 +247,7 @@ class Indexer:
         return embedder
 
     async def _count(self) -> None:
-        self._chunks = (await self._worker.run(Rank.WORDS, self._catalogue.coverage, "")).chunks
+        self._chunks = (await self._executor.run(Priority.LEXICAL, self._catalog.coverage, "")).chunks
         for embedder in list(self._embedders.values()):
             await embedder.count()
 
@@ -256,7 +258,7 @@ class Indexer:
     @property
     def notice(self) -> str:
         """What happened to the index, if anything."""
-        return self._catalogue.notice
+        return self._catalog.notice
 
     @property
     def busy(self) -> bool:
@@ -294,7 +296,7 @@ class Indexer:
         """How far things are now."""
         busy = self.is_busy(embedder)
         if busy and self._words < self._asked:
-            phase = "words"
+            phase = "reading"
         elif not self._running.is_set():
             phase = "paused"
         else:
@@ -302,31 +304,31 @@ class Indexer:
         return Progress(phase, self._crawler.files, embedder.coverage, embedder.encoded)
 
     async def follow(
-        self, ticket: int, embedder: Embedder, *, words_only: bool = False
+        self, ticket: int, embedder: Embedder, *, lexical_only: bool = False
     ) -> AsyncIterator[Progress]:
         """Progress until the ticket's words (and vectors) are there, or no more come; the end state last."""
         with embedder.in_use():
-            while self._is_awaited(ticket, embedder, words_only):
+            while self._is_awaited(ticket, embedder, lexical_only):
                 news = self._news  # taken before the client takes its time: no news is missed
                 yield self.progress(embedder)
                 await news.wait()
                 with contextlib.suppress(asyncio.TimeoutError):  # not too often, but the end at once
-                    await asyncio.wait_for(self._end(ticket, embedder, words_only), _NEWS)
-        error = self._loop.error if words_only else self.error(embedder)
-        if error and not self._is_reached(ticket, embedder, words_only):
+                    await asyncio.wait_for(self._end(ticket, embedder, lexical_only), _NEWS)
+        error = self._loop.error if lexical_only else self.error(embedder)
+        if error and not self._is_reached(ticket, embedder, lexical_only):
             raise error
         yield self.progress(embedder)
 
-    def _is_reached(self, ticket: int, embedder: Embedder, words_only: bool) -> bool:
-        return (self._words if words_only else embedder.reached) >= ticket
+    def _is_reached(self, ticket: int, embedder: Embedder, lexical_only: bool) -> bool:
+        return (self._words if lexical_only else embedder.reached) >= ticket
 
-    def _is_awaited(self, ticket: int, embedder: Embedder, words_only: bool) -> bool:
-        error = self._loop.error if words_only else self.error(embedder)
+    def _is_awaited(self, ticket: int, embedder: Embedder, lexical_only: bool) -> bool:
+        error = self._loop.error if lexical_only else self.error(embedder)
         stopped = error or self.closed or self.progress(embedder).phase == "paused"
-        return not (stopped or self._is_reached(ticket, embedder, words_only))
+        return not (stopped or self._is_reached(ticket, embedder, lexical_only))
 
-    async def _end(self, ticket: int, embedder: Embedder, words_only: bool) -> None:
-        while self._is_awaited(ticket, embedder, words_only):
+    async def _end(self, ticket: int, embedder: Embedder, lexical_only: bool) -> None:
+        while self._is_awaited(ticket, embedder, lexical_only):
             await self._news.wait()
 
     @property
@@ -343,59 +345,59 @@ class Indexer:
             found = await self._search(query, embedder)
         if found.hits or not found.complete:
             return found
-        why = await self._worker.run(Rank.SEARCH, no_hits.explain, query, self._catalogue)
+        why = await self._executor.run(Priority.SEARCH, no_hits.explain, query, self._catalog)
         return replace(found, notice=why)
 
     async def similar(
-        self, path: str, row: int, limit: int, embedder: Embedder, *, words_only: bool
+        self, path: str, row: int, limit: int, embedder: Embedder, *, lexical_only: bool
     ) -> Comparison:
         """What is like the chunk at a row. Raises UsageError where there is none."""
-        known = await self._worker.run(Rank.SEARCH, self._catalogue.files, [path])
+        known = await self._executor.run(Priority.SEARCH, self._catalog.files, [path])
         if not known:
-            await self._catalogued(self.refresh())
-            known = await self._worker.run(Rank.SEARCH, self._catalogue.files, [path])
+            await self._catalogd(self.refresh())
+            known = await self._executor.run(Priority.SEARCH, self._catalog.files, [path])
         if path not in known or known[path].skipped:
             reason = known[path].skipped if known else "`semls status` tells what is left out and why"
             raise UsageError(f"{path} is not indexed: {reason}.")
         await self._read_changed({path})
-        found = await self._similar(path, row, limit, embedder, words_only)
+        found = await self._similar(path, row, limit, embedder, lexical_only)
         if await self._read_changed({one.path for one in found.similar.entries}):
-            found = await self._similar(path, row, limit, embedder, words_only)
+            found = await self._similar(path, row, limit, embedder, lexical_only)
         return found
 
     async def documents(self, root: Path, paths: Iterable[str]) -> dict[str, Document]:
-        """Files as they were catalogued, by path; without those that change this very moment."""
-        return await self._worker.run(
-            Rank.SEARCH, read_pipeline.documents, root, self._catalogue, sorted(paths)
+        """Files as they were catalogd, by path; without those that change this very moment."""
+        return await self._executor.run(
+            Priority.SEARCH, read_pipeline.documents, root, self._catalog, sorted(paths)
         )
 
     async def skipped(self) -> list[File]:
         """Files without chunks, each with the reason."""
-        return await self._worker.run(Rank.SEARCH, self._catalogue.skipped)
+        return await self._executor.run(Priority.SEARCH, self._catalog.skipped)
 
     async def by_lines(self) -> list[File]:
         """Files that are cut by lines because parsing failed."""
-        return await self._worker.run(Rank.SEARCH, self._catalogue.by_lines)
+        return await self._executor.run(Priority.SEARCH, self._catalog.by_lines)
 
     async def explain(self, path: str, embedder: Embedder) -> Explanation:
         """Whether and how a file is indexed now; of a folder, why it is left out. Raises UsageError."""
         if scan.is_folder(self.root, path):
-            return await self._worker.run(Rank.SEARCH, _explain_folder, self.root, path)
+            return await self._executor.run(Priority.SEARCH, _explain_folder, self.root, path)
         place = path
         while scan.printable(place) != place:  # the catalog has no such names: look at the folder
             place = place.rpartition("/")[0]
         await self._crawler.read_now(place)
         store = embedder.view.name if embedder.view else ""
-        return await self._worker.run(Rank.SEARCH, _explain, self._catalogue, store, scan.printable(path))
+        return await self._executor.run(Priority.SEARCH, _explain, self._catalog, store, scan.printable(path))
 
     async def _first_words(self) -> None:
         """Wait for them, but not for long: then those that are there by now answer."""
         ticket = self._asked or self.refresh()
         with contextlib.suppress(asyncio.TimeoutError):
             left = self._first_asked + _FIRST_WORDS - time.monotonic()
-            await asyncio.wait_for(self._catalogued(ticket), max(0.0, left))
+            await asyncio.wait_for(self._catalogd(ticket), max(0.0, left))
 
-    async def _catalogued(self, ticket: int) -> None:
+    async def _catalogd(self, ticket: int) -> None:
         while self._words < ticket:
             if self._loop.error:
                 raise self._loop.error
@@ -419,28 +421,28 @@ class Indexer:
         view, coverage = embedder.view, embedder.coverage
         try:
             return await self._search_with(view, coverage, query)
-        except StoreDamaged:
+        except StoreCorrupted:
             raise
         except StoreError as error:
             self._do_without(view, error)
             return await self._search_with(None, coverage, query)
 
     async def _search_with(self, view: View | None, coverage: Coverage, query: Query) -> Result:
-        view = view if query.text and not query.words_only else None
-        vectors = await near(query, self._catalogue, view, self._worker) if view else {}
+        view = view if query.text and not query.lexical_only else None
+        vectors = await near(query, self._catalog, view, self._executor) if view else {}
         complete = self._words > 0  # before the catalog is read: files that are read later may be missing
-        hits = await self._worker.run(Rank.SEARCH, search, query, self._catalogue, vectors)
+        hits = await self._executor.run(Priority.SEARCH, search, query, self._catalog, vectors)
         return Result(hits, view.encoder.model.name if view else "", coverage, complete)
 
     async def _similar(
-        self, path: str, row: int, limit: int, embedder: Embedder, words_only: bool
+        self, path: str, row: int, limit: int, embedder: Embedder, lexical_only: bool
     ) -> Comparison:
         view, coverage = embedder.view, embedder.coverage
-        if words_only or 2 * coverage.embedded < coverage.chunks:  # a few vectors know less than all words
+        if lexical_only or 2 * coverage.embedded < coverage.chunks:  # a few vectors know less than all words
             view = None
         try:
             return await self._similar_with(view, coverage, path, row, limit)
-        except StoreDamaged:
+        except StoreCorrupted:
             raise
         except StoreError as error:
             self._do_without(view, error)
@@ -449,9 +451,11 @@ class Indexer:
     async def _similar_with(
         self, view: View | None, coverage: Coverage, path: str, row: int, limit: int
     ) -> Comparison:
-        asked = await self._worker.run(Rank.SEARCH, comparing.at, self._catalogue, path, row)
-        vectors = await comparing.near(asked, limit, self._catalogue, view, self._worker) if view else None
-        found = await self._worker.run(Rank.SEARCH, comparing.similar, asked, self._catalogue, vectors, limit)
+        asked = await self._executor.run(Priority.SEARCH, comparing.at, self._catalog, path, row)
+        vectors = await comparing.near(asked, limit, self._catalog, view, self._executor) if view else None
+        found = await self._executor.run(
+            Priority.SEARCH, comparing.similar, asked, self._catalog, vectors, limit
+        )
         return Comparison(found, view.encoder.model.name if view else "", coverage)
 
     def _do_without(self, view: View | None, error: StoreError) -> None:
@@ -473,8 +477,8 @@ class Indexer:
         for embedder in self._embedders.values():
             embedder.embed(self._words)
 
-    def _start_over(self, error: StoreDamaged) -> None:
-        """Read all files again: the catalogue was corrupted and is empty now."""
+    def _start_over(self, error: StoreCorrupted) -> None:
+        """Read all files again: the catalog was corrupted and is empty now."""
         log.warning("%s", error)
         for embedder in self._embedders.values():
             embedder.drop_views()
@@ -493,7 +497,7 @@ async def _cancel(task: "asyncio.Task[None]") -> None:
     await asyncio.wait({task})
 
 
-# Steps for the worker
+# Steps for the executor
 
 
 def _explain_folder(root: Path, path: str) -> Explanation:
@@ -507,12 +511,12 @@ def _left_out(path: str, reason: str, asked: str) -> str:
     return reason if path == asked or not reason else f"{path} is left out: {reason}"
 
 
-def _explain(catalogue: Catalogue, store: str, path: str) -> Explanation:
+def _explain(catalog: Catalog, store: str, path: str) -> Explanation:
     around = [path, *(path[: at + 1] for at, letter in enumerate(path) if letter == "/")]
-    known = catalogue.files(around)
-    entries = catalogue.chunks_of(path)
+    known = catalog.files(around)
+    entries = catalog.chunks_of(path)
     file = known.get(path) or next(iter(known.values()), File(path, skipped="there is no such file"))
-    embedded = catalogue.having_vectors(store, {entry.hash for entry in entries})
+    embedded = catalog.having_vectors(store, {entry.hash for entry in entries})
     return Explanation(
         path,
         _left_out(file.path, file.skipped, path),

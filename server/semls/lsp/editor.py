@@ -121,7 +121,7 @@ async def show(
         async with aclosing(steps) as following:
             async for step in following:
                 now = asyncio.get_running_loop().time()
-                before, downloading = downloading, step["phase"] == "download"
+                before, downloading = downloading, step["phase"] == "downloading"
                 if before and not downloading:
                     _end(server, token)
                     token = None
@@ -160,9 +160,9 @@ async def _begin(server: LanguageServer, cancelled: Callable[[], None]) -> str |
 def _report(step: ProgressMessage) -> types.WorkDoneProgressReport:
     done = size = 0
     counts = f"{step['files']} files, {step['embedded']} of {step['chunks']} chunks embedded"
-    if step["phase"] == "vectors":
+    if step["phase"] == "embedding":
         done, size = step["embedded"], step["chunks"]
-    elif step["phase"] == "download":
+    elif step["phase"] == "downloading":
         done, size = step["downloaded"], step["download"]
         counts = f"{done // 10**6} of {size // 10**6} MB"
     percentage = 100 * done // size if size else None

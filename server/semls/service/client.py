@@ -73,7 +73,7 @@ class Client:
         languages: Sequence[str] = (),
         paths: Sequence[str] = (),
         kinds: Sequence[str] = (),
-        words_only: bool = False,
+        lexical_only: bool = False,
     ) -> AnswerMessage:
         """The best hits; waits for the words of a workspace, never for its vectors."""
         asked = {
@@ -83,12 +83,12 @@ class Client:
             "languages": list(languages),
             "paths": list(paths),
             "kinds": list(kinds),
-            "words_only": words_only,
+            "lexical_only": lexical_only,
         }
         return cast(AnswerMessage, await self._ask("/search", asked))
 
     async def similar(self, workspace: str, file: str, row: int, **options: object) -> SimilarMessage:
-        """What is like the code at a row; the options are `limit` and `words_only`."""
+        """What is like the code at a row; the options are `limit` and `lexical_only`."""
         asked = {**self._about(workspace), "file": file, "row": row, **options}
         return cast(SimilarMessage, await self._ask("/similar", asked))
 
@@ -98,10 +98,10 @@ class Client:
         return cast(ContextMessage, await self._ask("/context", asked))
 
     async def index(
-        self, workspace: str, *, words_only: bool = False
+        self, workspace: str, *, lexical_only: bool = False
     ) -> AsyncGenerator[ProgressMessage, None]:
         """Bring the index up to the files, with progress; the last one tells the end state."""
-        asked = {**self._about(workspace), "words_only": words_only}
+        asked = {**self._about(workspace), "lexical_only": lexical_only}
         messages = self._stream("/index", asked)
         longest: float | None = _LONGEST
         try:

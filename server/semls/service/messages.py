@@ -42,7 +42,7 @@ class HitMessage(PlaceMessage):
 
 
 class FoundMessage(HitMessage):
-    """A hit and what it was found by: of "name", "words" and "meaning"; nothing where filters alone ask."""
+    """A hit and the searches that found it: "name", "lexical", "semantic"; empty for filters alone."""
 
     matched: list[str]
 
@@ -115,10 +115,10 @@ class ContextMessage(TypedDict):
 
 
 PHASES = {
-    "words": "Reading files",
-    "download": "Downloading the model",
-    "model": "Loading the model",
-    "vectors": "Embedding",
+    "reading": "Reading files",
+    "downloading": "Downloading the model",
+    "loading": "Loading the model",
+    "embedding": "Embedding",
     "paused": "Paused",
     "ready": "Ready",
 }

@@ -89,7 +89,7 @@ class App:
     async def _index(self, request: Request) -> Response:
         asked = await self._read(request, schemas.Index)
         settings = asked.settings.read()
-        steps = self._engine.index(asked.workspace, settings, words_only=asked.words_only)
+        steps = self._engine.index(asked.workspace, settings, lexical_only=asked.lexical_only)
         return _stream(_progress(step) async for step in steps)
 
     async def _follow(self, request: Request) -> Response:
@@ -121,7 +121,7 @@ class App:
                 asked.file,
                 asked.row,
                 asked.limit,
-                words_only=asked.words_only,
+                lexical_only=asked.lexical_only,
             ),
         )
         return JSONResponse(_comparison(Path(asked.workspace), found))
@@ -237,7 +237,7 @@ def _query(asked: schemas.Question, limit: int = 10) -> Query:
         languages=asked.languages,
         paths=asked.paths,
         kinds=asked.kinds,
-        words_only=asked.words_only,
+        lexical_only=asked.lexical_only,
     )
 
 

@@ -122,14 +122,14 @@ class Doctor(_Request):
 class Index(Workspace):
     """Bring an index up to date."""
 
-    words_only: bool = False
+    lexical_only: bool = False
 
 
 class Question(Terms):
     """What a search and a context share."""
 
     workspaces: list[Workspace]
-    words_only: bool = False
+    lexical_only: bool = False
 
     def settings(self) -> dict[str, Settings]:
         """By workspace."""
@@ -173,7 +173,7 @@ class Similar(Workspace):
     file: FilePath
     row: Row
     limit: Limit = 10
-    words_only: bool = False
+    lexical_only: bool = False
 
 
 def sentence(error: ValidationError, schema: type[BaseModel]) -> str:

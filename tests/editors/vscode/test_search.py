@@ -38,7 +38,7 @@ def test_the_status_bar_follows_the_first_indexing(at, tmp_path):
     person.ask("number")
     expect(person.title).to_have_text(re.compile(r"Search by Meaning \(\d+ % embedded\)"))
     expect(person.title).to_have_text("Search by Meaning", timeout=HANG * 1000)
-    expect(person.rows.first).to_contain_text("meaning")  # the answer is a better one now
+    expect(person.rows.first).to_contain_text("semantic")  # the answer is a better one now
     person.page.keyboard.press("Escape")
     expect(person.status).to_have_text("semls", timeout=HANG * 1000)
     person.status.click()

@@ -4,23 +4,23 @@ import pytest
 
 from semls.engine.search import no_hits
 from semls.engine.search.query import query
-from semls.engine.storage.catalog import Catalogue, Entry, File
+from semls.engine.storage.catalog import Catalog, Entry, File
 
 
 @pytest.fixture
-def catalogue(tmp_path):
-    opened = Catalogue(tmp_path / "catalogue.sqlite")
+def catalog(tmp_path):
+    opened = Catalog(tmp_path / "index.sqlite")
     yield opened
     opened.close()
 
 
-def fill(catalogue):
+def fill(catalog):
     for path, language, name, text in [
         ("src/a.py", "python", "parse_header", 'def parse_header(): return "Übung"'),
         ("lib/b.go", "go", "Serve", "func Serve() {}"),
     ]:
         entry = Entry(path, language, "Function", name, "", "", "", f"hash of {name}", *[0] * 10)
-        catalogue.replace(File(path, language=language), [(entry, text)])
+        catalog.replace(File(path, language=language), [(entry, text)])
 
 
 @pytest.mark.parametrize(
@@ -42,16 +42,16 @@ def fill(catalogue):
         ("x", ""),
     ],
 )
-def test_explain_filters_that_no_chunk_passes_names_them(catalogue, asked, said):
-    fill(catalogue)
-    assert no_hits.explain(query(asked), catalogue) == said
+def test_explain_filters_that_no_chunk_passes_names_them(catalog, asked, said):
+    fill(catalog)
+    assert no_hits.explain(query(asked), catalog) == said
 
 
-def test_explain_filters_beside_the_text_are_named_alike(catalogue):
-    fill(catalogue)
+def test_explain_filters_beside_the_text_are_named_alike(catalog):
+    fill(catalog)
     asked = query("x", languages=["Rust"], paths=["src"])
-    assert no_hits.explain(asked, catalogue) == "No indexed file matches lang:Rust."
+    assert no_hits.explain(asked, catalog) == "No indexed file matches lang:Rust."
 
 
-def test_explain_empty_catalog_says_that_no_file_is_indexed(catalogue):
-    assert no_hits.explain(query("x path:nowhere"), catalogue) == "No file is indexed."
+def test_explain_empty_catalog_says_that_no_file_is_indexed(catalog):
+    assert no_hits.explain(query("x path:nowhere"), catalog) == "No file is indexed."

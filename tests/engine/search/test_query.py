@@ -148,9 +148,9 @@ def test_filters_in_the_text_and_beside_it_hold_together():
 
 
 def test_filters_alone_need_no_model():
-    assert query("lang:go").words_only
-    assert query("", kinds=["class"]).words_only
-    assert not query("x lang:go").words_only
+    assert query("lang:go").lexical_only
+    assert query("", kinds=["class"]).lexical_only
+    assert not query("x lang:go").lexical_only
 
 
 def test_what_was_typed_is_kept():

@@ -1,19 +1,19 @@
-"""Questions against a real catalogue and a real Chroma store, with the hashing encoder."""
+"""Questions against a real catalog and a real Chroma store, with the hashing encoder."""
 
 import asyncio
 
 import pytest
 
 from semls.engine.models.encoder import HashingEncoder
-from semls.engine.scheduler import Worker
+from semls.engine.scheduler import PriorityExecutor
 from semls.engine.search.query import MOST_FILTERS, query
 from semls.engine.search.retrieval import View, near, search
-from semls.engine.storage.catalog import Catalogue, Entry, File
+from semls.engine.storage.catalog import Catalog, Entry, File
 from semls.engine.storage.vectors_local import VectorStore
 from semls.errors import UsageError
 from semls.limits import MAX_QUESTION_LENGTH
 
-WORKER = Worker()
+EXECUTOR = PriorityExecutor()
 
 FILES = {
     "src/http/client.py": ("retry_request", "send a request again after it failed"),
@@ -25,8 +25,8 @@ FILES = {
 
 
 @pytest.fixture
-def catalogue(tmp_path):
-    opened = Catalogue(tmp_path / "catalogue.sqlite")
+def catalog(tmp_path):
+    opened = Catalog(tmp_path / "index.sqlite")
     for path, (name, text) in FILES.items():
         language = {"py": "python", "go": "go", "md": "markdown"}[path.rsplit(".", 1)[1]]
         kind = "Module" if language == "markdown" else "Function"
@@ -44,38 +44,38 @@ def view(tmp_path):
     vectors = encoder.documents([f"{name}\n{text}" for name, text in FILES.values()])
     assert len(texts) == len(vectors)
     store.upsert({f"hash of {name}": vector for name, vector in zip(names, vectors, strict=True)})
-    yield View(encoder, store, WORKER)
+    yield View(encoder, store, EXECUTOR)
     store.close()
 
 
-def answers(asked, catalogue, view=None):
-    vectors = asyncio.run(near(asked, catalogue, view, WORKER)) if view else {}
-    return search(asked, catalogue, vectors)
+def answers(asked, catalog, view=None):
+    vectors = asyncio.run(near(asked, catalog, view, EXECUTOR)) if view else {}
+    return search(asked, catalog, vectors)
 
 
 def paths(hits):
     return [hit.entry.path for hit in hits]
 
 
-def test_words_and_vectors_find_each_on_its_own_and_together(catalogue, view):
+def test_words_and_vectors_find_each_on_its_own_and_together(catalog, view):
     asked = query("send the request again")
-    assert paths(answers(asked, catalogue))[0] == "src/http/client.py"
-    assert paths(answers(asked, catalogue, view))[0] == "src/http/client.py"
+    assert paths(answers(asked, catalog))[0] == "src/http/client.py"
+    assert paths(answers(asked, catalog, view))[0] == "src/http/client.py"
 
 
-def test_a_hit_carries_its_source_and_scores_fall(catalogue, view):
-    hits = answers(query("header"), catalogue, view)
+def test_a_hit_carries_its_source_and_scores_fall(catalog, view):
+    hits = answers(query("header"), catalog, view)
     assert hits[0].snippet == "read a header"
     scores = [hit.score for hit in hits]
     assert scores == sorted(scores, reverse=True)
 
 
-def test_the_limit_is_kept(catalogue, view):
-    assert len(answers(query("header request retry", 2), catalogue, view)) == 2
+def test_the_limit_is_kept(catalog, view):
+    assert len(answers(query("header request retry", 2), catalog, view)) == 2
 
 
 @pytest.fixture
-def long_definition(catalogue):
+def long_definition(catalog):
     """A function of three chunks, and a short one in the same file."""
 
     def chunk(name, number, start, name_row):
@@ -88,37 +88,37 @@ def long_definition(catalogue):
         (chunk("process_order", 2, start=120, name_row=0), "return the invoice"),
         (chunk("audit_ledger", 3, start=200, name_row=200), "audit the ledger"),
     ]
-    catalogue.replace(File("orders.py", language="python"), chunks)
+    catalog.replace(File("orders.py", language="python"), chunks)
 
 
 @pytest.mark.usefixtures("long_definition")
-def test_search_long_definition_is_one_hit_with_the_best_chunk(catalogue):
-    hits = answers(query("audit the invoice in the warehouse ledger"), catalogue)
+def test_search_long_definition_is_one_hit_with_the_best_chunk(catalog):
+    hits = answers(query("audit the invoice in the warehouse ledger"), catalog)
     found = [(hit.entry.name, hit.snippet) for hit in hits]
     assert found.count(("process_order", "audit the ledger of the warehouse")) == 1
     assert [name for name, _ in found].count("process_order") == 1
-    assert len(answers(query("audit the invoice in the warehouse ledger", 2), catalogue)) == 2
+    assert len(answers(query("audit the invoice in the warehouse ledger", 2), catalog)) == 2
 
 
 @pytest.mark.usefixtures("long_definition")
 @pytest.mark.parametrize(
     "question", ["process_order", "process_ord", "how does process_order audit the ledger"]
 )
-def test_search_long_definition_asked_for_by_name_is_one_hit_with_the_name(catalogue, question):
-    hits = [hit for hit in answers(query(question), catalogue) if hit.entry.name == "process_order"]
+def test_search_long_definition_asked_for_by_name_is_one_hit_with_the_name(catalog, question):
+    hits = [hit for hit in answers(query(question), catalog) if hit.entry.name == "process_order"]
     assert [hit.snippet for hit in hits] == ["def process_order(order):"]
 
 
-def test_as_many_hits_as_are_asked_for(catalogue):
+def test_as_many_hits_as_are_asked_for(catalog):
     for number in range(300):
         entry = Entry(f"many/{number}.py", "python", "Function", f"f{number}", "", "", "", "h", *[0] * 10)
-        catalogue.replace(File(entry.path), [(entry, "a widget")])
-    assert len(answers(query("widget", 300), catalogue)) == 300
+        catalog.replace(File(entry.path), [(entry, "a widget")])
+    assert len(answers(query("widget", 300), catalog)) == 300
 
 
-def test_what_the_vectors_know_but_the_catalogue_does_not_is_no_hit(catalogue, view):
-    catalogue.remove(["src/http/client.py"])
-    assert "src/http/client.py" not in paths(answers(query("send request again", 50), catalogue, view))
+def test_what_the_vectors_know_but_the_catalog_does_not_is_no_hit(catalog, view):
+    catalog.remove(["src/http/client.py"])
+    assert "src/http/client.py" not in paths(answers(query("send request again", 50), catalog, view))
 
 
 @pytest.mark.parametrize("seen", [False, True])
@@ -141,9 +141,9 @@ def test_what_the_vectors_know_but_the_catalogue_does_not_is_no_hit(catalogue, v
         ({"paths": ["sr", "a+b", "[x]"]}, set()),
     ],
 )
-def test_filters(catalogue, view, seen, filters, expected):
+def test_filters(catalog, view, seen, filters, expected):
     everything = "retry request listen and serve parse header test"
-    hits = answers(query(everything, 50, **filters), catalogue, view if seen else None)
+    hits = answers(query(everything, 50, **filters), catalog, view if seen else None)
     assert set(paths(hits)) == expected
 
 
@@ -170,13 +170,13 @@ def test_a_wrong_question_is_explained(wrong, word):
 @pytest.mark.parametrize(
     "text", ['"', "'; DROP TABLE chunks; --", "*", "a AND (b", "\0", "ä" * 5000, "日本語", "😀"]
 )
-def test_no_question_is_too_odd(catalogue, view, text):
-    answers(query(text), catalogue, view)
-    assert len(catalogue.files_behind("")) == len(FILES)
+def test_no_question_is_too_odd(catalog, view, text):
+    answers(query(text), catalog, view)
+    assert len(catalog.files_behind("")) == len(FILES)
 
 
-def test_an_identifier_in_another_case_is_found(catalogue, view):
-    hits = answers(query("PARSE_HEADER"), catalogue, view)
+def test_an_identifier_in_another_case_is_found(catalog, view):
+    hits = answers(query("PARSE_HEADER"), catalog, view)
     assert hits[0].entry.name == "parse_header"
 
 
@@ -207,61 +207,59 @@ def test_an_identifier_in_another_case_is_found(catalogue, view):
         ('"header read"', set()),
     ],
 )
-def test_filters_in_the_question(catalogue, view, seen, filters, expected):
+def test_filters_in_the_question(catalog, view, seen, filters, expected):
     everything = "retry request listen and serve parse header test"
-    hits = answers(query(f"{everything} {filters}", 50), catalogue, view if seen else None)
+    hits = answers(query(f"{everything} {filters}", 50), catalog, view if seen else None)
     assert set(paths(hits)) == expected
-    listed = answers(query(filters, 50), catalogue, view if seen else None)
+    listed = answers(query(filters, 50), catalog, view if seen else None)
     assert set(paths(listed)) == expected
 
 
-def test_filters_in_the_question_and_beside_it_hold_together(catalogue, view):
-    assert paths(answers(query("header lang:py", paths=["tests"]), catalogue, view)) == [
-        "tests/test_parse.py"
-    ]
-    assert answers(query("header lang:py", languages=["go"]), catalogue, view) == []
+def test_filters_in_the_question_and_beside_it_hold_together(catalog, view):
+    assert paths(answers(query("header lang:py", paths=["tests"]), catalog, view)) == ["tests/test_parse.py"]
+    assert answers(query("header lang:py", languages=["go"]), catalog, view) == []
 
 
-def test_filters_alone_list_definitions_by_path(catalogue, view):
-    hits = answers(query("-lang:md"), catalogue, view)
+def test_filters_alone_list_definitions_by_path(catalog, view):
+    hits = answers(query("-lang:md"), catalog, view)
     assert paths(hits) == sorted(path for path in FILES if not path.endswith(".md"))
-    assert len(answers(query("-lang:md", 2), catalogue, view)) == 2
+    assert len(answers(query("-lang:md", 2), catalog, view)) == 2
 
 
 @pytest.mark.parametrize(
     "name", ["Parser.feed", "http::Parser::feed", "Parser#f*", "PARSER->feed", "Parser.*"]
 )
-def test_a_member_is_named_with_its_container(catalogue, name):
+def test_a_member_is_named_with_its_container(catalog, name):
     for path, container in [("a.py", "http.Parser"), ("b.py", "OtherParser"), ("c.py", "")]:
         entry = Entry(path, "python", "Method", "feed", container, "", "", "h", *[0] * 10)
-        catalogue.replace(File(path), [(entry, "")])
-    assert paths(answers(query(f"name:{name}"), catalogue)) == ["a.py"]
-    assert "a.py" not in paths(answers(query(f"-name:{name}"), catalogue))
+        catalog.replace(File(path), [(entry, "")])
+    assert paths(answers(query(f"name:{name}"), catalog)) == ["a.py"]
+    assert "a.py" not in paths(answers(query(f"-name:{name}"), catalog))
 
 
-def test_a_heading_with_a_dot_is_a_name(catalogue):
+def test_a_heading_with_a_dot_is_a_name(catalog):
     entry = Entry("a.md", "markdown", "Module", "1.2 Install", "Guide", "", "", "h", *[0] * 10)
-    catalogue.replace(File("a.md"), [(entry, "")])
-    assert paths(answers(query('name:"1.2 install"'), catalogue)) == ["a.md"]
+    catalog.replace(File("a.md"), [(entry, "")])
+    assert paths(answers(query('name:"1.2 install"'), catalog)) == ["a.md"]
 
 
 @pytest.mark.parametrize(
     "phrase",
     ['"std::vector<int> v = {1, 2};"', r'"print(\"hi\")"', '"%_*"', '"it\'s"', '"STRASSE"', '"x.y[0]"'],
 )
-def test_a_phrase_may_be_code(catalogue, phrase):
+def test_a_phrase_may_be_code(catalog, phrase):
     text = """std::vector<int> v = {1, 2}; print("hi") %_* it's Straße x.y[0]"""
-    catalogue.replace(
+    catalog.replace(
         File("a.cpp"), [(Entry("a.cpp", "cpp", "Function", "f", "", "", "", "h", *[0] * 10), text)]
     )
-    assert paths(answers(query(phrase), catalogue)) == ["a.cpp"]
-    assert "a.cpp" not in paths(answers(query(f"-{phrase}"), catalogue))
+    assert paths(answers(query(phrase), catalog)) == ["a.cpp"]
+    assert "a.cpp" not in paths(answers(query(f"-{phrase}"), catalog))
 
 
-def test_many_filters_are_still_one_query(catalogue, view):
+def test_many_filters_are_still_one_query(catalog, view):
     many = [f'-"{number}" -path:{number} -name:{number}*' for number in range(MOST_FILTERS // 3)]
-    assert answers(query(f"header {' '.join(many)}"), catalogue, view)
+    assert answers(query(f"header {' '.join(many)}"), catalog, view)
     assert (
-        answers(query(" ".join(f'"{"e" * number}"' for number in range(1, MOST_FILTERS))), catalogue, view)
+        answers(query(" ".join(f'"{"e" * number}"' for number in range(1, MOST_FILTERS))), catalog, view)
         == []
     )

@@ -65,11 +65,11 @@ def places(found):
     return [(hit.entry.path, hit.entry.name) for hit, _ in found.similar.hits]
 
 
-@pytest.mark.parametrize("words_only", [False, True])
-async def test_copies_are_listed_and_what_is_alike_is_found(engine, root, words_only):
+@pytest.mark.parametrize("lexical_only", [False, True])
+async def test_copies_are_listed_and_what_is_alike_is_found(engine, root, lexical_only):
     await index(engine, root)
-    found = await ask(engine, root, "asked.py", 5, words_only=words_only)
-    assert found.model == ("" if words_only else "hashing")
+    found = await ask(engine, root, "asked.py", 5, lexical_only=lexical_only)
+    assert found.model == ("" if lexical_only else "hashing")
     assert found.similar.entry.name == "load_settings"
     assert [copy.path for copy in found.similar.copies] == ["crlf.py", "deep/method.py"]
     assert [copy.container for copy in found.similar.copies] == ["", "Store"]
@@ -81,10 +81,10 @@ async def test_copies_are_listed_and_what_is_alike_is_found(engine, root, words_
     assert 0 < scores[0] <= 1.001
 
 
-@pytest.mark.parametrize("words_only", [False, True])
-async def test_copies_of_one_another_are_one_hit(engine, root, words_only):
+@pytest.mark.parametrize("lexical_only", [False, True])
+async def test_copies_of_one_another_are_one_hit(engine, root, lexical_only):
     await index(engine, root)
-    found = await ask(engine, root, "alike.py", 1, words_only=words_only)
+    found = await ask(engine, root, "alike.py", 1, lexical_only=lexical_only)
     counts = {hit.entry.name: count for hit, count in found.similar.hits if hit.entry.path != "changed.py"}
     assert counts["save_settings"] == 2
     assert counts["load_settings"] == 3
@@ -114,15 +114,15 @@ async def test_a_long_definition_is_not_like_its_own_parts_and_members(engine, r
     assert ("long.py", "add") not in members
 
 
-@pytest.mark.parametrize("words_only", [False, True])
-async def test_similar_long_definition_is_one_hit_or_copy(engine, root, words_only):
+@pytest.mark.parametrize("lexical_only", [False, True])
+async def test_similar_long_definition_is_one_hit_or_copy(engine, root, lexical_only):
     lines = [f"    total_{number} = first_{number} + second_{number}\n" for number in range(200)]
     (root / "long.py").write_text(f"def long():\n{''.join(lines)}")
     (root / "copy.py").write_text(f"def long():\n{''.join(lines)}    return total_0\n")
     other = [line.replace("first", "third") for line in lines]
     (root / "other.py").write_text(f"def other():\n{''.join(other)}")
     await index(engine, root)
-    found = (await ask(engine, root, "long.py", 1, words_only=words_only)).similar
+    found = (await ask(engine, root, "long.py", 1, lexical_only=lexical_only)).similar
     places = [hit.entry.path for hit, _ in found.hits] + [copy.path for copy in found.copies]
     assert places.count("other.py") == 1
     assert places.count("copy.py") == 1
@@ -142,14 +142,14 @@ async def test_definitions_come_before_prose_with_the_same_words(engine, root):
     assert found.index(("notes.txt", "")) > found.index(("changed.py", "load_settings"))
 
 
-@pytest.mark.parametrize("words_only", [False, True])
-async def test_a_file_that_changed_is_read_again_and_compared_at_once(engine, root, words_only):
+@pytest.mark.parametrize("lexical_only", [False, True])
+async def test_a_file_that_changed_is_read_again_and_compared_at_once(engine, root, lexical_only):
     await index(engine, root)
     (root / "far.py").write_text("\n\n\n" + ASKED.replace("of a user", "of one user"))
-    found = await ask(engine, root, "far.py", 8, words_only=words_only)
+    found = await ask(engine, root, "far.py", 8, lexical_only=lexical_only)
     assert found.similar.entry.name == "load_settings"
     assert found.similar.entry.start_row == 6
-    assert found.model == ("" if words_only else "hashing")
+    assert found.model == ("" if lexical_only else "hashing")
     assert places(found)[0][1] == "load_settings"
 
 
@@ -176,9 +176,9 @@ class Slow(HashingEncoder):
     model = replace(presets.HASHING, name=DEFAULT_MODEL)
     told = threading.Event()
 
-    def documents(self, texts, give_way=None):
+    def documents(self, texts, preempt=None):
         self.told.wait(0.5)
-        return super().documents(texts, give_way)
+        return super().documents(texts, preempt)
 
 
 async def test_words_answer_until_half_of_the_workspace_has_vectors(engine, root, monkeypatch):
@@ -244,5 +244,5 @@ async def test_a_path_that_is_not_absolute_is_refused(engine, root, monkeypatch)
 async def test_code_without_any_word_is_like_nothing(engine, root):
     (root / "signs.txt").write_text("*** +++ ---\n")
     await index(engine, root)
-    found = await ask(engine, root, "signs.txt", 1, words_only=True)
+    found = await ask(engine, root, "signs.txt", 1, lexical_only=True)
     assert (found.similar.copies, found.similar.hits) == ((), ())

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from semls.engine.storage.database import Database, Layout
-from semls.errors import StoreDamaged, StoreError
+from semls.errors import StoreCorrupted, StoreError
 
 LAYOUT = Layout(
     "letter box",
@@ -109,7 +109,7 @@ def test_database_corrupted_file_is_quarantined_and_rebuilt(database, path, corr
     corrupt(path)
     corrupted = path.read_bytes()
     again = Database(path, LAYOUT, lambda _: None)
-    with contextlib.suppress(StoreDamaged), again.blame():  # opening may read too little to notice
+    with contextlib.suppress(StoreCorrupted), again.blame():  # opening may read too little to notice
         again.connection.execute("SELECT * FROM letters").fetchall()
         again.connection.execute("SELECT * FROM words WHERE words MATCH 'letter'").fetchall()
     assert count(again) == 0

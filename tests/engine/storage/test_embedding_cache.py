@@ -9,7 +9,7 @@ import pytest
 
 from semls.engine.storage import embedding_cache
 from semls.engine.storage.embedding_cache import EmbeddingCache, exported
-from semls.errors import StoreDamaged, StoreError, UsageError
+from semls.errors import StoreCorrupted, StoreError, UsageError
 
 PLENTY = 1 << 30
 
@@ -98,7 +98,7 @@ def test_a_damaged_file_is_set_aside_and_made_anew(tmp_path, damaged):
     content = path.read_bytes()
     path.write_bytes(damaged or content[:4096] + bytes(len(content) - 4096))
     again = open_cache(path)
-    with contextlib.suppress(StoreDamaged):  # opening may look at too little to see the damage
+    with contextlib.suppress(StoreCorrupted):  # opening may look at too little to see the damage
         again.get(list(vectors(1000)))
     assert again.get(list(vectors(1000))) == {}
     again.put(vectors(3))

@@ -1,4 +1,4 @@
-"""Keeps a workspace's catalogue like its files: looks where something changed, now and then everywhere."""
+"""Keeps a workspace's catalog like its files: looks where something changed, now and then everywhere."""
 
 import asyncio
 import contextlib
@@ -13,8 +13,8 @@ from semls.engine.files import scan as files
 from semls.engine.files import watch
 from semls.engine.files.gitconfig import git_folder
 from semls.engine.indexing import read_pipeline
-from semls.engine.scheduler import Rank, Worker
-from semls.engine.storage.catalog import Catalogue, File
+from semls.engine.scheduler import Priority, PriorityExecutor
+from semls.engine.storage.catalog import Catalog, File
 from semls.engine.syntax.parser_process import Chunker
 
 log = logging.getLogger(__name__)
@@ -38,8 +38,8 @@ class Crawler:
     def __init__(
         self,
         root: Path,
-        catalogue: Catalogue,
-        worker: Worker,
+        catalog: Catalog,
+        executor: PriorityExecutor,
         chunker: Chunker,
         wake: Callable[[], None],
         tell: Callable[[], Awaitable[None]],
@@ -47,7 +47,7 @@ class Crawler:
         self.files = 0
         self.indexed = False  # whether all files have been read once, before the engine started or since
         self.unwatched = ""  # why the system does not tell what changes, if it does not
-        self._root, self._catalogue, self._worker, self._chunker = root, catalogue, worker, chunker
+        self._root, self._catalog, self._executor, self._chunker = root, catalog, executor, chunker
         self._wake, self._tell = wake, tell  # there is something to look at; some more has been read
         self._all = False
         self._sweep = False  # the next look at all files is to find what was not reported
@@ -190,8 +190,8 @@ class Crawler:
 
     async def count(self) -> None:
         """Count the files that have been read, and learn whether these were all."""
-        self.files = await self._worker.run(Rank.WORDS, self._catalogue.count_files)
-        self.indexed = await self._worker.run(Rank.WORDS, read_pipeline.is_indexed, self._catalogue)
+        self.files = await self._executor.run(Priority.LEXICAL, self._catalog.count_files)
+        self.indexed = await self._executor.run(Priority.LEXICAL, read_pipeline.is_indexed, self._catalog)
 
     async def _look_for_missed(self, changed: Iterable[read_pipeline.Item]) -> None:
         """Note whether a settled change, found by a sweep, has not been reported."""
@@ -210,7 +210,7 @@ class Crawler:
         known = await self._known()
         scan, seen, left_out, failed = files.scan(self._root), 0, set[str](), list[read_pipeline.Item]()
         self._unseen = dict(known)
-        while found := await self._worker.run(Rank.WORDS, read_pipeline.take, scan):
+        while found := await self._executor.run(Priority.LEXICAL, read_pipeline.take, scan):
             left_out |= self._see(found)
             seen += sum(isinstance(item, files.Found) for item in found)
             other = [item for item in found if read_pipeline.differs(item, known.get(item.path))]
@@ -221,14 +221,14 @@ class Crawler:
             self.files = max(self.files, seen)
         await self._read(known, failed, between=self._read_asked)
         await self._forget(list(self._unseen))
-        await self._worker.run(Rank.WORDS, read_pipeline.mark_indexed, self._catalogue)
+        await self._executor.run(Priority.LEXICAL, read_pipeline.mark_indexed, self._catalog)
         self._unseen, self._left_out = {}, frozenset(left_out)
         self._took = time.monotonic() - began
         return changed
 
     async def _known(self) -> dict[str, File]:
         known, last = dict[str, File](), ""
-        while some := await self._worker.run(Rank.WORDS, self._catalogue.files_behind, last):
+        while some := await self._executor.run(Priority.LEXICAL, self._catalog.files_behind, last):
             known |= some
             last = next(reversed(some))
         return known
@@ -239,10 +239,10 @@ class Crawler:
             await self._read_places({self._places.popitem()[0] for _ in range(min(_FEW, len(self._places)))})
 
     async def _read_places(self, places: Collection[str]) -> None:
-        gone = await self._worker.run(Rank.WORDS, self._catalogue.at_and_below, sorted(places))
+        gone = await self._executor.run(Priority.LEXICAL, self._catalog.at_and_below, sorted(places))
         known = dict(gone)
         scan = files.scan(self._root, places)
-        while found := await self._worker.run(Rank.WORDS, read_pipeline.take, scan):
+        while found := await self._executor.run(Priority.LEXICAL, read_pipeline.take, scan):
             self._left_out |= self._see(found)
             for item in found:
                 gone.pop(item.path, None)
@@ -260,20 +260,20 @@ class Crawler:
         self,
         known: Mapping[str, File],
         items: Sequence[read_pipeline.Item],
-        rank: Rank = Rank.WORDS,
+        priority: Priority = Priority.LEXICAL,
         between: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """Catalogue files: some are cut while those before are put into it and the next are opened."""
-        opening = asyncio.create_task(self._open(known, items, rank)) if items else None
+        """Catalog files: some are cut while those before are put into it and the next are opened."""
+        opening = asyncio.create_task(self._open(known, items, priority)) if items else None
         storing: asyncio.Task[None] | None = None
         try:
             while opening:
                 opened, items = await opening
-                opening = asyncio.create_task(self._open(known, items, rank)) if items else None
+                opening = asyncio.create_task(self._open(known, items, priority)) if items else None
                 cut = await asyncio.to_thread(read_pipeline.cut, self._chunker, opened)
                 if storing:
                     await storing
-                storing = asyncio.create_task(self._store(known, cut, rank))
+                storing = asyncio.create_task(self._store(known, cut, priority))
                 if between:
                     await between()
             if storing:
@@ -287,23 +287,25 @@ class Crawler:
                 task.cancel()
 
     async def _open(
-        self, known: Mapping[str, File], items: Sequence[read_pipeline.Item], rank: Rank
+        self, known: Mapping[str, File], items: Sequence[read_pipeline.Item], priority: Priority
     ) -> tuple[list[tuple[File, bytes]], list[read_pipeline.Item]]:
-        return await self._worker.run(
-            rank, read_pipeline.open_some, self._root, self._catalogue, known, items
+        return await self._executor.run(
+            priority, read_pipeline.open_some, self._root, self._catalog, known, items
         )
 
-    async def _store(self, known: Mapping[str, File], cut: Sequence[read_pipeline.Cut], rank: Rank) -> None:
+    async def _store(
+        self, known: Mapping[str, File], cut: Sequence[read_pipeline.Cut], priority: Priority
+    ) -> None:
         while cut:
-            cut = await self._worker.run(rank, read_pipeline.store, self._catalogue, known, cut)
+            cut = await self._executor.run(priority, read_pipeline.store, self._catalog, known, cut)
         await self._tell()
 
     async def read_changed(self, paths: Iterable[str]) -> bool:
         """Read again, before all else, what changed since it was read; False when nothing did."""
-        known, changed, vanished = await self._worker.run(
-            Rank.SEARCH, read_pipeline.look_again, self._root, self._catalogue, sorted(paths)
+        known, changed, vanished = await self._executor.run(
+            Priority.SEARCH, read_pipeline.look_again, self._root, self._catalog, sorted(paths)
         )
-        await self._read(known, changed, Rank.SEARCH)
+        await self._read(known, changed, Priority.SEARCH)
         return bool(changed or vanished)
 
     async def read_now(self, path: str) -> None:
@@ -312,7 +314,7 @@ class Crawler:
 
     async def _forget(self, paths: Sequence[str]) -> None:
         for start in range(0, len(paths), _GONE):
-            await self._worker.run(Rank.WORDS, self._catalogue.remove, paths[start : start + _GONE])
+            await self._executor.run(Priority.LEXICAL, self._catalog.remove, paths[start : start + _GONE])
 
 
 def _is_suspect(item: read_pipeline.Item, places: Collection[str], known: Mapping[str, File]) -> bool:

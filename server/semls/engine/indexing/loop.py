@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from semls.errors import EngineError, SemlsError, StoreDamaged, StoreError
+from semls.errors import EngineError, SemlsError, StoreCorrupted, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ class Loop:
         self,
         name: str,
         work: Callable[[], Awaitable[None]],
-        corrupted: Callable[[StoreDamaged], None],
+        corrupted: Callable[[StoreCorrupted], None],
         tell: Callable[[], None],
     ) -> None:
         self.error: SemlsError | None = None
@@ -47,7 +47,7 @@ class Loop:
             try:
                 await self._work()
                 self.error = None
-            except StoreDamaged as error:
+            except StoreCorrupted as error:
                 self._corrupted(error)
             except (StoreError, EngineError) as error:  # a full disk, a server that is down: for the moment
                 self.error = error

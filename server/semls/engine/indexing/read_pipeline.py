@@ -1,4 +1,4 @@
-"""Files → chunks in the catalogue: short steps for the worker, and one that runs beside it."""
+"""Files → chunks in the catalog: short steps for the executor, and one that runs beside it."""
 
 import contextlib
 import hashlib
@@ -11,7 +11,7 @@ from typing import TypeAlias
 from semls.engine.files import scan
 from semls.engine.models.encoder import embedded_text
 from semls.engine.search.context import Document
-from semls.engine.storage.catalog import Catalogue, Entry, File
+from semls.engine.storage.catalog import Catalog, Entry, File
 from semls.engine.syntax import languages
 from semls.engine.syntax.chunker import Chunk, fingerprint
 from semls.engine.syntax.parser_process import Chunker, Parsed
@@ -28,31 +28,31 @@ _CUT = "cut"  # the note that tells how files were cut
 _INDEXED = "indexed"  # the note that tells that all files have been read once
 
 
-def open_catalogue(directory: Path) -> Catalogue:
-    """Open a workspace's catalogue. Raises StoreError.
+def open_catalog(directory: Path) -> Catalog:
+    """Open a workspace's catalog. Raises StoreError.
 
     What another version of semls cut is to be read again, and so is what could not be read or parsed.
     """
     with contextlib.ExitStack() as stack:
-        catalogue = Catalogue(directory / "catalogue.sqlite")
-        stack.callback(catalogue.close)
-        if catalogue.noted(_CUT) != fingerprint():
-            catalogue.doubt()
-            catalogue.note(_CUT, fingerprint())
-        catalogue.invalidate_failures()
+        catalog = Catalog(directory / "index.sqlite")
+        stack.callback(catalog.close)
+        if catalog.noted(_CUT) != fingerprint():
+            catalog.doubt()
+            catalog.note(_CUT, fingerprint())
+        catalog.invalidate_failures()
         stack.pop_all()  # it stays open
-    return catalogue
+    return catalog
 
 
-def is_indexed(catalogue: Catalogue) -> bool:
+def is_indexed(catalog: Catalog) -> bool:
     """Whether all files of the workspace have been read once, if only to leave them out."""
-    return bool(catalogue.noted(_INDEXED))
+    return bool(catalog.noted(_INDEXED))
 
 
-def mark_indexed(catalogue: Catalogue) -> None:
+def mark_indexed(catalog: Catalog) -> None:
     """Note that all files have been read."""
-    if not is_indexed(catalogue):
-        catalogue.note(_INDEXED, "yes")
+    if not is_indexed(catalog):
+        catalog.note(_INDEXED, "yes")
 
 
 def take(scan: Iterator[Item]) -> list[Item]:
@@ -67,7 +67,7 @@ def take(scan: Iterator[Item]) -> list[Item]:
 
 
 def differs(item: Item, known: File | None) -> bool:
-    """Whether a file is not as the catalogue knows it."""
+    """Whether a file is not as the catalog knows it."""
     if known is None:
         return True
     if isinstance(item, scan.Skipped):
@@ -76,7 +76,7 @@ def differs(item: Item, known: File | None) -> bool:
 
 
 def open_some(
-    root: Path, catalogue: Catalogue, known: Mapping[str, File], items: Sequence[Item]
+    root: Path, catalog: Catalog, known: Mapping[str, File], items: Sequence[Item]
 ) -> tuple[list[tuple[File, bytes]], list[Item]]:
     """As many files to be cut as make a step, with their bytes, and the rest of the items."""
     deadline, size = time.monotonic() + _STEP, 0
@@ -94,8 +94,8 @@ def open_some(
             size += len(content)
         if time.monotonic() > deadline or size > _BYTES or len(opened) == _FILES:
             break
-    _replace(catalogue, ((file, []) for file in skipped))
-    catalogue.touch(touched)
+    _replace(catalog, ((file, []) for file in skipped))
+    catalog.touch(touched)
     return opened, list(rest)
 
 
@@ -127,7 +127,7 @@ def _read(root: Path, item: Item) -> tuple[File, bytes]:
 
 
 def cut(chunker: Chunker, opened: Sequence[tuple[File, bytes]]) -> list[Cut]:
-    """The chunks of files. Runs beside the worker, as a parser may take its time."""
+    """The chunks of files. Runs beside the executor, as a parser may take its time."""
     asked = [(content, languages.find(file.language) or languages.TEXT) for file, content in opened]
     parsed = chunker.chunk_all(asked)
     return [_cut(file, found) for (file, _), found in zip(opened, parsed, strict=True)]
@@ -140,13 +140,13 @@ def _cut(file: File, parsed: Parsed) -> Cut:
         return _failed(file, error), []
 
 
-def store(catalogue: Catalogue, known: Mapping[str, File], found: Sequence[Cut]) -> Sequence[Cut]:
-    """Put as many files into the catalogue as make a step; gives back the rest.
+def store(catalog: Catalog, known: Mapping[str, File], found: Sequence[Cut]) -> Sequence[Cut]:
+    """Put as many files into the catalog as make a step; gives back the rest.
 
-    Those that were catalogued meanwhile are left out: they are newer there.
+    Those that were catalogd meanwhile are left out: they are newer there.
     """
     deadline = time.monotonic() + _STEP
-    now = catalogue.files([file.path for file, _ in found])
+    now = catalog.files([file.path for file, _ in found])
     rest = iter(found)
 
     def some() -> Iterator[Cut]:
@@ -156,12 +156,12 @@ def store(catalogue: Catalogue, known: Mapping[str, File], found: Sequence[Cut])
             if time.monotonic() > deadline:
                 return
 
-    _replace(catalogue, some())
+    _replace(catalog, some())
     return tuple(rest)
 
 
-def _replace(catalogue: Catalogue, found: Iterable[Cut]) -> None:
-    """Put files into the catalogue, one by one where an error of ours makes that fail for one of them."""
+def _replace(catalog: Catalog, found: Iterable[Cut]) -> None:
+    """Put files into the catalog, one by one where an error of ours makes that fail for one of them."""
     taken = list[Cut]()
 
     def take() -> Iterator[Cut]:
@@ -170,39 +170,39 @@ def _replace(catalogue: Catalogue, found: Iterable[Cut]) -> None:
             yield cut
 
     try:
-        catalogue.replace_all(take())
+        catalog.replace_all(take())
     except SemlsError:
         raise
     except Exception:  # noqa: BLE001 - logged for the file that causes it
         for file, entries in taken:
             try:
-                catalogue.replace(file, entries)
+                catalog.replace(file, entries)
             except SemlsError:
                 raise
             except Exception as error:  # noqa: BLE001 - logged
-                catalogue.replace(_failed(file, error))
+                catalog.replace(_failed(file, error))
 
 
 def look_again(
-    root: Path, catalogue: Catalogue, paths: Sequence[str]
+    root: Path, catalog: Catalog, paths: Sequence[str]
 ) -> tuple[dict[str, File], list[Item], list[str]]:
     """What is known of files, those that are not so any more, and those that are gone and now forgotten."""
-    known = catalogue.files(paths)
+    known = catalog.files(paths)
     found = {path: scan.look(root, path) for path in paths}
     changed: list[Item] = [item for path, item in found.items() if item and differs(item, known.get(path))]
     vanished = [path for path, item in found.items() if item is None]
     if vanished:
-        catalogue.remove(vanished)
+        catalog.remove(vanished)
     return known, changed, vanished
 
 
-def documents(root: Path, catalogue: Catalogue, paths: Sequence[str]) -> dict[str, Document]:
-    """Files as they were catalogued, by path; without those that have changed since."""
+def documents(root: Path, catalog: Catalog, paths: Sequence[str]) -> dict[str, Document]:
+    """Files as they were catalogd, by path; without those that have changed since."""
     documents = {}
-    for path, known in catalogue.files(paths).items():
+    for path, known in catalog.files(paths).items():
         content = scan.read(root, path)
         if isinstance(content, bytes) and _digest(content) == known.digest:
-            documents[path] = Document(root, path, known.language, content, catalogue.chunks_of(path))
+            documents[path] = Document(root, path, known.language, content, catalog.chunks_of(path))
     return documents
 
 

@@ -1,4 +1,4 @@
-"""Keeps a workspace's vectors like its catalogue: each content has one, from store, cache or encoder."""
+"""Keeps a workspace's vectors like its catalog: each content has one, from store, cache or encoder."""
 
 import asyncio
 import contextlib
@@ -15,13 +15,13 @@ from semls.engine.indexing.loop import Loop
 from semls.engine.models import memory
 from semls.engine.models.encoder import Encoder, embedded_text
 from semls.engine.models.presets import Model
-from semls.engine.scheduler import Rank, Worker, opened
+from semls.engine.scheduler import Priority, PriorityExecutor, opened
 from semls.engine.search.retrieval import View
-from semls.engine.storage.catalog import Catalogue, Coverage
+from semls.engine.storage.catalog import Catalog, Coverage
 from semls.engine.storage.embedding_cache import EmbeddingCache
 from semls.engine.storage.vectors_local import VectorStore
 from semls.engine.views import Views
-from semls.errors import StoreDamaged, StoreError
+from semls.errors import StoreCorrupted, StoreError
 from semls.settings import Server
 
 log = logging.getLogger(__name__)
@@ -63,27 +63,27 @@ class Embedder:
         self,
         target: Target,
         coverage: Coverage,
-        catalogue: Catalogue,
+        catalog: Catalog,
         views: Views,
-        worker: Worker,
+        executor: PriorityExecutor,
         tools: Callable[[Target], Awaitable[Tools | None]],
         former: Callable[[str], Awaitable[Encoder | None]],
         running: asyncio.Event,
         tell: Callable[[], None],
-        corrupted: Callable[[StoreDamaged], None],
+        corrupted: Callable[[StoreCorrupted], None],
         prunable: Callable[[], bool],
     ) -> None:
         self.target = target
         self.view: View | None = None  # what answers
         self.coverage = coverage  # of that view
         self.encoded = 0  # texts sent through the model
-        self.phase = "model"
+        self.phase = "loading"
         self._filling: View | None = None
         self._taken = list[View]()  # these two, and those that are to be released
         self._counted = self._count_took = 0.0
         self._walked: View | None = None  # for which chunks were looked through, up to the last
         self._last, self._missing = 0, dict[str, None]()  # contents without a vector, the latest at the end
-        self._catalogue, self._views, self._worker = catalogue, views, worker
+        self._catalog, self._views, self._executor = catalog, views, executor
         self._tools, self._former, self._running, self._tell = tools, former, running, tell
         self._prunable = prunable  # whether stores that are not open are of no use to any embedder
         self._speed = 1000.0  # letters that the encoder reads in a second, as it was the last time
@@ -94,7 +94,7 @@ class Embedder:
         self.loop = Loop(f"Embedding with {target.model.name}", self._work, corrupted, tell)
 
     def embed(self, ticket: int) -> None:
-        """Embed what was catalogued by a ticket, from the latest changes on."""
+        """Embed what was catalogd by a ticket, from the latest changes on."""
         self._ticket = ticket
         self._again = True
         self.loop.wake()
@@ -124,9 +124,9 @@ class Embedder:
             self.reached = max(self.reached, ticket)
 
     async def run(self) -> bool:
-        """Embed what has no vector; False when the catalogue changed meanwhile. Raises SemlsError."""
+        """Embed what has no vector; False when the catalog changed meanwhile. Raises SemlsError."""
         self._again = False
-        self.phase = "vectors" if self.view else "model"
+        self.phase = "embedding" if self.view else "loading"
         self._tell()
         await self._release_dropped()
         await self._running.wait()
@@ -135,7 +135,7 @@ class Embedder:
             return True
         try:
             return await self._embed(tools)
-        except StoreDamaged:
+        except StoreCorrupted:
             raise  # the catalog is empty: all files are to be read again
         except StoreError as error:
             log.warning("The vectors are opened once more: %s", error)
@@ -184,12 +184,12 @@ class Embedder:
 
     async def _embed(self, tools: Tools) -> bool:
         view = await self._target(tools)
-        self.phase = "vectors"
+        self.phase = "embedding"
         if not await self._fill(view, tools.cache) or not self.uses(view):
-            return False  # the catalogue has changed, or the view was dropped
+            return False  # the catalog has changed, or the view was dropped
         await self._answer_with(view)
         await self._compact(view)
-        await self._worker.run(Rank.VECTORS, memory.give_back)
+        await self._executor.run(Priority.SEMANTIC, memory.give_back)
         return True
 
     async def _target(self, tools: Tools) -> View:
@@ -211,7 +211,7 @@ class Embedder:
 
     async def _former_view(self, encoder: Encoder, server: Server | None) -> View | None:
         """The view that was filled in an earlier life, if another model made it."""
-        names = (await self._worker.run(Rank.VECTORS, self._catalogue.noted, _ANSWERS)).splitlines()
+        names = (await self._executor.run(Priority.SEMANTIC, self._catalog.noted, _ANSWERS)).splitlines()
         if not names or encoder.model.name in names:
             return None
         former = await self._former(names[0])
@@ -231,8 +231,8 @@ class Embedder:
 
     async def _find(self, view: View, contents: Sequence[str]) -> list[str]:
         """Learn which of these contents have a vector in the store; gives back the others."""
-        known = await view.runner.run(Rank.VECTORS, view.vectors.having, contents)
-        await self._worker.run(Rank.VECTORS, self._catalogue.add_vectors, view.name, known)
+        known = await view.executor.run(Priority.SEMANTIC, view.vectors.having, contents)
+        await self._executor.run(Priority.SEMANTIC, self._catalog.add_vectors, view.name, known)
         self._forget(known)
         return [content for content in contents if content not in known]
 
@@ -241,21 +241,21 @@ class Embedder:
         await self._show(view)
         self._filling = None
         await self._release_dropped()
-        names = (await self._worker.run(Rank.VECTORS, self._catalogue.noted, _ANSWERS)).splitlines()
+        names = (await self._executor.run(Priority.SEMANTIC, self._catalog.noted, _ANSWERS)).splitlines()
         if self._prunable():
             kept = await self._views.prune()
             names = [name for name in names if name in kept]
         own = view.encoder.model.name
         complete = "\n".join([own, *(name for name in names if name != own)])
-        await self._worker.run(Rank.VECTORS, self._catalogue.note, _ANSWERS, complete)
+        await self._executor.run(Priority.SEMANTIC, self._catalog.note, _ANSWERS, complete)
 
     async def _fill(self, view: View, cache: EmbeddingCache) -> bool:
-        """Give a vector to all that has none; False when the catalogue changed meanwhile."""
+        """Give a vector to all that has none; False when the catalog changed meanwhile."""
         for some in _slices(await self._without_vector(view), _ROUND):
             if self._again:
                 return False
             absent = await self._find(view, some)
-            cached = await self._worker.run(Rank.VECTORS, cache.get, absent)
+            cached = await self._executor.run(Priority.SEMANTIC, cache.get, absent)
             await self._keep(view, cached)
             if not await self._encode(view, cache, [key for key in absent if key not in cached]):
                 return False
@@ -274,8 +274,8 @@ class Embedder:
         found, before = dict[str, int](), -1
         while before < self._last:
             before = self._last
-            self._last, missing = await self._worker.run(
-                Rank.VECTORS, self._catalogue.without_vector, view.name, before
+            self._last, missing = await self._executor.run(
+                Priority.SEMANTIC, self._catalog.without_vector, view.name, before
             )
             found |= missing
         self._forget(found)
@@ -283,28 +283,28 @@ class Embedder:
         return list(reversed(self._missing))
 
     async def _encode(self, view: View, cache: EmbeddingCache, missing: Sequence[str]) -> bool:
-        texts = await self._worker.run(Rank.VECTORS, _texts, self._catalogue, missing)
+        texts = await self._executor.run(Priority.SEMANTIC, _texts, self._catalog, missing)
         while texts:
             await self._running.wait()
             if self._again:
                 return False
             some = _as_many(texts, _STEP * self._speed)
             now, texts = texts[:some], texts[some:]
-            vectors, self._speed = await self._worker.run(
-                Rank.VECTORS, _encode, view.encoder, cache, now, self._give_way
+            vectors, self._speed = await self._executor.run(
+                Priority.SEMANTIC, _encode, view.encoder, cache, now, self._preempt
             )
             self.encoded += len(now)
             await self._keep(view, vectors)
         return True
 
-    def _give_way(self) -> None:
-        self._worker.give_way(Rank.VECTORS)
+    def _preempt(self) -> None:
+        self._executor.preempt(Priority.SEMANTIC)
 
     async def _keep(self, view: View, vectors: Mapping[str, Vector]) -> None:
         for some in _slices(list(vectors), _UPSERT):
             part = {content: vectors[content] for content in some}
-            await view.runner.run(Rank.VECTORS, view.vectors.upsert, part)
-            await self._worker.run(Rank.VECTORS, self._catalogue.add_vectors, view.name, part)
+            await view.executor.run(Priority.SEMANTIC, view.vectors.upsert, part)
+            await self._executor.run(Priority.SEMANTIC, self._catalog.add_vectors, view.name, part)
             await self.count_now_and_then()
 
     async def _compact(self, view: View) -> None:
@@ -313,15 +313,15 @@ class Embedder:
         if not isinstance(store, VectorStore) or len(store) < 2 * self.coverage.embedded + _FEW_DEAD:
             return
         async with self._views.alone():
-            living = await self._worker.run(Rank.VECTORS, self._catalogue.living, view.name)
-            fresh = await opened(self._worker.run(Rank.VECTORS, store.beside))
+            living = await self._executor.run(Priority.SEMANTIC, self._catalog.living, view.name)
+            fresh = await opened(self._executor.run(Priority.SEMANTIC, store.beside))
             try:
                 for some in _slices(living, _UPSERT):
-                    await self._worker.run(Rank.VECTORS, _copy, store, fresh, some)
-                await self._worker.run(Rank.VECTORS, store.become, fresh)
+                    await self._executor.run(Priority.SEMANTIC, _copy, store, fresh, some)
+                await self._executor.run(Priority.SEMANTIC, store.become, fresh)
             finally:
-                await self._worker.run(Rank.SEARCH, fresh.close)
-            await self._worker.run(Rank.VECTORS, self._catalogue.know_vectors, view.name, living)
+                await self._executor.run(Priority.SEARCH, fresh.close)
+            await self._executor.run(Priority.SEMANTIC, self._catalog.know_vectors, view.name, living)
 
     async def _show(self, view: View) -> None:
         """Let a view answer, from one moment to the next."""
@@ -332,17 +332,17 @@ class Embedder:
     async def _measure(self, view: View | None) -> Coverage:
         began = time.monotonic()
         store = view.name if view else ""
-        coverage = await self._worker.run(Rank.WORDS, self._catalogue.coverage, store)
+        coverage = await self._executor.run(Priority.LEXICAL, self._catalog.coverage, store)
         self._counted, self._count_took = time.monotonic(), time.monotonic() - began
         return coverage
 
 
-# Steps for the worker
+# Steps for the executor
 
 
-def _texts(catalogue: Catalogue, hashes: Sequence[str]) -> list[tuple[str, str]]:
+def _texts(catalog: Catalog, hashes: Sequence[str]) -> list[tuple[str, str]]:
     """Contents and what to embed for them, the shortest first."""
-    samples = catalogue.samples(hashes)
+    samples = catalog.samples(hashes)
     texts = [
         (content, embedded_text(entry.qualified_name, text)) for content, (entry, text) in samples.items()
     ]
@@ -350,11 +350,11 @@ def _texts(catalogue: Catalogue, hashes: Sequence[str]) -> list[tuple[str, str]]
 
 
 def _encode(
-    encoder: Encoder, cache: EmbeddingCache, texts: Sequence[tuple[str, str]], give_way: Callable[[], None]
+    encoder: Encoder, cache: EmbeddingCache, texts: Sequence[tuple[str, str]], preempt: Callable[[], None]
 ) -> tuple[dict[str, Vector], float]:
     """Vectors by content, and how many letters were read in a second."""
     began = time.perf_counter()
-    vectors = encoder.documents([text for _, text in texts], give_way)
+    vectors = encoder.documents([text for _, text in texts], preempt)
     took = max(1e-6, time.perf_counter() - began)
     computed = dict(zip((content for content, _ in texts), vectors, strict=True))
     cache.put(computed)

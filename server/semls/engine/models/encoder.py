@@ -68,8 +68,8 @@ class Encoder(Protocol):
     def device(self) -> str:
         """Where it computes, and with which numbers: "cpu, bfloat16"."""
 
-    def documents(self, texts: Sequence[str], give_way: Callable[[], object] = ...) -> Float32:
-        """A row of `model.dimension` for each text; others go first in the calls of `give_way`."""
+    def documents(self, texts: Sequence[str], preempt: Callable[[], object] = ...) -> Float32:
+        """A row of `model.dimension` for each text; others go first in the calls of `preempt`."""
 
     def query(self, text: str) -> Float32:
         """A vector of `model.dimension`."""
@@ -91,9 +91,9 @@ class HashingEncoder:
     device = "cpu"
     fingerprint = hashlib.sha256(f"{HASHING!r}, words and letters".encode()).hexdigest()[:16]
 
-    def documents(self, texts: Sequence[str], give_way: Callable[[], object] = _to_nobody) -> Float32:
+    def documents(self, texts: Sequence[str], preempt: Callable[[], object] = _to_nobody) -> Float32:
         """A row for each text."""
-        give_way()
+        preempt()
         return np.array([self.query(text) for text in texts], np.float32).reshape(-1, HASHING.dimension)
 
     def query(self, text: str) -> Float32:
@@ -121,7 +121,7 @@ class TransformersEncoder:
         self.model = model
         self._folder = folder
         self.query = lru_cache(_QUESTIONS)(self._query)
-        self._give_way: Callable[[], object] = _to_nobody
+        self._preempt: Callable[[], object] = _to_nobody
         try:
             self.fingerprint = fingerprint(model, folder)  # first: meanwhile a folder's words can be read
             _prepare()
@@ -136,9 +136,9 @@ class TransformersEncoder:
                 f"it is not {model.name}."
             )
 
-    def documents(self, texts: Sequence[str], give_way: Callable[[], object] = _to_nobody) -> Float32:
+    def documents(self, texts: Sequence[str], preempt: Callable[[], object] = _to_nobody) -> Float32:
         """A row for each text. Who is given way to may ask for a query's vector meanwhile."""
-        return self._encode([self.model.document_prefix + text for text in texts], give_way)
+        return self._encode([self.model.document_prefix + text for text in texts], preempt)
 
     @property
     def device(self) -> str:
@@ -149,15 +149,15 @@ class TransformersEncoder:
         vector: Float32 = self._encode([self.model.query_prefix + text], _to_nobody)[0]
         return vector
 
-    def _encode(self, texts: Sequence[str], give_way: Callable[[], object]) -> Float32:
+    def _encode(self, texts: Sequence[str], preempt: Callable[[], object]) -> Float32:
         vectors = np.empty((len(texts), self.model.dimension), np.float32)
         ids = self._tokenize(texts)
-        before, self._give_way = self._give_way, give_way
+        before, self._preempt = self._preempt, preempt
         try:
             for batch in _batches([len(one) for one in ids], self._most_tokens):
                 vectors[batch] = self._forward([ids[number] for number in batch])
         finally:
-            self._give_way = before
+            self._preempt = before
         return vectors
 
     def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
@@ -282,7 +282,7 @@ class TransformersEncoder:
             layer.register_forward_pre_hook(self._before_a_layer)
 
     def _before_a_layer(self, *_: object) -> None:
-        self._give_way()
+        self._preempt()
 
     @property
     def _most_tokens(self) -> int:

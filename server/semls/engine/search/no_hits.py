@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from semls.engine.search.query import Query
-from semls.engine.storage.catalog import Catalogue, Field, Filter, Filters
+from semls.engine.storage.catalog import Catalog, Field, Filter, Filters
 
 # What a filter is about, and what is written before its value.
 _FORMS: Mapping[Field, tuple[str, str]] = {
@@ -15,13 +15,13 @@ _FORMS: Mapping[Field, tuple[str, str]] = {
 }
 
 
-def explain(asked: Query, catalogue: Catalogue) -> str:
+def explain(asked: Query, catalog: Catalog) -> str:
     """Return a sentence for a person, or "" where neither the index nor the filters are the reason."""
-    if not catalogue.has_chunk(()):
+    if not catalog.has_chunk(()):
         return "No file is indexed."
     texts = tuple(each for each in asked.filters if each.field == "text")  # together: each reads all chunks
     groups = [*((each,) for each in asked.filters if each.field != "text"), texts, asked.filters]
-    impassable = (group for group in groups if group and not catalogue.has_chunk(group))
+    impassable = (group for group in groups if group and not catalog.has_chunk(group))
     return next(map(_sentence, impassable), "")
 
 

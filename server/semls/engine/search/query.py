@@ -46,7 +46,7 @@ class Query:
     text: str  # what is left of it without the filters
     limit: int
     filters: Filters
-    words_only: bool
+    lexical_only: bool
     by_chunk: bool = False  # whether a long definition may be found once for each of its chunks
 
 
@@ -57,7 +57,7 @@ def query(
     languages: Iterable[str] = (),
     paths: Iterable[str] = (),
     kinds: Iterable[str] = (),
-    words_only: bool = False,
+    lexical_only: bool = False,
 ) -> Query:
     """A checked query; filters in its text and those given beside it hold together.
 
@@ -74,7 +74,7 @@ def query(
     beside = _filters({("language", False): languages, ("path", False): paths, ("kind", False): kinds})
     if not question and not within and not beside:
         raise UsageError("The question is empty: ask for something, for example: where are files read")
-    return Query(typed, question, limit, within + beside, words_only or not question)
+    return Query(typed, question, limit, within + beside, lexical_only or not question)
 
 
 def _parse(text: str) -> tuple[str, Filters]:
@@ -146,7 +146,7 @@ def _advice(name: str, names: Iterable[str], otherwise: str) -> str:
 
 
 def _name(name: str) -> str:
-    """As the catalogue has it: `A.b` for `A::b`, and `*` for an ellipsis."""
+    """As the catalog has it: `A.b` for `A::b`, and `*` for an ellipsis."""
     return _MEMBER_OF.sub(".", _ELLIPSIS.sub("*", name))
 
 

@@ -1,4 +1,4 @@
-"""How well chunks answer a question: arithmetic over what the catalogue knows of them.
+"""How well chunks answer a question: arithmetic over what the catalog knows of them.
 
 The weights are round. What each is worth was measured; CONTRIBUTING.md keeps the table.
 """
@@ -144,11 +144,11 @@ def is_named(question: Question, candidate: Candidate) -> bool:
 
 
 def matched(question: Question, candidate: Candidate) -> tuple[str, ...]:
-    """What a candidate was found by: its "name", which the question names, its "words", its "meaning"."""
+    """What a candidate was found by: its "name", "lexical" or "semantic" search."""
     ways = {
         "name": is_named(question, candidate),
-        "words": candidate.words,
-        "meaning": candidate.nearness,
+        "lexical": candidate.words,
+        "semantic": candidate.nearness,
     }
     return tuple(way for way, worth in ways.items() if worth > 0)
 

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from semls.engine.models.encoder import Encoder
-from semls.engine.scheduler import Rank, Runner, Worker
+from semls.engine.scheduler import Executor, Priority, PriorityExecutor
 from semls.engine.search.query import Query
 from semls.engine.search.ranking import Candidate, Question, best_row, is_named, matched, rank
-from semls.engine.storage.catalog import Catalogue, DefinitionKey, Entry, Filters
+from semls.engine.storage.catalog import Catalog, DefinitionKey, Entry, Filters
 from semls.engine.storage.vectors_local import Vectors
 from semls.settings import Server
 
@@ -29,7 +29,7 @@ class Hit:
     score: float
     snippet: str
     row: int = 0
-    matched: tuple[str, ...] = ()  # "name", "words", "meaning"; none where filters alone were asked for
+    matched: tuple[str, ...] = ()  # "name", "lexical", "semantic"; none where filters alone were asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class View:
 
     encoder: Encoder
     vectors: Vectors
-    runner: Runner
+    executor: Executor
     server: Server | None = None
 
     @property
@@ -49,13 +49,13 @@ class View:
 
     async def close(self) -> None:
         """Close the vectors. Raises StoreError."""
-        await self.runner.close(self.vectors.close)
+        await self.executor.close(self.vectors.close)
 
 
-async def near(asked: Query, catalogue: Catalogue, view: View, worker: Worker) -> dict[int, float]:
+async def near(asked: Query, catalog: Catalog, view: View, executor: PriorityExecutor) -> dict[int, float]:
     """Ids of chunks by their cosine, above that of the farthest one. Raises StoreError."""
-    vector = await worker.run(Rank.SEARCH, view.encoder.query, asked.text)
-    found = await nearest(vector, _pool(asked), asked.filters, catalogue, view, worker)
+    vector = await executor.run(Priority.SEARCH, view.encoder.query, asked.text)
+    found = await nearest(vector, _pool(asked), asked.filters, catalog, view, executor)
     farthest = min((cosine for cosine, _ in found), default=0.0)
     return {number: cosine - farthest for cosine, numbers in found for number in numbers}
 
@@ -64,9 +64,9 @@ async def nearest(
     vector: NDArray[np.float32],
     pool: int,
     filters: Filters,
-    catalogue: Catalogue,
+    catalog: Catalog,
     view: View,
-    worker: Worker,
+    executor: PriorityExecutor,
 ) -> list[tuple[float, list[int]]]:
     """The nearest contents that a chunk has, half of the pool, if there are as many.
 
@@ -75,30 +75,30 @@ async def nearest(
     Former contents are in the store, too, and in a team's those of others: where they come first, more
     is asked for. Raises StoreError.
     """
-    among = await worker.run(Rank.SEARCH, catalogue.contents, filters) if filters else None
+    among = await executor.run(Priority.SEARCH, catalog.contents, filters) if filters else None
     while True:
-        found = dict(await view.runner.run(Rank.SEARCH, view.vectors.query, vector, pool, among))
-        holders = await worker.run(Rank.SEARCH, catalogue.holding, list(found), filters)
+        found = dict(await view.executor.run(Priority.SEARCH, view.vectors.query, vector, pool, among))
+        holders = await executor.run(Priority.SEARCH, catalog.holding, list(found), filters)
         if len(found) < pool or 2 * len(holders) >= pool or pool > _DEEPEST:
             return [(found[content], numbers) for content, numbers in holders.items()]
         pool *= 4
 
 
-def search(asked: Query, catalogue: Catalogue, near: Mapping[int, float]) -> list[Hit]:
+def search(asked: Query, catalog: Catalog, near: Mapping[int, float]) -> list[Hit]:
     """The best hits first, from what the words find and the chunks that are near.
 
     A definition of several chunks is one hit: its best chunk, or the one that holds its name where the
     question asks for that.
     """
     if not asked.text:
-        return _listed(asked, catalogue)
+        return _listed(asked, catalog)
     question = Question.of(asked.text)
-    candidates = _candidates(asked, question, catalogue, near)
+    candidates = _candidates(asked, question, catalog, near)
     ranked = rank(question, candidates)
     if not asked.by_chunk:
         ranked = _merged(ranked, question, candidates)
     ranked = ranked[: asked.limit]
-    texts = catalogue.texts([number for number, _ in ranked])
+    texts = catalog.texts([number for number, _ in ranked])
     return [_hit(question, candidates[number], score, texts[number]) for number, score in ranked]
 
 
@@ -127,25 +127,25 @@ def _pool(asked: Query) -> int:
 
 
 def _candidates(
-    asked: Query, question: Question, catalogue: Catalogue, near: Mapping[int, float]
+    asked: Query, question: Question, catalog: Catalog, near: Mapping[int, float]
 ) -> dict[int, Candidate]:
     pool = _pool(asked)
-    words = dict(catalogue.match(question.terms, asked.filters, pool))
+    words = dict(catalog.match(question.terms, asked.filters, pool))
     numbers = {
         *words,
         *near,
-        *catalogue.named(question.names, asked.filters, pool),
-        *catalogue.beginning(question.symbol, asked.filters, pool),
-        *catalogue.containing(asked.filters, pool),
+        *catalog.named(question.names, asked.filters, pool),
+        *catalog.beginning(question.symbol, asked.filters, pool),
+        *catalog.containing(asked.filters, pool),
     }
     return {
         number: Candidate(entry, words.get(number, 0.0), near.get(number, 0.0))
-        for number, entry in catalogue.entries(list(numbers)).items()
+        for number, entry in catalog.entries(list(numbers)).items()
     }
 
 
-def _listed(asked: Query, catalogue: Catalogue) -> list[Hit]:
+def _listed(asked: Query, catalog: Catalog) -> list[Hit]:
     """What passes the filters, where nothing else is asked for."""
-    numbers = catalogue.definitions(asked.filters, asked.limit)
-    entries, texts = catalogue.entries(numbers), catalogue.texts(numbers)
+    numbers = catalog.definitions(asked.filters, asked.limit)
+    entries, texts = catalog.entries(numbers), catalog.texts(numbers)
     return [Hit(entries[number], 0.0, texts[number]) for number in numbers]

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from semls.engine.models.encoder import embedded_text
-from semls.engine.scheduler import Rank, Worker
+from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search.retrieval import Hit, View, nearest
-from semls.engine.storage.catalog import Catalogue, Entry
+from semls.engine.storage.catalog import Catalog, Entry
 from semls.engine.syntax import identifiers
 from semls.engine.syntax.source import essence
 from semls.errors import UsageError
@@ -48,12 +48,12 @@ class Asked:
     text: str
 
 
-def at(catalogue: Catalogue, path: str, row: int) -> Asked:
+def at(catalog: Catalog, path: str, row: int) -> Asked:
     """The chunk at a row. Raises UsageError where there is none."""
-    number = catalogue.at(path, row)
+    number = catalog.at(path, row)
     if number is None:
-        raise UsageError(_without_code(path, row, catalogue.chunks_of(path)))
-    return Asked(number, catalogue.entries([number])[number], catalogue.texts([number])[number])
+        raise UsageError(_without_code(path, row, catalog.chunks_of(path)))
+    return Asked(number, catalog.entries([number])[number], catalog.texts([number])[number])
 
 
 def _without_code(path: str, row: int, chunks: Sequence[Entry]) -> str:
@@ -65,41 +65,39 @@ def _without_code(path: str, row: int, chunks: Sequence[Entry]) -> str:
 
 
 async def near(
-    asked: Asked, limit: int, catalogue: Catalogue, view: View, worker: Worker
+    asked: Asked, limit: int, catalog: Catalog, view: View, executor: PriorityExecutor
 ) -> dict[int, float]:
     """Ids of chunks by their cosine to this one, one for each content. Raises StoreError."""
-    known = await view.runner.run(Rank.SEARCH, view.vectors.get, [asked.entry.hash])
+    known = await view.executor.run(Priority.SEARCH, view.vectors.get, [asked.entry.hash])
     vector = known.get(asked.entry.hash)
     if vector is None:
         embedded = [embedded_text(asked.entry.qualified_name, asked.text)]
-        vector = (await worker.run(Rank.SEARCH, view.encoder.documents, embedded))[0]
-    found = await nearest(vector, max(_NEAR, 2 * limit), (), catalogue, view, worker)
+        vector = (await executor.run(Priority.SEARCH, view.encoder.documents, embedded))[0]
+    found = await nearest(vector, max(_NEAR, 2 * limit), (), catalog, view, executor)
     return {numbers[0]: cosine for cosine, numbers in found}
 
 
-def similar(asked: Asked, catalogue: Catalogue, near: Mapping[int, float] | None, limit: int) -> Similar:
+def similar(asked: Asked, catalog: Catalog, near: Mapping[int, float] | None, limit: int) -> Similar:
     """What is like a chunk: what is near, or what has its most telling words where that is not known."""
     number, entry, text = asked.number, asked.entry, asked.text
-    copies = _copies(text, catalogue)
+    copies = _copies(text, catalog)
     if near is None:
-        near = _alike(number, text, catalogue, max(_POOL, limit) + len(copies))
-    others = catalogue.entries(sorted(copies.keys() - {number}))
+        near = _alike(number, text, catalog, max(_POOL, limit) + len(copies))
+    others = catalog.entries(sorted(copies.keys() - {number}))
     return Similar(
         entry,
         text,
         tuple(sorted(others.values(), key=lambda other: (other.path, other.start_byte))),
         tuple(
-            (hit, len(_copies(hit.snippet, catalogue)) or 1)
-            for hit in _hits(asked, others.values(), near, catalogue)[:limit]
+            (hit, len(_copies(hit.snippet, catalog)) or 1)
+            for hit in _hits(asked, others.values(), near, catalog)[:limit]
         ),
     )
 
 
-def _hits(
-    asked: Asked, copies: Iterable[Entry], near: Mapping[int, float], catalogue: Catalogue
-) -> list[Hit]:
+def _hits(asked: Asked, copies: Iterable[Entry], near: Mapping[int, float], catalog: Catalog) -> list[Hit]:
     """The best chunk of each definition, best first."""
-    entries, texts = catalogue.entries(list(near)), catalogue.texts(list(near))
+    entries, texts = catalog.entries(list(near)), catalog.texts(list(near))
     hits, seen = list[Hit](), {essence(asked.text)}
     definitions = {copy.definition for copy in copies}
     scores = {number: near[number] * _standing(entry, asked.entry) for number, entry in entries.items()}
@@ -126,17 +124,17 @@ def _standing(other: Entry, asked: Entry) -> float:
     return _PIECE if other.kind == "Module" != asked.kind else 1.0
 
 
-def _copies(text: str, catalogue: Catalogue) -> dict[int, str]:
+def _copies(text: str, catalog: Catalog) -> dict[int, str]:
     """The chunks with this essence, the one asked about included; none for a text without any words."""
     wanted = essence(text)
-    found = catalogue.with_phrase(wanted, MAX_HITS)
+    found = catalog.with_phrase(wanted, MAX_HITS)
     return {number: other for number, other in found.items() if essence(other) == wanted}
 
 
-def _alike(number: int, text: str, catalogue: Catalogue, pool: int) -> dict[int, float]:
+def _alike(number: int, text: str, catalog: Catalog, pool: int) -> dict[int, float]:
     """Chunks by the rarest words that they share, against what the chunk shares with itself."""
     words = _WORD.findall(text)
     terms = dict.fromkeys(part.lower() for word in words for part in (word, *identifiers.split(word)))
-    found = dict(catalogue.match(list(terms), (), pool))
+    found = dict(catalog.match(list(terms), (), pool))
     own = found.get(number) or max(found.values(), default=1.0)
     return {other: score / own for other, score in found.items()}

@@ -1,6 +1,6 @@
-"""The truth about a workspace: its files, their chunks, and the words in them. SQLite with FTS5.
+"""The index database of a workspace: files, chunks and full text, in SQLite with FTS5.
 
-Used by one thread at a time. Every method raises StoreError when the disk is to blame, and StoreDamaged when
+Used by one thread at a time. Every method raises StoreError when the disk fails, and StoreCorrupted when
 the file is: it is empty then.
 """
 
@@ -22,7 +22,7 @@ from semls.engine.syntax import identifiers
 _WEIGHTS = {"name": 8.0, "scope": 2.0, "path": 4.0, "about": 2.0, "body": 1.0, "parts": 0.5}
 
 _LAYOUT = Layout(
-    "catalogue",
+    "catalog",
     application_id=0x53454D4C,  # "SEML"
     version=4,
     schema=f"""
@@ -81,7 +81,7 @@ DefinitionKey: TypeAlias = tuple[str, str, int, int]  # path, qualified name, an
 
 
 class Entry(NamedTuple):
-    """A chunk as catalogued. Rows are zero-based, columns count bytes, ends are exclusive."""
+    """A chunk as catalogd. Rows are zero-based, columns count bytes, ends are exclusive."""
 
     path: str
     language: str
@@ -156,8 +156,8 @@ class Coverage:
     embedded: int = 0
 
 
-class Catalogue:
-    """One workspace's catalogue."""
+class Catalog:
+    """One workspace's catalog."""
 
     def __init__(self, path: Path) -> None:
         self._file = Database(path, _LAYOUT, self._prepare)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from semls.errors import StoreDamaged, StoreError
+from semls.errors import StoreCorrupted, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ class Database:
         try:
             with self.blame():
                 self._open()
-        except StoreDamaged as error:
+        except StoreCorrupted as error:
             log.warning("%s", error)  # and nobody has lost anything
 
     def close(self) -> None:
@@ -54,7 +54,7 @@ class Database:
 
     @contextmanager
     def blame(self) -> Iterator[None]:
-        """Raise StoreError for an error of the disk, and StoreDamaged for a corrupted file, now rebuilt.
+        """Raise StoreError for an error of the disk, and StoreCorrupted for a corrupted file, now rebuilt.
 
         All other errors of SQLite are bugs of ours and surface as they are.
         """
@@ -66,7 +66,7 @@ class Database:
                     f"The {self._layout.name} {self._path} was corrupted ({error}) and is being rebuilt."
                 )
                 self._rebuild()
-                raise StoreDamaged(self.notice) from error
+                raise StoreCorrupted(self.notice) from error
             if str(error) in _ADVICE:
                 raise StoreError(
                     f"The {self._layout.name} {self._path} cannot be used ({error}): {_ADVICE[str(error)]}."

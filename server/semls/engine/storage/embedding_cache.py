@@ -31,7 +31,7 @@ _BATCH = 1000  # rows read at once from a file that is imported
 class EmbeddingCache:
     """Used by one thread at a time. Every method raises StoreError when the disk is to blame.
 
-    Raises StoreDamaged when the file is: it is empty then.
+    Raises StoreCorrupted when the file is: it is empty then.
     """
 
     def __init__(self, path: Path, fingerprint: str, most_bytes: int) -> None:
