@@ -78,7 +78,7 @@ def test_the_engine_reads_its_own_from_the_environment(monkeypatch, tmp_path, te
 
 def test_the_readme_lists_every_setting():
     """`python -m tests.support.documents` writes the table."""
-    assert settings_table() in (ROOT / "README.md").read_text("utf-8")
+    assert settings_table() in (ROOT / "server" / "REFERENCE.md").read_text("utf-8")
 
 
 def test_vs_code_knows_every_setting():

@@ -77,7 +77,7 @@ class Settings:
         metadata=_says(
             "`SEMLS_STORE_URL` and others",
             "none: this machine",
-            "[a team's server](#a-teams-server) that keeps the vectors",
+            "[a team's server](#a-chroma-server-for-a-team) that keeps the vectors",
         ),
     )
 

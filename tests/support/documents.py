@@ -15,7 +15,7 @@ LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
 
 
 def settings_table() -> str:
-    """Every setting, as the README lists them."""
+    """Return the table of all settings in server/REFERENCE.md."""
     rows = ""
     for kind in (Settings, EngineSettings):
         for field in fields(kind):
@@ -46,11 +46,11 @@ def _property(field: "Field[Any]") -> dict[str, Any]:
 
 
 def main() -> None:
-    """Bring the README and the extension for VS Code up to date."""
-    readme = ROOT / "README.md"
-    before, _, rest = readme.read_text("utf-8").partition(HEAD)
+    """Write the settings into server/REFERENCE.md and into the VS Code extension."""
+    reference = ROOT / "server" / "REFERENCE.md"
+    before, _, rest = reference.read_text("utf-8").partition(HEAD)
     behind = rest[rest.index("\n\n") + 1 :]
-    readme.write_text(before + settings_table() + behind, "utf-8")
+    reference.write_text(before + settings_table() + behind, "utf-8")
     package = json.loads(PACKAGE.read_text("utf-8"))
     configuration = package["contributes"]["configuration"]
     own = {key: value for key, value in configuration["properties"].items() if key == "semls.path"}
