@@ -31,9 +31,9 @@ from semls.engine.models.presets import BUNDLED
 from semls.engine.models.registry import Encoders, model_of
 from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search.query import query
-from semls.engine.search.retrieval import View
 from semls.engine.storage.catalog import Catalog, Entry
 from semls.engine.syntax.parser_process import Chunker
+from semls.engine.vector_index import VectorIndex
 from semls.engine.workspace import Indexer
 from semls.errors import SemlsError
 from semls.settings import Settings
@@ -190,7 +190,7 @@ async def _none(_: str) -> None:
     """No vectors of another model may answer meanwhile."""
 
 
-def _nearest(text: str, view: View, catalog: Catalog) -> list[Entry]:
+def _nearest(text: str, view: VectorIndex, catalog: Catalog) -> list[Entry]:
     """The chunks whose vectors are nearest, as they come."""
     near = view.vectors.query(view.encoder.query(text), HITS)
     holders = catalog.holding([content for content, _ in near], ())

@@ -9,16 +9,16 @@ from pathlib import Path
 
 from semls.engine.models.encoder import Encoder
 from semls.engine.scheduler import Priority, PriorityExecutor, RemoteExecutor, opened
-from semls.engine.search.retrieval import View
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.vectors_local import TeamVectors, VectorStore, discard
+from semls.engine.vector_index import VectorIndex
 from semls.errors import StoreError
 from semls.settings import Server
 
 
 @dataclass(eq=False, slots=True)
 class _Open:
-    view: View
+    view: VectorIndex
     users: set[object] = field(default_factory=set)
     usable: bool = False  # False before it is ready, after a failure, and while it is closed
 
@@ -37,7 +37,7 @@ class Views:
         self._open = list[_Open]()
         self._turns = defaultdict[Server | None, asyncio.Lock](asyncio.Lock)
 
-    async def take(self, user: object, encoder: Encoder, server: Server | None) -> View:
+    async def take(self, user: object, encoder: Encoder, server: Server | None) -> VectorIndex:
         """Open an encoder's store unless it is open, and keep it open for a user. Raises StoreError."""
         async with self._turns[server]:
             one = self._find(encoder.fingerprint, server)
@@ -49,7 +49,7 @@ class Views:
             one.users.add(user)
             return one.view
 
-    async def release(self, user: object, view: View) -> None:
+    async def release(self, user: object, view: VectorIndex) -> None:
         """Close a store when its last user has released it."""
         async with self._turns[view.server]:
             for one in [one for one in self._open if one.view is view]:
@@ -57,7 +57,7 @@ class Views:
                 if not one.users:
                     await self._close(one)
 
-    def distrust(self, view: View) -> None:
+    def distrust(self, view: VectorIndex) -> None:
         """Have a store that failed opened and examined again when it is next taken."""
         for one in self._open:
             if one.view is view:
@@ -92,11 +92,11 @@ class Views:
         if server:
             executor = RemoteExecutor()
             step = executor.run(Priority.SEMANTIC, _open_on, server, self._repository, encoder)
-            view = View(encoder, await opened(step, wait=False), executor, server)
+            view = VectorIndex(encoder, await opened(step, wait=False), executor, server)
         else:
             # Beside the executor: it takes seconds where there are hundreds of thousands of vectors.
             store = await opened(asyncio.to_thread(_open_in, self._directory, encoder))
-            view = View(encoder, store, self._executor)
+            view = VectorIndex(encoder, store, self._executor)
         one = _Open(view)
         self._open.append(one)
         await self._executor.run(Priority.SEMANTIC, self._catalog.know_vectors, view.name, ())

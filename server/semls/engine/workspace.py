@@ -20,10 +20,11 @@ from semls.engine.search import no_hits
 from semls.engine.search import similar as comparing
 from semls.engine.search.context import Document
 from semls.engine.search.query import Query
-from semls.engine.search.retrieval import Hit, View, near, search
+from semls.engine.search.retrieval import Hit, near, search
 from semls.engine.search.similar import Similar
 from semls.engine.storage.catalog import Catalog, Coverage, File
 from semls.engine.syntax.parser_process import Chunker
+from semls.engine.vector_index import VectorIndex
 from semls.engine.views import Views
 from semls.errors import SemlsError, StoreCorrupted, StoreError, UsageError
 
@@ -427,7 +428,7 @@ class Indexer:
             self._do_without(view, error)
             return await self._search_with(None, coverage, query)
 
-    async def _search_with(self, view: View | None, coverage: Coverage, query: Query) -> Result:
+    async def _search_with(self, view: VectorIndex | None, coverage: Coverage, query: Query) -> Result:
         view = view if query.text and not query.lexical_only else None
         vectors = await near(query, self._catalog, view, self._executor) if view else {}
         complete = self._words > 0  # before the catalog is read: files that are read later may be missing
@@ -449,7 +450,7 @@ class Indexer:
             return await self._similar_with(None, coverage, path, row, limit)
 
     async def _similar_with(
-        self, view: View | None, coverage: Coverage, path: str, row: int, limit: int
+        self, view: VectorIndex | None, coverage: Coverage, path: str, row: int, limit: int
     ) -> Comparison:
         asked = await self._executor.run(Priority.SEARCH, comparing.at, self._catalog, path, row)
         vectors = await comparing.near(asked, limit, self._catalog, view, self._executor) if view else None
@@ -458,7 +459,7 @@ class Indexer:
         )
         return Comparison(found, view.encoder.model.name if view else "", coverage)
 
-    def _do_without(self, view: View | None, error: StoreError) -> None:
+    def _do_without(self, view: VectorIndex | None, error: StoreError) -> None:
         """Let words answer, and open the vectors once more: at once if they are ours, else after a while."""
         log.warning("Words alone answer: %s", error)
         for embedder in self._embedders.values():

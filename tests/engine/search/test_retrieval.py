@@ -7,9 +7,10 @@ import pytest
 from semls.engine.models.encoder import HashingEncoder
 from semls.engine.scheduler import PriorityExecutor
 from semls.engine.search.query import MOST_FILTERS, query
-from semls.engine.search.retrieval import View, near, search
+from semls.engine.search.retrieval import near, search
 from semls.engine.storage.catalog import Catalog, Entry, File
 from semls.engine.storage.vectors_local import VectorStore
+from semls.engine.vector_index import VectorIndex
 from semls.errors import UsageError
 from semls.limits import MAX_QUESTION_LENGTH
 
@@ -44,7 +45,7 @@ def view(tmp_path):
     vectors = encoder.documents([f"{name}\n{text}" for name, text in FILES.values()])
     assert len(texts) == len(vectors)
     store.upsert({f"hash of {name}": vector for name, vector in zip(names, vectors, strict=True)})
-    yield View(encoder, store, EXECUTOR)
+    yield VectorIndex(encoder, store, EXECUTOR)
     store.close()
 
 

@@ -16,10 +16,10 @@ from semls.engine.models import memory
 from semls.engine.models.encoder import Encoder, embedded_text
 from semls.engine.models.presets import Model
 from semls.engine.scheduler import Priority, PriorityExecutor, opened
-from semls.engine.search.retrieval import View
 from semls.engine.storage.catalog import Catalog, Coverage
 from semls.engine.storage.embedding_cache import EmbeddingCache
 from semls.engine.storage.vectors_local import VectorStore
+from semls.engine.vector_index import VectorIndex
 from semls.engine.views import Views
 from semls.errors import StoreCorrupted, StoreError
 from semls.settings import Server
@@ -74,14 +74,14 @@ class Embedder:
         prunable: Callable[[], bool],
     ) -> None:
         self.target = target
-        self.view: View | None = None  # what answers
+        self.view: VectorIndex | None = None  # what answers
         self.coverage = coverage  # of that view
         self.encoded = 0  # texts sent through the model
         self.phase = "loading"
-        self._filling: View | None = None
-        self._taken = list[View]()  # these two, and those that are to be released
+        self._filling: VectorIndex | None = None
+        self._taken = list[VectorIndex]()  # these two, and those that are to be released
         self._counted = self._count_took = 0.0
-        self._walked: View | None = None  # for which chunks were looked through, up to the last
+        self._walked: VectorIndex | None = None  # for which chunks were looked through, up to the last
         self._last, self._missing = 0, dict[str, None]()  # contents without a vector, the latest at the end
         self._catalog, self._views, self._executor = catalog, views, executor
         self._tools, self._former, self._running, self._tell = tools, former, running, tell
@@ -144,11 +144,11 @@ class Embedder:
             await self._release_dropped()
             return await self._embed(tools)
 
-    def uses(self, view: View) -> bool:
+    def uses(self, view: VectorIndex) -> bool:
         """Whether a view answers or is being filled."""
         return view in (self.view, self._filling)
 
-    def distrust(self, view: View) -> None:
+    def distrust(self, view: VectorIndex) -> None:
         """Use a view no more: its store has failed. The next run has it opened and examined again."""
         self._views.distrust(view)
         if self.uses(view):
@@ -192,7 +192,7 @@ class Embedder:
         await self._executor.run(Priority.SEMANTIC, memory.give_back)
         return True
 
-    async def _target(self, tools: Tools) -> View:
+    async def _target(self, tools: Tools) -> VectorIndex:
         """The view to fill. It answers at once unless there is one that was filled before."""
         encoder, server = tools.encoder, self.target.server
         for view in filter(None, (self.view, self._filling)):
@@ -209,7 +209,7 @@ class Embedder:
             await self._release_dropped()
         return view
 
-    async def _former_view(self, encoder: Encoder, server: Server | None) -> View | None:
+    async def _former_view(self, encoder: Encoder, server: Server | None) -> VectorIndex | None:
         """The view that was filled in an earlier life, if another model made it."""
         names = (await self._executor.run(Priority.SEMANTIC, self._catalog.noted, _ANSWERS)).splitlines()
         if not names or encoder.model.name in names:
@@ -217,26 +217,26 @@ class Embedder:
         former = await self._former(names[0])
         return await self._open_view(former, server) if former else None
 
-    async def _open_view(self, encoder: Encoder, server: Server | None) -> View:
+    async def _open_view(self, encoder: Encoder, server: Server | None) -> VectorIndex:
         view = await self._views.take(self, encoder, server)
         self._taken.append(view)
         await self._find_known(view)
         return view
 
-    async def _find_known(self, view: View) -> None:
+    async def _find_known(self, view: VectorIndex) -> None:
         """Learn which contents have a vector in the store."""
         at_once = _KNOWN if view.server else _LEARNT
         for some in _slices(await self._without_vector(view), at_once):
             await self._find(view, some)
 
-    async def _find(self, view: View, contents: Sequence[str]) -> list[str]:
+    async def _find(self, view: VectorIndex, contents: Sequence[str]) -> list[str]:
         """Learn which of these contents have a vector in the store; gives back the others."""
         known = await view.executor.run(Priority.SEMANTIC, view.vectors.having, contents)
         await self._executor.run(Priority.SEMANTIC, self._catalog.add_vectors, view.name, known)
         self._forget(known)
         return [content for content in contents if content not in known]
 
-    async def _answer_with(self, view: View) -> None:
+    async def _answer_with(self, view: VectorIndex) -> None:
         """Let a filled view answer, and release the one before it: the embedding cache keeps its vectors."""
         await self._show(view)
         self._filling = None
@@ -249,7 +249,7 @@ class Embedder:
         complete = "\n".join([own, *(name for name in names if name != own)])
         await self._executor.run(Priority.SEMANTIC, self._catalog.note, _ANSWERS, complete)
 
-    async def _fill(self, view: View, cache: EmbeddingCache) -> bool:
+    async def _fill(self, view: VectorIndex, cache: EmbeddingCache) -> bool:
         """Give a vector to all that has none; False when the catalog changed meanwhile."""
         for some in _slices(await self._without_vector(view), _ROUND):
             if self._again:
@@ -267,7 +267,7 @@ class Embedder:
         for content in contents:
             self._missing.pop(content, None)
 
-    async def _without_vector(self, view: View) -> list[str]:
+    async def _without_vector(self, view: VectorIndex) -> list[str]:
         """What is to be embedded, that of the most recently changed files first."""
         if view is not self._walked:
             self._walked, self._last, self._missing = view, 0, {}
@@ -282,7 +282,7 @@ class Embedder:
         self._missing |= dict.fromkeys(sorted(found, key=found.__getitem__))
         return list(reversed(self._missing))
 
-    async def _encode(self, view: View, cache: EmbeddingCache, missing: Sequence[str]) -> bool:
+    async def _encode(self, view: VectorIndex, cache: EmbeddingCache, missing: Sequence[str]) -> bool:
         texts = await self._executor.run(Priority.SEMANTIC, _texts, self._catalog, missing)
         while texts:
             await self._running.wait()
@@ -300,14 +300,14 @@ class Embedder:
     def _preempt(self) -> None:
         self._executor.preempt(Priority.SEMANTIC)
 
-    async def _keep(self, view: View, vectors: Mapping[str, Vector]) -> None:
+    async def _keep(self, view: VectorIndex, vectors: Mapping[str, Vector]) -> None:
         for some in _slices(list(vectors), _UPSERT):
             part = {content: vectors[content] for content in some}
             await view.executor.run(Priority.SEMANTIC, view.vectors.upsert, part)
             await self._executor.run(Priority.SEMANTIC, self._catalog.add_vectors, view.name, part)
             await self.count_now_and_then()
 
-    async def _compact(self, view: View) -> None:
+    async def _compact(self, view: VectorIndex) -> None:
         """Where most vectors are dead, build a store of the living beside this one, and swap."""
         store = view.vectors
         if not isinstance(store, VectorStore) or len(store) < 2 * self.coverage.embedded + _FEW_DEAD:
@@ -323,13 +323,13 @@ class Embedder:
                 await self._executor.run(Priority.SEARCH, fresh.close)
             await self._executor.run(Priority.SEMANTIC, self._catalog.know_vectors, view.name, living)
 
-    async def _show(self, view: View) -> None:
+    async def _show(self, view: VectorIndex) -> None:
         """Let a view answer, from one moment to the next."""
         coverage = await self._measure(view)
         self.view, self.coverage = view, coverage
         self._tell()
 
-    async def _measure(self, view: View | None) -> Coverage:
+    async def _measure(self, view: VectorIndex | None) -> Coverage:
         began = time.monotonic()
         store = view.name if view else ""
         coverage = await self._executor.run(Priority.LEXICAL, self._catalog.coverage, store)

@@ -3,19 +3,13 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-from semls.engine.models.encoder import Encoder
-from semls.engine.scheduler import Executor, Priority, PriorityExecutor
+from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search.query import Query
 from semls.engine.search.ranking import Candidate, Question, best_row, is_named, matched, rank
-from semls.engine.storage.catalog import Catalog, DefinitionKey, Entry, Filters
-from semls.engine.storage.vectors_local import Vectors
-from semls.settings import Server
+from semls.engine.storage.catalog import Catalog, DefinitionKey, Entry
+from semls.engine.vector_index import VectorIndex, nearest
 
 _POOL = 300  # candidates from each side, at least
-_DEEPEST = 4000  # of the nearest contents that are asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,56 +26,14 @@ class Hit:
     matched: tuple[str, ...] = ()  # "name", "lexical", "semantic"; none where filters alone were asked for
 
 
-@dataclass(frozen=True, slots=True)
-class View:
-    """Vectors to ask, the encoder that made them, who runs the steps that ask, and the server, if any."""
-
-    encoder: Encoder
-    vectors: Vectors
-    executor: Executor
-    server: Server | None = None
-
-    @property
-    def name(self) -> str:
-        """What tells it from all others."""
-        place = (self.server.url, self.server.tenant, self.server.database) if self.server else ()
-        return " ".join((self.encoder.fingerprint, *place))
-
-    async def close(self) -> None:
-        """Close the vectors. Raises StoreError."""
-        await self.executor.close(self.vectors.close)
-
-
-async def near(asked: Query, catalog: Catalog, view: View, executor: PriorityExecutor) -> dict[int, float]:
+async def near(
+    asked: Query, catalog: Catalog, index: VectorIndex, executor: PriorityExecutor
+) -> dict[int, float]:
     """Ids of chunks by their cosine, above that of the farthest one. Raises StoreError."""
-    vector = await executor.run(Priority.SEARCH, view.encoder.query, asked.text)
-    found = await nearest(vector, _pool(asked), asked.filters, catalog, view, executor)
+    vector = await executor.run(Priority.SEARCH, index.encoder.query, asked.text)
+    found = await nearest(index, vector, _pool(asked), asked.filters, catalog, executor)
     farthest = min((cosine for cosine, _ in found), default=0.0)
     return {number: cosine - farthest for cosine, numbers in found for number in numbers}
-
-
-async def nearest(
-    vector: NDArray[np.float32],
-    pool: int,
-    filters: Filters,
-    catalog: Catalog,
-    view: View,
-    executor: PriorityExecutor,
-) -> list[tuple[float, list[int]]]:
-    """The nearest contents that a chunk has, half of the pool, if there are as many.
-
-    Each is told by its cosine and the ids of the chunks that have it.
-
-    Former contents are in the store, too, and in a team's those of others: where they come first, more
-    is asked for. Raises StoreError.
-    """
-    among = await executor.run(Priority.SEARCH, catalog.contents, filters) if filters else None
-    while True:
-        found = dict(await view.executor.run(Priority.SEARCH, view.vectors.query, vector, pool, among))
-        holders = await executor.run(Priority.SEARCH, catalog.holding, list(found), filters)
-        if len(found) < pool or 2 * len(holders) >= pool or pool > _DEEPEST:
-            return [(found[content], numbers) for content, numbers in holders.items()]
-        pool *= 4
 
 
 def search(asked: Query, catalog: Catalog, near: Mapping[int, float]) -> list[Hit]:

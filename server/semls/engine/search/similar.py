@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from semls.engine.models.encoder import embedded_text
 from semls.engine.scheduler import Priority, PriorityExecutor
-from semls.engine.search.retrieval import Hit, View, nearest
+from semls.engine.search.retrieval import Hit
 from semls.engine.storage.catalog import Catalog, Entry
 from semls.engine.syntax import identifiers
 from semls.engine.syntax.source import essence
+from semls.engine.vector_index import VectorIndex, nearest
 from semls.errors import UsageError
 from semls.limits import MAX_HITS
 
@@ -65,15 +66,15 @@ def _without_code(path: str, row: int, chunks: Sequence[Entry]) -> str:
 
 
 async def near(
-    asked: Asked, limit: int, catalog: Catalog, view: View, executor: PriorityExecutor
+    asked: Asked, limit: int, catalog: Catalog, index: VectorIndex, executor: PriorityExecutor
 ) -> dict[int, float]:
     """Ids of chunks by their cosine to this one, one for each content. Raises StoreError."""
-    known = await view.executor.run(Priority.SEARCH, view.vectors.get, [asked.entry.hash])
+    known = await index.executor.run(Priority.SEARCH, index.vectors.get, [asked.entry.hash])
     vector = known.get(asked.entry.hash)
     if vector is None:
         embedded = [embedded_text(asked.entry.qualified_name, asked.text)]
-        vector = (await executor.run(Priority.SEARCH, view.encoder.documents, embedded))[0]
-    found = await nearest(vector, max(_NEAR, 2 * limit), (), catalog, view, executor)
+        vector = (await executor.run(Priority.SEARCH, index.encoder.documents, embedded))[0]
+    found = await nearest(index, vector, max(_NEAR, 2 * limit), (), catalog, executor)
     return {numbers[0]: cosine for cosine, numbers in found}
 
 

@@ -1,0 +1,73 @@
+"""A vector index: an encoder together with the store of the vectors that it computed."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semls.engine.models.encoder import Encoder
+from semls.engine.scheduler import Executor, Priority, PriorityExecutor
+from semls.engine.storage.catalog import Catalog, Filters
+from semls.engine.storage.vectors_local import Vectors
+from semls.settings import Server
+
+_MAX_NEIGHBOURS = 4000  # no further query follows one that asked the store for more vectors than this
+_GROWTH = 4  # how many times more vectors each further query asks for
+
+
+@dataclass(frozen=True, slots=True)
+class VectorIndex:
+    """An encoder, the store of its vectors, the executor that calls the store, and the store's server.
+
+    `server` is None for a store on this machine.
+    """
+
+    encoder: Encoder
+    vectors: Vectors
+    executor: Executor
+    server: Server | None = None
+
+    @property
+    def name(self) -> str:
+        """A key that identifies the index in a catalog: the encoder's fingerprint and the server."""
+        server = (self.server.url, self.server.tenant, self.server.database) if self.server else ()
+        return " ".join((self.encoder.fingerprint, *server))
+
+    async def close(self) -> None:
+        """Close the store. Raises StoreError."""
+        await self.executor.close(self.vectors.close)
+
+
+class Neighbour(NamedTuple):
+    """The chunks that share one content hash, and the cosine similarity of their vector to the query's."""
+
+    similarity: float
+    chunk_ids: list[int]
+
+
+async def nearest(
+    index: VectorIndex,
+    vector: NDArray[np.float32],
+    limit: int,
+    filters: Filters,
+    catalog: Catalog,
+    executor: PriorityExecutor,
+) -> list[Neighbour]:
+    """Return the nearest neighbours of `vector` among the chunks that pass the filters, in no special order.
+
+    `vector` has the shape `(dimension,)` and is L2-normalised. The store is asked for `limit` vectors, and
+    for more while fewer than half of them belong to a chunk of this workspace: a store also keeps the vectors
+    of former chunks, and a shared one those of other clones.
+
+    Raises StoreError.
+    """
+    allowed = await executor.run(Priority.SEARCH, catalog.contents, filters) if filters else None
+    while True:
+        found = await index.executor.run(Priority.SEARCH, index.vectors.query, vector, limit, allowed)
+        similarities = dict(found)
+        chunk_ids = await executor.run(Priority.SEARCH, catalog.holding, list(similarities), filters)
+        is_exhausted = len(similarities) < limit
+        if is_exhausted or 2 * len(chunk_ids) >= limit or limit > _MAX_NEIGHBOURS:
+            return [Neighbour(similarities[content_hash], ids) for content_hash, ids in chunk_ids.items()]
+        limit *= _GROWTH
