@@ -66,14 +66,29 @@ class Terminal:
             engine.wait()
 
     def stop(self):
-        self.run("engine", "stop")
+        if self.cache.exists():  # else no engine was started
+            self.run("engine", "stop")
+
+
+@pytest.fixture(scope="session")
+def shared_terminal(tmp_path_factory):
+    """For tests that leave the engine and the settings as they are; workspaces are their own."""
+    started = Terminal(tmp_path_factory.mktemp("shared"))
+    yield started
+    started.stop()
 
 
 @pytest.fixture
-def terminal(tmp_path):
+def own_terminal(tmp_path):
     started = Terminal(tmp_path / "semls")
     yield started
     started.stop()
+
+
+@pytest.fixture
+def terminal(own_terminal):
+    """A module may share an engine by replacing this."""
+    return own_terminal
 
 
 @pytest.fixture

@@ -84,12 +84,12 @@ def safe(output: bytes, lines: bool = False) -> str:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
-def test_no_command_prints_hostile_names_and_contents_unescaped(terminal, hostile):
+def test_no_command_prints_hostile_names_and_contents_unescaped(shared_terminal, hostile):
     def run(*arguments, status=0):
         done = subprocess.run(
             [sys.executable, "-m", "semls", *map(str, arguments)],
             cwd=hostile,
-            env={**terminal.environment, "COLUMNS": "200"},
+            env={**shared_terminal.environment, "COLUMNS": "200"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=HANG,
@@ -139,8 +139,8 @@ def test_no_command_prints_hostile_names_and_contents_unescaped(terminal, hostil
 
 
 @pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
-def test_context_of_hostile_files_stays_in_its_fence(terminal, hostile):
-    done = terminal.run("context", "evil", "title", cwd=hostile)
+def test_context_of_hostile_files_stays_in_its_fence(shared_terminal, hostile):
+    done = shared_terminal.run("context", "evil", "title", cwd=hostile)
     lines = safe(done.stdout.encode(), lines=True).split("\n")
     headings = [line for line in lines if line.startswith("## ")]
     assert any(line.startswith("## `` a\\nFORGED:1  x\\x1b]0;owned") for line in headings)
@@ -158,19 +158,19 @@ def test_context_of_hostile_files_stays_in_its_fence(terminal, hostile):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
-def test_log_of_the_engine_has_no_forged_line(terminal, hostile):
-    terminal.run("index", hostile, SEMLS_MODEL=str(hostile))
-    terminal.run("search", "evil", cwd=hostile)
-    terminal.run("engine", "stop")
-    for log in terminal.state.glob("*.log"):
+def test_log_of_the_engine_has_no_forged_line(own_terminal, hostile):
+    own_terminal.run("index", hostile, SEMLS_MODEL=str(hostile))
+    own_terminal.run("search", "evil", cwd=hostile)
+    own_terminal.run("engine", "stop")
+    for log in own_terminal.state.glob("*.log"):
         for line in safe(log.read_bytes()).split("\n"):
             assert not line or re.match(r"[0-9]{4}-|Traceback|  |\w", line)
             assert not line.startswith("FORGED")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
-def test_messages_of_the_language_server_are_escaped(terminal, hostile):
-    client = Raw(terminal.environment)
+def test_messages_of_the_language_server_are_escaped(shared_terminal, hostile):
+    client = Raw(shared_terminal.environment)
     try:
         client.start(rootUri=hostile.as_uri(), initializationOptions={"model": "/nowhere/model\u3164"})
         while (message := client.receive()).get("method") != "window/showMessage":
@@ -182,12 +182,12 @@ def test_messages_of_the_language_server_are_escaped(terminal, hostile):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
-def test_language_server_escapes_what_an_editor_shows(terminal, hostile):
+def test_language_server_escapes_what_an_editor_shows(shared_terminal, hostile):
     (hostile / f"crash{NAME}").write_text("> " * 300 + "crash\n")
-    client = Raw(terminal.environment)
+    client = Raw(shared_terminal.environment)
     try:
         client.start(rootUri=hostile.as_uri())
-        terminal.json("index", hostile)
+        shared_terminal.json("index", hostile)
         answers = [
             client.answer(client.request("workspace/symbol", {"query": "evil title"})),
             client.answer(client.request("semls/search", {"query": "evil title"})),

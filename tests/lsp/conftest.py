@@ -20,11 +20,12 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture
-def raw(terminal):
+def raw(shared_terminal):
+    """Start language servers that share an engine."""
     started = []
 
-    def start(*options):
-        started.append(Raw(terminal.environment, *options))
+    def start(*options, **environment):
+        started.append(Raw({**shared_terminal.environment, **environment}, *options))
         return started[-1]
 
     yield start

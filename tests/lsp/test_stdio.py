@@ -30,9 +30,8 @@ def test_what_is_offered(raw):
     assert capabilities["workspace"]["workspaceFolders"]["supported"]
 
 
-def test_initialize_does_not_wait_for_an_engine(raw, terminal):
-    terminal.environment["SEMLS_CACHE_DIR"] = "/dev/null/nowhere"
-    assert "capabilities" in raw().start()
+def test_initialize_does_not_wait_for_an_engine(raw):
+    assert "capabilities" in raw(SEMLS_CACHE_DIR="/dev/null/nowhere").start()
 
 
 def test_the_exit_code_tells_whether_shutdown_came_first(raw):
@@ -82,12 +81,12 @@ def test_a_client_that_knows_more_than_the_specification_is_served(raw):
 
 
 @pytest.fixture
-def stuck(raw, terminal, workspace):
+def stuck(raw, shared_terminal, workspace):
     """A client whose engine has an index, but stands still until it is let go."""
     client, shop = raw(), workspace("shop")
     client.start(rootUri=shop.as_uri())
     assert client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
-    pid = terminal.json("status", shop)["pid"]
+    pid = shared_terminal.json("status", shop)["pid"]
     os.kill(pid, signal.SIGSTOP)
     yield client, lambda: os.kill(pid, signal.SIGCONT)
     os.kill(pid, signal.SIGCONT)
@@ -170,8 +169,8 @@ def test_folder_with_an_unusual_uri_is_served(raw, workspace, name, uri):
     assert similar["result"]["name"] == "evict_expired"
 
 
-def test_nothing_is_logged_for_what_is_refused(terminal, workspace):
-    client = Raw(terminal.environment, stderr=subprocess.PIPE)
+def test_nothing_is_logged_for_what_is_refused(shared_terminal, workspace):
+    client = Raw(shared_terminal.environment, stderr=subprocess.PIPE)
     client.start(rootUri=workspace("shop").as_uri())
     assert client.ask("semls/search", {"colour": 1})["error"]["code"] == -32602
     assert client.ask("workspace/symbol", [])["error"]["code"] == -32602
@@ -198,9 +197,8 @@ def test_an_unknown_command_is_refused(raw):
     assert answer["error"]["code"] == -32602
 
 
-def test_an_engine_that_cannot_start_is_explained(raw, terminal, tmp_path):
-    terminal.environment["SEMLS_CACHE_DIR"] = "/dev/null/nowhere"
-    client = raw()
+def test_an_engine_that_cannot_start_is_explained(raw, tmp_path):
+    client = raw(SEMLS_CACHE_DIR="/dev/null/nowhere")
     client.start(rootUri=tmp_path.as_uri())
     answer = client.ask("workspace/symbol", {"query": "anything"})
     assert "SEMLS_CACHE_DIR" in answer["error"]["message"]
@@ -215,7 +213,7 @@ def test_it_leaves_with_its_editor_even_while_another_holds_the_pipe(raw):
     assert client.process.wait(HANG) == 1
 
 
-def test_stray_output_does_not_reach_the_protocol(raw, terminal, tmp_path):
+def test_stray_output_does_not_reach_the_protocol(raw, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import threading, os, subprocess, sys\n"
         "def noise():\n"
@@ -230,8 +228,7 @@ def test_stray_output_does_not_reach_the_protocol(raw, terminal, tmp_path):
         "    stdio.claim = claimed\n"
         "if 'lsp' in sys.orig_argv: begin()\n"
     )
-    terminal.environment["PYTHONPATH"] = str(tmp_path)
-    client = raw("-u")
+    client = raw("-u", PYTHONPATH=str(tmp_path))
     client.start()
     for _ in range(50):
         assert client.ask("workspace/symbol", {"query": ""})["result"] == []

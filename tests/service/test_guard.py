@@ -28,10 +28,8 @@ def shop(workspace):
 
 
 @pytest.fixture
-def state(terminal, shop):
-    """Of a running engine."""
-    terminal.json("index", shop)
-    return json.loads(terminal.state_file.read_text())
+def state(shared_state):
+    return shared_state
 
 
 def call(state, path="/", asked=None, **headers):
@@ -216,7 +214,8 @@ def secret(shop):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right there")
-def test_files_outside_the_workspace_are_not_read(terminal, shop, secret, state):
+def test_files_outside_the_workspace_are_not_read(shared_terminal, shop, secret, state):
+    shared_terminal.json("index", shop)
     root = str(shop)
     ways = ["../shop-secret/secret.py", "link.py", "linked/secret.py", "up/shop-secret/secret.py"]
     for file in [*(f"{root}/{way}" for way in ways), str(secret), "/etc/hosts"]:
@@ -229,15 +228,15 @@ def test_files_outside_the_workspace_are_not_read(terminal, shop, secret, state)
             assert "outside the workspace" in answer.json()["message"]
         changed = {"workspace": root, "files": [file], "settings": {"model": "hashing"}}
         assert call(state, "/changed", changed).status_code == 400
-    terminal.json("index", shop)
     for command in ("search", "context"):
-        assert "salt" not in terminal.run(command, "the_secret_recipe", cwd=shop).stdout
-    reasons = {file["path"]: file["reason"] for file in terminal.json("status", shop)["skipped_files"]}
+        assert "salt" not in shared_terminal.run(command, "the_secret_recipe", cwd=shop).stdout
+    reasons = {file["path"]: file["reason"] for file in shared_terminal.json("status", shop)["skipped_files"]}
     assert {"link.py", "linked", "up"} <= {path.rstrip("/") for path in reasons}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right there")
-def test_a_file_that_becomes_a_link_to_the_outside_is_not_read(shop, secret, state):
+def test_a_file_that_becomes_a_link_to_the_outside_is_not_read(shared_terminal, shop, secret, state):
+    shared_terminal.json("index", shop)
     (shop / "worker/thumbnails.py").unlink()
     (shop / "worker/thumbnails.py").symlink_to(secret)
     (shop / "store").rename(shop.with_name("store"))
@@ -250,6 +249,13 @@ def test_a_file_that_becomes_a_link_to_the_outside_is_not_read(shop, secret, sta
 
 
 # What is imported
+
+
+@pytest.fixture
+def importing(terminal, shop):
+    """An engine of its own, as what is imported would change the answers of a shared one."""
+    terminal.json("index", shop)
+    return json.loads(terminal.state_file.read_text())
 
 
 def exported(terminal, directory):
@@ -280,43 +286,43 @@ ATTACKS = [
 ]
 
 
-@pytest.mark.usefixtures("state")
-def test_a_hostile_file_is_not_imported(terminal, shop, tmp_path):
+def test_a_hostile_file_is_not_imported(terminal, shop, tmp_path, importing):
     sound = exported(terminal, tmp_path).read_bytes()
     for attack in ATTACKS:
         (tmp_path / "hostile").write_bytes(sound)
         with contextlib.closing(sqlite3.connect(tmp_path / "hostile")) as db:
             db.executescript(attack)
-        refused(terminal, shop, tmp_path / "hostile")
+        refused(terminal, importing, shop, tmp_path / "hostile")
 
 
-@pytest.mark.usefixtures("state")
-def test_a_garbled_file_does_no_harm(terminal, shop, tmp_path):
+def test_a_garbled_file_does_no_harm(terminal, shop, tmp_path, importing):
     sound = exported(terminal, tmp_path).read_bytes()
-    pid = terminal.json("status", shop)["pid"]
     for at in range(0, len(sound), 3000):
         (tmp_path / "garbled").write_bytes(sound[:at] + b"\xa5" * 3000 + sound[at + 3000 :])
-        done = terminal.run("cache", "import", tmp_path / "garbled")
-        assert done.returncode == 2 or "vectors imported" in done.stdout
-    assert terminal.json("search", "evict_expired", cwd=shop)["hits"][0]["name"] == "evict_expired"
-    assert terminal.json("status", shop)["pid"] == pid
+        asked = {"file": str(tmp_path / "garbled"), "settings": {"model": "hashing"}}
+        answer = call(importing, "/cache/import", asked)
+        assert (answer.status_code, answer.json().get("error")) in [(200, None), (400, "usage")]
+    assert first_hit(importing, shop) == "evict_expired"
 
 
-@pytest.mark.usefixtures("state")
 @pytest.mark.skipif(os.name == "nt", reason="there are none")
-def test_what_is_no_file_is_not_imported(terminal, shop, tmp_path):
+def test_what_is_no_file_is_not_imported(terminal, shop, tmp_path, importing):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, "/dev/zero", "/etc/hosts"):
-        refused(terminal, shop, path)
+        refused(terminal, importing, shop, path)
 
 
-def refused(terminal, shop, file):
-    before = terminal.json("status", shop)
+def first_hit(state, shop):
+    """The name of what the engine that was started first finds."""
+    asked = {"workspaces": [{"workspace": str(shop), "settings": {"model": "hashing"}}]}
+    return call(state, "/search", {**asked, "query": "evict_expired"}).json()["hits"][0]["name"]
+
+
+def refused(terminal, state, shop, file):
     done = terminal.run("cache", "import", file)
     assert done.returncode == 2, done.stderr
     assert "cannot be imported" in done.stderr
-    assert terminal.json("search", "evict_expired", cwd=shop)["hits"][0]["name"] == "evict_expired"
-    assert terminal.json("status", shop)["pid"] == before["pid"]
+    assert first_hit(state, shop) == "evict_expired"
 
 
 # What lies in a workspace
