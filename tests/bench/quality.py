@@ -26,7 +26,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from semls.engine.indexing.vector_sync import Embedder, Target, Tools
+from semls.engine.indexing.vector_sync import Target, Tools, VectorSync
 from semls.engine.models.presets import BUNDLED
 from semls.engine.models.registry import Encoders, model_of
 from semls.engine.scheduler import Priority, PriorityExecutor
@@ -34,7 +34,7 @@ from semls.engine.search.query import query
 from semls.engine.storage.catalog import Catalog, Entry
 from semls.engine.syntax.parser_process import Chunker
 from semls.engine.vector_index import VectorIndex
-from semls.engine.workspace import Indexer
+from semls.engine.workspace import Workspace
 from semls.errors import SemlsError
 from semls.settings import Settings
 
@@ -127,7 +127,7 @@ class Bench:
         name, whole = repository["name"], self._settings["whole"]
         root = self._checkouts / name / ("" if whole else repository.get("benchmark_root") or "")
         directory = self._cache / f"{name}-{'whole' if whole else 'root'}"
-        indexer = Indexer(
+        workspace = Workspace(
             root.resolve(strict=True),
             directory,
             self._executor,
@@ -138,11 +138,11 @@ class Bench:
             self._running,
         )
         began = time.perf_counter()
-        await indexer.open()
-        embedder = indexer.embedder(None)
-        async for _ in indexer.follow(indexer.refresh(), embedder):
+        await workspace.open()
+        sync = workspace.vector_sync(None)
+        async for _ in workspace.follow(workspace.refresh(), sync):
             pass
-        progress = indexer.progress(embedder)
+        progress = workspace.progress(sync)
         index = {
             "repository": name,
             "files": progress.files,
@@ -152,9 +152,9 @@ class Bench:
         }
         catalog = await self._executor.run(Priority.SEARCH, Catalog, directory / "index.sqlite")
         items = json.loads((self._benchmark / "annotations" / f"{name}.json").read_text("utf-8"))
-        asked = [await self._ask(repository, item, indexer, embedder, catalog) for item in items]
+        asked = [await self._ask(repository, item, workspace, sync, catalog) for item in items]
         await self._executor.run(Priority.SEARCH, catalog.close)
-        await indexer.close()
+        await workspace.close()
         return index, asked
 
     def _target(self) -> Target:
@@ -164,14 +164,14 @@ class Bench:
         return Tools(*await self._encoders.get(target.model)) if self._settings["model"] else None
 
     async def _ask(
-        self, repository: Row, item: Row, indexer: Indexer, embedder: Embedder, catalog: Catalog
+        self, repository: Row, item: Row, workspace: Workspace, sync: VectorSync, catalog: Catalog
     ) -> Asked:
-        text, view = item["query"], embedder.view
+        text, view = item["query"], sync.view
         found: dict[str, list[Entry]] = {}
         seconds = {}
         for way in ("words", "both") if view else ("words",):
             began = time.perf_counter()
-            result = await indexer.search(query(text, HITS, lexical_only=way == "words"), embedder)
+            result = await workspace.search(query(text, HITS, lexical_only=way == "words"), sync)
             seconds[way] = time.perf_counter() - began
             found[way] = [hit.entry for hit in result.hits]
         if view:

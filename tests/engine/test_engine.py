@@ -507,7 +507,7 @@ async def test_client_that_stops_following_leaves_the_order_of_the_others(engine
 
 async def test_embedder_that_a_client_waits_for_is_not_closed(engine, shop, hub):
     hub.slow.told.set()
-    hub.ready.clear()  # the model is loaded for longer than embedders stay unused
+    hub.ready.clear()  # the model is loaded for longer than vector syncs stay unused
     waiting = asyncio.create_task(index(engine, shop, SETTINGS))
     while "loading" not in " ".join(engine.doing):
         await asyncio.sleep(0.01)

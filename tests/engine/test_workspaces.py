@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from semls.engine.engine import Engine
-from semls.engine.indexing.vector_sync import Embedder, Target
+from semls.engine.indexing.vector_sync import Target, VectorSync
 from semls.engine.models import presets
 from semls.engine.search.query import query
 from semls.engine.storage.catalog import Catalog
-from semls.engine.workspace import Indexer
+from semls.engine.workspace import Workspace
 from semls.errors import SemlsError
 from semls.settings import Settings
 from tests.conftest import HANG
@@ -174,7 +174,7 @@ async def test_first_request_cancelled_at_any_await_leaks_nothing(engines, root,
 
 async def test_open_cancelled_at_any_await_releases_what_was_opened(engines, root, resources, monkeypatch):
     for engine, interruption in attempts(engines):
-        interruption.patch(monkeypatch, Indexer, "open")
+        interruption.patch(monkeypatch, Workspace, "open")
         with contextlib.suppress(asyncio.CancelledError):
             await search(engine, root)
         await works(engine, root)
@@ -207,7 +207,7 @@ async def test_engine_closed_while_a_workspace_is_opened_leaves_nothing_open(
         interruption.do = lambda engine=engine, closing=closing: closing.append(
             asyncio.create_task(engine.close())
         )
-        interruption.patch(monkeypatch, Indexer, "open")
+        interruption.patch(monkeypatch, Workspace, "open")
         with contextlib.suppress(SemlsError):
             await search(engine, root)
         await asyncio.gather(*closing, engine.close())
@@ -228,7 +228,7 @@ async def test_close_cancelled_at_any_await_leaves_no_half_closed_workspace(engi
 
 async def test_embedding_stopped_at_any_await_closes_its_stores(engines, root, resources, monkeypatch):
     for engine, interruption in attempts(engines):
-        interruption.patch(monkeypatch, Embedder, "run")
+        interruption.patch(monkeypatch, VectorSync, "run")
         await search(engine, root)
         while engine.busy and not interruption.happened:
             await asyncio.sleep(0.01)
@@ -242,8 +242,8 @@ async def test_search_cancelled_while_its_store_fails_leaks_nothing(engines, roo
     for engine, interruption in attempts(engines):
         await index(engine, root)
         (workspace,) = engine._workspaces
-        workspace.embedder(Target(presets.HASHING)).view.vectors.close()  # as if the disk had failed
-        interruption.patch(monkeypatch, Indexer, "search")
+        workspace.vector_sync(Target(presets.HASHING)).view.vectors.close()  # as if the disk had failed
+        interruption.patch(monkeypatch, Workspace, "search")
         with contextlib.suppress(asyncio.CancelledError):
             await search(engine, root)
         await works(engine, root)

@@ -215,7 +215,7 @@ async def test_twenty_cycles_of_change_leave_disk_and_recall_flat(tmp_path):
             assert (await engine.search({str(root): HASHING}, query(f"made_{cycle}_{number}"))).hits[0][
                 1
             ].entry.name == f"made_{cycle}_{number}"
-        view = next(iter(engine._workspaces)).embedder(Target(presets.HASHING)).view
+        view = next(iter(engine._workspaces)).vector_sync(Target(presets.HASHING)).view
         assert view is not None
         assert isinstance(view.vectors, VectorStore)
         assert len(view.vectors) < 2 * 600 + 1000

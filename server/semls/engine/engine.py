@@ -18,7 +18,7 @@ from semls.engine import doctor
 from semls.engine.doctor import Finding
 from semls.engine.files.roots import refuse_broad
 from semls.engine.files.scan import printable
-from semls.engine.indexing.vector_sync import Embedder, Target, Tools
+from semls.engine.indexing.vector_sync import Target, Tools, VectorSync
 from semls.engine.lookups import SLOW, Lookups
 from semls.engine.models.encoder import Encoder
 from semls.engine.models.registry import Encoders, model_of
@@ -30,7 +30,7 @@ from semls.engine.search.retrieval import Hit
 from semls.engine.storage.catalog import Catalog, Coverage, File
 from semls.engine.storage.embedding_cache import exported
 from semls.engine.syntax.parser_process import Chunker
-from semls.engine.workspace import Comparison, Explanation, Indexer, Progress, Result
+from semls.engine.workspace import Comparison, Explanation, Progress, Result, Workspace
 from semls.engine.workspaces import Workspaces
 from semls.errors import SemlsError, StoreError, UsageError
 from semls.settings import DEFAULT_MODEL, Settings
@@ -111,19 +111,23 @@ class Engine:
     @property
     def busy(self) -> bool:
         """Whether anything is being indexed."""
-        return any(indexer.busy for indexer in self._workspaces)
+        return any(workspace.busy for workspace in self._workspaces)
 
     @property
     def workspaces(self) -> list[str]:
         """The open ones."""
-        return sorted(str(indexer.root) for indexer in self._workspaces)
+        return sorted(str(workspace.root) for workspace in self._workspaces)
 
     @property
     def doing(self) -> list[str]:
         """What the engine is busy with, for a person who waits."""
         opening = [f"opening {root}" for root in self._workspaces.opening]
         loading = [f"loading {model.name}" for model in self._encoders.loading]
-        busy = [f"{_DOING[phase]} {indexer.root}" for indexer in self._workspaces for phase in indexer.phases]
+        busy = [
+            f"{_DOING[phase]} {workspace.root}"
+            for workspace in self._workspaces
+            for phase in workspace.phases
+        ]
         return [*opening, *loading, *busy]
 
     async def refuse_broad(self, path: str, seconds: float = SLOW) -> None:
@@ -141,10 +145,10 @@ class Engine:
         self, path: str, settings: Settings, *, lexical_only: bool = False
     ) -> AsyncIterator[Progress]:
         """Look at all files and follow until they are catalogd (and embedded). Raises SemlsError."""
-        async with self._reading(path, settings) as (indexer, embedder):
-            ticket = indexer.refresh()
-        async for progress in indexer.follow(ticket, embedder, lexical_only=lexical_only):
-            yield self._with_download(progress, embedder)
+        async with self._reading(path, settings) as (workspace, sync):
+            ticket = workspace.refresh()
+        async for progress in workspace.follow(ticket, sync, lexical_only=lexical_only):
+            yield self._with_download(progress, sync)
 
     async def follow(self, path: str, settings: Settings) -> AsyncIterator[Status]:
         """Keep a workspace up to date; its state whenever that changes, and often while it is busy.
@@ -152,15 +156,15 @@ class Engine:
         Raises SemlsError.
         """
         target = _target(settings)
-        async with self._reading(path, settings) as (indexer, _):
-            indexer.refresh()
+        async with self._reading(path, settings) as (workspace, _):
+            workspace.refresh()
         told = None
-        with indexer.followed(target):
-            while not indexer.closed:
-                indexer.used = time.monotonic()
-                news = indexer.news  # read before the yield: nothing is missed while it lasts
-                embedder = indexer.embedder(target)
-                status, busy = self._status(indexer, embedder), indexer.is_busy(embedder)
+        with workspace.followed(target):
+            while not workspace.closed:
+                workspace.used = time.monotonic()
+                news = workspace.news  # read before the yield: nothing is missed while it lasts
+                sync = workspace.vector_sync(target)
+                status, busy = self._status(workspace, sync), workspace.is_busy(sync)
                 if busy or status != told:
                     yield status
                 told = status
@@ -170,8 +174,8 @@ class Engine:
 
     async def changed(self, path: str, settings: Settings, saved: Sequence[str]) -> None:
         """Look at files that were just saved. Raises SemlsError."""
-        async with self._reading(path, settings) as (indexer, _):
-            indexer.changed(await self._lookups.run(_all_inside, tuple(saved), indexer.root))
+        async with self._reading(path, settings) as (workspace, _):
+            workspace.changed(await self._lookups.run(_all_inside, tuple(saved), workspace.root))
 
     def pause(self) -> None:
         """Embed nothing until told to go on; words stay up to date."""
@@ -184,8 +188,8 @@ class Engine:
         self._tell_all()
 
     def _tell_all(self) -> None:
-        for indexer in self._workspaces:
-            indexer.tell()
+        for workspace in self._workspaces:
+            workspace.tell()
 
     async def search(self, workspaces: Mapping[str, Settings], query: Query) -> Answer:
         """The best hits in some workspaces, each with its settings. Raises SemlsError."""
@@ -206,16 +210,16 @@ class Engine:
         )
 
     async def _search_in(self, path: str, settings: Settings, query: Query) -> Result:
-        async with self._reading(path, settings) as (indexer, embedder):
-            return await indexer.search(query, embedder)
+        async with self._reading(path, settings) as (workspace, sync):
+            return await workspace.search(query, sync)
 
     async def similar(
         self, path: str, settings: Settings, file: str, row: int, limit: int, *, lexical_only: bool = False
     ) -> Comparison:
         """What is like the chunk at a row of a file. Raises SemlsError."""
-        async with self._reading(path, settings) as (indexer, embedder):
-            inside = printable(await self._lookups.run(_inside, indexer.root, file))
-            return await indexer.similar(inside, row, limit, embedder, lexical_only=lexical_only)
+        async with self._reading(path, settings) as (workspace, sync):
+            inside = printable(await self._lookups.run(_inside, workspace.root, file))
+            return await workspace.similar(inside, row, limit, sync, lexical_only=lexical_only)
 
     async def context(
         self, workspaces: Mapping[str, Settings], query: Query, budget: int
@@ -226,8 +230,8 @@ class Engine:
         documents = {}
         for root in {root for root, _ in answer.hits}:
             wanted = {hit.entry.path for other, hit in answer.hits if other == root}
-            async with self._reading(str(root), settings[root]) as (indexer, _):
-                documents[root] = await indexer.documents(root, wanted)
+            async with self._reading(str(root), settings[root]) as (workspace, _):
+                documents[root] = await workspace.documents(root, wanted)
         found = [(documents[root].get(hit.entry.path), hit) for root, hit in answer.hits]
         there = [(document, hit) for document, hit in found if document and hit.entry in document.entries]
         return answer, await asyncio.to_thread(context.pack, there, budget)
@@ -245,49 +249,49 @@ class Engine:
 
     def _status_now(self, root: Path, settings: Settings) -> Status:
         """Return what is known of a workspace without waiting for anything."""
-        indexer = self._workspaces.get(root)
-        if indexer is None:
+        workspace = self._workspaces.get(root)
+        if workspace is None:
             notice = "The workspace is still being opened: run this again in a moment."
             store = settings.store.url if settings.store else ""
             return Status(root, False, Progress("reading", 0, Coverage(0, 0), 0), "", "", store, notice, "")
-        status = self._status(indexer, indexer.embedder(_target(settings)))
+        status = self._status(workspace, workspace.vector_sync(_target(settings)))
         notice = "The engine is busy: skipped files and sizes are left out."
         return replace(status, notice=f"{status.notice} {notice}".strip())
 
     async def _status_and_usage(self, path: str, settings: Settings) -> tuple[Status, Usage]:
-        async with self._reading(path, settings) as (indexer, embedder):
-            skipped, by_lines = await indexer.skipped(), await indexer.by_lines()
+        async with self._reading(path, settings) as (workspace, sync):
+            skipped, by_lines = await workspace.skipped(), await workspace.by_lines()
         reasons = dict(Counter(file.skipped for file in skipped).most_common())
         disk, cache = await asyncio.gather(
-            asyncio.to_thread(_size, self._home(indexer.root)),
+            asyncio.to_thread(_size, self._home(workspace.root)),
             asyncio.to_thread(_size, self._directory / "embeddings"),
         )
-        return self._status(indexer, embedder), Usage(reasons, skipped, by_lines, disk, cache)
+        return self._status(workspace, sync), Usage(reasons, skipped, by_lines, disk, cache)
 
-    def _status(self, indexer: Indexer, embedder: Embedder) -> Status:
-        target, encoder = embedder.target, embedder.view.encoder if embedder.view else None
-        notices = self._encoders.notice(target.model), _unwatched(indexer), indexer.notice
+    def _status(self, workspace: Workspace, sync: VectorSync) -> Status:
+        target, encoder = sync.target, sync.view.encoder if sync.view else None
+        notices = self._encoders.notice(target.model), _unwatched(workspace), workspace.notice
         return Status(
-            indexer.root,
-            indexer.indexed,
-            self._with_download(indexer.progress(embedder), embedder),
+            workspace.root,
+            workspace.indexed,
+            self._with_download(workspace.progress(sync), sync),
             encoder.model.name if encoder else "",
             encoder.device if encoder else "",
             target.server.url if target.server else "",
             " ".join(filter(None, notices)),
-            str(indexer.error(embedder) or ""),
+            str(workspace.error(sync) or ""),
         )
 
-    def _with_download(self, progress: Progress, embedder: Embedder) -> Progress:
-        download = self._encoders.downloads.get(embedder.target.model)
+    def _with_download(self, progress: Progress, sync: VectorSync) -> Progress:
+        download = self._encoders.downloads.get(sync.target.model)
         if download is None or progress.phase != "loading":
             return progress
         return replace(progress, phase="downloading", download=download)
 
     async def why(self, path: str, settings: Settings, file: str) -> Explanation:
         """Whether and how a file is indexed. Raises SemlsError."""
-        async with self._reading(path, settings) as (indexer, embedder):
-            return await indexer.explain(await self._lookups.run(_itself, indexer.root, file), embedder)
+        async with self._reading(path, settings) as (workspace, sync):
+            return await workspace.explain(await self._lookups.run(_itself, workspace.root, file), sync)
 
     async def export_cache(self, settings: Settings, file: str) -> None:
         """Write all that the wanted model has embedded to a file. Raises SemlsError."""
@@ -347,13 +351,13 @@ class Engine:
         await self._workspaces.close(root, lambda: self._executor.run(Priority.LEXICAL, _delete, home))
 
     async def close_unused(self, seconds: float) -> None:
-        """Close the workspaces, and the embedders, that no client has used for a while."""
+        """Close the workspaces, and the vector syncs, that no client has used for a while."""
         before = time.monotonic() - seconds
-        for indexer in self._workspaces:
-            if indexer.used < before and not indexer.busy:
-                await self._workspaces.close(indexer.root)
+        for workspace in self._workspaces:
+            if workspace.used < before and not workspace.busy:
+                await self._workspaces.close(workspace.root)
             else:
-                await indexer.close_unused(before)
+                await workspace.close_unused(before)
 
     async def close(self) -> None:
         """Stop all work and close all files."""
@@ -367,19 +371,19 @@ class Engine:
         self._lookups.close()
 
     @contextlib.asynccontextmanager
-    async def _reading(self, path: str, settings: Settings) -> AsyncIterator[tuple[Indexer, Embedder]]:
-        """An open workspace, which is not closed before the end of the block, and the client's embedder.
+    async def _reading(self, path: str, settings: Settings) -> AsyncIterator[tuple[Workspace, VectorSync]]:
+        """An open workspace, which is not closed before the end of the block, and the client's sync.
 
         Raises SemlsError.
         """
         root, target = await self._find_root(path), _target(settings)
-        async with self._workspaces.use(root) as indexer:
-            embedder = indexer.embedder(target)
-            with embedder.in_use():
-                yield indexer, embedder
+        async with self._workspaces.use(root) as workspace:
+            sync = workspace.vector_sync(target)
+            with sync.in_use():
+                yield workspace, sync
 
-    def _make(self, root: Path) -> Indexer:
-        return Indexer(
+    def _make(self, root: Path) -> Workspace:
+        return Workspace(
             root,
             self._home(root),
             self._executor,
@@ -412,8 +416,8 @@ class Engine:
         while self._encoders.unavailable:
             await asyncio.sleep(_AGAIN)
             if await self._encoders.look_again():
-                for indexer in self._workspaces:
-                    indexer.embed()
+                for workspace in self._workspaces:
+                    workspace.embed()
         self._retry = None
 
 
@@ -497,8 +501,8 @@ def _relative(root: Path, path: Path, file: str) -> str:
     return path.relative_to(root).as_posix()
 
 
-def _unwatched(indexer: Indexer) -> str:
-    why = indexer.unwatched
+def _unwatched(workspace: Workspace) -> str:
+    why = workspace.unwatched
     return f"File watching is unavailable ({why}); polling for changes instead." if why else ""
 
 

@@ -1,4 +1,4 @@
-"""One workspace: its catalog, kept by the crawler, its vectors, kept by the embedder, and their answers."""
+"""One workspace: its catalog, kept by the crawler, its vectors, kept by the sync, and their answers."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ from semls.engine.files.git import repository
 from semls.engine.indexing import read_pipeline
 from semls.engine.indexing.crawler import Crawler
 from semls.engine.indexing.loop import Loop, later
-from semls.engine.indexing.vector_sync import Embedder, Target, Tools
+from semls.engine.indexing.vector_sync import Target, Tools, VectorSync
 from semls.engine.models.encoder import Encoder
 from semls.engine.scheduler import Priority, PriorityExecutor, opened
 from semls.engine.search import no_hits
@@ -25,7 +25,7 @@ from semls.engine.search.similar import Similar
 from semls.engine.storage.catalog import Catalog, Coverage, File
 from semls.engine.syntax.parser_process import Chunker
 from semls.engine.vector_index import VectorIndex
-from semls.engine.views import Views
+from semls.engine.vector_indexes import VectorIndexes
 from semls.errors import SemlsError, StoreCorrupted, StoreError, UsageError
 
 log = logging.getLogger(__name__)
@@ -83,10 +83,10 @@ class Explanation:
     embedded: int
 
 
-class Indexer:
-    """A workspace and its index: one catalog, and an embedder for each target that clients use.
+class Workspace:
+    """A workspace and its index: one catalog, and a vector sync for each target that clients use.
 
-    A loop for the catalog and one for each embedder share the executor; a client that waits holds a ticket.
+    A loop for the catalog and one for each sync share the executor; a client that waits holds a ticket.
     """
 
     def __init__(
@@ -112,7 +112,7 @@ class Indexer:
         self._news = asyncio.Event()
         self._default = default
         self._followed = dict[object, Target]()  # those that clients who follow have set, the last at the end
-        self._embedders = dict[Target, Embedder]()
+        self._syncs = dict[Target, VectorSync]()
         self._readers, self._unused = 0, asyncio.Event()
         self._unused.set()
 
@@ -131,8 +131,8 @@ class Indexer:
         )
         resources.push_async_callback(executor.run, Priority.SEARCH, self._catalog.close)
         name = await executor.run(Priority.SEARCH, repository, self.root)
-        self._views = Views(self._directory, name, self._catalog, executor)
-        resources.push_async_callback(self._views.close)
+        self._vector_indexes = VectorIndexes(self._directory, name, self._catalog, executor)
+        resources.push_async_callback(self._vector_indexes.close)
         self._loop = Loop(f"Indexing {self.root}", self._refresh, self._start_over, self.tell)
         self._stopping.push_async_callback(self._loop.stop)
         wake, tell = self._loop.wake, self._count_now_and_then
@@ -148,7 +148,7 @@ class Indexer:
         """Stop after the step under way, wait for readers and close all files."""
         self.closed = True
         self.tell()
-        await asyncio.gather(*(embedder.loop.stop() for embedder in self._embedders.values()))
+        await asyncio.gather(*(sync.loop.stop() for sync in self._syncs.values()))
         await self._stopping.aclose()
         await self._unused.wait()
         await self._resources.aclose()
@@ -184,28 +184,28 @@ class Indexer:
 
     def embed(self) -> None:
         """Ask for another look at the vectors, because an encoder may be another now."""
-        for embedder in self._embedders.values():
-            embedder.again()
+        for sync in self._syncs.values():
+            sync.again()
 
     def _ask(self) -> int:
         self._first_asked = self._first_asked or time.monotonic()
         self._asked += 1
-        for loop in (self._loop, *(embedder.loop for embedder in self._embedders.values())):
+        for loop in (self._loop, *(sync.loop for sync in self._syncs.values())):
             loop.error = None
         self._loop.wake()
         return self._asked
 
     # Embedders
 
-    def embedder(self, target: Target | None) -> Embedder:
-        """The embedder of the target that a client has set.
+    def vector_sync(self, target: Target | None) -> VectorSync:
+        """The sync of the target that a client has set.
 
         For a client that has set none, it is that of the client that began to follow last, else the default.
         """
         wanted = target or next(reversed(self._followed.values()), self._default)
-        embedder = self._embedders.get(wanted) or self._start(wanted)
-        embedder.used = time.monotonic()
-        return embedder
+        sync = self._syncs.get(wanted) or self._start(wanted)
+        sync.used = time.monotonic()
+        return sync
 
     @contextlib.contextmanager
     def followed(self, target: Target | None) -> Iterator[None]:
@@ -221,40 +221,40 @@ class Indexer:
             self.tell()
 
     async def close_unused(self, before: float) -> None:
-        """Close the embedders that no client has used since a moment, if another one is in use."""
-        if all(embedder.is_unused(before) for embedder in self._embedders.values()):
+        """Close the vector syncs that no client has used since a moment, if another one is in use."""
+        if all(sync.is_unused(before) for sync in self._syncs.values()):
             return  # the background work that was begun goes on
-        for target, embedder in list(self._embedders.items()):
-            if embedder.is_unused(before):
-                del self._embedders[target]
-                await embedder.close()
+        for target, sync in list(self._syncs.items()):
+            if sync.is_unused(before):
+                del self._syncs[target]
+                await sync.close()
 
-    def _start(self, target: Target) -> Embedder:
-        embedder = self._embedders[target] = Embedder(
+    def _start(self, target: Target) -> VectorSync:
+        sync = self._syncs[target] = VectorSync(
             target,
             Coverage(self._chunks),
             self._catalog,
-            self._views,
+            self._vector_indexes,
             self._executor,
             self._tools,
             self._former,
             self._running,
             self.tell,
             self._start_over,
-            lambda: all(other.view for other in self._embedders.values()),
+            lambda: all(other.view for other in self._syncs.values()),
         )
         if self._chunks or self._words:  # vectors from an earlier life need not wait for a scan
-            embedder.embed(self._words)
-        return embedder
+            sync.embed(self._words)
+        return sync
 
     async def _count(self) -> None:
         self._chunks = (await self._executor.run(Priority.LEXICAL, self._catalog.coverage, "")).chunks
-        for embedder in list(self._embedders.values()):
-            await embedder.count()
+        for sync in list(self._syncs.values()):
+            await sync.count()
 
     async def _count_now_and_then(self) -> None:
-        for embedder in list(self._embedders.values()):
-            await embedder.count_now_and_then()
+        for sync in list(self._syncs.values()):
+            await sync.count_now_and_then()
 
     @property
     def notice(self) -> str:
@@ -264,24 +264,24 @@ class Indexer:
     @property
     def busy(self) -> bool:
         """Whether anything that was asked for is not done yet."""
-        return any(self.is_busy(embedder) for embedder in self._embedders.values()) or self._is_reading()
+        return any(self.is_busy(sync) for sync in self._syncs.values()) or self._is_reading()
 
-    def error(self, embedder: Embedder) -> SemlsError | None:
+    def error(self, sync: VectorSync) -> SemlsError | None:
         """What has failed, if anything."""
-        return self._loop.error or embedder.loop.error
+        return self._loop.error or sync.loop.error
 
     def _is_reading(self) -> bool:
         return self._loop.error is None and self._words < self._asked
 
-    def is_busy(self, embedder: Embedder) -> bool:
-        """Whether something that was asked for is not done yet with an embedder."""
-        return self.error(embedder) is None and embedder.reached < self._asked
+    def is_busy(self, sync: VectorSync) -> bool:
+        """Whether something that was asked for is not done yet with a vector sync."""
+        return self.error(sync) is None and sync.reached < self._asked
 
     @property
     def phases(self) -> list[str]:
-        """The phases that it is in with the embedders that are busy."""
-        busy = filter(self.is_busy, self._embedders.values())
-        return sorted({self.progress(embedder).phase for embedder in busy})
+        """The phases that it is in with the vector syncs that are busy."""
+        busy = filter(self.is_busy, self._syncs.values())
+        return sorted({self.progress(sync).phase for sync in busy})
 
     @property
     def indexed(self) -> bool:
@@ -293,43 +293,43 @@ class Indexer:
         """Why changes are not seen at once, if they are not."""
         return self._crawler.unwatched
 
-    def progress(self, embedder: Embedder) -> Progress:
+    def progress(self, sync: VectorSync) -> Progress:
         """How far things are now."""
-        busy = self.is_busy(embedder)
+        busy = self.is_busy(sync)
         if busy and self._words < self._asked:
             phase = "reading"
         elif not self._running.is_set():
             phase = "paused"
         else:
-            phase = embedder.phase if busy else "ready"
-        return Progress(phase, self._crawler.files, embedder.coverage, embedder.encoded)
+            phase = sync.phase if busy else "ready"
+        return Progress(phase, self._crawler.files, sync.coverage, sync.encoded)
 
     async def follow(
-        self, ticket: int, embedder: Embedder, *, lexical_only: bool = False
+        self, ticket: int, sync: VectorSync, *, lexical_only: bool = False
     ) -> AsyncIterator[Progress]:
         """Progress until the ticket's words (and vectors) are there, or no more come; the end state last."""
-        with embedder.in_use():
-            while self._is_awaited(ticket, embedder, lexical_only):
+        with sync.in_use():
+            while self._is_awaited(ticket, sync, lexical_only):
                 news = self._news  # taken before the client takes its time: no news is missed
-                yield self.progress(embedder)
+                yield self.progress(sync)
                 await news.wait()
                 with contextlib.suppress(asyncio.TimeoutError):  # not too often, but the end at once
-                    await asyncio.wait_for(self._end(ticket, embedder, lexical_only), _NEWS)
-        error = self._loop.error if lexical_only else self.error(embedder)
-        if error and not self._is_reached(ticket, embedder, lexical_only):
+                    await asyncio.wait_for(self._end(ticket, sync, lexical_only), _NEWS)
+        error = self._loop.error if lexical_only else self.error(sync)
+        if error and not self._is_reached(ticket, sync, lexical_only):
             raise error
-        yield self.progress(embedder)
+        yield self.progress(sync)
 
-    def _is_reached(self, ticket: int, embedder: Embedder, lexical_only: bool) -> bool:
-        return (self._words if lexical_only else embedder.reached) >= ticket
+    def _is_reached(self, ticket: int, sync: VectorSync, lexical_only: bool) -> bool:
+        return (self._words if lexical_only else sync.reached) >= ticket
 
-    def _is_awaited(self, ticket: int, embedder: Embedder, lexical_only: bool) -> bool:
-        error = self._loop.error if lexical_only else self.error(embedder)
-        stopped = error or self.closed or self.progress(embedder).phase == "paused"
-        return not (stopped or self._is_reached(ticket, embedder, lexical_only))
+    def _is_awaited(self, ticket: int, sync: VectorSync, lexical_only: bool) -> bool:
+        error = self._loop.error if lexical_only else self.error(sync)
+        stopped = error or self.closed or self.progress(sync).phase == "paused"
+        return not (stopped or self._is_reached(ticket, sync, lexical_only))
 
-    async def _end(self, ticket: int, embedder: Embedder, lexical_only: bool) -> None:
-        while self._is_awaited(ticket, embedder, lexical_only):
+    async def _end(self, ticket: int, sync: VectorSync, lexical_only: bool) -> None:
+        while self._is_awaited(ticket, sync, lexical_only):
             await self._news.wait()
 
     @property
@@ -337,20 +337,20 @@ class Indexer:
         """Set as soon as there may be something to report that there was not before."""
         return self._news
 
-    async def search(self, query: Query, embedder: Embedder) -> Result:
+    async def search(self, query: Query, sync: VectorSync) -> Result:
         """The best hits; files that changed since they were read are read again first."""
         if self._words == 0:
             await self._first_words()
-        found = await self._search(query, embedder)
+        found = await self._search(query, sync)
         if await self._read_changed({hit.entry.path for hit in found.hits}):
-            found = await self._search(query, embedder)
+            found = await self._search(query, sync)
         if found.hits or not found.complete:
             return found
         why = await self._executor.run(Priority.SEARCH, no_hits.explain, query, self._catalog)
         return replace(found, notice=why)
 
     async def similar(
-        self, path: str, row: int, limit: int, embedder: Embedder, *, lexical_only: bool
+        self, path: str, row: int, limit: int, sync: VectorSync, *, lexical_only: bool
     ) -> Comparison:
         """What is like the chunk at a row. Raises UsageError where there is none."""
         known = await self._executor.run(Priority.SEARCH, self._catalog.files, [path])
@@ -361,9 +361,9 @@ class Indexer:
             reason = known[path].skipped if known else "`semls status` tells what is left out and why"
             raise UsageError(f"{path} is not indexed: {reason}.")
         await self._read_changed({path})
-        found = await self._similar(path, row, limit, embedder, lexical_only)
+        found = await self._similar(path, row, limit, sync, lexical_only)
         if await self._read_changed({one.path for one in found.similar.entries}):
-            found = await self._similar(path, row, limit, embedder, lexical_only)
+            found = await self._similar(path, row, limit, sync, lexical_only)
         return found
 
     async def documents(self, root: Path, paths: Iterable[str]) -> dict[str, Document]:
@@ -380,7 +380,7 @@ class Indexer:
         """Files that are cut by lines because parsing failed."""
         return await self._executor.run(Priority.SEARCH, self._catalog.by_lines)
 
-    async def explain(self, path: str, embedder: Embedder) -> Explanation:
+    async def explain(self, path: str, sync: VectorSync) -> Explanation:
         """Whether and how a file is indexed now; of a folder, why it is left out. Raises UsageError."""
         if scan.is_folder(self.root, path):
             return await self._executor.run(Priority.SEARCH, _explain_folder, self.root, path)
@@ -388,7 +388,7 @@ class Indexer:
         while scan.printable(place) != place:  # the catalog has no such names: look at the folder
             place = place.rpartition("/")[0]
         await self._crawler.read_now(place)
-        store = embedder.view.name if embedder.view else ""
+        store = sync.view.name if sync.view else ""
         return await self._executor.run(Priority.SEARCH, _explain, self._catalog, store, scan.printable(path))
 
     async def _first_words(self) -> None:
@@ -418,8 +418,8 @@ class Indexer:
         self.changed(list(paths))  # which also embeds what is new
         return True
 
-    async def _search(self, query: Query, embedder: Embedder) -> Result:
-        view, coverage = embedder.view, embedder.coverage
+    async def _search(self, query: Query, sync: VectorSync) -> Result:
+        view, coverage = sync.view, sync.coverage
         try:
             return await self._search_with(view, coverage, query)
         except StoreCorrupted:
@@ -436,9 +436,9 @@ class Indexer:
         return Result(hits, view.encoder.model.name if view else "", coverage, complete)
 
     async def _similar(
-        self, path: str, row: int, limit: int, embedder: Embedder, lexical_only: bool
+        self, path: str, row: int, limit: int, sync: VectorSync, lexical_only: bool
     ) -> Comparison:
-        view, coverage = embedder.view, embedder.coverage
+        view, coverage = sync.view, sync.coverage
         if lexical_only or 2 * coverage.embedded < coverage.chunks:  # a few vectors know less than all words
             view = None
         try:
@@ -462,27 +462,27 @@ class Indexer:
     def _do_without(self, view: VectorIndex | None, error: StoreError) -> None:
         """Let words answer, and open the vectors once more: at once if they are ours, else after a while."""
         log.warning("Words alone answer: %s", error)
-        for embedder in self._embedders.values():
-            if view and embedder.uses(view):
-                embedder.distrust(view)
+        for sync in self._syncs.values():
+            if view and sync.uses(view):
+                sync.distrust(view)
                 if view.server:
-                    later(embedder.again)
+                    later(sync.again)
                 else:
-                    embedder.again()
+                    sync.again()
 
     async def _refresh(self) -> None:
         ticket = self._asked
         await self._crawler.run()
         await self._count()
         self._words = max(self._words, ticket)
-        for embedder in self._embedders.values():
-            embedder.embed(self._words)
+        for sync in self._syncs.values():
+            sync.embed(self._words)
 
     def _start_over(self, error: StoreCorrupted) -> None:
         """Read all files again: the catalog was corrupted and is empty now."""
         log.warning("%s", error)
-        for embedder in self._embedders.values():
-            embedder.drop_views()
+        for sync in self._syncs.values():
+            sync.drop_views()
         self._words = 0  # answers are incomplete until all files are read again
         self._crawler.ask_all()
         self._ask()

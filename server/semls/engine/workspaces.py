@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from semls.engine.workspace import Indexer
+from semls.engine.workspace import Workspace
 from semls.errors import EngineError
 
 
@@ -15,14 +15,14 @@ class Workspaces:
     Openings and closings are tasks of their own: when a request that waits for one is cancelled, it goes on.
     """
 
-    def __init__(self, make: Callable[[Path], Indexer]) -> None:
+    def __init__(self, make: Callable[[Path], Workspace]) -> None:
         self._make = make
-        self._open: dict[Path, Indexer] = {}
+        self._open: dict[Path, Workspace] = {}
         self._opening: dict[Path, asyncio.Task[None]] = {}
         self._closing: dict[Path, asyncio.Task[None]] = {}
         self._ended = False
 
-    def __iter__(self) -> Iterator[Indexer]:
+    def __iter__(self) -> Iterator[Workspace]:
         """Iterate over the open workspaces."""
         return iter(list(self._open.values()))
 
@@ -31,17 +31,17 @@ class Workspaces:
         """The folders that are being opened."""
         return list(self._opening)
 
-    def get(self, root: Path) -> Indexer | None:
+    def get(self, root: Path) -> Workspace | None:
         """Return a workspace if it is open."""
         return self._open.get(root)
 
     @asynccontextmanager
-    async def use(self, root: Path) -> AsyncIterator[Indexer]:
+    async def use(self, root: Path) -> AsyncIterator[Workspace]:
         """Open a workspace if it is not open, and keep it open until the block ends. Raises SemlsError."""
-        while (indexer := self._open.get(root)) is None:
+        while (workspace := self._open.get(root)) is None:
             await self._ensure(root)
-        async with indexer.reading():
-            yield indexer
+        async with workspace.reading():
+            yield workspace
 
     async def close(self, root: Path, then: Callable[[], Awaitable[None]] | None = None) -> None:
         """Close a workspace if it is open, and open it again only when `then` has ended.
@@ -69,13 +69,13 @@ class Workspaces:
             await asyncio.shield(self._begin(self._opening, root, self._start(root)))
 
     async def _start(self, root: Path) -> None:
-        indexer = self._make(root)
-        await indexer.open()
-        self._open[root] = indexer
+        workspace = self._make(root)
+        await workspace.open()
+        self._open[root] = workspace
 
-    async def _close(self, indexer: Indexer | None, then: Callable[[], Awaitable[None]] | None) -> None:
-        if indexer:
-            await indexer.close()
+    async def _close(self, workspace: Workspace | None, then: Callable[[], Awaitable[None]] | None) -> None:
+        if workspace:
+            await workspace.close()
         if then:
             await then()
 

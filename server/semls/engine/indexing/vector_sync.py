@@ -20,7 +20,7 @@ from semls.engine.storage.catalog import Catalog, Coverage
 from semls.engine.storage.embedding_cache import EmbeddingCache
 from semls.engine.storage.vectors_local import VectorStore
 from semls.engine.vector_index import VectorIndex
-from semls.engine.views import Views
+from semls.engine.vector_indexes import VectorIndexes
 from semls.errors import StoreCorrupted, StoreError
 from semls.settings import Server
 
@@ -53,7 +53,7 @@ class Tools:
     cache: EmbeddingCache
 
 
-class Embedder:
+class VectorSync:
     """The vectors of one target: those that answer, and those that are to answer next.
 
     They are another model's until the wanted one's are complete, or where it is unavailable.
@@ -64,7 +64,7 @@ class Embedder:
         target: Target,
         coverage: Coverage,
         catalog: Catalog,
-        views: Views,
+        vector_indexes: VectorIndexes,
         executor: PriorityExecutor,
         tools: Callable[[Target], Awaitable[Tools | None]],
         former: Callable[[str], Awaitable[Encoder | None]],
@@ -83,9 +83,9 @@ class Embedder:
         self._counted = self._count_took = 0.0
         self._walked: VectorIndex | None = None  # for which chunks were looked through, up to the last
         self._last, self._missing = 0, dict[str, None]()  # contents without a vector, the latest at the end
-        self._catalog, self._views, self._executor = catalog, views, executor
+        self._catalog, self._vector_indexes, self._executor = catalog, vector_indexes, executor
         self._tools, self._former, self._running, self._tell = tools, former, running, tell
-        self._prunable = prunable  # whether stores that are not open are of no use to any embedder
+        self._prunable = prunable  # whether stores that are not open are of no use to any sync
         self._speed = 1000.0  # letters that the encoder reads in a second, as it was the last time
         self._again = False
         self.used = time.monotonic()  # when a client last used it
@@ -106,7 +106,7 @@ class Embedder:
 
     @contextlib.contextmanager
     def in_use(self) -> Iterator[None]:
-        """Keep the embedder open within the block."""
+        """Keep the sync open within the block."""
         self._users += 1
         try:
             yield
@@ -150,7 +150,7 @@ class Embedder:
 
     def distrust(self, view: VectorIndex) -> None:
         """Use a view no more: its store has failed. The next run has it opened and examined again."""
-        self._views.distrust(view)
+        self._vector_indexes.distrust(view)
         if self.uses(view):
             self.drop_views()
 
@@ -166,7 +166,7 @@ class Embedder:
 
     async def _release_dropped(self) -> None:
         for view in [view for view in self._taken if not self.uses(view)]:
-            await self._views.release(self, view)
+            await self._vector_indexes.release(self, view)
             self._taken.remove(view)
 
     async def count(self) -> None:
@@ -218,7 +218,7 @@ class Embedder:
         return await self._open_view(former, server) if former else None
 
     async def _open_view(self, encoder: Encoder, server: Server | None) -> VectorIndex:
-        view = await self._views.take(self, encoder, server)
+        view = await self._vector_indexes.take(self, encoder, server)
         self._taken.append(view)
         await self._find_known(view)
         return view
@@ -243,7 +243,7 @@ class Embedder:
         await self._release_dropped()
         names = (await self._executor.run(Priority.SEMANTIC, self._catalog.noted, _ANSWERS)).splitlines()
         if self._prunable():
-            kept = await self._views.prune()
+            kept = await self._vector_indexes.prune()
             names = [name for name in names if name in kept]
         own = view.encoder.model.name
         complete = "\n".join([own, *(name for name in names if name != own)])
@@ -312,7 +312,7 @@ class Embedder:
         store = view.vectors
         if not isinstance(store, VectorStore) or len(store) < 2 * self.coverage.embedded + _FEW_DEAD:
             return
-        async with self._views.alone():
+        async with self._vector_indexes.alone():
             living = await self._executor.run(Priority.SEMANTIC, self._catalog.living, view.name)
             fresh = await opened(self._executor.run(Priority.SEMANTIC, store.beside))
             try:

@@ -1,4 +1,4 @@
-"""The open vector stores of a workspace: each is opened once, however many embedders use it."""
+"""The open vector stores of a workspace: each is opened once, however many vector syncs use it."""
 
 import asyncio
 import contextlib
@@ -23,7 +23,7 @@ class _Open:
     usable: bool = False  # False before it is ready, after a failure, and while it is closed
 
 
-class Views:
+class VectorIndexes:
     """Opens and closes stores, one at a time: two Chroma clients on one directory lose vectors.
 
     A cancelled caller leaves no store behind: what is open is listed here until it is closed.
