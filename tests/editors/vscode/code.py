@@ -119,8 +119,8 @@ def browsing():
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1200, "height": 760})
-        page.set_default_timeout(20_000)
-        expect.set_options(timeout=20_000)
+        page.set_default_timeout(HANG * 1000)
+        expect.set_options(timeout=HANG * 1000)
         yield page
         browser.close()
 

@@ -169,9 +169,11 @@ def test_a_context_is_opened_and_copied(person):
 
 
 def test_a_setting_counts_at_once(code, person):
-    code.set(path=SEMLS, model="no-such-model")
-    expect(person.message).to_contain_text("There is no model 'no-such-model'")
-    code.set(path=SEMLS)
+    try:
+        code.set(path=SEMLS, model="no-such-model")
+        expect(person.message).to_contain_text("There is no model 'no-such-model'")
+    finally:
+        code.set(path=SEMLS)
     person.ask(QUESTION)
     expect(person.rows.first).to_contain_text("evict_expired")
 
