@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from semls.engine.models.presets import BUNDLED
-from semls.service.client import Client, stop
+from semls.service.client import Client
+from semls.service.launcher import stop
 from semls.settings import EngineSettings, Settings
 
 LOOK = 0.01  # seconds between two looks
@@ -79,7 +80,7 @@ async def _saves(client: Client, root: Path, saves: int, *, tell: bool) -> Delay
         )
         saved = time.perf_counter()
         if tell:
-            await client.changed(str(root), [str(file)])
+            await client.report_saved(str(root), [str(file)])
         while not (await client.search([str(root)], f"name:{name}", lexical_only=True))["hits"]:
             await asyncio.sleep(LOOK)
         delays.words.append(time.perf_counter() - saved)

@@ -37,7 +37,8 @@ from semls.engine.storage.catalog import File
 from semls.engine.storage.embedding_cache import EmbeddingCache
 from semls.engine.syntax.languages import detect
 from semls.engine.syntax.parser_process import Chunker
-from semls.service.client import Client, stop
+from semls.service.client import Client
+from semls.service.launcher import stop
 from semls.settings import EngineSettings, Settings
 from tests.lsp.raw import Raw
 
@@ -271,7 +272,7 @@ async def _save(client: Client, root: Path, note: Note) -> None:
         file = root / "saved.py"
         file.write_text(f"def quarantine_parcel_{number}(parcel):\n    return parcel.depot == {number}\n")
         began = time.perf_counter()
-        await client.changed(str(root), [str(file)])
+        await client.report_saved(str(root), [str(file)])
         sought = f"name:quarantine_parcel_{number}"
         while not (await client.search([str(root)], sought, lexical_only=True))["hits"]:
             await asyncio.sleep(0.005)

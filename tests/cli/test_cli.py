@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from semls.service.process import Whereabouts
+from semls.service.state import EnginePaths
 from semls.settings import EngineSettings
 from tests.conftest import FIXTURES, HANG
 
@@ -889,7 +889,7 @@ def test_ctrl_c_ends_a_command_at_once(own_terminal, own_shop):
     interrupted("search", "x", when=maps("_json.cpython"))  # while it is imported
     own_terminal.state.mkdir(parents=True)
     own_terminal.cache.mkdir(parents=True)
-    with Whereabouts(EngineSettings(own_terminal.cache, own_terminal.state)).starting():
+    with EnginePaths(EngineSettings(own_terminal.cache, own_terminal.state)).start_lock():
         interrupted("search", "x", when=has_threads)  # while another program starts the engine
     own_terminal.json("index", own_shop)
     pid = own_terminal.json("status", own_shop)["pid"]

@@ -64,7 +64,7 @@ def soon(engine, path, **asked):
 @contextlib.contextmanager
 def locked(engine, mode):
     """Another program locks the index database: SQLite waits for it, and so does the executor."""
-    (database,) = engine.places.cache_directory.glob("*/index.sqlite")
+    (database,) = engine.paths.cache_directory.glob("*/index.sqlite")
     with contextlib.closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.executescript(mode)
         yield
@@ -164,12 +164,12 @@ async def test_client_shows_what_a_request_waits_for_and_gives_up(start, shop, m
     assert ask(first, "/index", workspace=str(shop), settings=HASHING).is_success
     ask(first, "/stop")
     first.process.wait(HANG)
-    monkeypatch.setattr(client_module, "_LONGEST", 1.5)
+    monkeypatch.setattr(client_module, "_REQUEST_TIMEOUT", 1.5)
     shown: list[str] = []
     with locked(first, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;"):
-        settings = EngineSettings(first.places.cache_directory, first.places.log.parent)
+        settings = EngineSettings(first.paths.cache_directory, first.paths.log.parent)
         start()
-        client = Client(Settings(model="hashing"), settings, waiting=shown.append)
+        client = Client(Settings(model="hashing"), settings, on_wait=shown.append)
         expected = rf"not answered for 2 s \(opening {shop}\).*semls engine stop"
         with pytest.raises(EngineError, match=expected):
             await request_of(client, str(shop))

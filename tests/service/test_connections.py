@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from semls.service.process import Whereabouts
+from semls.service.state import EnginePaths
 from semls.settings import EngineSettings
 from tests.conftest import HANG, Terminal
 
@@ -29,11 +29,11 @@ class EngineProcess:
     """An engine in a process of its own."""
 
     def __init__(self, terminal, **options):
-        self.places = Whereabouts(EngineSettings(terminal.cache, terminal.state))
+        self.paths = EnginePaths(EngineSettings(terminal.cache, terminal.state))
         command = [sys.executable, "-m", "semls", "engine", "run"]
         self.process = subprocess.Popen(command, env=terminal.environment, **options)
         deadline = time.monotonic() + HANG
-        while (state := self.places.read()) is None:
+        while (state := self.paths.read_state()) is None:
             assert self.process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.02)
@@ -193,7 +193,7 @@ def test_connection_without_complete_head_is_closed_after_5_seconds(engine):
 
 
 def test_malformed_requests_leave_no_line_in_the_log(engine):
-    log = engine.places.log
+    log = engine.paths.log
     before = log.read_text()
     upgrade = engine.head("Connection: Upgrade", "Upgrade: websocket") + b"\r\n"
     garbage = engine.head(CHUNKED) + b"\r\nno chunk\r\n"  # in one packet with a head that is answered
@@ -230,11 +230,11 @@ def test_engine_with_1024_descriptors_answers_beside_1500_idle_connections(termi
     engine = EngineProcess(terminal, preexec_fn=limited(1024, 1024))
     connections = []
     try:
-        log = engine.places.log.read_text()
+        log = engine.paths.log.read_text()
         connections += idle(engine, 1500)
         assert engine.greet() == b"HTTP/1.1 200 OK"
         assert len(os.listdir(f"/proc/{engine.state.pid}/fd")) < 600
-        assert engine.places.log.read_text() == log
+        assert engine.paths.log.read_text() == log
     finally:
         for connection in connections:
             connection.close()

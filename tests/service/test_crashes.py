@@ -12,7 +12,7 @@ from semls.engine.models.encoder import HashingEncoder
 from semls.engine.search.retrieval import _POOL
 from semls.engine.storage.vectors_local import VectorStore
 from semls.service.client import Client
-from semls.service.process import Whereabouts
+from semls.service.state import EnginePaths
 from semls.settings import EngineSettings, Settings
 from tests.conftest import HANG
 from tests.service.test_freshness import fresh, snapshot
@@ -65,7 +65,7 @@ class Victim:
         while time.monotonic() < end or state is None:
             self.change()
             await asyncio.sleep(self.chance.uniform(0, 0.1))
-            state = Whereabouts(self.settings).read()
+            state = EnginePaths(self.settings).read_state()
         os.kill(state.pid, signal.SIGKILL)
         indexing.cancel()
         await asyncio.gather(indexing, return_exceptions=True)
@@ -117,5 +117,5 @@ async def test_an_engine_that_is_killed_at_any_moment_loses_nothing(terminal, tm
     with capsys.disabled():
         print(f"\n{ROUNDS} rounds of killing the engine, differed: {differed}")
     assert differed == []
-    log = Whereabouts(settings).log.read_text()
+    log = EnginePaths(settings).log.read_text()
     assert "Traceback" not in log

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from semls import __version__
 from semls.service.client import Client
-from semls.service.process import Whereabouts
+from semls.service.state import EnginePaths
 from semls.settings import EngineSettings, Settings
 from tests.conftest import HANG
 
@@ -103,7 +103,7 @@ def test_many_front_ends_at_once_start_one_engine(terminal, shop):
 def test_a_second_engine_on_the_same_cache_refuses(shared_terminal, shared_state):
     done = shared_terminal.run("engine", "run")
     assert done.returncode == 3
-    assert "running already" in done.stderr
+    assert "already running" in done.stderr
     assert read_state(shared_terminal) == shared_state
 
 
@@ -199,7 +199,7 @@ def test_engine_outlives_its_state_directory(terminal, shop, state):
     assert read_state(terminal) == state
     assert terminal.run("engine", "stop").stdout == "The engine has left.\n"
     (log,) = terminal.state.glob("engine-*.log")
-    assert "Engine left" in log.read_text()
+    assert "Engine stopped" in log.read_text()
 
 
 def test_front_ends_with_different_state_directories_share_an_engine(terminal, shop, state, tmp_path):
@@ -254,7 +254,7 @@ def test_engine_in_the_foreground_stops_in_order_at_a_signal(terminal, number):
     assert engine.returncode == 0
     assert not terminal.state_file.exists()
     (log,) = terminal.state.glob("*.log")
-    assert "Engine left" in log.read_text()
+    assert "Engine stopped" in log.read_text()
 
 
 def test_front_end_whose_engine_fails_to_start_says_why(terminal, shop, tmp_path):
@@ -273,7 +273,7 @@ def test_front_end_whose_engine_fails_to_start_says_why(terminal, shop, tmp_path
 def test_front_end_whose_own_files_cannot_be_used_names_them(terminal, shop, name):
     file = terminal.cache / name
     if name.startswith("."):  # a suffix
-        file = Whereabouts(EngineSettings(terminal.cache, terminal.state)).log.with_suffix(name)
+        file = EnginePaths(EngineSettings(terminal.cache, terminal.state)).log.with_suffix(name)
     file.mkdir(parents=True)  # as a file of another user, which root of a container may read
     done = terminal.run("search", "evict_expired", "--path", shop)
     assert (done.returncode, done.stdout) == (3, "")

@@ -185,13 +185,17 @@ def test_request_of_a_wrong_type_is_refused_with_a_sentence(state):
     url = f"http://127.0.0.1:{state['port']}"
     headers = {"Authorization": f"Bearer {state['token']}"}
     for path, asked, sentence in (
-        ("/search", {"query": "x"}, "'workspaces' is missing: give query, workspaces."),
+        ("/search", {"query": "x"}, "'workspaces' is missing; required: query, workspaces."),
         ("/search", {"query": "x", "workspaces": 5}, "'workspaces' must be a list of objects, not a number."),
         ("/search", {"query": ["x"], "workspaces": []}, "'query' must be a string, not a list."),
         ("/search", {"query": "x", "workspaces": [{}]}, "'workspaces[0].workspace' is missing."),
         ("/context", {"query": "x", "workspaces": [], "tokens": 0}, "'tokens' must be at least 1."),
-        ("/why", {"workspace": "/", "file": None}, "'file' must be a string that names a path."),
-        ("/cache/export", {"file": "x", "colour": 1}, "'colour' is unknown: use file, settings."),
+        ("/why", {"workspace": "/", "file": None}, "'file' must be a string that is a path."),
+        (
+            "/cache/export",
+            {"file": "x", "colour": 1},
+            "'colour' is unknown; expected one of: file, settings.",
+        ),
         ("/doctor", [], "The request must be an object, not a list."),
     ):
         answer = httpx.post(url + path, json=asked, headers=headers, trust_env=False)

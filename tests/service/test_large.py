@@ -112,7 +112,7 @@ async def test_what_is_edited_now_comes_before_the_backlog(client, terminal, tmp
 
     await eventually(begun)
     (large / "new.py").write_text("def quarantine_parcel():\n    pass\n")
-    await client.changed(str(large), [str(large / "new.py")])
+    await client.report_saved(str(large), [str(large / "new.py")])
     await eventually(lambda: finds(client, "quarantine_parcel", large))
     assert count(terminal, "centre_*") < BACKLOG
     await reading
@@ -169,7 +169,7 @@ async def test_a_folder_under_two_names_has_one_index(client, terminal, workspac
     await index(client, shop)
     assert (await index(client, link))["encoded"] > 0  # of the one index that both share
     (link / "new.py").write_text("def quarantine_parcel():\n    pass\n")
-    await client.changed(str(link), [str(link / "new.py")])
+    await client.report_saved(str(link), [str(link / "new.py")])
     for root in (shop, link):
         await index(client, root)
         (first, *_) = (await client.search([str(root)], "quarantine_parcel"))["hits"]

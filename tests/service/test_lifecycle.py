@@ -17,7 +17,7 @@ import pytest
 
 from semls.errors import EngineError
 from semls.service.client import Client
-from semls.service.process import Whereabouts
+from semls.service.state import EnginePaths
 from semls.settings import EngineSettings, Settings
 from tests.conftest import HANG
 from tests.lsp.raw import Raw
@@ -31,7 +31,7 @@ class Place:
     def __init__(self, terminal, root, monkeypatch):
         self.terminal, self.root = terminal, root
         self.settings = EngineSettings(terminal.cache, terminal.state)
-        self.whereabouts = Whereabouts(self.settings)
+        self.paths = EnginePaths(self.settings)
         for name in ("SEMLS_CACHE_DIR", "SEMLS_STATE_DIR", "SEMLS_IDLE_MINUTES"):
             monkeypatch.setenv(name, terminal.environment.get(name, ""))
 
@@ -48,14 +48,14 @@ class Place:
     @property
     def engine(self):
         """Its process."""
-        state = self.whereabouts.read()
+        state = self.paths.read_state()
         assert state
         return state.pid
 
     @property
     def started(self):
         """How many engines there have been."""
-        return self.whereabouts.log.read_text().count("Engine 0.")
+        return self.paths.log.read_text().count("Engine 0.")
 
     def pretend(self, **changes):
         """Let the state file say something else."""
@@ -65,7 +65,7 @@ class Place:
     def kill(self):
         """Kill the engine and wait until the system has noticed."""
         os.kill(self.engine, signal.SIGKILL)
-        until(lambda: not self.whereabouts.owned())
+        until(lambda: not self.paths.is_locked())
 
 
 def until(holds):
@@ -188,12 +188,12 @@ async def test_another_program_at_the_port_of_a_dead_engine_is_not_even_asked(ke
     client = kept.client()
     assert await kept.find(client) == "evict_expired"
     await client._connection._http._transport._pool.aclose()  # as after a while; else it keeps the port
-    dead = kept.whereabouts.read()
+    dead = kept.paths.read_state()
     kept.kill()
     with stranger(dead, behaviour) as asked:
         assert await kept.find(client) == "evict_expired"
         kept.kill()
-        kept.whereabouts.write(dead)
+        kept.paths.write_state(dead)
         assert await asyncio.to_thread(kept.find_in_a_terminal) == "evict_expired"
         assert asked == []
     await client.close()
@@ -297,8 +297,8 @@ def test_an_idle_engine_leaves_but_not_while_an_editor_is_there(place):
     assert place.started == 1
     server.process.kill()
     server.end()
-    until(lambda: not place.whereabouts.owned())
-    assert place.whereabouts.read() is None
+    until(lambda: not place.paths.is_locked())
+    assert place.paths.read_state() is None
 
 
 def test_a_terminal_that_dies_while_the_index_is_made_is_noticed(place):
@@ -307,10 +307,10 @@ def test_a_terminal_that_dies_while_the_index_is_made_is_noticed(place):
         (place.root / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {number}\n")
     command = [sys.executable, "-m", "semls", "index", str(place.root)]
     terminal = subprocess.Popen(command, env=place.terminal.environment)
-    until(place.whereabouts.read)
+    until(place.paths.read_state)
     terminal.kill()
     terminal.wait()
-    until(lambda: not place.whereabouts.owned())
+    until(lambda: not place.paths.is_locked())
     place.terminal.environment["SEMLS_IDLE_MINUTES"] = ""
     assert place.terminal.json("index", place.root)["files"] == 307
 

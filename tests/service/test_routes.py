@@ -30,7 +30,7 @@ async def test_who_hangs_up_is_not_searched_for_any_more(tmp_path, workspace):
         await asyncio.sleep(0)
     heard.put_nowait({"type": "http.disconnect"})
     await asyncio.wait_for(asking, HANG)  # while the executor is still busy
-    assert app.requests == 0
+    assert app.active_requests == 0
     gate.set()
     await busy
     await engine.close()

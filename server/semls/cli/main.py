@@ -327,7 +327,7 @@ def why(
     absolute = _engine_path(file)
 
     async def run(ask: "Client") -> bool:
-        message = await ask.why(_engine_path(path), absolute)
+        message = await ask.explain(_engine_path(path), absolute)
         if as_json:
             terminal.data(message)
         else:
@@ -397,9 +397,9 @@ def engine_run() -> None:
 @engine.command("status")
 def engine_status() -> None:
     """Tell whether an engine is running."""
-    from semls.service import client
+    from semls.service import launcher
 
-    state = _complete(client.find(EngineSettings.from_environment()))
+    state = _complete(launcher.find(EngineSettings.from_environment()))
     if state is None:
         print("No engine is running.")
         raise typer.Exit(1)
@@ -409,9 +409,9 @@ def engine_status() -> None:
 @engine.command("stop")
 def engine_stop() -> None:
     """Ask the engine to leave. The next command starts another."""
-    from semls.service import client
+    from semls.service import launcher
 
-    stopped = _complete(client.stop(EngineSettings.from_environment()))
+    stopped = _complete(launcher.stop(EngineSettings.from_environment()))
     print("The engine has left." if stopped else "No engine is running.")
 
 
@@ -450,7 +450,7 @@ def _settings() -> Settings:
 async def _client(*, force: bool) -> "AsyncIterator[Client]":
     from semls.service.client import Client
 
-    ask = Client(_settings(), EngineSettings.from_environment(), force=force, waiting=terminal.waiting)
+    ask = Client(_settings(), EngineSettings.from_environment(), force=force, on_wait=terminal.waiting)
     try:
         yield ask
     finally:

@@ -16,16 +16,16 @@ from rich.text import Text
 from semls.cli import streams
 from semls.escaping import escape_line, escape_text
 from semls.service.messages import (
-    PHASES,
+    PHASE_LABELS,
     AnswerMessage,
+    ChunkMessage,
     ContextMessage,
+    ExplanationMessage,
     FindingMessage,
     HitMessage,
-    PlaceMessage,
     ProgressMessage,
     SimilarMessage,
     StatusMessage,
-    WhyMessage,
 )
 
 for _size in ("COLUMNS", "LINES"):
@@ -121,7 +121,7 @@ def _hit(rank: int, hit: HitMessage, note: str = "") -> None:
     _snippet(hit)
 
 
-def _place(place: PlaceMessage) -> Text:
+def _place(place: ChunkMessage) -> Text:
     name = f"{place['container']}.{place['name']}" if place["container"] else place["name"]
     line = place["selectionRange"]["start"]["line"] + 1
     return Text.assemble(
@@ -164,11 +164,13 @@ async def progress(steps: AsyncIterator[ProgressMessage]) -> tuple[ProgressMessa
     first = last = None
     shown = err.is_interactive and sys.stderr.isatty()  # FORCE_COLOR makes rich take a pipe for a terminal
     with Progress(*columns, console=err, transient=True, disable=not shown) as bar:
-        task = bar.add_task(PHASES["reading"], total=None, count="")
+        task = bar.add_task(PHASE_LABELS["reading"], total=None, count="")
         async for last in steps:
             first = first or last
             done, total, count = _measure(last)
-            bar.update(task, description=PHASES[last["phase"]], completed=done, total=total, count=count)
+            bar.update(
+                task, description=PHASE_LABELS[last["phase"]], completed=done, total=total, count=count
+            )
     if first is None or last is None:
         raise RuntimeError("An index answers with one step at least.")
     return last, last["encoded"] - first["encoded"]
@@ -228,10 +230,10 @@ def _paths(paths: Sequence[str]) -> None:
 def _phase(message: StatusMessage) -> str:
     if message["phase"] == "ready" and not (message["indexed"] or message["error"]):
         return "not indexed yet: run `semls index`"
-    return PHASES[message["phase"]].lower()
+    return PHASE_LABELS[message["phase"]].lower()
 
 
-def why(message: WhyMessage) -> None:
+def why(message: ExplanationMessage) -> None:
     """Whether and how a file is indexed."""
     out.print(Text(escape_line(message["path"]), style="bold"))
     if message["skipped"]:

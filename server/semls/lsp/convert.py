@@ -12,12 +12,12 @@ from lsprotocol import types
 
 from semls.escaping import escape_line, escape_text
 from semls.service.messages import (
+    ChunkMessage,
     ContextMessage,
-    PlaceMessage,
+    FileReasonMessage,
     Position,
     Range,
     SectionMessage,
-    SkippedMessage,
     StateMessage,
     StatusMessage,
 )
@@ -70,13 +70,13 @@ def folder_of(path: str, folders: Iterable[str]) -> str | None:
     return max((folder for folder in folders if Path(path).is_relative_to(folder)), key=len, default=None)
 
 
-def location(hit: PlaceMessage, place: Place, encoding: Encoding) -> types.Location:
+def location(hit: ChunkMessage, place: Place, encoding: Encoding) -> types.Location:
     """Where a reader wants to land: at the hit's name, or at the chunk of a long definition."""
     return types.Location(hit["uri"], to_range(hit["selectionRange"], place, encoding))
 
 
 def symbol(
-    hit: PlaceMessage, place: Place, encoding: Encoding, folders: Sequence[Folder]
+    hit: ChunkMessage, place: Place, encoding: Encoding, folders: Sequence[Folder]
 ) -> types.WorkspaceSymbol:
     """A hit as a workspace symbol, which tells its folder where there are several."""
     container = hit["container"] or hit["path"]
@@ -89,7 +89,7 @@ def symbol(
 
 
 def message(
-    hit: PlaceMessage, place: Place, encoding: Encoding, folders: Sequence[Folder]
+    hit: ChunkMessage, place: Place, encoding: Encoding, folders: Sequence[Folder]
 ) -> Mapping[str, object]:
     """A hit with the client's columns, the name of its folder, and texts that can be shown."""
     shown = {key: escape(str(dict(hit)[key])) for key, escape in _SHOWN.items() if key in hit}
@@ -122,7 +122,7 @@ def status(message: StatusMessage) -> StatusMessage:
     }
 
 
-def _files(files: Iterable[SkippedMessage]) -> list[SkippedMessage]:
+def _files(files: Iterable[FileReasonMessage]) -> list[FileReasonMessage]:
     return [{"path": escape_line(file["path"]), "reason": escape_line(file["reason"])} for file in files]
 
 
@@ -139,7 +139,7 @@ def context(message: ContextMessage) -> ContextMessage:
     return {**message, "notice": escape_line(message["notice"]), "sections": sections}
 
 
-def _name(hit: PlaceMessage, folders: Sequence[Folder]) -> str:
+def _name(hit: ChunkMessage, folders: Sequence[Folder]) -> str:
     """The name of the folder that the hit's path begins in."""
     ends = f"/{hit['path']}"
     place = Path(path(hit["uri"]) or "").as_posix().removesuffix(ends)

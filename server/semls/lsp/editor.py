@@ -13,7 +13,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from semls.escaping import escape_line
-from semls.service.messages import PHASES, ProgressMessage
+from semls.service.messages import PHASE_LABELS, ProgressMessage
 
 log = logging.getLogger(__name__)
 
@@ -166,4 +166,6 @@ def _report(step: ProgressMessage) -> types.WorkDoneProgressReport:
         done, size = step["downloaded"], step["download"]
         counts = f"{done // 10**6} of {size // 10**6} MB"
     percentage = 100 * done // size if size else None
-    return types.WorkDoneProgressReport(message=f"{PHASES[step['phase']]}: {counts}", percentage=percentage)
+    return types.WorkDoneProgressReport(
+        message=f"{PHASE_LABELS[step['phase']]}: {counts}", percentage=percentage
+    )

@@ -10,17 +10,17 @@ from semls.lsp import convert
 
 def search(given: Sequence[Any]) -> dict[str, Any]:
     """Return what to look for, and how many hits. Raises JsonRpcInvalidParams, as all of these do."""
-    return _options(_validated(given, "SearchTerms"))
+    return _options(_validated(given, "SearchParams"))
 
 
 def best(given: Sequence[Any]) -> dict[str, Any]:
     """Return what to look for where one hit is wanted."""
-    return _options(_validated(given, "Terms"))
+    return _options(_validated(given, "QueryParams"))
 
 
 def similar(given: Sequence[Any]) -> tuple[str, int, dict[str, Any]]:
     """Return the file and the row to compare with, and how many hits."""
-    terms = _validated(given, "SimilarTerms")
+    terms = _validated(given, "SimilarParams")
     file = convert.path(terms.uri)
     if file is None:
         raise JsonRpcInvalidParams("'uri' must name a file of this machine, such as file:///home/me/main.py.")
@@ -29,7 +29,7 @@ def similar(given: Sequence[Any]) -> tuple[str, int, dict[str, Any]]:
 
 def context(given: Sequence[Any]) -> dict[str, Any]:
     """Return what to look for, and how many tokens to pack."""
-    return _options(_validated(given, "ContextTerms"))
+    return _options(_validated(given, "ContextParams"))
 
 
 def nothing(given: Sequence[Any]) -> None:
@@ -53,4 +53,4 @@ def _validated(given: Sequence[Any], name: str) -> Any:  # noqa: ANN401 - an ins
     try:
         return schema.model_validate({key: value for key, value in given[0].items() if value is not None})
     except ValidationError as error:
-        raise JsonRpcInvalidParams(schemas.sentence(error, schema)) from error
+        raise JsonRpcInvalidParams(schemas.error_message(error, schema)) from error

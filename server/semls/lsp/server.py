@@ -18,7 +18,7 @@ from semls.lsp import convert, documents, editor, stdio
 from semls.lsp import params as arguments
 from semls.lsp.repairs import Headers
 from semls.lsp.session import Session
-from semls.service.messages import ContextMessage, PlaceMessage, SimilarMessage
+from semls.service.messages import ChunkMessage, ContextMessage, SimilarMessage
 from semls.settings import EngineSettings, Settings
 
 _SYMBOLS = 50
@@ -93,7 +93,7 @@ def _did_save(ls: Session, params: types.DidSaveTextDocumentParams) -> None:
     saved = convert.path(params.text_document.uri)
     for path in ls.paths:
         if saved and Path(saved).is_relative_to(path):
-            ls.spawn(ls.in_the_background(ls.engine.changed(path, [saved])))
+            ls.spawn(ls.in_the_background(ls.engine.report_saved(path, [saved])))
 
 
 def _shutdown(ls: Session, *_: object) -> None:
@@ -192,17 +192,17 @@ async def _context_request(ls: Session, params: Any) -> ContextMessage:  # noqa:
     return convert.context(await ls.context(**arguments.context((params,))))  # its ranges are of whole lines
 
 
-async def _locations(ls: Session, places: Sequence[PlaceMessage]) -> list[types.Location]:
+async def _locations(ls: Session, places: Sequence[ChunkMessage]) -> list[types.Location]:
     read = await _read(ls, places)
     return [convert.location(place, read[place["uri"]].place, ls.encoding) for place in places]
 
 
-async def _messages(ls: Session, places: Sequence[PlaceMessage]) -> list[Mapping[str, object]]:
+async def _messages(ls: Session, places: Sequence[ChunkMessage]) -> list[Mapping[str, object]]:
     read, folders = await _read(ls, places), ls.open_folders
     return [convert.message(place, read[place["uri"]].place, ls.encoding, folders) for place in places]
 
 
-async def _read(ls: Session, places: Sequence[PlaceMessage]) -> dict[str, documents.Document]:
+async def _read(ls: Session, places: Sequence[ChunkMessage]) -> dict[str, documents.Document]:
     buffers = {uri: ls.buffers.snapshot(uri) for uri in {place["uri"] for place in places}}
     return await asyncio.to_thread(documents.read, buffers, ls.paths)
 

@@ -1,27 +1,34 @@
-"""What travels between the engine and its front-ends, as JSON."""
+"""The JSON messages that the engine answers with, and the endpoints that answer them.
 
-from typing import TypedDict
+The engine builds these messages and the client returns them, both checked by mypy. They are not validated at
+run time: an engine and its clients always have the same version. Requests are validated, see `schemas`.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, TypedDict, TypeVar
+
+Message = TypeVar("Message")
 
 
 class Position(TypedDict):
-    """Zero-based; `character` counts bytes."""
+    """A zero-based position in a file on disk; `character` counts bytes."""
 
     line: int
     character: int
 
 
 class Range(TypedDict):
-    """The end is exclusive."""
+    """A range in a file on disk; the end is exclusive."""
 
     start: Position
     end: Position
 
 
-class PlaceMessage(TypedDict):
-    """A chunk as it travels; `range` is the definition, or the chunk of a long one.
+class ChunkMessage(TypedDict):
+    """A chunk. `range` is the definition, or the chunk itself where a long definition has several.
 
-    `selectionRange` is the name. Where the name is not in `range`, it is empty and lies at the start of the
-    line that shares the most words with the query, or at the start of `range`.
+    `selectionRange` is the name. Where the name lies outside `range`, it is an empty range at the start of
+    the line that shares the most words with the query, or at the start of `range`.
     """
 
     path: str
@@ -34,31 +41,31 @@ class PlaceMessage(TypedDict):
     language: str
 
 
-class HitMessage(PlaceMessage):
-    """A hit."""
+class HitMessage(ChunkMessage):
+    """A chunk that was found. Scores are unbounded and not comparable across queries."""
 
     score: float
     snippet: str
 
 
-class FoundMessage(HitMessage):
-    """A hit and the searches that found it: "name", "lexical", "semantic"; empty for filters alone."""
+class SearchHitMessage(HitMessage):
+    """A hit of a search. `matched` lists what found it: "name", "lexical", "semantic"; [] if only filters."""
 
     matched: list[str]
 
 
 class CoverageMessage(TypedDict):
-    """How much of the workspace the vectors cover."""
+    """How many of the chunks have an embedding."""
 
     chunks: int
     embedded: int
 
 
-class AnswerMessage(TypedDict):
-    """Hits, best first; `model` is empty when they were found by words alone.
+class AnswerHeaderMessage(TypedDict):
+    """What precedes the hits of an answer. `model` is "" if only lexical search has found them.
 
     `complete` is False while files are still being read: the same query may find more in a moment.
-    `notice` says why there are no hits, where that is known: for example that no file matches a filter.
+    `notice` says why there are no hits, if that is known: for example that no file matches a filter.
     """
 
     query: str
@@ -66,55 +73,55 @@ class AnswerMessage(TypedDict):
     coverage: CoverageMessage
     complete: bool
     notice: str
-    hits: list[FoundMessage]
 
 
-class AlikeMessage(HitMessage):
-    """A hit that stands in `count` places, of which this is one."""
+class AnswerMessage(AnswerHeaderMessage):
+    """The hits of a search, best first."""
+
+    hits: list[SearchHitMessage]
+
+
+class SimilarHitMessage(HitMessage):
+    """Similar code that occurs `count` times in the workspace; this is one of its occurrences."""
 
     count: int
 
 
-class SimilarMessage(PlaceMessage):
-    """What was asked about, its exact copies, and what is like it; `model` as in an answer."""
+class SimilarMessage(ChunkMessage):
+    """A chunk, its exact copies and similar code, best first; `model` as in an answer."""
 
     model: str
     coverage: CoverageMessage
-    copies: list[PlaceMessage]
-    hits: list[AlikeMessage]
+    copies: list[ChunkMessage]
+    hits: list[SimilarHitMessage]
 
 
-class PartMessage(TypedDict):
-    """Whole lines of a file."""
+class ExcerptMessage(TypedDict):
+    """Consecutive lines of a file."""
 
     range: Range
     text: str
 
 
 class SectionMessage(TypedDict):
-    """What was taken of a file."""
+    """The excerpts of one file."""
 
     path: str
     uri: str
     language: str
     tokens: int
-    parts: list[PartMessage]
+    parts: list[ExcerptMessage]
 
 
-class ContextMessage(TypedDict):
-    """What a language model should read to answer, as Markdown and in parts; the rest as in an answer."""
+class ContextMessage(AnswerHeaderMessage):
+    """Code for a language model to read, as Markdown and as sections."""
 
-    query: str
-    model: str
-    coverage: CoverageMessage
-    complete: bool
-    notice: str
     tokens: int
     markdown: str
     sections: list[SectionMessage]
 
 
-PHASES = {
+PHASE_LABELS = {
     "reading": "Reading files",
     "downloading": "Downloading the model",
     "loading": "Loading the model",
@@ -125,9 +132,10 @@ PHASES = {
 
 
 class ProgressMessage(TypedDict):
-    """How far a workspace is; `phase` is one of PHASES, which say it to people.
+    """The progress of indexing a workspace; `phase` is a key of PHASE_LABELS.
 
-    While its model is downloaded, `downloaded` of `download` bytes have come; else both are 0.
+    `encoded` counts the texts that the model has encoded since the engine opened the workspace.
+    `downloaded` of `download` bytes of the model have arrived; both are 0 except while it is downloaded.
     """
 
     phase: str
@@ -139,17 +147,17 @@ class ProgressMessage(TypedDict):
     download: int
 
 
-class SkippedMessage(TypedDict):
-    """A file that is not indexed."""
+class FileReasonMessage(TypedDict):
+    """A file and why it is not indexed, or why it is cut by lines."""
 
     path: str
     reason: str
 
 
 class StateMessage(ProgressMessage):
-    """A workspace's state; `store` is the address of the vectors' server, "" without one.
+    """The state of a workspace. `store` is the address of the server that keeps its vectors, or "".
 
-    `indexed` tells whether all files have been read at least once.
+    `indexed` is True once all files have been read.
     """
 
     workspace: str
@@ -162,11 +170,10 @@ class StateMessage(ProgressMessage):
 
 
 class StatusMessage(StateMessage):
-    """A workspace's state, what it leaves out and takes, and the engine; sizes in bytes, 0 where unknown.
+    """The state of a workspace, its files that are not indexed, and the engine.
 
-    `by_lines` lists files that are cut by lines because parsing failed.
-
-    `queue` counts the chunks that are still to be embedded.
+    `queue` counts the chunks that are still to be embedded. `memory`, `disk` and `cache` are in bytes, 0
+    where unknown. `by_lines` lists the files that are cut by lines because they could not be parsed.
     """
 
     queue: int
@@ -176,14 +183,14 @@ class StatusMessage(StateMessage):
     disk: int
     cache: int
     skipped: dict[str, int]
-    skipped_files: list[SkippedMessage]
-    by_lines: list[SkippedMessage]
+    skipped_files: list[FileReasonMessage]
+    by_lines: list[FileReasonMessage]
 
 
-class WhyMessage(TypedDict):
+class ExplanationMessage(TypedDict):
     """Whether and how a file is indexed.
 
-    `skipped` is the reason if it is not, `by_lines` the reason if it is cut by lines because parsing failed.
+    `skipped` is why the file is not indexed, `by_lines` why it is cut by lines; each is "" otherwise.
     """
 
     path: str
@@ -196,9 +203,9 @@ class WhyMessage(TypedDict):
 
 
 class FindingMessage(TypedDict):
-    """One thing examined; `advice` says what to do where it is not well.
+    """The result of one check of the installation; `advice` says what to do if it is not `well`.
 
-    `pending` tells that the examination is still under way: asked again, the engine may know more.
+    `pending` is True while the check is still running: a later request returns its result.
     """
 
     name: str
@@ -206,3 +213,53 @@ class FindingMessage(TypedDict):
     detail: str
     advice: str
     pending: bool
+
+
+class VectorCountMessage(TypedDict):
+    """How many vectors were imported."""
+
+    vectors: int
+
+
+class PingMessage(TypedDict):
+    """The engine's version, its process, and what it is doing, as text for the user."""
+
+    version: str
+    pid: int
+    doing: str
+
+
+class EmptyMessage(TypedDict):
+    """The answer to a command that returns nothing."""
+
+
+class ErrorMessage(TypedDict):
+    """A failed request; `error` is the `code` of a SemlsError."""
+
+    error: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Endpoint(Generic[Message]):
+    """An HTTP path of the engine, and the type of its answer, or of each message of a stream."""
+
+    path: str
+
+
+PING = Endpoint[PingMessage]("/")
+SEARCH = Endpoint[AnswerMessage]("/search")
+SIMILAR = Endpoint[SimilarMessage]("/similar")
+CONTEXT = Endpoint[ContextMessage]("/context")
+INDEX = Endpoint[ProgressMessage]("/index")  # a stream
+FOLLOW = Endpoint[StateMessage]("/follow")  # a stream
+CHANGED = Endpoint[EmptyMessage]("/changed")
+STATUS = Endpoint[StatusMessage]("/status")
+EXPLAIN = Endpoint[ExplanationMessage]("/why")
+CLEAR = Endpoint[EmptyMessage]("/clear")
+PAUSE = Endpoint[EmptyMessage]("/pause")
+RESUME = Endpoint[EmptyMessage]("/resume")
+EXPORT_CACHE = Endpoint[EmptyMessage]("/cache/export")
+IMPORT_CACHE = Endpoint[VectorCountMessage]("/cache/import")
+DOCTOR = Endpoint[list[FindingMessage]]("/doctor")
+STOP = Endpoint[EmptyMessage]("/stop")

@@ -1,43 +1,43 @@
-"""Requests to the engine and parameters of the language server, as their JSON must be."""
+"""The schemas of requests: to the engine, and to the language server where the two share their parameters."""
 
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
 from semls.errors import UsageError
-from semls.limits import MAX_HITS, MAX_QUESTION_LENGTH
+from semls.limits import DEFAULT_HITS, DEFAULT_TOKENS, MAX_HITS, MAX_QUESTION_LENGTH
 from semls.settings import Settings, kind_of
 
 _MAX_VALUES = 100  # of one filter
 _MAX_VALUE_LENGTH = 1_000
-_MAX_ROW = 2**31 - 1  # the protocol's largest number
+_MAX_URI_LENGTH = 100_000
+_MAX_ROW = 2**31 - 1  # the largest number of LSP
 
 Values = Annotated[list[Annotated[str, Field(max_length=_MAX_VALUE_LENGTH)]], Field(max_length=_MAX_VALUES)]
 Row = Annotated[int, Field(ge=0, le=_MAX_ROW)]
 Limit = Annotated[int, Field(ge=1, le=MAX_HITS)]
 
 
-def _checked_path(value: object) -> str:
+def _validate_path(value: object) -> str:
     if not isinstance(value, str) or "\0" in value:
         raise ValueError("a path is a string without NUL characters")
     value.encode("utf-8", "surrogateescape")  # raises UnicodeEncodeError, a ValueError, for other surrogates
     return value
 
 
-# Bytes that are not UTF-8 are lone surrogates (PEP 383), which pydantic refuses in other strings.
-FilePath = Annotated[str, PlainValidator(_checked_path)]
+# Bytes of a path that are not UTF-8 are lone surrogates (PEP 383), which pydantic rejects in a `str`.
+FilePath = Annotated[str, PlainValidator(_validate_path)]
 
 
-class _Request(BaseModel):
+class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
-    def narrow(self) -> list[str]:
-        """Return the folders that are indexed only if they are not too broad."""
-        return []
+
+# Parameters of the language server
 
 
-class Terms(_Request):
-    """What to look for."""
+class QueryParams(_Model):
+    """A query and its filters."""
 
     query: str = Field(max_length=MAX_QUESTION_LENGTH)
     languages: Values = []
@@ -45,35 +45,38 @@ class Terms(_Request):
     kinds: Values = []
 
 
-class SearchTerms(Terms):
-    """What to look for, and how many hits to return."""
+class SearchParams(QueryParams):
+    """A query, and how many hits to return."""
 
-    limit: Limit = 10
-
-
-class ContextTerms(Terms):
-    """What to look for, and how many tokens to pack."""
-
-    tokens: int = Field(default=4000, ge=1, le=_MAX_ROW)
+    limit: Limit = DEFAULT_HITS
 
 
-class Position(_Request):
-    """A position as the Language Server Protocol has it."""
+class ContextParams(QueryParams):
+    """A query, and how many tokens of code to return."""
+
+    tokens: int = Field(default=DEFAULT_TOKENS, ge=1, le=_MAX_ROW)
+
+
+class Position(_Model):
+    """A position as in LSP."""
 
     line: Row
     character: Row = 0
 
 
-class SimilarTerms(_Request):
-    """Code to compare with, as an editor names it."""
+class SimilarParams(_Model):
+    """A position in a file, and how many hits to return."""
 
-    uri: str = Field(max_length=100_000)
+    uri: str = Field(max_length=_MAX_URI_LENGTH)
     position: Position
-    limit: Limit = 10
+    limit: Limit = DEFAULT_HITS
 
 
-class Store(_Request):
-    """A Chroma server that keeps the vectors of a team."""
+# Bodies of requests to the engine
+
+
+class StoreOptions(_Model):
+    """A Chroma server that stores vectors."""
 
     url: str
     token: str
@@ -82,102 +85,113 @@ class Store(_Request):
     database: str
 
 
-class Options(_Request):
+class Options(_Model):
     """The settings of a workspace."""
 
     model: str | None = None
     revision: str | None = None
-    store: Store | None = None
+    store: StoreOptions | None = None
 
-    def read(self) -> Settings:
-        """As settings. Raises UsageError."""
+    def to_settings(self) -> Settings:
+        """Return them as settings. Raises UsageError if a value is invalid."""
         settings, problems = Settings.read(self.model_dump())
         if problems:
             raise UsageError(problems[0])
         return settings
 
 
-class Clear(_Request):
-    """Delete a workspace's index."""
+class RequestBody(_Model):
+    """The body of a request to the engine."""
+
+    def unforced_workspaces(self) -> list[str]:
+        """Return the workspaces that the request indexes, and that are refused if they are too broad."""
+        return []
+
+
+class ClearBody(RequestBody):
+    """A workspace whose index is deleted."""
 
     workspace: FilePath
     settings: Options = Options()
     force: bool = False
 
 
-class Workspace(Clear):
-    """A workspace and its settings. `force` admits one as broad as the home folder."""
+class WorkspaceBody(ClearBody):
+    """A workspace and its settings. `force` allows one that is as broad as the home folder."""
 
-    def narrow(self) -> list[str]:
-        """Return the workspace unless `force` is set: each question indexes its workspace first."""
+    def unforced_workspaces(self) -> list[str]:
+        """Return the workspace unless `force` is set: every request indexes its workspace first."""
         return [] if self.force else [self.workspace]
 
 
-class Doctor(_Request):
-    """Examine this machine."""
-
-    settings: Options = Options()
-
-
-class Index(Workspace):
-    """Bring an index up to date."""
+class IndexBody(WorkspaceBody):
+    """A workspace whose index is updated."""
 
     lexical_only: bool = False
 
 
-class Question(Terms):
-    """What a search and a context share."""
-
-    workspaces: list[Workspace]
-    lexical_only: bool = False
-
-    def settings(self) -> dict[str, Settings]:
-        """By workspace."""
-        return {one.workspace: one.settings.read() for one in self.workspaces}
-
-    def narrow(self) -> list[str]:
-        """Return the workspaces without `force`."""
-        return [folder for one in self.workspaces for folder in one.narrow()]
-
-
-class Search(Question, SearchTerms):
-    """Search workspaces."""
-
-
-class Context(Question, ContextTerms):
-    """Pack code for a language model."""
-
-
-class Changed(Workspace):
-    """Files of a workspace were saved."""
+class ChangedBody(WorkspaceBody):
+    """Files of a workspace that were saved."""
 
     files: list[FilePath]
 
 
-class Why(Workspace):
-    """Explain whether and how a file is indexed."""
+class ExplainBody(WorkspaceBody):
+    """A file of a workspace."""
 
     file: FilePath
 
 
-class Cache(_Request):
-    """Export or import the embedding cache."""
+class SimilarBody(WorkspaceBody):
+    """A row of a file of a workspace."""
+
+    file: FilePath
+    row: Row
+    limit: Limit = DEFAULT_HITS
+    lexical_only: bool = False
+
+
+class QueryBody(QueryParams, RequestBody):
+    """A query in some workspaces."""
+
+    workspaces: list[WorkspaceBody]
+    lexical_only: bool = False
+
+    def settings_by_workspace(self) -> dict[str, Settings]:
+        """Return the settings of each workspace. Raises UsageError if a value is invalid."""
+        return {body.workspace: body.settings.to_settings() for body in self.workspaces}
+
+    def unforced_workspaces(self) -> list[str]:
+        """Return the workspaces without `force`."""
+        return [workspace for body in self.workspaces for workspace in body.unforced_workspaces()]
+
+
+class SearchBody(QueryBody, SearchParams):
+    """A query, and how many hits to return."""
+
+
+class ContextBody(QueryBody, ContextParams):
+    """A query, and how many tokens of code to return."""
+
+
+class CacheBody(RequestBody):
+    """A file that the embedding cache is exported to or imported from."""
 
     file: FilePath
     settings: Options = Options()
 
 
-class Similar(Workspace):
-    """Find code that is like the code at a row."""
+class DoctorBody(RequestBody):
+    """Settings that are checked together with the installation."""
 
-    file: FilePath
-    row: Row
-    limit: Limit = 10
-    lexical_only: bool = False
+    settings: Options = Options()
 
 
-def sentence(error: ValidationError, schema: type[BaseModel]) -> str:
-    """Say in one sentence what is wrong first."""
+# Error messages
+
+
+def error_message(error: ValidationError, schema: type[BaseModel]) -> str:
+    """Return a sentence that describes the first problem."""
     first = error.errors(include_url=False)[0]
     kind, location = first["type"], first["loc"]
     expected = _EXPECTED.get(kind)
@@ -186,19 +200,19 @@ def sentence(error: ValidationError, schema: type[BaseModel]) -> str:
     if expected:
         problem = f"must be {expected}, not {kind_of(first['input'])}."
     else:
-        problem = _PROBLEMS.get(kind, "is not valid.").format(**first.get("ctx", {}))
+        problem = _PROBLEMS.get(kind, "is invalid.").format(**first.get("ctx", {}))
     fields = schema.model_fields
     if kind == "extra_forbidden" and len(location) == 1:
-        problem = f"is unknown: use {', '.join(fields)}."
+        problem = f"is unknown; expected one of: {', '.join(fields)}."
     if kind == "missing" and len(location) == 1:
-        problem = f"is missing: give {', '.join(name for name in fields if fields[name].is_required())}."
-    return f"{_name(location)} {problem}"
+        problem = f"is missing; required: {', '.join(name for name in fields if fields[name].is_required())}."
+    return f"{_field_name(location)} {problem}"
 
 
 _EXPECTED = {
     "string_type": "a string",
-    "int_type": "a whole number",
-    "int_from_float": "a whole number",
+    "int_type": "an integer",
+    "int_from_float": "an integer",
     "bool_type": "true or false",
     "list_type": "a list of strings",
     "dict_type": "an object",
@@ -207,10 +221,9 @@ _EXPECTED = {
 _PROBLEMS = {
     "missing": "is missing.",
     "extra_forbidden": "is unknown.",
-    "value_error": "must be a string that names a path.",
-    "json_invalid": "is not JSON in UTF-8, or it is nested too deeply.",
-    "string_unicode": "holds half of a surrogate pair, which is no character.",
-    "int_parsing_size": "is too large a number.",
+    "value_error": "must be a string that is a path.",
+    "string_unicode": "contains half of a surrogate pair, which is not a character.",
+    "int_parsing_size": "is too large.",
     "string_too_long": "must have at most {max_length:,} characters.",
     "too_long": "must have at most {max_length:,} items.",
     "greater_than_equal": "must be at least {ge:,}.",
@@ -218,7 +231,7 @@ _PROBLEMS = {
 }
 
 
-def _name(location: tuple[str | int, ...]) -> str:
-    """`'languages[0]'`, `'position.line'`."""
+def _field_name(location: tuple[str | int, ...]) -> str:
+    """Return the quoted path of a field, such as `'languages[0]'` or `'position.line'`."""
     name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
     return repr(name.removeprefix(".")[:100]) if name else "The request"
