@@ -31,7 +31,8 @@ from semls.engine.models.presets import BUNDLED
 from semls.engine.models.registry import Encoders, model_of
 from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search.query import query
-from semls.engine.storage.catalog import Catalog, Entry
+from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.schema import Entry
 from semls.engine.syntax.parser_process import Chunker
 from semls.engine.vector_index import VectorIndex
 from semls.engine.workspace import Workspace
@@ -193,7 +194,7 @@ async def _none(_: str) -> None:
 def _nearest(text: str, view: VectorIndex, catalog: Catalog) -> list[Entry]:
     """The chunks whose vectors are nearest, as they come."""
     near = view.vectors.query(view.encoder.query(text), HITS)
-    holders = catalog.holding([content for content, _ in near], ())
+    holders = catalog.find_by_hash([content for content, _ in near], ())
     numbers = [number for content, _ in near for number in holders.get(content, [])][:HITS]
     entries = catalog.entries(numbers)
     return [entries[number] for number in numbers]

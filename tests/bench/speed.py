@@ -33,8 +33,8 @@ from semls.engine.models import memory
 from semls.engine.models.encoder import HashingEncoder, TransformersEncoder, embedded_text, load
 from semls.engine.models.presets import BUNDLED, Model
 from semls.engine.models.registry import cache_file, model_of
-from semls.engine.storage.catalog import File
 from semls.engine.storage.embedding_cache import EmbeddingCache
+from semls.engine.storage.schema import File
 from semls.engine.syntax.languages import detect
 from semls.engine.syntax.parser_process import Chunker
 from semls.service.client import Client
@@ -145,7 +145,7 @@ def _texts(root: Path) -> Iterator[tuple[str, str]]:
             file = File(item.path, language=detect(item.path, content).name)
             for _, entries in read_pipeline.cut(chunker, [(file, content)]):
                 yield from (
-                    (entry.hash, embedded_text(entry.qualified_name, text)) for entry, text in entries
+                    (entry.content_hash, embedded_text(entry.qualified_name, text)) for entry, text in entries
                 )
     chunker.close()
 

@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from semls.engine.storage.catalog import Entry
 from tests.bench.quality import ndcg
 from tests.conftest import FIXTURES, HANG
+from tests.support.entries import make_entry
 
 REPOSITORIES = [{"name": "shop", "language": "python", "url": "", "revision": ""}]
 QUESTIONS = [
@@ -47,7 +47,7 @@ def run(benchmark, *options):
 
 
 def entry(path, first, last):
-    return Entry(path, "python", "Function", "", "", "", "", "", 0, 0, first - 1, 0, last - 1, 0, 0, 0, 0, 0)
+    return make_entry(path, "", start_row=first - 1, end_row=last - 1)
 
 
 @pytest.mark.parametrize(

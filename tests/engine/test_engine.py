@@ -16,8 +16,8 @@ from semls.engine.indexing import read_pipeline
 from semls.engine.models import presets, registry
 from semls.engine.models.encoder import HashingEncoder
 from semls.engine.search.query import query
-from semls.engine.storage.catalog import Coverage
-from semls.engine.storage.vectors_local import VectorStore
+from semls.engine.storage.embedded_hashes import Coverage
+from semls.engine.storage.vectors_local import LocalVectors
 from semls.errors import ModelUnavailable, StoreCorrupted, StoreError, UsageError
 from semls.settings import DEFAULT_MODEL, Settings
 from tests.conftest import HANG
@@ -108,8 +108,8 @@ class Gate:
 
     def __init__(self, monkeypatch):
         self.reached, self.raised = threading.Event(), threading.Event()
-        opens = VectorStore._open
-        monkeypatch.setattr(VectorStore, "_open", lambda store: self._pass() and opens(store))
+        opens = LocalVectors._open
+        monkeypatch.setattr(LocalVectors, "_open", lambda store: self._pass() and opens(store))
 
     def _pass(self):
         self.reached.set()
@@ -358,7 +358,7 @@ async def test_engine_catalog_corrupted_while_open_is_rebuilt_and_read_again(eng
     await index(engine, shop)
     (path,) = engine._directory.glob("*/index.sqlite")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("UPDATE words_data SET block = x'00ff00ff00ff' WHERE id > 10")
+        db.execute("UPDATE fulltext_data SET block = x'00ff00ff00ff' WHERE id > 10")
     asking = {
         "search": lambda: ask(engine, "evict_expired", shop, lexical_only=True),
         "similar": lambda: engine.similar(str(shop), HASHING, str(shop / "store" / "session.rs"), 7, 10),
@@ -426,13 +426,13 @@ def loads(hub, monkeypatch):
 def opened(monkeypatch):
     """The directories of the stores that were opened."""
     directories = []
-    opens = VectorStore._open
+    opens = LocalVectors._open
 
     def _open(store):
-        directories.append(store.place)
-        opens(store)
+        directories.append(store.location)
+        return opens(store)
 
-    monkeypatch.setattr(VectorStore, "_open", _open)
+    monkeypatch.setattr(LocalVectors, "_open", _open)
     return directories
 
 

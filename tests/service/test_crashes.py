@@ -10,7 +10,7 @@ import pytest
 
 from semls.engine.models.encoder import HashingEncoder
 from semls.engine.search.retrieval import _POOL
-from semls.engine.storage.vectors_local import VectorStore
+from semls.engine.storage.vectors_local import LocalVectors
 from semls.service.client import Client
 from semls.service.state import EnginePaths
 from semls.settings import EngineSettings, Settings
@@ -86,7 +86,7 @@ class Victim:
         """Whether each chunk has a vector in Chroma that finds it as a search does. The engine has left."""
         encoder = HashingEncoder()
         (directory,) = self.settings.cache_directory.glob(f"*/vectors/{encoder.fingerprint}")
-        store = VectorStore(directory, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
+        store = LocalVectors(directory, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
         wanted = {row[7] for row in snapshot(self.settings.cache_directory)["chunks"]}
         vectors = store.get(wanted)
         # Asked for one alone, the graph, which is approximate, missed some in one of several hundred rounds.

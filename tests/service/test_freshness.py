@@ -19,7 +19,7 @@ from semls.engine.indexing.vector_sync import Target
 from semls.engine.models import presets
 from semls.engine.models.encoder import HashingEncoder
 from semls.engine.search.query import query
-from semls.engine.storage.vectors_local import VectorStore
+from semls.engine.storage.vectors_local import LocalVectors
 from semls.settings import Settings
 from tests.conftest import HANG
 
@@ -34,7 +34,7 @@ def snapshot(cache):
             chunks = db.execute("SELECT * FROM chunks").fetchall()
             found["files"] = sorted(db.execute("SELECT path, size, digest, language, skipped FROM files"))
             found["chunks"] = sorted(row[1:] for row in chunks)
-            found["words"] = db.execute("SELECT count(*) FROM words").fetchone()
+            found["words"] = db.execute("SELECT count(*) FROM fulltext").fetchone()
     return found
 
 
@@ -217,7 +217,7 @@ async def test_twenty_cycles_of_change_leave_disk_and_recall_flat(tmp_path):
             ].entry.name == f"made_{cycle}_{number}"
         view = next(iter(engine._workspaces)).vector_sync(Target(presets.HASHING)).view
         assert view is not None
-        assert isinstance(view.vectors, VectorStore)
+        assert isinstance(view.vectors, LocalVectors)
         assert len(view.vectors) < 2 * 600 + 1000
         asking = asking or asyncio.create_task(ask_all_the_time())
     assert asking
@@ -227,7 +227,7 @@ async def test_twenty_cycles_of_change_leave_disk_and_recall_flat(tmp_path):
     await engine.close()
     assert answered_by == {"hashing"}  # stores were swapped meanwhile
     assert max(sizes[5:]) <= 1.2 * max(sizes[:5])
-    store = VectorStore(
+    store = LocalVectors(
         next(cache.glob("*/vectors/*")), encoder.fingerprint, encoder.model.name, encoder.model.dimension
     )
     chunks = [row[7] for row in snapshot(cache)["chunks"]]

@@ -10,6 +10,7 @@ from semls.engine.engine import Engine
 from semls.engine.files import scan
 from semls.engine.indexing import loop, read_pipeline
 from semls.engine.search.query import query
+from semls.engine.storage import catalog
 from semls.engine.storage.catalog import Catalog
 from semls.engine.syntax import languages
 from semls.settings import Settings
@@ -64,7 +65,7 @@ def failing(function, path_of):
         (scan._Walk, "_judge", lambda _, path, *__: path),
         (languages, "detect", lambda path, _: path),
         (read_pipeline, "_entry", lambda file, _: file.path),
-        (Catalog, "_replace", lambda _, file, entries: file.path if entries else ""),
+        (catalog, "_replace_file", lambda _, file, chunks: file.path if chunks else ""),
     ],
 )
 async def test_index_with_an_error_in_one_file_indexes_the_others(
@@ -108,7 +109,7 @@ async def test_an_error_that_no_file_caused_is_shown_and_reading_is_retried(root
         return (await engine.status(str(root), HASHING))[0].error
 
     with monkeypatch.context() as patch:
-        patch.setattr(Catalog, "at_and_below", failing(Catalog.at_and_below, lambda *_: BAD))
+        patch.setattr(Catalog, "files_under", failing(Catalog.files_under, lambda *_: BAD))
         (root / "new.py").write_text("def file_new(): pass\n")
         await until(error)
         assert "the engine's log has the details" in await error()

@@ -1,4 +1,4 @@
-"""Vectors on a team's server: a real Chroma, and a wire that can be listened to and held."""
+"""VectorStore on a team's server: a real Chroma, and a wire that can be listened to and held."""
 
 import asyncio
 import contextlib

@@ -14,8 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from semls.engine.files import watch
-from semls.engine.storage.catalog import Catalog, File
-from semls.engine.storage.vectors_local import VectorStore, greet
+from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.schema import File
+from semls.engine.storage.vectors_local import LocalVectors
+from semls.engine.storage.vectors_remote import server_version
 from semls.engine.syntax import languages
 from semls.engine.syntax.parser_process import Chunker
 from semls.settings import Server
@@ -67,7 +69,9 @@ def examinations(cache_directory: Path, server: Server | None) -> dict[str, Call
         "file watching": lambda: [*watching(), *_watch_limits()],
     }
     if server:
-        every["store"] = attempt("store", lambda: f"Chroma {greet(server)} at {server.url}", STORE_ADVICE)
+        every["store"] = attempt(
+            "store", lambda: f"Chroma {server_version(server)} at {server.url}", STORE_ADVICE
+        )
     return every
 
 
@@ -97,7 +101,7 @@ def _grammars() -> str:
 
 def _vectors(cache_directory: Path) -> str:
     with tempfile.TemporaryDirectory(dir=cache_directory, prefix="doctor-") as directory:
-        store = VectorStore(Path(directory) / "vectors", "doctor", "doctor", 2)
+        store = LocalVectors(Path(directory) / "vectors", "doctor", "doctor", 2)
         east, north = np.eye(2, dtype=np.float32)
         store.upsert({"east": east, "north": north})
         (found, _), *_ = store.query(north, 1)

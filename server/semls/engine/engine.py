@@ -27,8 +27,10 @@ from semls.engine.search import context
 from semls.engine.search.context import Section
 from semls.engine.search.query import Query
 from semls.engine.search.retrieval import Hit
-from semls.engine.storage.catalog import Catalog, Coverage, File
-from semls.engine.storage.embedding_cache import exported
+from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.embedded_hashes import Coverage
+from semls.engine.storage.embedding_cache import read_export
+from semls.engine.storage.schema import File
 from semls.engine.syntax.parser_process import Chunker
 from semls.engine.workspace import Comparison, Explanation, Progress, Result, Workspace
 from semls.engine.workspaces import Workspaces
@@ -301,7 +303,7 @@ class Engine:
     async def import_cache(self, settings: Settings, file: str) -> int:
         """Take up what another machine has embedded with the wanted model. Raises SemlsError."""
         encoder, cache = await self._encoders.get(model_of(settings))
-        batches = exported(_absolute(file), encoder.fingerprint, encoder.model.dimension)
+        batches = read_export(_absolute(file), encoder.fingerprint, encoder.model.dimension)
         count = 0
         while vectors := await self._executor.run(Priority.SEMANTIC, next, batches, None):
             await self._executor.run(Priority.SEMANTIC, cache.put, vectors)

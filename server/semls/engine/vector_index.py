@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from semls.engine.models.encoder import Encoder
 from semls.engine.scheduler import Executor, Priority, PriorityExecutor
-from semls.engine.storage.catalog import Catalog, Filters
-from semls.engine.storage.vectors_local import Vectors
+from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.filters import Filters
+from semls.engine.storage.vectors import VectorStore
 from semls.settings import Server
 
 _MAX_NEIGHBOURS = 4000  # no further query follows one that asked the store for more vectors than this
@@ -24,7 +25,7 @@ class VectorIndex:
     """
 
     encoder: Encoder
-    vectors: Vectors
+    vectors: VectorStore
     executor: Executor
     server: Server | None = None
 
@@ -62,11 +63,11 @@ async def nearest(
 
     Raises StoreError.
     """
-    allowed = await executor.run(Priority.SEARCH, catalog.contents, filters) if filters else None
+    allowed = await executor.run(Priority.SEARCH, catalog.content_hashes, filters) if filters else None
     while True:
         found = await index.executor.run(Priority.SEARCH, index.vectors.query, vector, limit, allowed)
         similarities = dict(found)
-        chunk_ids = await executor.run(Priority.SEARCH, catalog.holding, list(similarities), filters)
+        chunk_ids = await executor.run(Priority.SEARCH, catalog.find_by_hash, list(similarities), filters)
         is_exhausted = len(similarities) < limit
         if is_exhausted or 2 * len(chunk_ids) >= limit or limit > _MAX_NEIGHBOURS:
             return [Neighbour(similarities[content_hash], ids) for content_hash, ids in chunk_ids.items()]

@@ -10,7 +10,8 @@ from pathlib import Path
 from semls.engine.models.encoder import Encoder
 from semls.engine.scheduler import Priority, PriorityExecutor, RemoteExecutor, opened
 from semls.engine.storage.catalog import Catalog
-from semls.engine.storage.vectors_local import TeamVectors, VectorStore, discard
+from semls.engine.storage.vectors_local import LocalVectors, delete_store
+from semls.engine.storage.vectors_remote import RemoteVectors
 from semls.engine.vector_index import VectorIndex
 from semls.errors import StoreError
 from semls.settings import Server
@@ -99,7 +100,7 @@ class VectorIndexes:
             view = VectorIndex(encoder, store, self._executor)
         one = _Open(view)
         self._open.append(one)
-        await self._executor.run(Priority.SEMANTIC, self._catalog.know_vectors, view.name, ())
+        await self._executor.run(Priority.SEMANTIC, self._catalog.embedded.replace, view.name, ())
         one.usable = True
         return one
 
@@ -110,16 +111,16 @@ class VectorIndexes:
         self._open.remove(one)
 
 
-def _open_in(directory: Path, encoder: Encoder) -> VectorStore:
+def _open_in(directory: Path, encoder: Encoder) -> LocalVectors:
     path = directory / "vectors" / encoder.fingerprint
-    return VectorStore(path, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
+    return LocalVectors(path, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
 
 
-def _open_on(server: Server, repository: str, encoder: Encoder) -> TeamVectors:
-    return TeamVectors(server, repository, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
+def _open_on(server: Server, repository: str, encoder: Encoder) -> RemoteVectors:
+    return RemoteVectors(server, repository, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
 
 
 def _discard_others(directory: Path, kept: Collection[str]) -> None:
     for path in (directory / "vectors").glob("*"):
         if path.name not in kept:
-            discard(path)
+            delete_store(path)

@@ -22,7 +22,9 @@ from semls.engine.search.context import Document
 from semls.engine.search.query import Query
 from semls.engine.search.retrieval import Hit, near, search
 from semls.engine.search.similar import Similar
-from semls.engine.storage.catalog import Catalog, Coverage, File
+from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.embedded_hashes import Coverage
+from semls.engine.storage.schema import File
 from semls.engine.syntax.parser_process import Chunker
 from semls.engine.vector_index import VectorIndex
 from semls.engine.vector_indexes import VectorIndexes
@@ -138,7 +140,7 @@ class Workspace:
         wake, tell = self._loop.wake, self._count_now_and_then
         self._crawler = Crawler(self.root, self._catalog, executor, self._chunker, wake, tell)
         await self._crawler.count()
-        self._chunks = (await executor.run(Priority.LEXICAL, self._catalog.coverage, "")).chunks
+        self._chunks = (await executor.run(Priority.LEXICAL, self._catalog.embedded.coverage, "")).chunks
         watched = asyncio.Event()
         watching = asyncio.create_task(self._crawler.watch(self.changed, watched))
         self._stopping.push_async_callback(_cancel, watching)
@@ -248,7 +250,8 @@ class Workspace:
         return sync
 
     async def _count(self) -> None:
-        self._chunks = (await self._executor.run(Priority.LEXICAL, self._catalog.coverage, "")).chunks
+        coverage = await self._executor.run(Priority.LEXICAL, self._catalog.embedded.coverage, "")
+        self._chunks = coverage.chunks
         for sync in list(self._syncs.values()):
             await sync.count()
 
@@ -374,11 +377,11 @@ class Workspace:
 
     async def skipped(self) -> list[File]:
         """Files without chunks, each with the reason."""
-        return await self._executor.run(Priority.SEARCH, self._catalog.skipped)
+        return await self._executor.run(Priority.SEARCH, self._catalog.skipped_files)
 
     async def by_lines(self) -> list[File]:
         """Files that are cut by lines because parsing failed."""
-        return await self._executor.run(Priority.SEARCH, self._catalog.by_lines)
+        return await self._executor.run(Priority.SEARCH, self._catalog.unparsed_files)
 
     async def explain(self, path: str, sync: VectorSync) -> Explanation:
         """Whether and how a file is indexed now; of a folder, why it is left out. Raises UsageError."""
@@ -515,9 +518,9 @@ def _left_out(path: str, reason: str, asked: str) -> str:
 def _explain(catalog: Catalog, store: str, path: str) -> Explanation:
     around = [path, *(path[: at + 1] for at, letter in enumerate(path) if letter == "/")]
     known = catalog.files(around)
-    entries = catalog.chunks_of(path)
+    entries = catalog.entries_of_file(path)
     file = known.get(path) or next(iter(known.values()), File(path, skipped="there is no such file"))
-    embedded = catalog.having_vectors(store, {entry.hash for entry in entries})
+    embedded = catalog.embedded.intersection(store, {entry.content_hash for entry in entries})
     return Explanation(
         path,
         _left_out(file.path, file.skipped, path),
@@ -525,5 +528,5 @@ def _explain(catalog: Catalog, store: str, path: str) -> Explanation:
         file.language,
         len(entries),
         sum(bool(entry.name) for entry in entries),
-        sum(entry.hash in embedded for entry in entries),
+        sum(entry.content_hash in embedded for entry in entries),
     )

@@ -9,7 +9,8 @@ from semls.engine.doctor import Finding
 from semls.engine.engine import Answer, Status, Usage
 from semls.engine.search.context import Section, count_tokens, markdown
 from semls.engine.search.retrieval import Hit
-from semls.engine.storage.catalog import Coverage, Entry
+from semls.engine.storage.embedded_hashes import Coverage
+from semls.engine.storage.schema import Entry
 from semls.engine.syntax.source import rows
 from semls.engine.workspace import Comparison, Explanation, Progress
 from semls.service.messages import (

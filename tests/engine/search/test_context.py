@@ -11,10 +11,10 @@ from semls.engine.models.download import bundled
 from semls.engine.search.context import Document, count_tokens, markdown, pack
 from semls.engine.search.query import query
 from semls.engine.search.retrieval import Hit
-from semls.engine.storage.catalog import Entry
 from semls.errors import UsageError
 from semls.settings import Settings
 from tests.conftest import FIXTURES
+from tests.support.entries import make_entry
 
 HASHING = Settings(model="hashing")
 PLENTY = 100_000
@@ -69,25 +69,20 @@ def document(path="shapes.py", source=SHAPES, chunks=CHUNKS):
     for name, container, first, last, name_row in chunks:
         signature = "class Shape( Base, )" if name == "Shape" else lines[name_row].strip().rstrip(":")
         entries.append(
-            Entry(
+            make_entry(
                 path,
-                "python",
-                "Function",
                 name,
-                container,
-                signature if name and first <= name_row else "",
-                "",
-                "",
-                offsets[first],
-                offsets[last + 1] - 1,
-                first,
-                0,
-                last,
-                len(lines[last]),
-                name_row,
-                4,
-                name_row,
-                9,
+                container=container,
+                signature=signature if name and first <= name_row else "",
+                start_byte=offsets[first],
+                end_byte=offsets[last + 1] - 1,
+                start_row=first,
+                end_row=last,
+                end_column=len(lines[last]),
+                name_row=name_row,
+                name_column=4,
+                name_end_row=name_row,
+                name_end_column=9,
             )
         )
     return Document(Path("/work"), path, "python", source.encode(), entries)

@@ -4,7 +4,9 @@ import pytest
 
 from semls.engine.search import no_hits
 from semls.engine.search.query import query
-from semls.engine.storage.catalog import Catalog, Entry, File
+from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.schema import File
+from tests.support.entries import make_entry
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def fill(catalog):
         ("src/a.py", "python", "parse_header", 'def parse_header(): return "Übung"'),
         ("lib/b.go", "go", "Serve", "func Serve() {}"),
     ]:
-        entry = Entry(path, language, "Function", name, "", "", "", f"hash of {name}", *[0] * 10)
+        entry = make_entry(path, name, language=language)
         catalog.replace(File(path, language=language), [(entry, text)])
 
 

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from semls.engine.search.query import MOST_FILTERS, query
-from semls.engine.storage.catalog import Filter
+from semls.engine.storage.filters import Filter
 from semls.errors import UsageError
 from semls.limits import MAX_QUESTION_LENGTH
 

@@ -1,14 +1,12 @@
 import pytest
 
 from semls.engine.search.ranking import Candidate, Question, best_row, rank
-from semls.engine.storage.catalog import Entry
-
-PLAIN = Entry("src/a.py", "python", "Function", "", "", "", "", "", *[0] * 10)
+from tests.support.entries import make_entry
 
 
 def entry(name="", path="src/a.py", **changes):
     """A chunk whose content is its own."""
-    return PLAIN._replace(name=name, path=path, **{"hash": f"{path} {name}", **changes})
+    return make_entry(path, name, **{"content_hash": f"{path} {name}", **changes})
 
 
 def order(question, *entries, words=0.5):
@@ -71,7 +69,7 @@ def test_the_symbol_that_is_named_comes_first_though_few_words_found_it():
 
 def test_a_type_comes_before_its_constructor():
     method = entry("Decoder", container="Decoder", kind="Constructor")
-    assert order("Decoder", method, entry("Decoder", kind="Class", hash="type"))[0] == "Decoder"
+    assert order("Decoder", method, entry("Decoder", kind="Class", content_hash="type"))[0] == "Decoder"
     candidates = {1: Candidate(method, 1.0), 2: Candidate(entry("Decoder", kind="Class"), 1.0)}
     assert rank(Question.of("Decoder"), candidates)[0][0] == 2
 
@@ -151,7 +149,7 @@ def test_one_file_does_not_fill_the_answer():
 
 
 def test_copies_do_not_fill_the_answer():
-    copies = [entry(f"copy{number}", f"src/{number}.py", hash="same") for number in range(3)]
+    copies = [entry(f"copy{number}", f"src/{number}.py", content_hash="same") for number in range(3)]
     assert order("anything else", *copies, entry("other", "src/x.py"))[:2] == ["copy0", "other"]
 
 

@@ -8,11 +8,13 @@ from semls.engine.models.encoder import HashingEncoder
 from semls.engine.scheduler import PriorityExecutor
 from semls.engine.search.query import MOST_FILTERS, query
 from semls.engine.search.retrieval import near, search
-from semls.engine.storage.catalog import Catalog, Entry, File
-from semls.engine.storage.vectors_local import VectorStore
+from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.schema import File
+from semls.engine.storage.vectors_local import LocalVectors
 from semls.engine.vector_index import VectorIndex
 from semls.errors import UsageError
 from semls.limits import MAX_QUESTION_LENGTH
+from tests.support.entries import make_entry
 
 EXECUTOR = PriorityExecutor()
 
@@ -31,7 +33,7 @@ def catalog(tmp_path):
     for path, (name, text) in FILES.items():
         language = {"py": "python", "go": "go", "md": "markdown"}[path.rsplit(".", 1)[1]]
         kind = "Module" if language == "markdown" else "Function"
-        entry = Entry(path, language, kind, name, "", name, "", f"hash of {name}", *[0] * 10)
+        entry = make_entry(path, name, language=language, kind=kind, signature=name)
         opened.replace(File(path, language=language), [(entry, text)])
     yield opened
     opened.close()
@@ -40,7 +42,7 @@ def catalog(tmp_path):
 @pytest.fixture
 def view(tmp_path):
     encoder = HashingEncoder()
-    store = VectorStore(tmp_path / "vectors", encoder.fingerprint, "hashing", encoder.model.dimension)
+    store = LocalVectors(tmp_path / "vectors", encoder.fingerprint, "hashing", encoder.model.dimension)
     names, texts = zip(*FILES.values(), strict=True)
     vectors = encoder.documents([f"{name}\n{text}" for name, text in FILES.values()])
     assert len(texts) == len(vectors)
@@ -80,8 +82,19 @@ def long_definition(catalog):
     """A function of three chunks, and a short one in the same file."""
 
     def chunk(name, number, start, name_row):
-        place = (2000 * number, 2000 * number + 1, start, 0, start + 50, 0, name_row, 4, name_row, 9)
-        return Entry("orders.py", "python", "Function", name, "", "", "", f"hash {number}", *place)
+        return make_entry(
+            "orders.py",
+            name,
+            content_hash=f"hash {number}",
+            start_byte=2000 * number,
+            end_byte=2000 * number + 1,
+            start_row=start,
+            end_row=start + 50,
+            name_row=name_row,
+            name_column=4,
+            name_end_row=name_row,
+            name_end_column=9,
+        )
 
     chunks = [
         (chunk("process_order", 0, start=0, name_row=0), "def process_order(order):"),
@@ -112,7 +125,7 @@ def test_search_long_definition_asked_for_by_name_is_one_hit_with_the_name(catal
 
 def test_as_many_hits_as_are_asked_for(catalog):
     for number in range(300):
-        entry = Entry(f"many/{number}.py", "python", "Function", f"f{number}", "", "", "", "h", *[0] * 10)
+        entry = make_entry(f"many/{number}.py", f"f{number}")
         catalog.replace(File(entry.path), [(entry, "a widget")])
     assert len(answers(query("widget", 300), catalog)) == 300
 
@@ -173,7 +186,7 @@ def test_a_wrong_question_is_explained(wrong, word):
 )
 def test_no_question_is_too_odd(catalog, view, text):
     answers(query(text), catalog, view)
-    assert len(catalog.files_behind("")) == len(FILES)
+    assert len(catalog.files_after("")) == len(FILES)
 
 
 def test_an_identifier_in_another_case_is_found(catalog, view):
@@ -232,14 +245,14 @@ def test_filters_alone_list_definitions_by_path(catalog, view):
 )
 def test_a_member_is_named_with_its_container(catalog, name):
     for path, container in [("a.py", "http.Parser"), ("b.py", "OtherParser"), ("c.py", "")]:
-        entry = Entry(path, "python", "Method", "feed", container, "", "", "h", *[0] * 10)
+        entry = make_entry(path, "feed", kind="Method", container=container)
         catalog.replace(File(path), [(entry, "")])
     assert paths(answers(query(f"name:{name}"), catalog)) == ["a.py"]
     assert "a.py" not in paths(answers(query(f"-name:{name}"), catalog))
 
 
 def test_a_heading_with_a_dot_is_a_name(catalog):
-    entry = Entry("a.md", "markdown", "Module", "1.2 Install", "Guide", "", "", "h", *[0] * 10)
+    entry = make_entry("a.md", "1.2 Install", language="markdown", kind="Module", container="Guide")
     catalog.replace(File("a.md"), [(entry, "")])
     assert paths(answers(query('name:"1.2 install"'), catalog)) == ["a.md"]
 
@@ -250,9 +263,7 @@ def test_a_heading_with_a_dot_is_a_name(catalog):
 )
 def test_a_phrase_may_be_code(catalog, phrase):
     text = """std::vector<int> v = {1, 2}; print("hi") %_* it's Straße x.y[0]"""
-    catalog.replace(
-        File("a.cpp"), [(Entry("a.cpp", "cpp", "Function", "f", "", "", "", "h", *[0] * 10), text)]
-    )
+    catalog.replace(File("a.cpp"), [(make_entry("a.cpp", "f", language="cpp"), text)])
     assert paths(answers(query(phrase), catalog)) == ["a.cpp"]
     assert "a.cpp" not in paths(answers(query(f"-{phrase}"), catalog))
 

@@ -26,7 +26,7 @@ def path(tmp_path):
 @pytest.fixture
 def database(path):
     opened = Database(path, LAYOUT, lambda _: None)
-    with opened.change():
+    with opened.transaction():
         for number in range(100):
             opened.connection.execute("INSERT INTO letters VALUES (?, ?)", (number, f"letter {number} " * 50))
             opened.connection.execute("INSERT INTO words VALUES (?)", (f"letter {number}",))
@@ -35,7 +35,7 @@ def database(path):
 
 
 def count(database):
-    with database.blame():
+    with database.translate_errors():
         return database.connection.execute("SELECT count(*) FROM letters").fetchone()[0]
 
 
@@ -60,7 +60,7 @@ def test_database_programming_error_surfaces_and_keeps_the_rows(database, path, 
             pytest.skip("Python 3.10 cannot lower SQLite's limits")
         else:
             database.connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1000)
-    with pytest.raises(kind), database.blame():
+    with pytest.raises(kind), database.translate_errors():
         database.connection.execute(statement, values)
     assert count(database) == 100
     assert database.notice == ""
@@ -109,7 +109,10 @@ def test_database_corrupted_file_is_quarantined_and_rebuilt(database, path, corr
     corrupt(path)
     corrupted = path.read_bytes()
     again = Database(path, LAYOUT, lambda _: None)
-    with contextlib.suppress(StoreCorrupted), again.blame():  # opening may read too little to notice
+    with (
+        contextlib.suppress(StoreCorrupted),
+        again.translate_errors(),
+    ):  # opening may read too little to notice
         again.connection.execute("SELECT * FROM letters").fetchall()
         again.connection.execute("SELECT * FROM words WHERE words MATCH 'letter'").fetchall()
     assert count(again) == 0
@@ -122,6 +125,10 @@ def test_database_locked_by_another_program_is_explained_and_keeps_the_rows(data
     database.connection.execute("PRAGMA busy_timeout = 0")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        with pytest.raises(StoreError, match="end the other program"), database.blame(), database.change():
+        with (
+            pytest.raises(StoreError, match="end the other program"),
+            database.translate_errors(),
+            database.transaction(),
+        ):
             pass
     assert count(database) == 100

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from semls.engine.storage import embedding_cache
-from semls.engine.storage.embedding_cache import EmbeddingCache, exported
+from semls.engine.storage.embedding_cache import EmbeddingCache, read_export
 from semls.errors import StoreCorrupted, StoreError, UsageError
 
 PLENTY = 1 << 30
@@ -20,8 +20,8 @@ def vectors(count, dimension=32):
     return {f"hash {number}": row for number, row in enumerate(rows)}
 
 
-def open_cache(path, fingerprint="0123", most_bytes=PLENTY):
-    return EmbeddingCache(path, fingerprint, most_bytes)
+def open_cache(path, fingerprint="0123", max_bytes=PLENTY):
+    return EmbeddingCache(path, fingerprint, max_bytes)
 
 
 @pytest.fixture
@@ -78,13 +78,13 @@ def test_made_in_one_thread_and_used_in_another(cache):
 
 def test_a_full_disk_keeps_what_there_is(cache):
     cache.put(vectors(10))
-    pages = cache._db.execute("PRAGMA page_count").fetchone()[0]
-    cache._db.execute(f"PRAGMA max_page_count = {pages}")
+    pages = cache._database.connection.execute("PRAGMA page_count").fetchone()[0]
+    cache._database.connection.execute(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(StoreError, match="free some space"):
         cache.put({f"more {key}": vector for key, vector in vectors(1000).items()})
     assert len(cache.get(list(vectors(10)))) == 10
     assert cache.get(["more hash 0"]) == {}
-    cache._db.execute("PRAGMA max_page_count = 1000000")
+    cache._database.connection.execute("PRAGMA max_page_count = 1000000")
     cache.put({"at last": next(iter(vectors(1).values()))})
     assert len(cache.get(["at last"])) == 1
 
@@ -110,7 +110,7 @@ def test_a_damaged_file_is_set_aside_and_made_anew(tmp_path, damaged):
 def test_what_was_unused_for_longest_makes_room(tmp_path, monkeypatch):
     hour = itertools.count(1000)
     monkeypatch.setattr(embedding_cache, "_hour", lambda: next(hour))
-    cache = open_cache(tmp_path / "cache.sqlite", most_bytes=1_000_000)
+    cache = open_cache(tmp_path / "cache.sqlite", max_bytes=1_000_000)
     known = vectors(200)
     cache.put(known)
     used = list(known)[:100]
@@ -129,7 +129,7 @@ def test_what_one_cache_exports_another_imports(tmp_path, cache):
     cache.export(tmp_path / "some.semls")
     got = {
         key: vector
-        for batch in exported(tmp_path / "some.semls", "0123", 32)
+        for batch in read_export(tmp_path / "some.semls", "0123", 32)
         for key, vector in batch.items()
     }
     assert got.keys() == put.keys()
@@ -166,7 +166,7 @@ def test_cache_export_to_an_undecodable_name_is_imported(tmp_path, cache):
     file = tmp_path / os.fsdecode(b"caf\xe9.semls")
     cache.put(vectors(3))
     cache.export(file)
-    (batch,) = exported(file, "0123", 32)
+    (batch,) = read_export(file, "0123", 32)
     assert batch.keys() == vectors(3).keys()
 
 
@@ -191,18 +191,18 @@ def test_a_file_that_is_no_export_of_this_model_is_refused(tmp_path, cache):
     (tmp_path / "folder").mkdir()
     sqlite3.connect(tmp_path / "other").execute("CREATE TABLE embeddings (hash, vector)").connection.close()
     for name, fingerprint, dimension, why in [
-        ("bad.semls", "0123", 32, "not all"),
-        ("bad.semls", "0123", 64, "not all"),
+        ("bad.semls", "0123", 32, "not vectors"),
+        ("bad.semls", "0123", 64, "not vectors"),
         ("bad.semls", "4567", 32, "another model"),
         ("letter", "0123", 32, "not a database"),
-        ("other", "0123", 32, "no such file"),
+        ("other", "0123", 32, "not exported by this version"),
         ("missing", "0123", 32, "there is no such file"),
-        ("folder", "0123", 32, "it is no file"),
+        ("folder", "0123", 32, "it is not a file"),
         ("letter/some.semls", "0123", 32, "there is no such file"),
         ("x" * 300, "0123", 32, "there is no such file"),
     ]:
         with pytest.raises(UsageError, match=why):
-            list(exported(tmp_path / name, fingerprint, dimension))
+            list(read_export(tmp_path / name, fingerprint, dimension))
     assert not (tmp_path / "missing").exists()
 
 

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from semls.engine.storage.vectors_local import VectorStore, discard
+from semls.engine.storage.vectors_local import LocalVectors, delete_store
 from semls.errors import StoreError
 from tests.support.hostile import EmbeddingFunction
 
@@ -27,7 +27,7 @@ def nearest(rows, vector, limit):
 
 
 def open_store(directory, fingerprint="0123456789abcdef", model="a model"):
-    return VectorStore(directory, fingerprint, model, DIMENSION)
+    return LocalVectors(directory, fingerprint, model, DIMENSION)
 
 
 @pytest.fixture
@@ -84,14 +84,14 @@ def test_the_same_ids_again_replace_their_vectors(store):
     rows = vectors(2)
     store.upsert(rows)
     store.upsert({"id-0": rows["id-1"]})
-    assert store.having(rows) == set(rows)
+    assert store.existing(rows) == set(rows)
     assert {similarity > 0.999 for _, similarity in store.query(rows["id-1"], 2)} == {True}
 
 
 def test_everything_is_there_after_opening_again(copy, caplog):
     for _ in range(2):
         store = open_store(copy)
-        assert store.having(vectors(1250)) == set(vectors(1250))
+        assert store.existing(vectors(1250)) == set(vectors(1250))
         assert store.query(vectors(1250)["id-1249"], 1)[0][0] == "id-1249"
         store.close()
         store.close()
@@ -202,9 +202,9 @@ def test_of_broken_stores_only_the_last_is_kept(tmp_path):
 def test_a_store_that_killed_its_process_is_not_opened_again(copy, caplog):
     code = f"""if True:
         import os, pathlib
-        from semls.engine.storage.vectors_local import VectorStore
-        VectorStore._check = lambda self: os._exit(9)
-        VectorStore(pathlib.Path({str(copy)!r}), "0123456789abcdef", "a model", {DIMENSION})"""
+        from semls.engine.storage import vectors_local
+        vectors_local._check_vectors = lambda *_: os._exit(9)
+        vectors_local.LocalVectors(pathlib.Path({str(copy)!r}), "0123456789abcdef", "a model", {DIMENSION})"""
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 9
     store = open_store(copy)
     assert len(store) == 0
@@ -213,8 +213,8 @@ def test_a_store_that_killed_its_process_is_not_opened_again(copy, caplog):
 
 
 def test_discarding(copy):
-    discard(copy)
-    discard(copy)
+    delete_store(copy)
+    delete_store(copy)
     assert not copy.exists()
     store = open_store(copy)
     assert len(store) == 0
@@ -226,14 +226,14 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
     with pytest.raises(StoreError, match="file"):
         open_store(tmp_path / "file" / "store")
     with pytest.raises(StoreError, match="file"):
-        discard(tmp_path / "file" / "store")
+        delete_store(tmp_path / "file" / "store")
 
 
 def test_a_vector_of_a_wrong_length_is_refused(store):
     store.upsert(vectors(3))
     with pytest.raises(StoreError, match="dimension"):
         store.upsert({"id": np.ones(DIMENSION + 1, np.float32)})
-    assert store.having(vectors(3)) == set(vectors(3))
+    assert store.existing(vectors(3)) == set(vectors(3))
 
 
 def test_nothing_is_printed(tmp_path, capfd):

@@ -10,8 +10,8 @@ from contextlib import closing, suppress
 import numpy as np
 import pytest
 
-from semls.engine.storage import vectors_remote
-from semls.engine.storage.vectors_local import TeamVectors, greet
+from semls.engine.storage import chroma_http
+from semls.engine.storage.vectors_remote import RemoteVectors, server_version
 from semls.errors import StoreError
 from semls.settings import Server
 from tests.support.hostile import chroma
@@ -21,7 +21,7 @@ NORTH, EAST = np.eye(2, dtype=np.float32)
 
 def team(url, **store):
     return closing(
-        TeamVectors(Server(url, **store), "example.org/team/shop", "0123456789abcdef", "a model", 2)
+        RemoteVectors(Server(url, **store), "example.org/team/shop", "0123456789abcdef", "a model", 2)
     )
 
 
@@ -31,11 +31,11 @@ def test_store_on_well_behaved_server_returns_what_it_sends():
         "query": {"ids": [["b", "a"]], "distances": [[-1e-7, 2.0]]},
     }
     with chroma(answers) as server, team(server.url) as store:
-        assert store.having(["a", "b", "c"]) == {"a", "b"}
+        assert store.existing(["a", "b", "c"]) == {"a", "b"}
         np.testing.assert_allclose(store.get(["a", "b"])["b"], [0.6, -0.8])
         assert store.query(NORTH, 5) == [("b", 1.0), ("a", -1.0)]
         store.upsert({"c": NORTH})
-        assert greet(Server(server.url)) == "1.0.0"
+        assert server_version(Server(server.url)) == "1.0.0"
 
 
 NO_ROWS = [
@@ -60,7 +60,7 @@ NO_ROWS = [
 @pytest.mark.parametrize("rows", NO_ROWS, ids=str)
 def test_having_with_invalid_ids_raises_store_error(rows):
     with chroma({"get": rows}) as server, team(server.url) as store, pytest.raises(StoreError) as caught:
-        store.having(["a", "b"])
+        store.existing(["a", "b"])
     assert server.url in str(caught.value)
     assert str(caught.value).isprintable()
 
@@ -128,10 +128,10 @@ def test_query_with_invalid_hits_raises_store_error(ids, distances):
 def test_query_with_id_that_was_not_asked_for_raises_store_error():
     many = [f"id-{number}" for number in range(500)]
     answers = {"query": {"ids": [["other"]], "distances": [[0.1]]}}
-    with chroma(answers) as server, closing(vectors_remote.ChromaServer(Server(server.url))) as connection:
-        found = connection.collection("name", {}, "cosine")
+    with chroma(answers) as server, closing(chroma_http.ChromaServer(Server(server.url))) as connection:
+        found = connection.get_or_create_collection("name", {}, "cosine")
         with pytest.raises(StoreError, match="not asked for"):
-            connection.nearest(found.id, NORTH, 3, many)
+            connection.query(found.id, NORTH, 3, many)
 
 
 @pytest.mark.parametrize(
@@ -163,7 +163,7 @@ def test_opening_an_invalid_collection_raises_store_error(collection):
 @pytest.mark.parametrize("version", [b"1.0.0", {}, "", "1\n2", "\x1b[31m", "v" * 1000], ids=str)
 def test_greet_with_invalid_version_raises_store_error(version):
     with chroma({"version": version}) as server, pytest.raises(StoreError):
-        greet(Server(server.url))
+        server_version(Server(server.url))
 
 
 def refuse(handler):
@@ -192,9 +192,9 @@ def head_of_megabytes(handler):
 @pytest.mark.parametrize("answer", [refuse, garble, cut, compress, head_of_megabytes, b"<html>"], ids=str)
 def test_broken_response_raises_store_error(answer, end):
     def use_all():
-        greet(Server(server.url))
+        server_version(Server(server.url))
         with team(server.url) as store:
-            store.having(["a"])
+            store.existing(["a"])
             store.upsert({"a": NORTH})
             store.query(NORTH, 3)
 
@@ -219,7 +219,7 @@ def test_endless_response_is_given_up_after_its_limit():
         team(server.url) as store,
         pytest.raises(StoreError, match="longer than"),
     ):
-        store.having(["a"])
+        store.existing(["a"])
     assert sent < 1 << 26
 
 
@@ -227,7 +227,7 @@ def test_endless_response_is_given_up_after_its_limit():
     "head", [b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\n\r\n"], ids=str
 )
 def test_response_that_comes_byte_by_byte_is_given_up(monkeypatch, head):
-    monkeypatch.setattr(vectors_remote, "_SLOW", 0.5)
+    monkeypatch.setattr(chroma_http, "_REQUEST_TIMEOUT", 0.5)
     gone = threading.Event()
 
     def answer(handler):
@@ -241,7 +241,7 @@ def test_response_that_comes_byte_by_byte_is_given_up(monkeypatch, head):
             with team(server.url) as store:
                 began = time.monotonic()
                 with pytest.raises(StoreError, match="0 s"):
-                    store.having(["a"])
+                    store.existing(["a"])
                 assert time.monotonic() - began < 10
         finally:
             gone.set()
@@ -259,7 +259,7 @@ def test_redirect_is_not_followed_and_token_stays():
             team(server.url, token="secret") as store,
             pytest.raises(StoreError, match="redirects") as caught,
         ):
-            store.having(["a"])
+            store.existing(["a"])
         assert other.requests == []
         assert other.url in str(caught.value)
 
@@ -267,7 +267,7 @@ def test_redirect_is_not_followed_and_token_stays():
 @pytest.mark.parametrize("token", ["secret\ncret", "sécret", "secret\x00"])
 def test_token_that_http_does_not_allow_is_not_shown(token):
     with chroma() as server, pytest.raises(StoreError) as caught:
-        greet(Server(server.url, token=token))
+        server_version(Server(server.url, token=token))
     assert "cret" not in str(caught.value)
 
 
@@ -276,7 +276,7 @@ def test_token_that_a_server_repeats_is_not_shown():
         handler.send_error(401, handler.headers["Authorization"])
 
     with chroma({"version": answer}) as server, pytest.raises(StoreError, match="401") as caught:
-        greet(Server(server.url, token="secret"))
+        server_version(Server(server.url, token="secret"))
     assert "secret" not in str(caught.value)
 
 
@@ -290,7 +290,7 @@ def test_cookies_of_a_server_are_not_kept():
     cookies: list[str | None] = []
     with chroma({"get": answer}) as server, team(server.url) as store:
         for _ in range(2):
-            store.having(["a"])
+            store.existing(["a"])
     assert cookies == [None, None]
 
 
@@ -302,12 +302,12 @@ def test_close_cancels_a_request_that_runs():
         gone.wait()
 
     with chroma({"get": answer}) as server:
-        store = TeamVectors(Server(server.url), "example.org/team/shop", "0123456789abcdef", "a model", 2)
+        store = RemoteVectors(Server(server.url), "example.org/team/shop", "0123456789abcdef", "a model", 2)
         failures: list[StoreError] = []
 
         def ask():
             try:
-                store.having(["a"])
+                store.existing(["a"])
             except StoreError as error:
                 failures.append(error)
 
@@ -319,7 +319,7 @@ def test_close_cancels_a_request_that_runs():
         thread.join(10)
         gone.set()
         with pytest.raises(StoreError, match="closed"):
-            store.having(["a"])
+            store.existing(["a"])
     assert len(failures) == 1
 
 
@@ -327,4 +327,4 @@ def test_server_that_is_not_there_is_named():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(StoreError, match=f"127.0.0.1:{port} cannot be used"):
-        greet(Server(f"http://127.0.0.1:{port}"))
+        server_version(Server(f"http://127.0.0.1:{port}"))

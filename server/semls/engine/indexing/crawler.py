@@ -14,7 +14,8 @@ from semls.engine.files import watch
 from semls.engine.files.gitconfig import git_folder
 from semls.engine.indexing import read_pipeline
 from semls.engine.scheduler import Priority, PriorityExecutor
-from semls.engine.storage.catalog import Catalog, File
+from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.schema import File
 from semls.engine.syntax.parser_process import Chunker
 
 log = logging.getLogger(__name__)
@@ -228,7 +229,7 @@ class Crawler:
 
     async def _known(self) -> dict[str, File]:
         known, last = dict[str, File](), ""
-        while some := await self._executor.run(Priority.LEXICAL, self._catalog.files_behind, last):
+        while some := await self._executor.run(Priority.LEXICAL, self._catalog.files_after, last):
             known |= some
             last = next(reversed(some))
         return known
@@ -239,7 +240,7 @@ class Crawler:
             await self._read_places({self._places.popitem()[0] for _ in range(min(_FEW, len(self._places)))})
 
     async def _read_places(self, places: Collection[str]) -> None:
-        gone = await self._executor.run(Priority.LEXICAL, self._catalog.at_and_below, sorted(places))
+        gone = await self._executor.run(Priority.LEXICAL, self._catalog.files_under, sorted(places))
         known = dict(gone)
         scan = files.scan(self._root, places)
         while found := await self._executor.run(Priority.LEXICAL, read_pipeline.take, scan):

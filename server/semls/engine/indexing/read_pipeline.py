@@ -11,7 +11,8 @@ from typing import TypeAlias
 from semls.engine.files import scan
 from semls.engine.models.encoder import embedded_text
 from semls.engine.search.context import Document
-from semls.engine.storage.catalog import Catalog, Entry, File
+from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.schema import Entry, File
 from semls.engine.syntax import languages
 from semls.engine.syntax.chunker import Chunk, fingerprint
 from semls.engine.syntax.parser_process import Chunker, Parsed
@@ -36,9 +37,9 @@ def open_catalog(directory: Path) -> Catalog:
     with contextlib.ExitStack() as stack:
         catalog = Catalog(directory / "index.sqlite")
         stack.callback(catalog.close)
-        if catalog.noted(_CUT) != fingerprint():
-            catalog.doubt()
-            catalog.note(_CUT, fingerprint())
+        if catalog.get_metadata(_CUT) != fingerprint():
+            catalog.invalidate_all()
+            catalog.set_metadata(_CUT, fingerprint())
         catalog.invalidate_failures()
         stack.pop_all()  # it stays open
     return catalog
@@ -46,13 +47,13 @@ def open_catalog(directory: Path) -> Catalog:
 
 def is_indexed(catalog: Catalog) -> bool:
     """Whether all files of the workspace have been read once, if only to leave them out."""
-    return bool(catalog.noted(_INDEXED))
+    return bool(catalog.get_metadata(_INDEXED))
 
 
 def mark_indexed(catalog: Catalog) -> None:
     """Note that all files have been read."""
     if not is_indexed(catalog):
-        catalog.note(_INDEXED, "yes")
+        catalog.set_metadata(_INDEXED, "yes")
 
 
 def take(scan: Iterator[Item]) -> list[Item]:
@@ -202,7 +203,7 @@ def documents(root: Path, catalog: Catalog, paths: Sequence[str]) -> dict[str, D
     for path, known in catalog.files(paths).items():
         content = scan.read(root, path)
         if isinstance(content, bytes) and _digest(content) == known.digest:
-            documents[path] = Document(root, path, known.language, content, catalog.chunks_of(path))
+            documents[path] = Document(root, path, known.language, content, catalog.entries_of_file(path))
     return documents
 
 
@@ -214,23 +215,23 @@ def _entry(file: File, chunk: Chunk) -> tuple[Entry, str]:
     span, name = chunk.span, chunk.selection
     embedded = embedded_text(chunk.qualified_name, chunk.text)
     entry = Entry(
-        file.path,
-        file.language,
-        chunk.kind,
-        chunk.name,
-        chunk.container,
-        chunk.signature,
-        chunk.doc,
-        hashlib.blake2b(embedded.encode(errors="surrogatepass"), digest_size=16).hexdigest(),
-        span.start_byte,
-        span.end_byte,
-        span.start.row,
-        span.start.column,
-        span.end.row,
-        span.end.column,
-        name.start.row,
-        name.start.column,
-        name.end.row,
-        name.end.column,
+        path=file.path,
+        language=file.language,
+        kind=chunk.kind,
+        name=chunk.name,
+        container=chunk.container,
+        signature=chunk.signature,
+        doc=chunk.doc,
+        content_hash=hashlib.blake2b(embedded.encode(errors="surrogatepass"), digest_size=16).hexdigest(),
+        start_byte=span.start_byte,
+        end_byte=span.end_byte,
+        start_row=span.start.row,
+        start_column=span.start.column,
+        end_row=span.end.row,
+        end_column=span.end.column,
+        name_row=name.start.row,
+        name_column=name.start.column,
+        name_end_row=name.end.row,
+        name_end_column=name.end.column,
     )
     return entry, chunk.text

@@ -16,9 +16,10 @@ from semls.engine.models import memory
 from semls.engine.models.encoder import Encoder, embedded_text
 from semls.engine.models.presets import Model
 from semls.engine.scheduler import Priority, PriorityExecutor, opened
-from semls.engine.storage.catalog import Catalog, Coverage
+from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.embedding_cache import EmbeddingCache
-from semls.engine.storage.vectors_local import VectorStore
+from semls.engine.storage.vectors_local import LocalVectors
 from semls.engine.vector_index import VectorIndex
 from semls.engine.vector_indexes import VectorIndexes
 from semls.errors import StoreCorrupted, StoreError
@@ -209,9 +210,14 @@ class VectorSync:
             await self._release_dropped()
         return view
 
+    async def _complete_models(self) -> list[str]:
+        """Return the models whose vectors are complete, the latest first."""
+        value = await self._executor.run(Priority.SEMANTIC, self._catalog.get_metadata, _ANSWERS)
+        return value.splitlines()
+
     async def _former_view(self, encoder: Encoder, server: Server | None) -> VectorIndex | None:
         """The view that was filled in an earlier life, if another model made it."""
-        names = (await self._executor.run(Priority.SEMANTIC, self._catalog.noted, _ANSWERS)).splitlines()
+        names = await self._complete_models()
         if not names or encoder.model.name in names:
             return None
         former = await self._former(names[0])
@@ -231,8 +237,8 @@ class VectorSync:
 
     async def _find(self, view: VectorIndex, contents: Sequence[str]) -> list[str]:
         """Learn which of these contents have a vector in the store; gives back the others."""
-        known = await view.executor.run(Priority.SEMANTIC, view.vectors.having, contents)
-        await self._executor.run(Priority.SEMANTIC, self._catalog.add_vectors, view.name, known)
+        known = await view.executor.run(Priority.SEMANTIC, view.vectors.existing, contents)
+        await self._executor.run(Priority.SEMANTIC, self._catalog.embedded.add, view.name, known)
         self._forget(known)
         return [content for content in contents if content not in known]
 
@@ -241,13 +247,13 @@ class VectorSync:
         await self._show(view)
         self._filling = None
         await self._release_dropped()
-        names = (await self._executor.run(Priority.SEMANTIC, self._catalog.noted, _ANSWERS)).splitlines()
+        names = await self._complete_models()
         if self._prunable():
             kept = await self._vector_indexes.prune()
             names = [name for name in names if name in kept]
         own = view.encoder.model.name
         complete = "\n".join([own, *(name for name in names if name != own)])
-        await self._executor.run(Priority.SEMANTIC, self._catalog.note, _ANSWERS, complete)
+        await self._executor.run(Priority.SEMANTIC, self._catalog.set_metadata, _ANSWERS, complete)
 
     async def _fill(self, view: VectorIndex, cache: EmbeddingCache) -> bool:
         """Give a vector to all that has none; False when the catalog changed meanwhile."""
@@ -275,7 +281,7 @@ class VectorSync:
         while before < self._last:
             before = self._last
             self._last, missing = await self._executor.run(
-                Priority.SEMANTIC, self._catalog.without_vector, view.name, before
+                Priority.SEMANTIC, self._catalog.embedded.missing, view.name, before
             )
             found |= missing
         self._forget(found)
@@ -304,24 +310,24 @@ class VectorSync:
         for some in _slices(list(vectors), _UPSERT):
             part = {content: vectors[content] for content in some}
             await view.executor.run(Priority.SEMANTIC, view.vectors.upsert, part)
-            await self._executor.run(Priority.SEMANTIC, self._catalog.add_vectors, view.name, part)
+            await self._executor.run(Priority.SEMANTIC, self._catalog.embedded.add, view.name, part)
             await self.count_now_and_then()
 
     async def _compact(self, view: VectorIndex) -> None:
         """Where most vectors are dead, build a store of the living beside this one, and swap."""
         store = view.vectors
-        if not isinstance(store, VectorStore) or len(store) < 2 * self.coverage.embedded + _FEW_DEAD:
+        if not isinstance(store, LocalVectors) or len(store) < 2 * self.coverage.embedded + _FEW_DEAD:
             return
         async with self._vector_indexes.alone():
-            living = await self._executor.run(Priority.SEMANTIC, self._catalog.living, view.name)
-            fresh = await opened(self._executor.run(Priority.SEMANTIC, store.beside))
+            living = await self._executor.run(Priority.SEMANTIC, self._catalog.embedded.referenced, view.name)
+            fresh = await opened(self._executor.run(Priority.SEMANTIC, store.create_replacement))
             try:
                 for some in _slices(living, _UPSERT):
                     await self._executor.run(Priority.SEMANTIC, _copy, store, fresh, some)
-                await self._executor.run(Priority.SEMANTIC, store.become, fresh)
+                await self._executor.run(Priority.SEMANTIC, store.replace_with, fresh)
             finally:
                 await self._executor.run(Priority.SEARCH, fresh.close)
-            await self._executor.run(Priority.SEMANTIC, self._catalog.know_vectors, view.name, living)
+            await self._executor.run(Priority.SEMANTIC, self._catalog.embedded.replace, view.name, living)
 
     async def _show(self, view: VectorIndex) -> None:
         """Let a view answer, from one moment to the next."""
@@ -332,7 +338,7 @@ class VectorSync:
     async def _measure(self, view: VectorIndex | None) -> Coverage:
         began = time.monotonic()
         store = view.name if view else ""
-        coverage = await self._executor.run(Priority.LEXICAL, self._catalog.coverage, store)
+        coverage = await self._executor.run(Priority.LEXICAL, self._catalog.embedded.coverage, store)
         self._counted, self._count_took = time.monotonic(), time.monotonic() - began
         return coverage
 
@@ -352,7 +358,7 @@ def _texts(catalog: Catalog, hashes: Sequence[str]) -> list[tuple[str, str]]:
 def _encode(
     encoder: Encoder, cache: EmbeddingCache, texts: Sequence[tuple[str, str]], preempt: Callable[[], None]
 ) -> tuple[dict[str, Vector], float]:
-    """Vectors by content, and how many letters were read in a second."""
+    """VectorStore by content, and how many letters were read in a second."""
     began = time.perf_counter()
     vectors = encoder.documents([text for _, text in texts], preempt)
     took = max(1e-6, time.perf_counter() - began)
@@ -361,7 +367,7 @@ def _encode(
     return computed, sum(len(text) for _, text in texts) / took
 
 
-def _copy(store: VectorStore, fresh: VectorStore, hashes: Sequence[str]) -> None:
+def _copy(store: LocalVectors, fresh: LocalVectors, hashes: Sequence[str]) -> None:
     fresh.upsert(store.get(hashes))
 
 

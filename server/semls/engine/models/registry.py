@@ -13,7 +13,7 @@ from semls.engine.models.encoder import Encoder, load
 from semls.engine.models.presets import Model
 from semls.engine.scheduler import Priority, PriorityExecutor, opened
 from semls.engine.storage.embedding_cache import EmbeddingCache
-from semls.engine.storage.vectors_local import prepare
+from semls.engine.storage.vectors_local import preload
 from semls.errors import ModelUnavailable, SemlsError
 from semls.settings import DEFAULT_MODEL, Settings
 
@@ -124,7 +124,7 @@ def model_of(settings: Settings) -> Model:
 
 def _load(model: Model, fetched: Fetched) -> Encoder:
     with memory.uncollected():
-        prepare()
+        preload()
     return load(model, fetched)
 
 

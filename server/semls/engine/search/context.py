@@ -8,7 +8,7 @@ from itertools import groupby, pairwise, takewhile
 from pathlib import Path
 
 from semls.engine.search.retrieval import Hit
-from semls.engine.storage.catalog import Entry
+from semls.engine.storage.schema import Entry
 from semls.engine.syntax.source import Source, essence
 from semls.errors import UsageError
 from semls.escaping import escape_line, escape_text

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from semls.engine.search.query import Query
-from semls.engine.storage.catalog import Catalog, Field, Filter, Filters
+from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.filters import Field, Filter, Filters
 
 # What a filter is about, and what is written before its value.
 _FORMS: Mapping[Field, tuple[str, str]] = {
@@ -36,7 +37,7 @@ def _sentence(filters: Filters) -> str:
 
 def _shown(one: Filter) -> str:
     start = "-" * one.negated + _FORMS[one.field][1]
-    return " or ".join(start + _quoted(value, one.field) for value in one.typed)
+    return " or ".join(start + _quoted(value, one.field) for value in one.raw_values)
 
 
 def _quoted(value: str, field: Field) -> str:

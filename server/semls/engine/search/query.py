@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from semls.engine.files.globs import InTurn
-from semls.engine.storage.catalog import Field, Filter, Filters
+from semls.engine.storage.filters import Field, Filter, Filters
 from semls.engine.syntax import languages
 from semls.engine.syntax.chunker import KINDS
 from semls.errors import UsageError
@@ -88,7 +88,7 @@ def _parse(text: str) -> tuple[str, Filters]:
         negated = bool(match["minus"])
         if match["phrase"]:
             phrase = _phrase(match)
-            phrases.append(Filter("text", (phrase.casefold(),), negated, typed=(phrase,)))
+            phrases.append(Filter("text", (phrase.casefold(),), negated, raw_values=(phrase,)))
         else:
             field, value = _value(match)
             values.setdefault((field, negated), []).append(value)

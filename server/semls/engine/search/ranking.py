@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import snowballstemmer
 
-from semls.engine.storage.catalog import Entry
+from semls.engine.storage.schema import Entry
 from semls.engine.syntax import identifiers
 from semls.engine.syntax.source import rows
 
@@ -302,10 +302,10 @@ def _spread(scores: Mapping[int, float], candidates: Mapping[int, Candidate]) ->
     spread = {}
     for number in sorted(scores, key=lambda number: (-scores[number], number)):
         entry = candidates[number].entry
-        copy = _COPY if entry.hash in said else 1.0
+        copy = _COPY if entry.content_hash in said else 1.0
         spread[number] = scores[number] * copy * _FURTHER ** min(seen[entry.path], 2)
         seen[entry.path] += 1
-        said.add(entry.hash)
+        said.add(entry.content_hash)
     return sorted(spread.items(), key=lambda item: (-item[1], item[0]))
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search.query import Query
 from semls.engine.search.ranking import Candidate, Question, best_row, is_named, matched, rank
-from semls.engine.storage.catalog import Catalog, DefinitionKey, Entry
+from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.schema import DefinitionKey, Entry
 from semls.engine.vector_index import VectorIndex, nearest
 
 _POOL = 300  # candidates from each side, at least
@@ -82,13 +83,13 @@ def _candidates(
     asked: Query, question: Question, catalog: Catalog, near: Mapping[int, float]
 ) -> dict[int, Candidate]:
     pool = _pool(asked)
-    words = dict(catalog.match(question.terms, asked.filters, pool))
+    words = dict(catalog.fulltext.search(question.terms, asked.filters, pool))
     numbers = {
         *words,
         *near,
-        *catalog.named(question.names, asked.filters, pool),
-        *catalog.beginning(question.symbol, asked.filters, pool),
-        *catalog.containing(asked.filters, pool),
+        *catalog.find_by_name(question.names, asked.filters, pool),
+        *catalog.find_by_prefix(question.symbol, asked.filters, pool),
+        *catalog.find_by_text(asked.filters, pool),
     }
     return {
         number: Candidate(entry, words.get(number, 0.0), near.get(number, 0.0))
@@ -98,6 +99,6 @@ def _candidates(
 
 def _listed(asked: Query, catalog: Catalog) -> list[Hit]:
     """What passes the filters, where nothing else is asked for."""
-    numbers = catalog.definitions(asked.filters, asked.limit)
+    numbers = catalog.find_definitions(asked.filters, asked.limit)
     entries, texts = catalog.entries(numbers), catalog.texts(numbers)
     return [Hit(entries[number], 0.0, texts[number]) for number in numbers]

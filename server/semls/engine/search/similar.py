@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from semls.engine.models.encoder import embedded_text
 from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search.retrieval import Hit
-from semls.engine.storage.catalog import Catalog, Entry
+from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.schema import Entry
 from semls.engine.syntax import identifiers
 from semls.engine.syntax.source import essence
 from semls.engine.vector_index import VectorIndex, nearest
@@ -51,9 +52,9 @@ class Asked:
 
 def at(catalog: Catalog, path: str, row: int) -> Asked:
     """The chunk at a row. Raises UsageError where there is none."""
-    number = catalog.at(path, row)
+    number = catalog.chunk_at(path, row)
     if number is None:
-        raise UsageError(_without_code(path, row, catalog.chunks_of(path)))
+        raise UsageError(_without_code(path, row, catalog.entries_of_file(path)))
     return Asked(number, catalog.entries([number])[number], catalog.texts([number])[number])
 
 
@@ -69,8 +70,8 @@ async def near(
     asked: Asked, limit: int, catalog: Catalog, index: VectorIndex, executor: PriorityExecutor
 ) -> dict[int, float]:
     """Ids of chunks by their cosine to this one, one for each content. Raises StoreError."""
-    known = await index.executor.run(Priority.SEARCH, index.vectors.get, [asked.entry.hash])
-    vector = known.get(asked.entry.hash)
+    known = await index.executor.run(Priority.SEARCH, index.vectors.get, [asked.entry.content_hash])
+    vector = known.get(asked.entry.content_hash)
     if vector is None:
         embedded = [embedded_text(asked.entry.qualified_name, asked.text)]
         vector = (await executor.run(Priority.SEARCH, index.encoder.documents, embedded))[0]
@@ -128,7 +129,7 @@ def _standing(other: Entry, asked: Entry) -> float:
 def _copies(text: str, catalog: Catalog) -> dict[int, str]:
     """The chunks with this essence, the one asked about included; none for a text without any words."""
     wanted = essence(text)
-    found = catalog.with_phrase(wanted, MAX_HITS)
+    found = catalog.fulltext.find_phrase(wanted, MAX_HITS)
     return {number: other for number, other in found.items() if essence(other) == wanted}
 
 
@@ -136,6 +137,6 @@ def _alike(number: int, text: str, catalog: Catalog, pool: int) -> dict[int, flo
     """Chunks by the rarest words that they share, against what the chunk shares with itself."""
     words = _WORD.findall(text)
     terms = dict.fromkeys(part.lower() for word in words for part in (word, *identifiers.split(word)))
-    found = dict(catalog.match(list(terms), (), pool))
+    found = dict(catalog.fulltext.search(list(terms), (), pool))
     own = found.get(number) or max(found.values(), default=1.0)
     return {other: score / own for other, score in found.items()}

@@ -1,4 +1,4 @@
-"""The cache that keeps a text from being embedded twice: content hash → vector, a file for each model."""
+"""The embedding cache: content hash → vector, one SQLite file for each model and all workspaces."""
 
 import contextlib
 import json
@@ -24,58 +24,56 @@ CREATE INDEX embeddings_by_hour ON embeddings(hour);
 CREATE TABLE about (fingerprint TEXT NOT NULL);
 """,
 )
-_ALL = "IN (SELECT value FROM json_each(?))"
-_BATCH = 1000  # rows read at once from a file that is imported
+_IN_LIST = "IN (SELECT value FROM json_each(?))"  # SQLite limits the number of parameters
+_BATCH = 1000  # rows read at once from an imported file
 
 
 class EmbeddingCache:
-    """Used by one thread at a time. Every method raises StoreError when the disk is to blame.
+    """The vectors that one encoder has computed, in half precision. The least recently used ones are evicted.
 
-    Raises StoreCorrupted when the file is: it is empty then.
+    Used by one thread at a time. All methods raise StoreError when the disk fails, and StoreCorrupted when
+    the file was corrupted: the cache is empty then.
     """
 
-    def __init__(self, path: Path, fingerprint: str, most_bytes: int) -> None:
-        self._path, self._fingerprint, self._most = path, fingerprint, most_bytes
-        self._file = Database(path, _LAYOUT, self._prepare)
+    def __init__(self, path: Path, fingerprint: str, max_bytes: int) -> None:
+        """Open or create the cache of the encoder with this fingerprint."""
+        self._path, self._fingerprint, self._max_bytes = path, fingerprint, max_bytes
+        self._database = Database(path, _LAYOUT, self._prepare)
 
     def get(self, hashes: Sequence[str]) -> dict[str, NDArray[np.float32]]:
-        """The vectors that are known, by hash; they are the last to be forgotten."""
+        """Return the cached vectors by content hash, `(dimension,) float32`, and mark them as used."""
         wanted, hour = json.dumps(list(hashes)), _hour()
-        with self._file.blame():
-            rows = self._db.execute(
-                f"SELECT hash, vector FROM embeddings WHERE hash {_ALL}", (wanted,)
-            ).fetchall()
-            self._db.execute(
-                f"UPDATE embeddings SET hour = ? WHERE hash {_ALL} AND hour < ?", (hour, wanted, hour)
-            )
-        return {key: _vector(content) for key, content in rows}
+        rows = self._database.query(f"SELECT hash, vector FROM embeddings WHERE hash {_IN_LIST}", (wanted,))
+        self._database.execute(
+            f"UPDATE embeddings SET hour = ? WHERE hash {_IN_LIST} AND hour < ?", (hour, wanted, hour)
+        )
+        return {content_hash: _vector(content) for content_hash, content in rows}
 
     def put(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
-        """Keep vectors, in half precision; all of them or none. Those unused for longest make room."""
+        """Store all of the vectors or none. Evicts others if the cache is larger than `max_bytes`."""
         hour = _hour()
         rows = [(key, hour, vector.astype(np.float16).tobytes()) for key, vector in vectors.items()]
-        with self._file.blame(), self._file.change():
-            self._db.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", rows)
-            if self.bytes > self._most:
-                self._forget(2 * len(rows))
+        with self._database.transaction() as connection:
+            connection.executemany("INSERT OR REPLACE INTO embeddings VALUES (?, ?, ?)", rows)
+            if _used_bytes(connection) > self._max_bytes:
+                least_recently_used = "SELECT hash FROM embeddings ORDER BY hour LIMIT ?"
+                connection.execute(
+                    f"DELETE FROM embeddings WHERE hash IN ({least_recently_used})", (2 * len(rows),)
+                )
 
     @property
     def bytes(self) -> int:
-        """What the vectors take on disk."""
-        with self._file.blame():
-            pages, free, size = (
-                self._db.execute(f"PRAGMA {name}").fetchone()[0]
-                for name in ("page_count", "freelist_count", "page_size")
-            )
-        return int((pages - free) * size)
+        """The size of the vectors on disk."""
+        with self._database.translate_errors():
+            return _used_bytes(self._database.connection)
 
     def export(self, file: Path) -> None:
-        """Copy everything to a new file. May run beside the thread that uses the cache.
+        """Copy the cache to a new file. May be called from another thread while the cache is in use.
 
-        Raises UsageError, and StoreError where the cache itself is corrupted.
+        Raises UsageError if the file cannot be written, and StoreError if the cache itself is corrupted.
         """
         try:
-            file.open("xb").close()  # SQLite writes to an empty file, but does not say why it cannot make one
+            file.open("xb").close()  # SQLite writes to an empty file; its own error would name no reason
         except OSError as error:
             raise _unwritable(file, error.strerror or str(error)) from error
         try:
@@ -90,60 +88,54 @@ class EmbeddingCache:
             raise _unwritable(file, str(error)) from error
 
     def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
+        """Close the file."""
+        self._database.close()
 
-    @property
-    def _db(self) -> sqlite3.Connection:
-        return self._file.connection
-
-    def _prepare(self, db: sqlite3.Connection) -> None:
-        db.execute("INSERT INTO about SELECT ? WHERE NOT EXISTS (SELECT 1 FROM about)", (self._fingerprint,))
-
-    def _forget(self, count: int) -> None:
-        oldest = "SELECT hash FROM embeddings ORDER BY hour LIMIT ?"
-        self._db.execute(f"DELETE FROM embeddings WHERE hash IN ({oldest})", (count,))
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        connection.execute(
+            "INSERT INTO about SELECT ? WHERE NOT EXISTS (SELECT 1 FROM about)", (self._fingerprint,)
+        )
 
 
-def exported(file: Path, fingerprint: str, dimension: int) -> Iterator[dict[str, NDArray[np.float32]]]:
-    """The vectors of a file that a cache of the same model exported, in batches. Raises UsageError."""
+def read_export(file: Path, fingerprint: str, dimension: int) -> Iterator[dict[str, NDArray[np.float32]]]:
+    """Yield the vectors of an exported cache of the same model, in batches by content hash.
+
+    The file is not trusted. Raises UsageError.
+    """
     try:
-        if not os.path.isfile(file):  # SQLite would create it, or wait for what comes out of a pipe
-            raise ValueError("it is no file" if os.path.exists(file) else "there is no such file")
+        if not os.path.isfile(file):  # SQLite would create it, or block on a pipe
+            raise ValueError("it is not a file" if os.path.exists(file) else "there is no such file")
         with contextlib.closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as db:
-            yield from _exported(db, fingerprint, dimension)
+            yield from _read_batches(db, fingerprint, dimension)
     except (sqlite3.Error, ValueError) as error:
         raise UsageError(f"{file} cannot be imported ({error}): name a file that semls exported.") from error
 
 
-def _unwritable(file: Path, why: str) -> UsageError:
+def _unwritable(file: Path, reason: str) -> UsageError:
     return UsageError(
-        f"The cache cannot be exported to {file} ({why}): name a new file, in a folder that you can write to "
-        "and on a disk with enough space."
+        f"The cache cannot be exported to {file} ({reason}): name a new file, in a folder that you can write "
+        "to and on a disk with enough space."
     )
 
 
-def _exported(
+def _read_batches(
     db: sqlite3.Connection, fingerprint: str, dimension: int
 ) -> Iterator[dict[str, NDArray[np.float32]]]:
     db.execute("PRAGMA trusted_schema = OFF")
-    ours = (_LAYOUT.application_id, _LAYOUT.version)
-    if (
-        tuple(db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version"))
-        != ours
-    ):
-        raise ValueError("this version of semls made no such file")
-    if _tables(db) != _our_tables():  # a view of that name could compute for ever
-        raise ValueError("its tables are others")
+    application_id, version = _pragma(db, "application_id"), _pragma(db, "user_version")
+    if (application_id, version) != (_LAYOUT.application_id, _LAYOUT.version):
+        raise ValueError("it was not exported by this version of semls")
+    if _tables(db) != _expected_tables():  # a view of that name could compute endlessly
+        raise ValueError("its tables differ from those of an export")
     if db.execute("SELECT fingerprint FROM about LIMIT 2").fetchall() != [(fingerprint,)]:
-        raise ValueError("its vectors are another model's")
+        raise ValueError("its vectors are from another model")
     size = dimension * np.dtype(np.float16).itemsize
-    is_one = f"typeof(vector) = 'blob' AND length(vector) = {size}"  # what is none may be of any size
-    rows = db.execute(f"SELECT hash, CASE WHEN {is_one} THEN vector END FROM embeddings")
+    is_vector = f"typeof(vector) = 'blob' AND length(vector) = {size}"  # other values may have any size
+    rows = db.execute(f"SELECT hash, CASE WHEN {is_vector} THEN vector END FROM embeddings")
     while batch := rows.fetchmany(_BATCH):
         vectors = {str(key): _vector(content or b"") for key, content in batch}
         if any(vector.shape != (dimension,) or not np.isfinite(vector).all() for vector in vectors.values()):
-            raise ValueError("not all in it are vectors")
+            raise ValueError("it contains values that are not vectors")
         yield vectors
 
 
@@ -151,10 +143,18 @@ def _tables(db: sqlite3.Connection) -> list[tuple[str, str]]:
     return db.execute("SELECT name, sql FROM sqlite_master ORDER BY name").fetchall()
 
 
-def _our_tables() -> list[tuple[str, str]]:
+def _expected_tables() -> list[tuple[str, str]]:
     with contextlib.closing(sqlite3.connect(":memory:")) as db:
         db.executescript(_LAYOUT.schema)
         return _tables(db)
+
+
+def _used_bytes(db: sqlite3.Connection) -> int:
+    return (_pragma(db, "page_count") - _pragma(db, "freelist_count")) * _pragma(db, "page_size")
+
+
+def _pragma(db: sqlite3.Connection, name: str) -> int:
+    return int(db.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 def _vector(content: bytes) -> NDArray[np.float32]:

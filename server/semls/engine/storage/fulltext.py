@@ -1,0 +1,130 @@
+"""Full-text search with FTS5: BM25 over the names, declarations and bodies of chunks."""
+
+import math
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+
+from semls.engine.storage.database import Database
+from semls.engine.storage.filters import FilterCompiler, Filters
+from semls.engine.storage.schema import FULLTEXT_COLUMNS, Entry, placeholders
+from semls.engine.syntax import identifiers
+
+_WEIGHTS = {  # of the columns in BM25
+    "name": 8.0,
+    "container": 2.0,
+    "path": 4.0,
+    "declaration": 2.0,
+    "body": 1.0,
+    "body_identifiers": 0.5,
+}
+_K1 = 1.2  # of BM25, as in FTS5
+_MAX_FREQUENT_TERMS = 10  # that add to scores: a question has fewer, a piece of code has hundreds
+_MAX_SCORED = 4000  # chunks that BM25 scores: two to three microseconds each
+
+_INSERT = f"""
+    INSERT INTO fulltext (rowid, {", ".join(FULLTEXT_COLUMNS)})
+    VALUES (?, {placeholders(len(FULLTEXT_COLUMNS))})"""
+
+
+class FullTextIndex:
+    """The table `fulltext` of a catalog: one row for each chunk, with the same id.
+
+    Methods raise StoreError.
+    """
+
+    def __init__(self, database: Database, filters: FilterCompiler) -> None:
+        self._database, self._filters = database, filters
+
+    def search(self, terms: Sequence[str], filters: Filters, limit: int) -> list[tuple[int, float]]:
+        """Return the ids of the chunks that contain any of the rarer terms, best first, with their scores.
+
+        A score is BM25 divided by its upper bound for these terms, so it lies between 0 and 1. Frequent terms
+        only add to the scores of chunks that a rarer term finds; then the rarer terms count twice, because
+        FTS5 scores each occurrence of a term in the expression.
+        """
+        frequencies = self.document_frequencies(terms, _MAX_SCORED)
+        rarer = _rarer_terms(frequencies)
+        if not rarer:
+            return []
+        frequent = [term for term in frequencies if frequencies[term] and term not in rarer]
+        frequent = frequent[:_MAX_FREQUENT_TERMS]
+        weights = ", ".join(str(_WEIGHTS[column]) for column in FULLTEXT_COLUMNS)
+        condition, parameters = self._filters.compile(filters)
+        passing = f"AND rowid IN (SELECT id FROM chunks WHERE {condition})" if filters else ""
+        rows = self._database.query(
+            f"""SELECT rowid, score FROM (
+                SELECT rowid, -bm25(fulltext, {weights}) AS score
+                FROM fulltext WHERE fulltext MATCH ? {passing} LIMIT {_MAX_SCORED}
+            ) ORDER BY score DESC, rowid LIMIT ?""",
+            (_expression(rarer, frequent), *parameters, limit),
+        )
+        chunks = self._database.query("SELECT max(id) FROM chunks")[0][0]
+        repeated = [frequencies[term] for term in rarer] if frequent else []
+        bound = _upper_bound(chunks, [*frequencies.values(), *repeated])
+        return [(chunk, score / bound) for chunk, score in rows]
+
+    def find_phrase(self, text: str, limit: int) -> dict[int, str]:
+        """Return the chunks whose bodies contain the words of a text in a row: their bodies by id."""
+        phrase = _quoted(text.replace("\0", " "))
+        query = "SELECT rowid, body FROM fulltext WHERE fulltext MATCH ? ORDER BY rowid LIMIT ?"
+        return dict(self._database.query(query, (f"body : {phrase}", limit)))
+
+    def document_frequencies(self, terms: Sequence[str], limit: int) -> dict[str, int]:
+        """Return how many chunks contain each term, counted up to `limit`."""
+        query = "SELECT count(*) FROM (SELECT 1 FROM fulltext WHERE fulltext MATCH ? LIMIT ?)"
+        return {term: self._database.query(query, (_quoted(term), limit))[0][0] for term in terms}
+
+
+def insert_text(connection: sqlite3.Connection, chunk: int, entry: Entry, text: str) -> None:
+    """Add the row of a chunk, in the caller's transaction."""
+    declaration = f"{entry.signature}\n{entry.doc}"
+    row = {
+        "name": f"{entry.name} {' '.join(identifiers.split(entry.name))}",
+        "container": _with_parts(entry.container),
+        "path": _with_parts(entry.path),
+        "declaration": _with_parts(declaration),
+        "body": text,
+        "body_identifiers": identifiers.split_all(text),
+    }
+    connection.execute(_INSERT, (chunk, *(row[column] for column in FULLTEXT_COLUMNS)))
+
+
+def _with_parts(text: str) -> str:
+    return f"{text} {identifiers.split_all(text)}"
+
+
+def _rarer_terms(frequencies: Mapping[str, int]) -> list[str]:
+    """Return the rarest terms, as long as together they occur in at most `_MAX_SCORED` chunks.
+
+    The rarest term that occurs at all is always returned.
+    """
+    rarer: list[str] = []
+    scored = 0
+    for term in sorted(frequencies, key=frequencies.__getitem__):
+        scored += frequencies[term]
+        if rarer and scored > _MAX_SCORED:
+            break
+        if frequencies[term]:
+            rarer.append(term)
+    return rarer
+
+
+def _expression(rarer: Sequence[str], frequent: Sequence[str]) -> str:
+    any_rarer = " OR ".join(map(_quoted, rarer))
+    if not frequent:
+        return any_rarer
+    any_frequent = " OR ".join(map(_quoted, frequent))
+    return f"({any_rarer}) AND ({any_rarer} OR {any_frequent})"
+
+
+def _upper_bound(chunks: int, frequencies: Iterable[int]) -> float:
+    """Return the limit of BM25 for a chunk that repeats all terms endlessly.
+
+    It is k1 + 1 for each term, times the term's inverse document frequency as FTS5 computes it.
+    """
+    ratios = ((chunks - frequency + 0.5) / (frequency + 0.5) for frequency in frequencies)
+    return (_K1 + 1) * sum(max(1e-6, math.log(ratio)) for ratio in ratios)
+
+
+def _quoted(term: str) -> str:
+    return '"' + term.replace('"', '""') + '"'
