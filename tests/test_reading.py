@@ -80,7 +80,7 @@ def test_read_inside_of_a_folder_that_becomes_a_link_never_returns_what_is_outsi
         return True
 
     def is_not_secret():
-        return scan.read(root, "folder/file.py") != b"secret"
+        return scan.read_file(root, "folder/file.py") != b"secret"
 
     for read in (is_ours, is_not_secret):
         read_while_swapping(root / "folder", [root / "real", root / "linked"], read)

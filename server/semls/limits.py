@@ -3,5 +3,5 @@
 MAX_FILE_BYTES = 1 << 20  # of a file that is indexed
 DEFAULT_HITS = 10
 MAX_HITS = 1_000
-MAX_QUESTION_LENGTH = 10_000  # characters
+MAX_QUERY_LENGTH = 10_000  # characters
 DEFAULT_TOKENS = 4_000  # of a context

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path, PurePath
 from typing import BinaryIO
 
-NO_LINKS = getattr(os, "O_NOFOLLOW", 0)
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
 _NO_WAITING = getattr(os, "O_NONBLOCK", 0)  # Windows has neither flag, and no pipes inside folders
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0)
 
@@ -36,12 +36,12 @@ def read_inside(root: Path, path: PurePath, max_bytes: int) -> bytes | None:
     parent = os.open(root, _FOLDER)
     try:
         for part in path.parts[:-1]:
-            folder = os.open(part, _FOLDER | NO_LINKS, dir_fd=parent)
+            folder = os.open(part, _FOLDER | NO_FOLLOW, dir_fd=parent)
             os.close(parent)
             parent = folder
         if not stat.S_ISREG(os.lstat(path.name, dir_fd=parent).st_mode):
             return None
-        with _opened(Path(path.name), NO_LINKS, parent) as stream:
+        with _opened(Path(path.name), NO_FOLLOW, parent) as stream:
             return _content(stream, max_bytes)
     finally:
         os.close(parent)

@@ -33,7 +33,7 @@ from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search.query import query
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import Entry
-from semls.engine.syntax.parser_process import Chunker
+from semls.engine.syntax.parser_process import ParserProcess
 from semls.engine.vector_index import VectorIndex
 from semls.engine.workspace import Workspace
 from semls.errors import SemlsError
@@ -118,7 +118,7 @@ class Bench:
 
     def __init__(self, benchmark: Path, checkouts: Path, cache: Path, settings: Row) -> None:
         self._benchmark, self._checkouts, self._cache, self._settings = benchmark, checkouts, cache, settings
-        self._executor, self._chunker = PriorityExecutor(), Chunker()
+        self._executor, self._chunker = PriorityExecutor(), ParserProcess()
         self._encoders = Encoders(cache / "embeddings", self._executor, MOST_CACHED, lambda: None)
         self._running = asyncio.Event()
         self._running.set()

@@ -27,7 +27,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from semls.engine.files.scan import Found, read, scan
+from semls.engine.files.scan import Found, read_file, scan
 from semls.engine.indexing import read_pipeline
 from semls.engine.models import memory
 from semls.engine.models.encoder import HashingEncoder, TransformersEncoder, embedded_text, load
@@ -36,7 +36,7 @@ from semls.engine.models.registry import cache_file, model_of
 from semls.engine.storage.embedding_cache import EmbeddingCache
 from semls.engine.storage.schema import File
 from semls.engine.syntax.languages import detect
-from semls.engine.syntax.parser_process import Chunker
+from semls.engine.syntax.parser_process import ParserProcess
 from semls.service.client import Client
 from semls.service.launcher import stop
 from semls.settings import EngineSettings, Settings
@@ -138,9 +138,9 @@ def _encoder(root: Path, encoder: TransformersEncoder) -> Iterator[Figure]:
 
 def _texts(root: Path) -> Iterator[tuple[str, str]]:
     """The contents of a folder's chunks, and what is embedded for each."""
-    chunker = Chunker()
+    chunker = ParserProcess()
     for item in scan(root):
-        content = read(root, item.path) if isinstance(item, Found) else None
+        content = read_file(root, item.path) if isinstance(item, Found) else None
         if isinstance(content, bytes):
             file = File(item.path, language=detect(item.path, content).name)
             for _, entries in read_pipeline.cut(chunker, [(file, content)]):

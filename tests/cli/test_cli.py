@@ -741,13 +741,13 @@ def test_why_about_a_file_whose_name_is_not_utf_8_gives_the_reason(terminal, own
     (own_shop / os.fsdecode(b"d\xff")).mkdir()
     (own_shop / os.fsdecode(b"d\xff/x.py")).write_text("x = 1\n")
     told = terminal.json("why", LATIN, cwd=own_shop, status=1)
-    assert told == {**told, "path": "caf\\xe9", "skipped": "name that is not text"}
+    assert told == {**told, "path": "caf\\xe9", "skipped": "file name is not valid UTF-8"}
     told = terminal.json("why", os.fsdecode(b"d\xff/x.py"), cwd=own_shop, status=1)
-    assert "name that is not text" in told["skipped"]
+    assert "file name is not valid UTF-8" in told["skipped"]
     refused(
         terminal.run("similar", f"{LATIN}:1", cwd=own_shop),
         2,
-        "caf\\xe9 is not indexed: name that is not text",
+        "caf\\xe9 is not indexed: file name is not valid UTF-8",
     )
 
 

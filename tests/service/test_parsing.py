@@ -11,7 +11,7 @@ import pytest
 from semls.engine.engine import Engine
 from semls.engine.indexing import loop
 from semls.engine.search.query import query
-from semls.engine.syntax.parser_process import Chunker
+from semls.engine.syntax.parser_process import ParserProcess
 from semls.errors import EngineError
 from semls.settings import Settings
 from tests.conftest import HANG
@@ -32,7 +32,7 @@ async def test_a_file_whose_parsing_took_too_long_is_parsed_again_when_next_open
     slow.write_text("def first(): pass\nx = [" + "f(1), " * 60_000 + "]\n")
     (root / "quick.py").write_text("def second(): pass\n")
     engine = Engine(tmp_path / "cache")
-    engine._chunker = Chunker(limit=0.05)
+    engine._chunker = ParserProcess(limit=0.05)
     await index(engine, root)
     explanation = await engine.why(str(root), HASHING, str(slow))
     assert (explanation.by_lines, explanation.definitions, explanation.skipped) == ("timeout", 0, "")

@@ -62,7 +62,7 @@ def failing(function, path_of):
 @pytest.mark.parametrize(
     ("module", "name", "path_of"),
     [
-        (scan._Walk, "_judge", lambda _, path, *__: path),
+        (scan._Walk, "_classify", lambda _, path, *__: path),
         (languages, "detect", lambda path, _: path),
         (read_pipeline, "_entry", lambda file, _: file.path),
         (catalog, "_replace_file", lambda _, file, chunks: file.path if chunks else ""),

@@ -19,7 +19,7 @@ from semls.engine.storage.schema import File
 from semls.engine.storage.vectors_local import LocalVectors
 from semls.engine.storage.vectors_remote import server_version
 from semls.engine.syntax import languages
-from semls.engine.syntax.parser_process import Chunker
+from semls.engine.syntax.parser_process import ParserProcess
 from semls.settings import Server
 
 STORE_ADVICE = "See that it runs, and that SEMLS_STORE_URL and SEMLS_STORE_TOKEN are right."
@@ -92,7 +92,7 @@ def _catalog() -> str:
 
 def _grammars() -> str:
     language = languages.detect("a.py", b"")
-    with contextlib.closing(Chunker()) as chunker:  # that of the engine may be busy with a file
+    with contextlib.closing(ParserProcess()) as chunker:  # that of the engine may be busy with a file
         found = chunker.chunk(b"def f():\n    pass\n", language)
     if [chunk.name for chunk in found] != ["f"]:
         raise RuntimeError("Python source is not recognised")

@@ -17,7 +17,7 @@ from pathlib import Path
 from semls.engine import doctor
 from semls.engine.doctor import Finding
 from semls.engine.files.roots import refuse_broad
-from semls.engine.files.scan import printable
+from semls.engine.files.scan import escape_non_utf8
 from semls.engine.indexing.vector_sync import Target, Tools, VectorSync
 from semls.engine.lookups import SLOW, Lookups
 from semls.engine.models.encoder import Encoder
@@ -31,7 +31,7 @@ from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.embedding_cache import read_export
 from semls.engine.storage.schema import File
-from semls.engine.syntax.parser_process import Chunker
+from semls.engine.syntax.parser_process import ParserProcess
 from semls.engine.workspace import Comparison, Explanation, Progress, Result, Workspace
 from semls.engine.workspaces import Workspaces
 from semls.errors import SemlsError, StoreError, UsageError
@@ -101,7 +101,7 @@ class Engine:
 
     def __init__(self, cache_directory: Path, most_cached: int = 2 << 30) -> None:
         self._directory = cache_directory
-        self._executor, self._chunker, self._lookups = PriorityExecutor(), Chunker(), Lookups()
+        self._executor, self._chunker, self._lookups = PriorityExecutor(), ParserProcess(), Lookups()
         self._roots: dict[str, tuple[Path, float]] = {}  # path → what it names, and when that was found
         self._encoders = Encoders(cache_directory / "embeddings", self._executor, most_cached, self._tell_all)
         self._workspaces = Workspaces(self._make)
@@ -220,7 +220,7 @@ class Engine:
     ) -> Comparison:
         """What is like the chunk at a row of a file. Raises SemlsError."""
         async with self._reading(path, settings) as (workspace, sync):
-            inside = printable(await self._lookups.run(_inside, workspace.root, file))
+            inside = escape_non_utf8(await self._lookups.run(_inside, workspace.root, file))
             return await workspace.similar(inside, row, limit, sync, lexical_only=lexical_only)
 
     async def context(

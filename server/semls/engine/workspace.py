@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semls.engine.files import scan
-from semls.engine.files.git import repository
+from semls.engine.files.git import repository_id
 from semls.engine.indexing import read_pipeline
 from semls.engine.indexing.crawler import Crawler
 from semls.engine.indexing.loop import Loop, later
@@ -25,7 +25,7 @@ from semls.engine.search.similar import Similar
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.schema import File
-from semls.engine.syntax.parser_process import Chunker
+from semls.engine.syntax.parser_process import ParserProcess
 from semls.engine.vector_index import VectorIndex
 from semls.engine.vector_indexes import VectorIndexes
 from semls.errors import SemlsError, StoreCorrupted, StoreError, UsageError
@@ -96,7 +96,7 @@ class Workspace:
         root: Path,
         directory: Path,
         executor: PriorityExecutor,
-        chunker: Chunker,
+        chunker: ParserProcess,
         default: Target,
         tools: Callable[[Target], Awaitable[Tools | None]],
         former: Callable[[str], Awaitable[Encoder | None]],
@@ -132,7 +132,7 @@ class Workspace:
             executor.run(Priority.SEARCH, read_pipeline.open_catalog, self._directory)
         )
         resources.push_async_callback(executor.run, Priority.SEARCH, self._catalog.close)
-        name = await executor.run(Priority.SEARCH, repository, self.root)
+        name = await executor.run(Priority.SEARCH, repository_id, self.root)
         self._vector_indexes = VectorIndexes(self._directory, name, self._catalog, executor)
         resources.push_async_callback(self._vector_indexes.close)
         self._loop = Loop(f"Indexing {self.root}", self._refresh, self._start_over, self.tell)
@@ -388,11 +388,13 @@ class Workspace:
         if scan.is_folder(self.root, path):
             return await self._executor.run(Priority.SEARCH, _explain_folder, self.root, path)
         place = path
-        while scan.printable(place) != place:  # the catalog has no such names: look at the folder
+        while scan.escape_non_utf8(place) != place:  # the catalog has no such names: look at the folder
             place = place.rpartition("/")[0]
         await self._crawler.read_now(place)
         store = sync.view.name if sync.view else ""
-        return await self._executor.run(Priority.SEARCH, _explain, self._catalog, store, scan.printable(path))
+        return await self._executor.run(
+            Priority.SEARCH, _explain, self._catalog, store, scan.escape_non_utf8(path)
+        )
 
     async def _first_words(self) -> None:
         """Wait for them, but not for long: then those that are there by now answer."""

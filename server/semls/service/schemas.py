@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
 from semls.errors import UsageError
-from semls.limits import DEFAULT_HITS, DEFAULT_TOKENS, MAX_HITS, MAX_QUESTION_LENGTH
+from semls.limits import DEFAULT_HITS, DEFAULT_TOKENS, MAX_HITS, MAX_QUERY_LENGTH
 from semls.settings import Settings, kind_of
 
 _MAX_VALUES = 100  # of one filter
@@ -39,7 +39,7 @@ class _Model(BaseModel):
 class QueryParams(_Model):
     """A query and its filters."""
 
-    query: str = Field(max_length=MAX_QUESTION_LENGTH)
+    query: str = Field(max_length=MAX_QUERY_LENGTH)
     languages: Values = []
     paths: Values = []
     kinds: Values = []

@@ -11,7 +11,7 @@ from semls.engine.search.context import Section, count_tokens, markdown
 from semls.engine.search.retrieval import Hit
 from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.schema import Entry
-from semls.engine.syntax.source import rows
+from semls.engine.syntax.source import split_rows
 from semls.engine.workspace import Comparison, Explanation, Progress
 from semls.service.messages import (
     AnswerHeaderMessage,
@@ -187,7 +187,7 @@ def _selection_range(entry: Entry, snippet: str = "", row: int = 0) -> Range:
         return _range(entry.name_row, entry.name_column, entry.name_end_row, entry.name_end_column)
     column = entry.start_column
     if row:
-        line = rows(snippet)[row]
+        line = split_rows(snippet)[row]
         column = len(line) - len(line.lstrip(" \t"))
     return _range(entry.start_row + row, column, entry.start_row + row, column)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from semls.engine.files.git import repository
+from semls.engine.files.git import repository_id
 
 
 @pytest.fixture
@@ -36,20 +36,20 @@ def test_all_clones_have_one_name_and_no_password(root, address):
     git(root, "remote", "add", "fork", "https://example.org/fork")
     git(root, "remote", "add", "origin", address)
     (root / "deep").mkdir()
-    assert repository(root) == repository(root / "deep") == "example.org/team/project"
+    assert repository_id(root) == repository_id(root / "deep") == "example.org/team/project"
 
 
 def test_a_worktree_has_its_repository_s(root, tmp_path):
     git(root, "remote", "add", "upstream", "https://example.org/team/project")
     git(root, "commit", "--quiet", "--allow-empty", "-m", "one")
     git(root, "worktree", "add", "--quiet", str(tmp_path / "tree"))
-    assert repository(tmp_path / "tree") == "example.org/team/project"
+    assert repository_id(tmp_path / "tree") == "example.org/team/project"
 
 
 def test_without_a_remote_the_folder_gives_the_name(root, tmp_path):
-    assert repository(root / ".git") == "project"
+    assert repository_id(root / ".git") == "project"
     (tmp_path / "plain").mkdir()
-    assert repository(tmp_path / "plain") == "plain"
+    assert repository_id(tmp_path / "plain") == "plain"
 
 
 @pytest.mark.parametrize(
@@ -57,16 +57,16 @@ def test_without_a_remote_the_folder_gives_the_name(root, tmp_path):
 )
 def test_a_garbled_configuration_does_no_harm(root, config):
     (root / ".git/config").write_bytes(config)
-    assert repository(root)
+    assert repository_id(root)
 
 
 def test_repository_with_an_address_that_is_not_utf_8_is_text(root):
     (root / ".git/config").write_bytes(b'[remote "origin"]\nurl = http://example.org/caf\xe9.git\n')
-    assert repository(root) == "example.org/caf?"
+    assert repository_id(root) == "example.org/caf?"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
 def test_a_name_that_is_no_text_can_be_said(tmp_path):
     folder = os.path.join(os.fsencode(tmp_path), b"\xff")
     os.mkdir(folder)
-    assert repository(Path(os.fsdecode(folder))) == "?"
+    assert repository_id(Path(os.fsdecode(folder))) == "?"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from semls.engine.files import gitconfig
-from semls.engine.files.gitindex import Index, Tracked
+from semls.engine.files.gitindex import IndexReader, TrackedPaths
 from semls.engine.files.scan import scan
 from tests.support.trees import Tree, found, git, git_sees, plant, random_tree, repository, skipped
 
@@ -332,15 +332,15 @@ def test_tracked_with_large_index_reads_it_once(tmp_path: Path, monkeypatch: pyt
     subprocess.run(command, input="".join([*lines, f"100644 {blob}\ta.x\n"]).encode(), check=True)
     opened = []
 
-    def read(self: Index, name: str) -> list[bytes]:
+    def read(self: IndexReader, name: str) -> list[bytes]:
         opened.append(name)
         return paths(self, name)
 
-    paths = Index.paths
-    monkeypatch.setattr(Index, "paths", read)
+    paths = IndexReader.paths
+    monkeypatch.setattr(IndexReader, "paths", read)
     began = time.monotonic()
     for _ in range(3):
         assert found(tmp_path) == {".gitignore", "a.x"}
-    assert Tracked(tmp_path / ".git").holds((tmp_path / "src/module_7").as_posix(), is_folder=True)
+    assert TrackedPaths(tmp_path / ".git").contains((tmp_path / "src/module_7").as_posix(), is_folder=True)
     assert opened == ["index"]
     assert time.monotonic() - began < 5

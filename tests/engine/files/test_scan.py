@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from semls.engine.files import classify
 from semls.engine.files import scan as files
-from semls.engine.files.ignore import BY_DEFAULT
-from semls.engine.files.scan import Found, Skipped, read, scan
+from semls.engine.files.ignore import IGNORED_BY_DEFAULT
+from semls.engine.files.scan import Found, Skipped, read_file, scan
 from semls.engine.files.sensitive import MAY_HOLD_SECRETS
 from semls.errors import UsageError
 from semls.limits import MAX_FILE_BYTES
@@ -26,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("alone")
 
 
 def reason(root: Path, path: str) -> str | None:
-    content = read(root, path)
+    content = read_file(root, path)
     return content.reason if isinstance(content, Skipped) else None
 
 
@@ -90,15 +91,15 @@ def test_files_that_vanish_meanwhile(tmp_path: Path) -> None:
 def test_names_of_all_kinds(tmp_path: Path) -> None:
     names = {"with space", "new\nline", "naïve", "🦀.rs", "e\u0301", "back\\slash", "-", " "}
     assert found(plant(tmp_path, dict.fromkeys(names, ""))) == names
-    assert all(read(tmp_path, name) == b"" for name in names)
+    assert all(read_file(tmp_path, name) == b"" for name in names)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs names that are not text")
 def test_names_that_are_not_text(tmp_path: Path) -> None:
     plant(tmp_path, {os.fsdecode(b"caf\xe9"): "", os.fsdecode(b"d\xff/x"): ""})
     assert list(scan(tmp_path)) == [
-        Skipped("caf\\xe9", files.NOT_TEXT),
-        Skipped("d\\xff/", files.NOT_TEXT),
+        Skipped("caf\\xe9", classify.NOT_UTF8),
+        Skipped("d\\xff/", classify.NOT_UTF8),
     ]
 
 
@@ -125,7 +126,7 @@ def test_what_may_not_be_read() -> None:
         with unprivileged():
             assert skipped(root) == {"vault/": "unreadable: Permission denied"}
             assert found(root) == {".gitignore", "open", "secret"}
-            assert read(root, "secret") == Skipped("secret", "unreadable: Permission denied")
+            assert read_file(root, "secret") == Skipped("secret", "unreadable: Permission denied")
         (root / "vault").chmod(0o700)
 
 
@@ -296,7 +297,7 @@ def test_git_may_be_a_file(tmp_path: Path) -> None:
     tree = plant(tmp_path / "tree", {"a.log": "", "a.tmp": "", "b": ""})
     assert (tree / ".git").is_file()
     assert found(tree) == git_sees(tree) == {".gitignore", "a", "b"}
-    assert skipped(tree)[".git"] == BY_DEFAULT
+    assert skipped(tree)[".git"] == IGNORED_BY_DEFAULT
 
 
 def test_a_broken_git_file_is_no_matter(tmp_path: Path) -> None:
@@ -326,7 +327,7 @@ def test_left_out_by_default(tmp_path: Path) -> None:
     plant(tmp_path, dict.fromkeys([*paths, "venv/a.py", "node_modules.js"], ""))
     assert found(tmp_path) == {"venv/a.py", "node_modules.js"}
     assert skipped(tmp_path) == dict.fromkeys(
-        [".git/", ".hg/", "d/__pycache__/", "env/", "node_modules/"], BY_DEFAULT
+        [".git/", ".hg/", "d/__pycache__/", "env/", "node_modules/"], IGNORED_BY_DEFAULT
     )
 
 
@@ -430,7 +431,7 @@ def test_scan_with_semlsignore_takes_secrets_back(tmp_path: Path) -> None:
     rules = {".semlsignore": "!*.pem\n!.env", "d/.semlsignore": "!a.key"}
     plant(tmp_path, rules | {"a.pem": KEY, ".env": "A=1", "a.key": "", "d/a.key": KEY})
     assert found(tmp_path) == {*rules, "a.pem", ".env", "d/a.key"}
-    assert read(tmp_path, "a.pem") == read(tmp_path, "d/a.key") == KEY.encode()
+    assert read_file(tmp_path, "a.pem") == read_file(tmp_path, "d/a.key") == KEY.encode()
 
 
 def test_scan_with_gitignore_takes_no_secrets_back(tmp_path: Path) -> None:
@@ -491,13 +492,13 @@ def test_links_are_not_followed(tmp_path: Path) -> None:
     for link, target in links.items():
         (root / link).symlink_to(target)
     reasons = {
-        "a": files.LINK_TO_FILE,
-        "b": files.LINK_TO_FOLDER,
-        "c": files.LINK_OUTSIDE,
-        "d": files.LINK_BROKEN,
-        "e": files.LINK_BROKEN,
-        "f": files.LINK_OUTSIDE,
-        "folder/g": files.LINK_TO_FOLDER,
+        "a": classify.LINK_TO_FILE,
+        "b": classify.LINK_TO_FOLDER,
+        "c": classify.LINK_OUTSIDE,
+        "d": classify.LINK_BROKEN,
+        "e": classify.LINK_BROKEN,
+        "f": classify.LINK_OUTSIDE,
+        "folder/g": classify.LINK_TO_FOLDER,
     }
     assert skipped(root) == reasons
     assert {link: reason(root, link) for link in links} == reasons
@@ -510,8 +511,8 @@ def test_a_root_may_be_a_link(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("root")
     (tmp_path / "root/c").symlink_to("d/b")
     assert found(tmp_path / "link") == {"a", "d/b"}
-    assert skipped(tmp_path / "link") == {"c": files.LINK_TO_FILE}
-    assert read(tmp_path / "link", "a") == b"1"
+    assert skipped(tmp_path / "link") == {"c": classify.LINK_TO_FILE}
+    assert read_file(tmp_path / "link", "a") == b"1"
 
 
 @posix_only
@@ -519,14 +520,14 @@ def test_a_folder_that_has_become_a_link(tmp_path: Path) -> None:
     root = plant(tmp_path, {"root/d/a": "in", "out/a": "out"}) / "root"
     (root / "d").rename(root / "old")
     (root / "d").symlink_to("../out")
-    assert reason(root, "d/a") == files.LINK_OUTSIDE
+    assert reason(root, "d/a") == classify.LINK_OUTSIDE
 
 
 def test_paths_that_leave_the_workspace(tmp_path: Path) -> None:
     root = plant(tmp_path, {"root/d/a": "", "out": ""}) / "root"
     for path in ("../out", "d/../../out", "d/../d/a", str(tmp_path / "out")):
-        assert reason(root, path) == files.OUTSIDE
-    assert reason(root, "d\0a") == files.NOT_TEXT
+        assert reason(root, path) == classify.OUTSIDE
+    assert reason(root, "d\0a") == classify.NOT_UTF8
 
 
 @posix_only
@@ -536,8 +537,8 @@ def test_only_regular_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)  # a socket's whole path must be short
     with socket.socket(socket.AF_UNIX) as door:
         door.bind("socket")
-    assert skipped(tmp_path) == {"fifo": files.NOT_REGULAR, "socket": files.NOT_REGULAR}
-    assert all(reason(tmp_path, name) == files.NOT_REGULAR for name in ("fifo", "folder", "socket"))
+    assert skipped(tmp_path) == {"fifo": classify.NOT_REGULAR, "socket": classify.NOT_REGULAR}
+    assert all(reason(tmp_path, name) == classify.NOT_REGULAR for name in ("fifo", "folder", "socket"))
 
 
 # -- Content
@@ -547,22 +548,22 @@ def test_size(tmp_path: Path) -> None:
     half = MAX_FILE_BYTES // 2
     plant(tmp_path, {"at": "x" * half, "empty": "", "over": "x" * (half + 1)})
     assert [type(item) for item in scan(tmp_path, max_bytes=half)] == [Found, Found, Skipped]
-    assert read(tmp_path, "at", half) == b"x" * half
-    assert read(tmp_path, "over", half) == Skipped("over", "larger than 0.5 MiB")
+    assert read_file(tmp_path, "at", half) == b"x" * half
+    assert read_file(tmp_path, "over", half) == Skipped("over", "larger than 0.5 MiB")
     plant(tmp_path, {"big": "x" * (MAX_FILE_BYTES + 1)})
     assert skipped(tmp_path) == {"big": "larger than 1 MiB"} == {"big": reason(tmp_path, "big")}
 
 
 BY_NAME = {
-    "a.png": files.BINARY,
-    "A.PDF": files.BINARY,
-    "lib.so": files.BINARY,
-    ".DS_Store": files.BINARY,
-    "package-lock.json": files.LOCK_FILE,
-    "Cargo.lock": files.LOCK_FILE,
-    "go.sum": files.LOCK_FILE,
-    "app.min.js": files.MINIFIED,
-    "app.js.map": files.GENERATED,
+    "a.png": classify.BINARY,
+    "A.PDF": classify.BINARY,
+    "lib.so": classify.BINARY,
+    ".DS_Store": classify.BINARY,
+    "package-lock.json": classify.LOCK_FILE,
+    "Cargo.lock": classify.LOCK_FILE,
+    "go.sum": classify.LOCK_FILE,
+    "app.min.js": classify.MINIFIED,
+    "app.js.map": classify.GENERATED,
 }
 
 
@@ -575,8 +576,8 @@ def test_ruled_out_by_name(tmp_path: Path) -> None:
 def test_binary(tmp_path: Path) -> None:
     plant(tmp_path, {"a": "text\0", "b": "x" * 8191 + "\0", "c": "x" * 8192 + "\0", "utf8": "äöü"})
     assert [reason(tmp_path, path) for path in ("a", "b", "c", "utf8")] == [
-        files.BINARY,
-        files.BINARY,
+        classify.BINARY,
+        classify.BINARY,
         None,
         None,
     ]
@@ -588,7 +589,7 @@ def test_minified(tmp_path: Path) -> None:
     tree = {"a.js": f"// licence\n{long}", "b.css": long, "c.js": short, "d.js": short + long, "e.py": long}
     plant(tmp_path, tree)
     assert [path for path in tree if reason(tmp_path, path)] == ["a.js", "b.css"]
-    assert reason(tmp_path, "a.js") == files.MINIFIED
+    assert reason(tmp_path, "a.js") == classify.MINIFIED
 
 
 MACHINES = [
@@ -632,24 +633,24 @@ PEOPLE = [
 
 @pytest.mark.parametrize("content", MACHINES)
 def test_generated(tmp_path: Path, content: str) -> None:
-    assert reason(plant(tmp_path, {"file": content}), "file") == files.GENERATED
+    assert reason(plant(tmp_path, {"file": content}), "file") == classify.GENERATED
 
 
 @pytest.mark.parametrize("content", PEOPLE)
 def test_written_by_people(tmp_path: Path, content: str) -> None:
-    assert read(plant(tmp_path, {"file": content}), "file") == content.encode()
+    assert read_file(plant(tmp_path, {"file": content}), "file") == content.encode()
 
 
 @pytest.mark.parametrize("path", [files.__file__, __file__])
 def test_files_about_generated_files_are_kept(path: str) -> None:
-    assert read(Path(path).parent, Path(path).name) == Path(path).read_bytes()
+    assert read_file(Path(path).parent, Path(path).name) == Path(path).read_bytes()
 
 
 @pytest.mark.parametrize(
     "content", ["/*" * 1024, "<!-- generated " * 200, "# generated. " * 200, "(*{-" * 600]
 )
 def test_hostile_headers_take_no_time(tmp_path: Path, content: str) -> None:
-    assert isinstance(read(plant(tmp_path, {"file": content}), "file"), bytes)
+    assert isinstance(read_file(plant(tmp_path, {"file": content}), "file"), bytes)
 
 
 def test_a_scan_can_be_left(tmp_path: Path) -> None:
@@ -723,4 +724,4 @@ def test_all_places_together_are_the_whole(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_change_concerns(path: str, place: str | None) -> None:
-    assert files.concerns(path) == place
+    assert files.path_to_rescan(path) == place

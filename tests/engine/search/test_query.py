@@ -9,7 +9,7 @@ import pytest
 from semls.engine.search.query import MOST_FILTERS, query
 from semls.engine.storage.filters import Filter
 from semls.errors import UsageError
-from semls.limits import MAX_QUESTION_LENGTH
+from semls.limits import MAX_QUERY_LENGTH
 
 
 def filters(text):
@@ -215,7 +215,7 @@ def test_path_with_hostile_glob_takes_no_time(glob):
 )
 def test_hostile_texts_take_no_time(piece):
     began = time.monotonic()
-    for text in (piece * MAX_QUESTION_LENGTH, "x " + piece * MAX_QUESTION_LENGTH):
+    for text in (piece * MAX_QUERY_LENGTH, "x " + piece * MAX_QUERY_LENGTH):
         with suppress(UsageError):
-            query(text[:MAX_QUESTION_LENGTH])
+            query(text[:MAX_QUERY_LENGTH])
     assert time.monotonic() - began < 1

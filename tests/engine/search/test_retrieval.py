@@ -13,7 +13,7 @@ from semls.engine.storage.schema import File
 from semls.engine.storage.vectors_local import LocalVectors
 from semls.engine.vector_index import VectorIndex
 from semls.errors import UsageError
-from semls.limits import MAX_QUESTION_LENGTH
+from semls.limits import MAX_QUERY_LENGTH
 from tests.support.entries import make_entry
 
 EXECUTOR = PriorityExecutor()
@@ -166,7 +166,7 @@ def test_filters(catalog, view, seen, filters, expected):
     [
         ({"text": ""}, "empty"),
         ({"text": " \n"}, "empty"),
-        ({"text": "x" * (MAX_QUESTION_LENGTH + 1)}, "10,001"),
+        ({"text": "x" * (MAX_QUERY_LENGTH + 1)}, "10,001"),
         ({"text": "x", "limit": 0}, "from 1"),
         ({"text": "x", "limit": -5}, "from 1"),
         ({"text": "x", "limit": 10**9}, "1,000"),

@@ -7,7 +7,7 @@ import pytest
 
 from semls.engine.syntax import languages
 from semls.engine.syntax.chunker import KINDS, Chunk, chunk
-from semls.engine.syntax.source import LIMIT, Span
+from semls.engine.syntax.source import MAX_CHUNK_CHARACTERS, Span
 
 SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
 
@@ -936,7 +936,7 @@ def test_detect_with_hostile_content_takes_no_time(path, content, name):
 )
 def test_a_language_is_found_by_what_people_call_it(word, name):
     assert language(word).name == name
-    assert languages.find("no such language") is None
+    assert languages.by_name("no such language") is None
 
 
 def test_no_name_belongs_to_two_languages():
@@ -945,7 +945,7 @@ def test_no_name_belongs_to_two_languages():
 
 
 def language(name: str) -> languages.Language:
-    found = languages.find(name)
+    found = languages.by_name(name)
     assert found
     return found
 
@@ -975,7 +975,7 @@ def check(source: bytes, name: str) -> None:
         assert LEFT_OUT.fullmatch(source[end : one.span.start_byte].removeprefix(b"\xef\xbb\xbf"))
         assert one.text == decode_like(source, one.span)
         assert one.text.strip()
-        assert len("".join(one.text.split())) <= LIMIT + 200
+        assert len("".join(one.text.split())) <= MAX_CHUNK_CHARACTERS + 200
         for span in (one.span, one.selection):
             assert rows[span.start.row] + span.start.column == span.start_byte
             assert rows[span.end.row] + span.end.column == span.end_byte

@@ -21,4 +21,4 @@ def test_an_identifier_is_split_at_humps_digits_and_underscores(name, parts):
 
 
 def test_only_camel_case_is_split_in_a_text():
-    assert identifiers.split_all("call parseHeader in plain_words") == "parse Header"
+    assert identifiers.split_camel_case("call parseHeader in plain_words") == "parse Header"

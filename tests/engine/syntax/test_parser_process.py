@@ -14,7 +14,7 @@ import pytest
 from semls.engine.syntax import languages
 from semls.engine.syntax.chunker import chunk
 from semls.engine.syntax.languages import Language
-from semls.engine.syntax.parser_process import Chunker
+from semls.engine.syntax.parser_process import ParserProcess
 from tests.conftest import HANG
 from tests.support.parsers import parser, processor_time
 
@@ -25,8 +25,8 @@ CRASHING = {
 }
 OWNER = """
 from semls.engine.syntax import languages
-from semls.engine.syntax.parser_process import Chunker
-chunker = Chunker()
+from semls.engine.syntax.parser_process import ParserProcess
+chunker = ParserProcess()
 chunker.chunk(b"def f(): pass", languages.TEXT)
 print("ready", flush=True)
 input()
@@ -34,7 +34,7 @@ input()
 
 
 def language(name: str) -> Language:
-    found = languages.find(name)
+    found = languages.by_name(name)
     assert found
     return found
 
@@ -45,7 +45,7 @@ needs_proc = pytest.mark.skipif(sys.platform != "linux", reason="only Linux list
 
 @pytest.fixture
 def chunker():
-    chunker = Chunker()
+    chunker = ParserProcess()
     yield chunker
     chunker.close()
 
@@ -109,7 +109,7 @@ def test_chunk_all_with_the_parser_killed_meanwhile_finds_definitions(chunker):
 
 @needs_proc
 def test_chunk_all_with_the_parser_suspended_for_a_while_finds_definitions():
-    chunker = Chunker(limit=1.0)
+    chunker = ParserProcess(limit=1.0)
     try:
         chunker.chunk(b"", language("python"))
         os.kill(parser(), signal.SIGSTOP)
@@ -125,7 +125,7 @@ def test_chunk_all_with_the_parser_suspended_for_a_while_finds_definitions():
 
 @needs_proc
 def test_chunk_all_with_the_parser_suspended_for_ever_starts_another():
-    chunker = Chunker(limit=0.5)
+    chunker = ParserProcess(limit=0.5)
     try:
         chunker.chunk(b"", language("python"))
         os.kill(parser(), signal.SIGSTOP)
@@ -142,7 +142,7 @@ def test_no_files(chunker):
 def test_each_of_several_files_has_its_own_time(chunker):
     began = time.monotonic()
     alone = chunker.chunk_all([SLOW])
-    patient = Chunker(limit=10 * (time.monotonic() - began))
+    patient = ParserProcess(limit=10 * (time.monotonic() - began))
     try:
         assert patient.chunk_all([SLOW] * 15) == alone * 15
     finally:
@@ -150,7 +150,7 @@ def test_each_of_several_files_has_its_own_time(chunker):
 
 
 def test_a_file_that_takes_too_long_is_cut_by_lines():
-    chunker = Chunker(limit=1.0)
+    chunker = ParserProcess(limit=1.0)
     try:
         (found,) = chunker.chunk_all([(b"[" * 200_000 + b"\nfound\n", language("json"))])
         assert found.chunks[-1].text.endswith("found")

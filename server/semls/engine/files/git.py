@@ -1,4 +1,4 @@
-"""Which repository a workspace belongs to, read from git's own files: git itself is never run."""
+"""Identify the git repository of a workspace, by reading git's files. Git itself is never run."""
 
 import re
 from pathlib import Path
@@ -6,45 +6,52 @@ from urllib.parse import urlsplit
 
 from semls.engine.files import gitconfig
 
-_SHORT = re.compile(r"(?:[^@/\s]+@)?([^:/\s]{2,}):(?!//)(.+)$")  # git@example.org:team/project.git
+_SCP_LIKE_URL = re.compile(r"(?:[^@/\s]+@)?([^:/\s]{2,}):(?!//)(.+)$")  # git@example.org:team/project.git
 
 
-def repository(root: Path) -> str:
-    """What all clones have in common: a remote's address, `origin` before others; else the folder's name.
+def repository_id(root: Path) -> str:
+    """Return an identifier that all clones of a repository share.
 
-    An address has no user's name and no password in it.
+    It is the host and path of a remote's URL, `origin` if there is one, without user name and password.
+    Without a remote, or outside a repository, it is the name of the folder. The identifier can be encoded as
+    UTF-8.
     """
     for folder in (root, *root.parents):
         if (folder / ".git").exists():
-            remotes = _remotes(folder / ".git")
-            addresses = [remotes["origin"]] if "origin" in remotes else list(remotes.values())
-            return _as_utf_8(_plain(addresses[0]) if addresses else folder.name)
-    return _as_utf_8(root.name)
+            urls = _remote_urls(folder / ".git")
+            if not urls:
+                return _replace_undecodable(folder.name)
+            url = urls["origin"] if "origin" in urls else next(iter(urls.values()))
+            return _replace_undecodable(_normalized_url(url))
+    return _replace_undecodable(root.name)
 
 
-def _as_utf_8(name: str) -> str:
-    """A name with a question mark for each byte that is not UTF-8."""
+def _replace_undecodable(name: str) -> str:
+    """Replace each byte that is not UTF-8 by a question mark."""
     return name.encode("utf-8", "replace").decode()
 
 
-def _remotes(git: Path) -> dict[str, str]:
-    """Addresses by the remotes' names."""
+def _remote_urls(dot_git: Path) -> dict[str, str]:
+    """Return the URL of each remote, by the remote's name."""
     return {
         name.removeprefix("remote.").removesuffix(".url"): values[0]
-        for name, values in gitconfig.read_own(git).items()
+        for name, values in gitconfig.read_repository_file(dot_git).items()
         if name.startswith("remote.") and name.endswith(".url")
     }
 
 
-def _plain(address: str) -> str:
-    """`git@example.org:team/project.git` and `https://user:secret@example.org/team/project` are the same."""
-    short = _SHORT.match(address)
-    if short:
-        host, path = short.groups()
+def _normalized_url(url: str) -> str:
+    """Return host and path of a URL, the same for all protocols and users.
+
+    `git@example.org:team/project.git` and `https://user:secret@example.org/team/project` are the same.
+    """
+    scp_like = _SCP_LIKE_URL.match(url)
+    if scp_like:
+        host, path = scp_like.groups()
     else:
         try:
-            parts = urlsplit(address)
+            parts = urlsplit(url)
             host, path = parts.hostname or "", parts.path
         except ValueError:
-            host, path = "", address
+            host, path = "", url
     return f"{host.lower()}/{path.strip('/').removesuffix('.git')}".strip("/")

@@ -1,9 +1,11 @@
-"""Globs as regular expressions that take time in proportion to both lengths, on every supported Python.
+"""Translate glob patterns into regular expressions that match in linear time on every supported Python.
 
-A glob with several stars is exponential as a plain regular expression, since each star tries every length for
-every length of those before it. But once a part between two stars has matched, a later match is no help,
-so each part but the last keeps its first one. A lookahead does that: nothing goes back into it. Atomic groups
-would say the same, but Python has them from 3.11 on, and before 3.11.5 with errors (python/cpython#106052).
+A glob with several stars, translated naively, takes exponential time: each star tries every length for every
+length of the stars before it. Backtracking is never needed, though: once the part between two stars has
+matched, a later match of that part cannot make the rest succeed. So each part but the last may keep its first
+match. A lookahead with a backreference expresses that, because Python never backtracks into a lookahead.
+Atomic groups would be shorter, but Python has them since 3.11 only, and before 3.11.5 with bugs
+(python/cpython#106052).
 """
 
 import re
@@ -11,17 +13,17 @@ from collections.abc import Iterator
 from itertools import count
 
 _TOKEN = re.compile(
-    r"(?P<deep>(?:(?<=/)|^)\*\*+/)"
-    r"|(?P<all>(?:(?<=/)|^)\*\*+$)"
+    r"(?P<any_folders>(?:(?<=/)|^)\*\*+/)"
+    r"|(?P<rest_of_path>(?:(?<=/)|^)\*\*+$)"
     r"|(?P<star>\*+)"
-    r"|(?P<one>\?)"
-    r"|(?P<set>\[)"
+    r"|(?P<question_mark>\?)"
+    r"|(?P<bracket>\[)"
     r"|\\(?P<escaped>.)"
     r"|(?P<text>[^*?\[\\]+)",
     re.DOTALL,
 )
-_PLAIN_THEN_REST = re.compile(r"([^*?\[\\]*)(.*)", re.DOTALL)
-_CLASSES = {
+_LITERAL_PREFIX = re.compile(r"([^*?\[\\]*)(.*)", re.DOTALL)
+_CHARACTER_CLASSES = {
     "alnum": "0-9A-Za-z",
     "alpha": "A-Za-z",
     "blank": r" \t",
@@ -37,81 +39,89 @@ _CLASSES = {
 }
 
 
-class InTurn:
-    """Joins pieces of a regular expression; gives each of its groups a name that no other one has."""
+class AtomicGroups:
+    """Joins parts of one regular expression so that a part that has matched is not tried again.
+
+    Use one instance for each regular expression, because it makes the names of the groups unique.
+    """
 
     def __init__(self, prefix: str = "g") -> None:
         self._names: Iterator[str] = (f"{prefix}{number}" for number in count())
 
-    def __call__(self, pieces: list[str]) -> str:
-        """Return pieces one behind another, each of which, but the last, stays with its first match."""
-        *early, last = pieces
-        return "".join(self._kept(piece) if "*?" in piece else piece for piece in early) + last
+    def concatenate(self, parts: list[str]) -> str:
+        """Return the concatenation of `parts`, in which each part but the last keeps its first match."""
+        *early, last = parts
+        return "".join(self._atomic(part) if "*?" in part else part for part in early) + last
 
-    def _kept(self, piece: str) -> str:
+    def _atomic(self, part: str) -> str:
         name = next(self._names)
-        return f"(?=(?P<{name}>{piece}))(?P={name})"
+        return f"(?=(?P<{name}>{part}))(?P={name})"
 
 
-def regex(glob: str, prefix: str = "g") -> str:
-    r"""Return a pattern of git's, for a path in which a NUL follows a folder's name.
+def translate(pattern: str, prefix: str = "g") -> str:
+    r"""Return a regular expression for a git pattern; the path to match has a NUL after a folder's name.
 
-    Raises ValueError for a pattern that matches nothing. `prefix` begins the names of groups.
+    `prefix` begins the names of the expression's groups. Raises ValueError for a pattern that git regards as
+    invalid and that therefore matches nothing.
     """
-    in_turn = InTurn(prefix)
-    # Like git, which compares the plain beginning first: the "**" of "a**/b" then begins the pattern.
-    plain, glob = _PLAIN_THEN_REST.findall(glob)[0]
-    parts = [[re.escape(plain)]]
-    at = 0
-    while at < len(glob):
-        if not (token := _TOKEN.match(glob, at)):
-            raise ValueError(glob)
-        at = token.end()
+    groups = AtomicGroups(prefix)
+    # Git compares the literal prefix before it interprets the rest, so that in "a**/b" the "**" starts a
+    # pattern.
+    literal, pattern = _LITERAL_PREFIX.findall(pattern)[0]
+    segments = [[re.escape(literal)]]  # between "**/"; each is a list of parts, which a star begins
+    offset = 0
+    while offset < len(pattern):
+        if not (token := _TOKEN.match(pattern, offset)):
+            raise ValueError(pattern)
+        offset = token.end()
         match token.lastgroup:
-            case "deep":
-                parts.append([""])
+            case "any_folders":
+                segments.append([""])
             case "star":
-                parts[-1].append(r"[^/\0]*?")
-            case "all":
-                parts[-1][-1] += r"[^\0]*"
-            case "one":
-                parts[-1][-1] += r"[^/\0]"
-            case "set":
-                members, at = _set(glob, at)
-                parts[-1][-1] += members
+                segments[-1].append(r"[^/\0]*?")
+            case "rest_of_path":
+                segments[-1][-1] += r"[^\0]*"
+            case "question_mark":
+                segments[-1][-1] += r"[^/\0]"
+            case "bracket":
+                characters, offset = _bracket_expression(pattern, offset)
+                segments[-1][-1] += characters
             case _:
-                parts[-1][-1] += re.escape(token["text"] or token["escaped"])
-    first, *deeper = map(in_turn, parts)
-    return in_turn([first, *(rf"(?:[^/\0]*/)*?{part}" for part in deeper)])
+                segments[-1][-1] += re.escape(token["text"] or token["escaped"])
+    first, *others = map(groups.concatenate, segments)
+    return groups.concatenate([first, *(rf"(?:[^/\0]*/)*?{segment}" for segment in others)])
 
 
-def _set(glob: str, at: int) -> tuple[str, int]:
-    """Return what stands between brackets, as an expression for one character, and where the set ends."""
-    negated = glob.startswith(("!", "^"), at)
-    at += negated
-    start, ranges = at, list[str]()
-    while at == start or not glob.startswith("]", at):
-        if glob.startswith("[:", at) and glob.endswith(":", at + 2, end := glob.find("]", at)):
-            ranges.append(_class(glob[at + 2 : end - 1]))
-            at = end + 1
+def _bracket_expression(pattern: str, offset: int) -> tuple[str, int]:
+    """Translate the bracket expression whose "[" ends at `offset`; also return the offset after its "]"."""
+    negated = pattern.startswith(("!", "^"), offset)
+    offset += 1 if negated else 0
+    start, ranges = offset, list[str]()
+    while offset == start or not pattern.startswith("]", offset):
+        end = pattern.find("]", offset)
+        if pattern.startswith("[:", offset) and pattern.endswith(":", offset + 2, end):
+            ranges.append(_character_class(pattern[offset + 2 : end - 1]))
+            offset = end + 1
             continue
-        low, at = _member(glob, at)
+        low, offset = _character(pattern, offset)
         high = low
-        if glob.startswith("-", at) and at + 1 < len(glob) and glob[at + 1] != "]":
-            high, at = _member(glob, at + 1)
+        if pattern.startswith("-", offset) and offset + 1 < len(pattern) and pattern[offset + 1] != "]":
+            high, offset = _character(pattern, offset + 1)
         ranges.append(f"{re.escape(low)}-{re.escape(max(low, high))}")
-    return rf"(?![/\0])[{'^' * negated}\x00{''.join(ranges)}]", at + 1
+    # The NUL keeps the brackets from being empty; the lookahead excludes it again.
+    return rf"(?![/\0])[{'^' if negated else ''}\x00{''.join(ranges)}]", offset + 1
 
 
-def _class(name: str) -> str:
-    if name not in _CLASSES:
+def _character_class(name: str) -> str:
+    if name not in _CHARACTER_CLASSES:
         raise ValueError(name)
-    return _CLASSES[name]
+    return _CHARACTER_CLASSES[name]
 
 
-def _member(glob: str, at: int) -> tuple[str, int]:
-    """Return a letter of a set, which a backslash may stand before, and where the next one begins."""
-    at += glob.startswith("\\", at)
-    if at >= len(glob):
-        raise ValueError(glob)
-    return glob[at], at + 1
+def _character(pattern: str, offset: int) -> tuple[str, int]:
+    """Return a character of a bracket expression, without its backslash, and the offset after it."""
+    if pattern.startswith("\\", offset):
+        offset += 1
+    if offset >= len(pattern):
+        raise ValueError(pattern)
+    return pattern[offset], offset + 1

@@ -1,12 +1,19 @@
-"""Which paths git would ignore, and semls: the rules of ignore files.
+"""Decide which paths are ignored, by the rules of git and of semls.
 
-Rules are asked from the strongest to the weakest, and the first that has an opinion decides:
-.semlsignore files (the nearest first), the names of files that may hold secrets, .gitignore files (the
-nearest first), the repository's info/exclude, the user's core.excludesFile, and a short list of our own.
-Inside one file the last line wins. Git ignores nothing that it tracks, so its rules do not count for that.
+The sources of rules are consulted in this order, and the first one with a matching rule decides:
 
-Patterns are matched here and not by pathspec, since a workspace may be hostile: there one line of eight
-stars takes minutes for one path, and 49 of 500 random layouts came out differently from git (1.1.1).
+1. .semlsignore files, the nearest first;
+2. names of files that may hold secrets;
+3. .gitignore files, the nearest first;
+4. the repository's .git/info/exclude;
+5. the user's core.excludesFile;
+6. a short list of folders that semls ignores by default.
+
+Within one file the last matching line wins. Files that git tracks are never ignored by git's rules (3 to 5).
+
+The patterns are matched here and not by pathspec, for two reasons: a workspace may be hostile, and pathspec
+takes minutes to match one path against one line with eight stars; and pathspec 1.1.1 disagreed with git in 49
+of 500 random layouts.
 """
 
 import codecs
@@ -15,24 +22,21 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from operator import attrgetter
 from pathlib import Path
 
 from semls.engine.files import gitconfig, globs
-from semls.engine.files.gitconfig import common_folder
-from semls.engine.files.gitindex import Tracked
+from semls.engine.files.gitconfig import common_dir
+from semls.engine.files.gitindex import TrackedPaths
 from semls.engine.files.sensitive import MAY_HOLD_SECRETS, name_suggests_secrets
-from semls.reading import NO_LINKS, read_regular
+from semls.reading import NO_FOLLOW, read_regular
 
-BY_DEFAULT = "ignored by default"
+IGNORED_BY_DEFAULT = "ignored by default"
+IGNORE_FILES = (".gitignore", ".semlsignore")
 
-# So many bytes of rules compile in some tenths of a second, and a step should not last longer.
-_MAX_RULES = 1 << 16
+# Bytes of an ignore file that are read. More rules take longer to compile than one task should last.
+_MAX_BYTES = 1 << 16
 
-RULES = (".gitignore", ".semlsignore")
-_TELLING = (".git", *RULES)
-
-_DEFAULTS = """
+_DEFAULT_PATTERNS = """
 node_modules/ bower_components/ .pnpm-store/ .next/ .nuxt/ .svelte-kit/ .parcel-cache/ .turbo/ elm-stuff/
 __pycache__/ .venv/ .tox/ .nox/ .eggs/ *.egg-info/ .mypy_cache/ .pytest_cache/ .ruff_cache/ .hypothesis/
 .ipynb_checkpoints/ .direnv/ .idea/ .vs/ .gradle/ .bloop/ .metals/ .terraform/ .dart_tool/ .stack-work/
@@ -41,189 +45,212 @@ __pycache__/ .venv/ .tox/ .nox/ .eggs/ *.egg-info/ .mypy_cache/ .pytest_cache/ .
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """A line of an ignore file; `order` is its place, `keeps` is "!"."""
+    """One line of an ignore file."""
 
-    order: int
-    keeps: bool
-    anchored: bool
+    line: int
+    keeps: bool  # the line starts with "!"
+    has_slash: bool  # so it matches whole paths, otherwise names
     regex: str
 
 
-_order = attrgetter("order")
+class _RuleMatcher:
+    """Finds the last rule that matches a text.
 
-
-class _Joined:
-    """Rules joined into one expression, the last line first: the first alternative that matches counts.
-
-    So a text costs one match, however many lines there are. A folder is written with a NUL behind
-    it, which no name contains.
+    All rules are alternatives of one regular expression, the last line first, so that a single match finds
+    the rule, however many lines the file has. In the text, a NUL follows the name of a folder; no name
+    contains one.
     """
 
     def __init__(self, rules: list[_Rule]) -> None:
-        self._rules = {f"r{rule.order}": rule for rule in rules[::-1]}
+        self._rules = {f"r{rule.line}": rule for rule in rules[::-1]}
         alternatives = "|".join(f"(?P<{name}>{rule.regex})" for name, rule in self._rules.items())
         self._regex = re.compile(alternatives or "(?!)", re.DOTALL)
 
-    def last(self, text: str, start: int = 0) -> _Rule | None:
-        """The last rule that matches a text from there on."""
+    def last_match(self, text: str, start: int = 0) -> _Rule | None:
+        """Return the last rule that matches `text[start:]`."""
         match = self._regex.fullmatch(text, start)
         return self._rules[match.lastgroup] if match and match.lastgroup else None
 
 
-class _Rules:
-    """One ignore file, with the reason to give for what it leaves out."""
+class _IgnoreFile:
+    """The rules of one ignore file, and the reason to report for what they ignore."""
 
     def __init__(self, reason: str, folder: Path, lines: list[str]) -> None:
-        rules = [rule for order, line in enumerate(lines) if (rule := _rule(order, line))]
+        parsed = (_parse_rule(number, line) for number, line in enumerate(lines))
+        rules = [rule for rule in parsed if rule]
         self.reason = reason
-        self._start = len(_bytewise(with_slash(folder)))
-        self._names = _Joined([rule for rule in rules if not rule.anchored])
-        self._paths = _Joined([rule for rule in rules if rule.anchored])
+        self._path_start = len(_one_character_per_byte(with_slash(folder)))
+        self._name_rules = _RuleMatcher([rule for rule in rules if not rule.has_slash])
+        self._path_rules = _RuleMatcher([rule for rule in rules if rule.has_slash])
 
-    def verdict(self, path: str, name: str) -> bool | None:
-        """Whether a path is kept; None when no line says anything."""
-        matching = self._names.last(name), self._paths.last(path, self._start)
-        found = max(filter(None, matching), key=_order, default=None)
-        return found.keeps if found else None
+    def keeps(self, path: str, name: str) -> bool | None:
+        """Return whether the rules keep or ignore a path, or None if no rule matches."""
+        by_name = self._name_rules.last_match(name)
+        by_path = self._path_rules.last_match(path, self._path_start)
+        if by_name and by_path:
+            return by_name.keeps if by_name.line > by_path.line else by_path.keeps
+        rule = by_name or by_path
+        return rule.keeps if rule else None
 
 
-def _bytewise(text: str) -> str:
-    """A text with a character for each byte, since git's "?" and "[...]" stand for one byte."""
+def _one_character_per_byte(text: str) -> str:
+    """Decode a path so that each byte is one character, since git's "?" and "[...]" match one byte."""
     return text if text.isascii() else os.fsencode(text).decode("latin-1")
 
 
 def with_slash(folder: Path) -> str:
-    """A folder as the beginning of the paths in it."""
+    """Return the path of a folder with "/" between its parts and at its end."""
     return folder.as_posix().rstrip("/") + "/"
 
 
 @dataclass(frozen=True, slots=True)
-class Ignores:
-    """The rules that hold in one folder, each group from the strongest to the weakest."""
+class IgnoreRules:
+    """The rules that apply in one folder. In each tuple, earlier files take precedence."""
 
-    root: Path
-    own: tuple[_Rules, ...]
-    git: tuple[_Rules, ...]
-    ours: tuple[_Rules, ...]
-    tracked: Tracked | None = None
-    excluded: str = ""  # why git ignores the folder itself; then only what is tracked in it is kept
+    root: Path  # of the workspace
+    semlsignore: tuple[_IgnoreFile, ...]
+    git: tuple[_IgnoreFile, ...]
+    defaults: tuple[_IgnoreFile, ...]
+    tracked: TrackedPaths | None = None
+    folder_reason: str = ""  # why git ignores this folder; then only the tracked files in it are kept
 
     def verdict(self, path: str, name: str, is_folder: bool) -> tuple[bool | None, str]:
-        """Whether an absolute path is kept (None: no rule says), and the reason when it is not.
+        """Return whether an absolute path is kept, and the reason if it is not.
 
-        None with a reason stands for what git tracks although a rule matches it.
+        True means that a rule keeps the path, False that one ignores it, None that no rule applies. None with
+        a reason means that git's rules match the path, but git tracks it.
         """
         end = "\0" if is_folder else ""
-        whole, last = _bytewise(path) + end, _bytewise(name) + end
-        kept, reason = _first(self.own, whole, last)
+        byte_path, byte_name = _one_character_per_byte(path) + end, _one_character_per_byte(name) + end
+        kept, reason = _first_verdict(self.semlsignore, byte_path, byte_name)
         if kept is not None:
             return kept, reason
         if name_suggests_secrets(path, name, is_folder):
             return False, MAY_HOLD_SECRETS
-        kept, reason = (False, self.excluded) if self.excluded else _first(self.git, whole, last)
-        if kept or (kept is False and not (self.tracked and self.tracked.holds(path, is_folder))):
+        if self.folder_reason:
+            kept, reason = False, self.folder_reason
+        else:
+            kept, reason = _first_verdict(self.git, byte_path, byte_name)
+        is_tracked = kept is False and self.tracked and self.tracked.contains(path, is_folder)
+        if kept is not None and not is_tracked:
             return kept, reason
-        by_default = _first(self.ours, whole, last)
+        by_default = _first_verdict(self.defaults, byte_path, byte_name)
         return (None, reason) if by_default[0] is None else by_default
 
-    def below(self, kept: bool | None, reason: str) -> "Ignores":
-        """The rules for what lies in a folder with this verdict."""
-        excluded = "" if kept else reason
-        return self if excluded == self.excluded else replace(self, excluded=excluded)
+    def below(self, kept: bool | None, reason: str) -> "IgnoreRules":
+        """Return the rules for the contents of a folder, given the verdict on the folder itself."""
+        folder_reason = "" if kept else reason
+        return self if folder_reason == self.folder_reason else replace(self, folder_reason=folder_reason)
 
-    def inside(self, folder: Path, names: Collection[str]) -> "Ignores":
-        """The rules that hold in a folder below, which has entries of these names."""
+    def with_files_in(self, folder: Path, names: Collection[str]) -> "IgnoreRules":
+        """Return the rules extended by the ignore files in a folder, whose entries have these names."""
         rules = self
         if ".git" in names:
-            rules = rules._in_repository(folder)
-        if ".gitignore" in names and not rules.excluded:
+            rules = rules._for_repository(folder)
+        if ".gitignore" in names and not rules.folder_reason:
             rules = replace(rules, git=(self._load(folder, ".gitignore"), *rules.git))
         if ".semlsignore" in names:
-            rules = replace(rules, own=(self._load(folder, ".semlsignore"), *rules.own))
+            rules = replace(rules, semlsignore=(self._load(folder, ".semlsignore"), *rules.semlsignore))
         return rules
 
-    def _in_repository(self, top: Path) -> "Ignores":
-        """The rules that hold in a repository, which knows nothing of the one around it."""
-        git = top / ".git"
-        exclude = self._load(top, ".git/info/exclude", common_folder(git) / "info/exclude")
-        return replace(self, git=(exclude, _global(top, git)), tracked=Tracked(git), excluded="")
+    def _for_repository(self, top: Path) -> "IgnoreRules":
+        """Return the rules for a repository, which does not inherit git's rules from an enclosing one."""
+        dot_git = top / ".git"
+        exclude = self._load(top, ".git/info/exclude", common_dir(dot_git) / "info/exclude")
+        git = (exclude, _user_rules(top, dot_git))
+        return replace(self, git=git, tracked=TrackedPaths(dot_git), folder_reason="")
 
-    def _load(self, folder: Path, name: str, file: Path | None = None) -> _Rules:
+    def _load(self, folder: Path, name: str, file: Path | None = None) -> _IgnoreFile:
+        """Read an ignore file, from `file` if that differs from the path to report."""
         label = Path(os.path.relpath(folder / name, self.root)).as_posix()
-        # Like git: a link is followed under .git, never in the work tree.
-        content = lines(folder / name, NO_LINKS) if file is None else lines(file)
-        return _Rules(f"ignored by {label}", folder, content)
+        # Git follows symbolic links below .git, but not those of ignore files in the work tree.
+        lines = read_lines(folder / name, NO_FOLLOW) if file is None else read_lines(file)
+        return _IgnoreFile(f"ignored by {label}", folder, lines)
 
 
-def above(root: Path) -> Ignores:
-    """The rules that a workspace finds: ours, and those of the repository that it is a part of."""
-    plain = Ignores(root, (), (_global(root, None),), (_Rules(BY_DEFAULT, root, _DEFAULTS),))
+def workspace_rules(root: Path) -> IgnoreRules:
+    """Return the rules for the top of a workspace: semls's defaults, and those of an enclosing repository."""
+    defaults = (_IgnoreFile(IGNORED_BY_DEFAULT, root, _DEFAULT_PATTERNS),)
+    without_repository = IgnoreRules(root, (), (_user_rules(root, None),), defaults)
     lineage = [root, *root.parents]
     depth = next((depth for depth, folder in enumerate(lineage) if os.path.exists(folder / ".git")), 0)
-    ignores = plain
+    rules = without_repository
     for folder, child in pairwise(lineage[depth::-1]):
-        ignores = ignores.inside(folder, [name for name in _TELLING if os.path.exists(folder / name)])
-        kept, reason = ignores.verdict(child.as_posix(), child.name, is_folder=True)
+        rules = rules.with_files_in(folder, _existing(folder, (".git", *IGNORE_FILES)))
+        kept, reason = rules.verdict(child.as_posix(), child.name, is_folder=True)
         if reason and not kept:
-            # A folder that the repository around it ignores is wanted when it is opened by itself.
-            return replace(plain, tracked=ignores.tracked)
-    return ignores
+            # The user opened a folder that the enclosing repository ignores, so its rules do not apply.
+            return replace(without_repository, tracked=rules.tracked)
+    return rules
 
 
-def takes_back(root: Path, path: str) -> bool:
-    """Return whether a .semlsignore file keeps a file, whose path is relative to the workspace."""
-    ignores, file = above(root), root / path
+def is_kept_by_semlsignore(root: Path, path: str) -> bool:
+    """Return whether a rule of a .semlsignore file keeps a file; `path` is relative to the workspace."""
+    rules, file = workspace_rules(root), root / path
     lineage = [file, *file.parents]
     for folder in lineage[lineage.index(root) : 0 : -1]:
-        ignores = ignores.inside(folder, [name for name in RULES if os.path.exists(folder / name)])
-    return replace(ignores, git=(), ours=()).verdict(file.as_posix(), file.name, is_folder=False)[0] is True
+        rules = rules.with_files_in(folder, _existing(folder, IGNORE_FILES))
+    only_semlsignore = replace(rules, git=(), defaults=())
+    return only_semlsignore.verdict(file.as_posix(), file.name, is_folder=False)[0] is True
 
 
-def _first(group: Collection[_Rules], path: str, name: str) -> tuple[bool | None, str]:
-    """The verdict of the first rules that say anything."""
-    for rules in group:
-        if (kept := rules.verdict(path, name)) is not None:
-            return kept, rules.reason
-    return None, ""
+def read_lines(file: Path, flags: int = 0) -> list[str]:
+    """Return the complete lines within the first 64 KiB of a file, none if it cannot be read.
 
-
-def _global(top: Path, git: Path | None) -> _Rules:
-    """The user's own rules for every repository: those of core.excludesFile, or at git's default place."""
-    chosen = gitconfig.read(git).get("core.excludesfile")
-    if chosen is None:
-        default = gitconfig.user_folder() / "ignore"
-        return _Rules("ignored by git's global ignore file", top, lines(default))
-    return _Rules("ignored by git's core.excludesFile", top, lines(gitconfig.expanded(chosen[-1], top)))
-
-
-def lines(file: Path, flags: int = 0) -> list[str]:
-    """The whole lines at the beginning of a file, bytewise; none when it cannot be read."""
+    Each byte becomes one character. `flags` are additional ones for `os.open`.
+    """
     try:
-        content = read_regular(file, _MAX_RULES, flags) or b""
+        content = read_regular(file, _MAX_BYTES, flags) or b""
     except (OSError, ValueError):
         return []
-    if len(content) > _MAX_RULES:
+    if len(content) > _MAX_BYTES:
         content = content[: content.rfind(b"\n") + 1]
     text = content.removeprefix(codecs.BOM_UTF8).decode("latin-1")
     return [line.removesuffix("\r") for line in text.split("\n")]
 
 
-def _rule(order: int, line: str) -> _Rule | None:
-    """A line of an ignore file; None for one that says nothing or, to git too, makes no sense."""
+def _existing(folder: Path, names: Collection[str]) -> list[str]:
+    return [name for name in names if os.path.exists(folder / name)]
+
+
+def _first_verdict(files: Collection[_IgnoreFile], path: str, name: str) -> tuple[bool | None, str]:
+    """Return the verdict of the first ignore file with a matching rule, and its reason."""
+    for file in files:
+        kept = file.keeps(path, name)
+        if kept is not None:
+            return kept, file.reason
+    return None, ""
+
+
+def _user_rules(top: Path, dot_git: Path | None) -> _IgnoreFile:
+    """Return the user's rules for all repositories, from core.excludesFile or from its default path."""
+    configured = gitconfig.read(dot_git).get("core.excludesfile")
+    if configured is None:
+        default = gitconfig.user_config_dir() / "ignore"
+        return _IgnoreFile("ignored by git's global ignore file", top, read_lines(default))
+    file = gitconfig.expand_path(configured[-1], top)
+    return _IgnoreFile("ignored by git's core.excludesFile", top, read_lines(file))
+
+
+def _parse_rule(number: int, line: str) -> _Rule | None:
+    """Parse a line of an ignore file. Return None for a comment, an empty line or an invalid pattern."""
     if line.startswith("#"):
         return None
-    glob = _without_spaces(line).removeprefix("!")
-    body = glob.removesuffix("/")
+    pattern = _strip_trailing_spaces(line).removeprefix("!")
+    without_slash = pattern.removesuffix("/")
     try:
-        regex = globs.regex(body.removeprefix("/"), f"r{order}_")
+        regex = globs.translate(without_slash.removeprefix("/"), f"r{number}_")
     except ValueError:
         return None
-    end = "\0" if body != glob else "\0?"
-    return _Rule(order, line.startswith("!"), "/" in body, regex + end) if body else None
+    if not without_slash:
+        return None
+    end = "\0" if pattern.endswith("/") else "\0?"
+    return _Rule(number, line.startswith("!"), "/" in without_slash, regex + end)
 
 
-def _without_spaces(line: str) -> str:
-    """A line without the spaces at its end, unless a backslash keeps the first of them."""
-    kept = line.rstrip(" ")
-    backslashes = len(kept) - len(kept.rstrip("\\"))
-    return line[: len(kept) + backslashes % 2]
+def _strip_trailing_spaces(line: str) -> str:
+    r"""Remove the spaces at the end of a line, but keep the first one if it is escaped ("\ ")."""
+    stripped = line.rstrip(" ")
+    backslashes = len(stripped) - len(stripped.rstrip("\\"))
+    is_escaped = backslashes % 2 == 1
+    return line[: len(stripped) + 1] if is_escaped else stripped

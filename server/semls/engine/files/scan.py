@@ -1,38 +1,42 @@
-"""Which files of a workspace belong to the index, and their bytes."""
+"""Walk a workspace: report which files to index, which to skip and why, and read them."""
 
 import logging
 import os
-import re
 import stat
 import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from semls.engine.files.ignore import BY_DEFAULT, RULES, Ignores, above, takes_back, with_slash
-from semls.engine.files.sensitive import MAY_HOLD_SECRETS, holds_private_key
+from semls.engine.files import classify
+from semls.engine.files.ignore import (
+    IGNORE_FILES,
+    IGNORED_BY_DEFAULT,
+    IgnoreRules,
+    is_kept_by_semlsignore,
+    with_slash,
+    workspace_rules,
+)
+from semls.engine.files.sensitive import MAY_HOLD_SECRETS, contains_private_key
 from semls.errors import UsageError
 from semls.limits import MAX_FILE_BYTES
 from semls.reading import read_inside
 
 log = logging.getLogger(__name__)
 
-BINARY = "binary"
-MINIFIED = "minified"
-GENERATED = "generated"
-LOCK_FILE = "lock file"
-NOT_REGULAR = "not a regular file"
-NOT_TEXT = "name that is not text"
-OUTSIDE = "outside the workspace"
-LINK_OUTSIDE = "link that leaves the workspace"
-LINK_TO_FOLDER = "link to a folder"
-LINK_TO_FILE = "link to another file of the workspace"
-LINK_BROKEN = "broken link"
+_PYTHON_ENVIRONMENT = "pyvenv.cfg"
+_METADATA_FOLDERS = frozenset({".git", ".hg", ".svn", ".jj"})  # of version control
+
+# Files whose change can affect whether the other files of their folder are indexed.
+_FOLDER_WIDE = frozenset({*IGNORE_FILES, _PYTHON_ENVIRONMENT})
+# The same for the files of a .git folder, and for the folder itself.
+_REPOSITORY_WIDE: tuple[list[str], ...] = ([], ["HEAD"], ["config"], ["info", "exclude"])
+_MAX_MTIME_NS = (1 << 63) - 1  # SQLite's largest integer: a time in the year 2262
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file to index; its path is relative to the workspace, with "/"."""
+    """A file to index. Its path is relative to the workspace and has "/" between its parts."""
 
     path: str
     size: int
@@ -41,66 +45,76 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """What is left out, and why. A folder ends with "/" and stands for all that is in it."""
+    """A file or folder that is not indexed, and the reason. The path of a folder ends with "/"."""
 
     path: str
     reason: str
 
 
 def scan(
-    root: Path, places: Collection[str] = ("",), max_bytes: int = MAX_FILE_BYTES
+    root: Path, paths: Collection[str] = ("",), max_bytes: int = MAX_FILE_BYTES
 ) -> Iterator[Found | Skipped]:
-    """The files at and below some places, lazily, sorted by path; what cannot be listed is skipped.
+    """Return a lazy iterator over the files at and below some paths, sorted by path.
 
-    A place is a path relative to the root without a "/" at its end. There may be nothing any more; where a
-    folder on the way is left out or is a file now, that is what is found. Raises UsageError without the root.
+    Paths are relative to the root and do not end with "/"; "" is the root itself. A path that does not exist
+    yields nothing. If a folder above a path is skipped, or is a file, the iterator yields that folder or
+    file. Folders that cannot be listed are yielded as skipped. Raises UsageError if the root is not a folder.
     """
     if not os.path.isdir(root):
         raise UsageError(f"There is no folder {root}: name one that exists.")
-    on_the_way = {folder for place in places for folder in _folders_above(place)}
-    return _Walk(Path(os.path.abspath(root)), max_bytes, frozenset(places), frozenset(on_the_way)).run()
+    ancestors = {folder for path in paths for folder in _ancestors(path)}
+    return _Walk(Path(os.path.abspath(root)), max_bytes, frozenset(paths), frozenset(ancestors)).run()
 
 
-def concerns(path: str) -> str | None:
-    """The place to scan when a path has changed, None for nothing."""
+def path_to_rescan(path: str) -> str | None:
+    """Return the path to scan after a file or folder has changed, or None if the change has no effect.
+
+    A change to an ignore file requires a scan of its folder, a change to git's metadata one of the
+    repository.
+    """
     *folders, name = parts = path.split("/")
     if ".git" in parts:
-        folders, inside = parts[: parts.index(".git")], parts[parts.index(".git") + 1 :]
-        return "/".join(folders) if inside in _TELLING_OF_GIT else None
-    if not _NEVER.isdisjoint(parts):
+        position = parts.index(".git")
+        return "/".join(parts[:position]) if parts[position + 1 :] in _REPOSITORY_WIDE else None
+    if not _METADATA_FOLDERS.isdisjoint(parts):
         return None
-    return "/".join(folders) if name in _TELLING else path
+    return "/".join(folders) if name in _FOLDER_WIDE else path
 
 
 def is_folder(root: Path, path: str) -> bool:
-    """Whether something is a folder itself, not a link to one."""
+    """Return whether a path names a folder and not a symbolic link to one."""
     try:
         return stat.S_ISDIR(os.lstat(root / path).st_mode)
     except (OSError, ValueError):
         return False
 
 
-def look(root: Path, path: str) -> Found | None:
-    """How a file that was found stands now; None when it is gone."""
+def stat_file(root: Path, path: str) -> Found | None:
+    """Return the current size and modification time of a file, or None if it no longer exists."""
     try:
         status = os.lstat(root / path)
     except (OSError, ValueError):
         return None
-    return Found(path, status.st_size, _mtime(status)) if stat.S_ISREG(status.st_mode) else None
+    return Found(path, status.st_size, _mtime_ns(status)) if stat.S_ISREG(status.st_mode) else None
 
 
-def read(root: Path, path: str, max_bytes: int = MAX_FILE_BYTES) -> bytes | Skipped:
-    """The bytes of a file that was found, unless its name, its content or its state now rules it out."""
+def read_file(root: Path, path: str, max_bytes: int = MAX_FILE_BYTES) -> bytes | Skipped:
+    """Return the content of a file, or Skipped if its name, its content or its current state rules it out."""
     try:
-        content = _content(root, path, max_bytes)
+        content = _content_or_reason(root, path, max_bytes)
     except OSError as error:
-        content = _unreadable(error)
+        content = classify.reason_for_os_error(error)
     except ValueError:
-        content = NOT_TEXT
-    return Skipped(printable(path), content) if isinstance(content, str) else content
+        content = classify.NOT_UTF8
+    return Skipped(escape_non_utf8(path), content) if isinstance(content, str) else content
 
 
-def _folders_above(path: str) -> Iterator[str]:
+def escape_non_utf8(path: str) -> str:
+    """Return the path with an escape sequence for each byte that is not UTF-8, as the catalog stores it."""
+    return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _ancestors(path: str) -> Iterator[str]:
     while path:
         path = path.rpartition("/")[0]
         yield path
@@ -108,22 +122,25 @@ def _folders_above(path: str) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
+    """A folder to visit: `path` ends with "/", except for the root, whose path is empty."""
+
     path: str
-    ignores: Ignores
-    wanted: bool
-    whole: bool
+    rules: IgnoreRules  # of the folder above, adapted to this one
+    kept_explicitly: bool  # by a rule that starts with "!"
+    is_requested: bool  # it lies at or below one of the paths to scan
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk:
     root: Path
     max_bytes: int
-    places: frozenset[str]
-    on_the_way: frozenset[str]
+    paths: frozenset[str]
+    ancestors: frozenset[str]  # folders above these paths
 
     def run(self) -> Iterator[Found | Skipped]:
-        # A stack of half-read folders: trees may be deeper than Python's recursion goes.
-        stack = [self._visit(_Folder("", above(self.root), wanted=True, whole="" in self.places))]
+        # An explicit stack of iterators, because trees can be deeper than Python's recursion limit.
+        start = _Folder("", workspace_rules(self.root), kept_explicitly=True, is_requested="" in self.paths)
+        stack = [self._visit(start)]
         while stack:
             item = next(stack[-1], None)
             if item is None:
@@ -134,213 +151,101 @@ class _Walk:
                 yield item
 
     def _visit(self, folder: _Folder) -> Iterator[Found | Skipped | _Folder]:
-        place = self.root / folder.path
+        """Yield the entries of a folder, and the folders in it in place of their contents."""
+        location = self.root / folder.path
         try:
-            with os.scandir(place) as listing:
+            with os.scandir(location) as listing:
                 entries = sorted(listing, key=_sort_key)
         except OSError as error:
-            yield Skipped(folder.path or "./", _unreadable(error))
+            yield Skipped(folder.path or "./", classify.reason_for_os_error(error))
             return
         names = {entry.name for entry in entries}
-        if _VIRTUAL_ENVIRONMENT in names and not folder.wanted:
-            yield Skipped(folder.path, BY_DEFAULT)
+        if _PYTHON_ENVIRONMENT in names and not folder.kept_explicitly:
+            yield Skipped(folder.path, IGNORED_BY_DEFAULT)
             return
-        ignores = folder.ignores.inside(place, names)
-        start = with_slash(place)
+        rules = folder.rules.with_files_in(location, names)
+        absolute_prefix = with_slash(location)
         for entry in entries:
-            whole = folder.whole or folder.path + entry.name in self.places
-            if not whole and folder.path + entry.name not in self.on_the_way:
+            is_requested = folder.is_requested or folder.path + entry.name in self.paths
+            if not is_requested and folder.path + entry.name not in self.ancestors:
                 continue
             path = folder.path + _sort_key(entry)
             try:
-                yield self._judge(path, start + entry.name, entry, ignores, whole)
+                yield self._classify(path, absolute_prefix + entry.name, entry, rules, is_requested)
             except OSError as error:
-                yield Skipped(path, _unreadable(error))
+                yield Skipped(path, classify.reason_for_os_error(error))
             except Exception as error:
-                log.exception("Looking at %s in %s failed", ascii(path), self.root)
-                yield Skipped(printable(path), internal_error(error))
+                log.exception("Cannot classify %s in %s", ascii(path), self.root)
+                yield Skipped(escape_non_utf8(path), classify.reason_for_internal_error(error))
 
-    def _judge(
-        self, path: str, absolute: str, entry: os.DirEntry[str], ignores: Ignores, whole: bool
+    def _classify(
+        self, path: str, absolute: str, entry: os.DirEntry[str], rules: IgnoreRules, is_requested: bool
     ) -> Found | Skipped | _Folder:
-        if (shown := printable(path)) != path:
-            return Skipped(shown, NOT_TEXT)
-        if entry.name in _NEVER:
-            return Skipped(path, BY_DEFAULT)
+        escaped = escape_non_utf8(path)
+        if escaped != path:
+            return Skipped(escaped, classify.NOT_UTF8)
+        if entry.name in _METADATA_FOLDERS:
+            return Skipped(path, IGNORED_BY_DEFAULT)
         is_folder = path.endswith("/")
-        wanted, reason = ignores.verdict(absolute, entry.name, is_folder)
-        if wanted is False:
+        kept, reason = rules.verdict(absolute, entry.name, is_folder)
+        if kept is False:
             return Skipped(path, reason)
         if entry.is_symlink() or _is_junction(entry):
-            return Skipped(path, _link_reason(self.root, entry.path))
+            return Skipped(path, classify.reason_for_link(self.root, entry.path))
         if is_folder:
-            return _Folder(path, ignores.below(wanted, reason), wanted is True, whole)
-        if by_name := _reason_by_name(entry.name):
-            return Skipped(path, by_name)
+            return _Folder(path, rules.below(kept, reason), kept is True, is_requested)
+        reason_by_name = classify.reason_by_name(entry.name)
+        if reason_by_name:
+            return Skipped(path, reason_by_name)
         status = entry.stat(follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode):
-            return Skipped(path, NOT_REGULAR)
+            return Skipped(path, classify.NOT_REGULAR)
         if status.st_size > self.max_bytes:
-            return Skipped(path, _too_large(self.max_bytes))
-        return Found(path, status.st_size, _mtime(status))
+            return Skipped(path, classify.reason_for_size(self.max_bytes))
+        return Found(path, status.st_size, _mtime_ns(status))
 
 
 def _sort_key(entry: os.DirEntry[str]) -> str:
-    """A name that sorts a folder's entries so that whole paths come out sorted."""
+    """Return an entry's name, with "/" if it is a folder: in this order the walk yields sorted paths."""
     return entry.name + "/" if entry.is_dir(follow_symlinks=False) else entry.name
 
 
 def _is_junction(entry: os.DirEntry[str]) -> bool:
-    """Whether an entry is a Windows junction: a link to a folder that `is_symlink` does not report.
+    """Return whether an entry is a Windows junction, a link to a folder that `is_symlink` does not report.
 
-    By its tag, since `DirEntry.is_junction` exists from Python 3.12 on.
+    This compares the reparse tag, because `DirEntry.is_junction` exists only since Python 3.12.
     """
     if sys.platform == "win32":
         return entry.stat(follow_symlinks=False).st_reparse_tag == stat.IO_REPARSE_TAG_MOUNT_POINT
     return False
 
 
-def _link_reason(root: Path, link: str | Path) -> str:
-    target = Path(os.path.realpath(link))
-    if not target.is_relative_to(os.path.realpath(root)):
-        return LINK_OUTSIDE
-    if target.is_dir():
-        return LINK_TO_FOLDER
-    return LINK_TO_FILE if target.exists() else LINK_BROKEN
+def _mtime_ns(status: os.stat_result) -> int:
+    return min(status.st_mtime_ns, _MAX_MTIME_NS)
 
 
-def printable(path: str) -> str:
-    """Return the path with an escape sequence for each byte that is not UTF-8, as the catalog has it."""
-    return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-def _unreadable(error: OSError) -> str:
-    return f"{_UNREADABLE}{error.strerror}"
-
-
-def is_unreadable(reason: str) -> bool:
-    """Whether a file is skipped because of an error of the system, which may pass without a change."""
-    return reason.startswith(_UNREADABLE)
-
-
-def internal_error(error: Exception) -> str:
-    """Return the reason to skip a file that semls fails to read because of an error of its own."""
-    return f"internal error ({type(error).__name__}), which the engine's log describes"
-
-
-def _mtime(status: os.stat_result) -> int:
-    """Return the time of a change in nanoseconds, as far as SQLite can store it (until the year 2262)."""
-    return min(status.st_mtime_ns, (1 << 63) - 1)
-
-
-def _too_large(max_bytes: int) -> str:
-    return f"larger than {max_bytes / (1 << 20):g} MiB"
-
-
-_UNREADABLE = "unreadable: "
-_VIRTUAL_ENVIRONMENT = "pyvenv.cfg"
-_NEVER = frozenset({".git", ".hg", ".svn", ".jj"})
-_TELLING = frozenset({*RULES, _VIRTUAL_ENVIRONMENT})  # of what else their folder has
-_TELLING_OF_GIT: tuple[list[str], ...] = ([], ["HEAD"], ["config"], ["info", "exclude"])
-_LOCK_FILES = frozenset(
-    """
-    package-lock.json npm-shrinkwrap.json yarn.lock pnpm-lock.yaml bun.lock deno.lock cargo.lock poetry.lock
-    pdm.lock uv.lock pipfile.lock gemfile.lock composer.lock mix.lock pubspec.lock podfile.lock
-    package.resolved packages.lock.json flake.lock go.sum gradle.lockfile .terraform.lock.hcl
-    """.split()
-)
-_BINARY = frozenset(
-    """
-    .png .jpg .jpeg .gif .bmp .ico .icns .webp .avif .heic .tif .tiff .psd .xcf .eps
-    .mp3 .mp4 .m4a .m4v .wav .ogg .opus .flac .aac .avi .mov .mkv .webm .wmv
-    .pdf .doc .docx .xls .xlsx .ppt .pptx .odt .ods .odp .epub
-    .zip .gz .tgz .bz2 .tbz .xz .txz .zst .lz4 .br .7z .rar .tar .jar .war .ear .whl .egg .deb .rpm .dmg .iso
-    .apk .exe .dll .so .dylib .a .lib .o .ko .pdb .wasm .class .dex .pyc .pyo .pyd .rlib .rmeta .node
-    .bin .elf .woff .woff2 .ttf .otf .eot .ttc
-    .db .sqlite .sqlite3 .mdb .parquet .arrow .feather .npy .npz .pkl .pickle .h5 .hdf5 .onnx .pt .pth
-    .safetensors .gguf .tflite .blend .fbx .glb .swf .ds_store
-    """.split()
-)
-_MINIFIED_NAMES = (".min.js", ".min.mjs", ".min.css", ".min.html")
-_ONE_LINERS = frozenset({".js", ".mjs", ".cjs", ".css", ".html", ".htm", ".json", ".svg", ".xml"})
-_LONG_LINE = 2000
-
-# The comments before the first line of code, and Python's word before it.
-_HEADER = re.compile(
-    rb"""(?:\xef\xbb\xbf)?(?:
-        \s | (?: \# | // | -- | ; | % | @?rem\s | <[?!][a-z] ) [^\n]*
-      | /\*(?:.*?\*/|.*) | <!--(?:.*?-->|.*) | \(\*(?:.*?\*\)|.*) | \{-(?:.*?-\}|.*)
-      | "{3}(?:.*?"{3}|.*) | '{3}(?:.*?'{3}|.*)
-    )*""",
-    re.DOTALL | re.IGNORECASE | re.VERBOSE,
-)
-# A marker opens its comment: a file that talks about generated code says so further on in a sentence.
-_MARKER = re.compile(
-    rb"""^[^\w\n]*?(?:(?:rem|warning:|note:)\s+)?(?:
-        (?:this\s+file\s+is\s+(?:auto(?:matically)?[\s-]*)?)?@generated(?![\w-])
-      | <auto-?generated
-      | code\s+generated\s[^\n]*do\ not\ edit
-      | SAYS_GENERATED (?:.{0,300}?[.!,;:)\n-]|\s+(?:file|code|content))\W*(?:please\s+)?SAYS_HANDS_OFF
-      | SAYS_HANDS_OFF [^\n]{0,60}?[.!,;:)\n-]\W*SAYS_GENERATED
-    )""".replace(
-        b"SAYS_GENERATED",
-        rb"""(?:(?:this|the|it)\s(?:[\w./'"-]+\s+){0,3}?(?:is|was|are|were|been)\s+(?:an?\s+)?)?
-        (?:auto(?:matically)?[\s-]*|machine[\s-]*)?generated(?![\w-])""",
-    ).replace(b"SAYS_HANDS_OFF", rb"(?:do\ not|don't)\s+(?:edit|modify|change)\b"),
-    re.DOTALL | re.IGNORECASE | re.MULTILINE | re.VERBOSE,
-)
-
-
-def _content(root: Path, path: str, max_bytes: int) -> bytes | str:
-    """The bytes of a file, or the reason to skip it."""
+def _content_or_reason(root: Path, path: str, max_bytes: int) -> bytes | str:
+    """Return the content of a file, or the reason to skip it. Raises OSError and ValueError."""
     parts = PurePath(path)
     file = root / parts
     if parts.anchor or ".." in parts.parts:
-        return OUTSIDE
+        return classify.OUTSIDE
     if os.path.islink(file):
-        return _link_reason(root, file)
-    if by_name := _reason_by_name(file.name):
-        return by_name
+        return classify.reason_for_link(root, file)
+    reason_by_name = classify.reason_by_name(file.name)
+    if reason_by_name:
+        return reason_by_name
     try:
         content = read_inside(root, parts, max_bytes)
     except OSError:
         if Path(os.path.realpath(file.parent)).is_relative_to(os.path.realpath(root)):
             raise
-        return LINK_OUTSIDE
+        return classify.LINK_OUTSIDE
     if content is None:
-        return NOT_REGULAR
+        return classify.NOT_REGULAR
     if len(content) > max_bytes:
-        return _too_large(max_bytes)
-    if holds_private_key(file.name, content) and not takes_back(Path(os.path.abspath(root)), path):
+        return classify.reason_for_size(max_bytes)
+    is_secret = contains_private_key(file.name, content)
+    if is_secret and not is_kept_by_semlsignore(Path(os.path.abspath(root)), path):
         return MAY_HOLD_SECRETS
-    return _reason_by_content(file.name, content) or content
-
-
-def _reason_by_name(name: str) -> str | None:
-    name = name.lower()
-    suffix = os.path.splitext(name)[1] or name
-    if suffix in _BINARY:
-        return BINARY
-    if name in _LOCK_FILES:
-        return LOCK_FILE
-    if suffix == ".map":
-        return GENERATED
-    return MINIFIED if name.endswith(_MINIFIED_NAMES) else None
-
-
-def _reason_by_content(name: str, content: bytes) -> str | None:
-    if b"\0" in content[:8192]:
-        return BINARY
-    if os.path.splitext(name)[1].lower() in _ONE_LINERS and _has_long_lines(content):
-        return MINIFIED
-    return GENERATED if _is_generated(content[:2048]) else None
-
-
-def _has_long_lines(content: bytes) -> bool:
-    """Whether lines that no person wrote make up most of a file."""
-    return 2 * sum(len(line) for line in content.split(b"\n") if len(line) > _LONG_LINE) > len(content)
-
-
-def _is_generated(start: bytes) -> bool:
-    header = _HEADER.match(start)
-    return bool(header and _MARKER.search(header[0]))
+    return classify.reason_by_content(file.name, content) or content

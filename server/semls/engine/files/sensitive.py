@@ -84,7 +84,7 @@ def name_suggests_secrets(path: str, name: str, is_folder: bool) -> bool:
     return bool(likely) and not _EXAMPLE.search(name) and place not in _TEMPLATES
 
 
-def holds_private_key(name: str, content: bytes) -> bool:
+def contains_private_key(name: str, content: bytes) -> bool:
     """Return whether a file is a private key: PEM, PuTTY's form, or the JSON of a service account."""
     if name.lower().endswith(".json"):
         return bool(_KEY_IN_JSON.search(content[:8192]))

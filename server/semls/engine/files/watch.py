@@ -11,7 +11,7 @@ from pathlib import Path, PurePath
 
 from watchfiles import Change, watch
 
-from semls.engine.files.scan import concerns
+from semls.engine.files.scan import path_to_rescan
 
 log = logging.getLogger(__name__)
 
@@ -34,17 +34,17 @@ _REASONS = {
 Report = Callable[[set[str] | BaseException | None], None]
 
 
-class WatchingFailed(Exception):
+class WatchError(Exception):
     """The system reports no changes. The message says why, as a part of a sentence."""
 
 
 async def changes(root: Path) -> AsyncGenerator[set[str], None]:
     """Yield the changed places in bursts; the first, empty burst says that watching has begun.
 
-    Ends when the folder is deleted or moved. Raises WatchingFailed when watching ends in any other way.
+    Ends when the folder is deleted or moved. Raises WatchError when watching ends in any other way.
     """
-    if remote := remote_type(root):
-        raise WatchingFailed(f"a file system of type {remote} does not report changes")
+    if remote := network_file_system(root):
+        raise WatchError(f"a file system of type {remote} does not report changes")
     loop, reported = asyncio.get_running_loop(), asyncio.Queue[set[str] | BaseException | None]()
     stop = threading.Event()
 
@@ -57,18 +57,18 @@ async def changes(root: Path) -> AsyncGenerator[set[str], None]:
     try:
         watcher.start()
     except RuntimeError as error:
-        raise WatchingFailed("no thread can be started") from error
+        raise WatchError("no thread can be started") from error
     try:
         while isinstance(news := await reported.get(), set):
             yield news
         if news is not None:
-            raise WatchingFailed(_reason(news)) from news
+            raise WatchError(_reason(news)) from news
     finally:
         stop.set()
 
 
 def probe(folder: Path) -> None:
-    """Watch a folder until watching has begun. Raises WatchingFailed."""
+    """Watch a folder until watching has begun. Raises WatchError."""
     reported, stop = list[set[str] | BaseException | None](), threading.Event()
 
     def report(news: set[str] | BaseException | None) -> None:
@@ -77,10 +77,10 @@ def probe(folder: Path) -> None:
 
     _watch(folder, report, stop)
     if isinstance(end := reported[-1], BaseException):
-        raise WatchingFailed(_reason(end)) from end
+        raise WatchError(_reason(end)) from end
 
 
-def remote_type(folder: Path) -> str:
+def network_file_system(folder: Path) -> str:
     """Return the type of the network file system that a folder lies on, or "". Knows those of Linux only."""
     try:
         mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
@@ -125,7 +125,7 @@ def _report_bursts(root: Path, report: Report, stop: threading.Event) -> None:
         if (Change.deleted, str(root)) in changed:
             return
         paths = (Path(os.path.relpath(path, root)).as_posix() for _, path in changed)
-        places = {place for path in paths if (place := concerns(path)) is not None}
+        places = {place for path in paths if (place := path_to_rescan(path)) is not None}
         if places or not begun:
             report(places)
             begun = True

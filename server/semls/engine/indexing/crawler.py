@@ -11,12 +11,12 @@ from pathlib import Path
 
 from semls.engine.files import scan as files
 from semls.engine.files import watch
-from semls.engine.files.gitconfig import git_folder
+from semls.engine.files.gitconfig import git_dir
 from semls.engine.indexing import read_pipeline
 from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import File
-from semls.engine.syntax.parser_process import Chunker
+from semls.engine.syntax.parser_process import ParserProcess
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class Crawler:
         root: Path,
         catalog: Catalog,
         executor: PriorityExecutor,
-        chunker: Chunker,
+        chunker: ParserProcess,
         wake: Callable[[], None],
         tell: Callable[[], Awaitable[None]],
     ) -> None:
@@ -93,7 +93,7 @@ class Crawler:
                 self._missed.clear()
                 began, identity = time.monotonic(), await asyncio.to_thread(_identity, self._root)
                 await self._watch(identity, ask, ready)
-            except watch.WatchingFailed as error:
+            except watch.WatchError as error:
                 self._set_unwatched(str(error))
             except Exception:
                 log.exception("Watching %s failed", self._root)
@@ -108,7 +108,7 @@ class Crawler:
     async def _watch(
         self, identity: object, ask: Callable[[Collection[str]], None], ready: asyncio.Event
     ) -> None:
-        """Report what changes until another folder has the workspace's path. Raises WatchingFailed."""
+        """Report what changes until another folder has the workspace's path. Raises WatchError."""
         tasks = [
             asyncio.create_task(self._report_changes(ask, ready)),
             asyncio.create_task(self._check(identity)),
@@ -124,7 +124,7 @@ class Crawler:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _report_changes(self, ask: Callable[[Collection[str]], None], ready: asyncio.Event) -> None:
-        """Report what changes until the folder is deleted or moved. Raises WatchingFailed."""
+        """Report what changes until the folder is deleted or moved. Raises WatchError."""
         begun = False
         async with contextlib.aclosing(watch.changes(self._root)) as bursts:
             async for places in bursts:
@@ -138,12 +138,12 @@ class Crawler:
                     ask(places)
 
     async def _fail_when_missed(self) -> None:
-        """Raise WatchingFailed as soon as a sweep finds a change that was not reported.
+        """Raise WatchError as soon as a sweep finds a change that was not reported.
 
         watchfiles does not tell that a new folder exceeds the limit of watches, or that the queue overflows.
         """
         await self._missed.wait()
-        raise watch.WatchingFailed("the system does not report all changes")
+        raise watch.WatchError("the system does not report all changes")
 
     def _set_unwatched(self, reason: str) -> None:
         if reason and reason != self.unwatched:
@@ -351,7 +351,7 @@ def _head(root: Path) -> object:
     try:
         for folder in (root, *root.parents):
             if (folder / ".git").exists():
-                return (git_folder(folder / ".git") / "HEAD").stat().st_mtime_ns
+                return (git_dir(folder / ".git") / "HEAD").stat().st_mtime_ns
     except (OSError, ValueError):  # ValueError: a path with a NUL
         return None
     return None

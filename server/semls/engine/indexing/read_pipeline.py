@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from semls.engine.files import scan
+from semls.engine.files import classify, scan
 from semls.engine.models.encoder import embedded_text
 from semls.engine.search.context import Document
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import Entry, File
 from semls.engine.syntax import languages
 from semls.engine.syntax.chunker import Chunk, fingerprint
-from semls.engine.syntax.parser_process import Chunker, Parsed
+from semls.engine.syntax.parser_process import ParseResult, ParserProcess
 from semls.errors import SemlsError
 
 log = logging.getLogger(__name__)
@@ -112,29 +112,29 @@ def _open(root: Path, item: Item) -> tuple[File, bytes]:
 def _failed(file: File, error: Exception) -> File:
     """Log an error of ours. Return what the catalog keeps of the file that it is about."""
     log.error("Reading %s failed", ascii(file.path), exc_info=error)
-    reason = scan.internal_error(error)
+    reason = classify.reason_for_internal_error(error)
     return file._replace(skipped=reason, failure=reason)
 
 
 def _read(root: Path, item: Item) -> tuple[File, bytes]:
     if isinstance(item, scan.Skipped):
         return File(item.path, skipped=item.reason), b""
-    content = scan.read(root, item.path)
+    content = scan.read_file(root, item.path)
     if isinstance(content, scan.Skipped):
-        failure = content.reason if scan.is_unreadable(content.reason) else ""
+        failure = content.reason if classify.is_os_error(content.reason) else ""
         return File(item.path, item.size, item.mtime_ns, skipped=content.reason, failure=failure), b""
     language = languages.detect(item.path, content)
     return File(item.path, item.size, item.mtime_ns, _digest(content), language.name), content
 
 
-def cut(chunker: Chunker, opened: Sequence[tuple[File, bytes]]) -> list[Cut]:
+def cut(chunker: ParserProcess, opened: Sequence[tuple[File, bytes]]) -> list[Cut]:
     """The chunks of files. Runs beside the executor, as a parser may take its time."""
-    asked = [(content, languages.find(file.language) or languages.TEXT) for file, content in opened]
+    asked = [(content, languages.by_name(file.language) or languages.TEXT) for file, content in opened]
     parsed = chunker.chunk_all(asked)
     return [_cut(file, found) for (file, _), found in zip(opened, parsed, strict=True)]
 
 
-def _cut(file: File, parsed: Parsed) -> Cut:
+def _cut(file: File, parsed: ParseResult) -> Cut:
     try:
         return file._replace(failure=parsed.failure), [_entry(file, chunk) for chunk in parsed.chunks]
     except Exception as error:  # noqa: BLE001 - logged
@@ -189,7 +189,7 @@ def look_again(
 ) -> tuple[dict[str, File], list[Item], list[str]]:
     """What is known of files, those that are not so any more, and those that are gone and now forgotten."""
     known = catalog.files(paths)
-    found = {path: scan.look(root, path) for path in paths}
+    found = {path: scan.stat_file(root, path) for path in paths}
     changed: list[Item] = [item for path, item in found.items() if item and differs(item, known.get(path))]
     vanished = [path for path, item in found.items() if item is None]
     if vanished:
@@ -201,7 +201,7 @@ def documents(root: Path, catalog: Catalog, paths: Sequence[str]) -> dict[str, D
     """Files as they were catalogd, by path; without those that have changed since."""
     documents = {}
     for path, known in catalog.files(paths).items():
-        content = scan.read(root, path)
+        content = scan.read_file(root, path)
         if isinstance(content, bytes) and _digest(content) == known.digest:
             documents[path] = Document(root, path, known.language, content, catalog.entries_of_file(path))
     return documents

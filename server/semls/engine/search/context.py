@@ -9,7 +9,7 @@ from pathlib import Path
 
 from semls.engine.search.retrieval import Hit
 from semls.engine.storage.schema import Entry
-from semls.engine.syntax.source import Source, essence
+from semls.engine.syntax.source import Source, normalized_text
 from semls.errors import UsageError
 from semls.escaping import escape_line, escape_text
 
@@ -63,11 +63,13 @@ class Document:
         """Some of its rows."""
         return "\n".join(self.lines[rows.start : rows.stop])
 
-    def essences(self, rows: frozenset[int]) -> set[str]:
+    def normalized_texts(self, rows: frozenset[int]) -> set[str]:
         """Of the chunks that lie in some rows as a whole."""
         covered = (entry for entry in self.entries if rows.issuperset(_rows(entry, entry)))
         encoding = self._source.encoding
-        return {essence(self.content[one.start_byte : one.end_byte].decode(encoding)) for one in covered}
+        return {
+            normalized_text(self.content[one.start_byte : one.end_byte].decode(encoding)) for one in covered
+        }
 
     def definition(self, entry: Entry) -> range:
         """The rows of all parts of the definition that a chunk is a part of."""
@@ -109,7 +111,7 @@ class Document:
             for end in range(name + 1, min(entry.end_row, name + _HEADER) + 2)
             for start in range(name, max(entry.start_row, name - _HEADER) - 1, -1)
         )
-        whole = (span for span in spans if entry.signature in essence(self.text(span)))
+        whole = (span for span in spans if entry.signature in normalized_text(self.text(span)))
         return next(whole, range(name, name + 1))
 
 
@@ -173,9 +175,9 @@ def pack(hits: Iterable[tuple[Document, Hit]], budget: int) -> list[Section]:
         room = budget - sum(one.tokens + 1 for one in others)  # with a blank line between
         grown = sections.get(place, Section(document)).grown(hit.entry, budget)
         fitting = (one for one in grown if one.fits(room))
-        if essence(hit.snippet) not in seen and (section := next(fitting, None)):
+        if normalized_text(hit.snippet) not in seen and (section := next(fitting, None)):
             sections[place] = section
-            seen |= document.essences(section.rows)
+            seen |= document.normalized_texts(section.rows)
     if worthy and not sections:
         smallest = [list(Section(document).grown(hit.entry, 0))[-1] for document, hit in worthy]
         least = min(section.tokens for section in smallest)

@@ -5,12 +5,12 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from semls.engine.files.globs import InTurn
+from semls.engine.files.globs import AtomicGroups
 from semls.engine.storage.filters import Field, Filter, Filters
 from semls.engine.syntax import languages
 from semls.engine.syntax.chunker import KINDS
 from semls.errors import UsageError
-from semls.limits import MAX_HITS, MAX_QUESTION_LENGTH
+from semls.limits import MAX_HITS, MAX_QUERY_LENGTH
 
 MOST_FILTERS = 30  # in the text of a question
 
@@ -63,9 +63,9 @@ def query(
 
     Raises UsageError with a sentence about what is wrong.
     """
-    if len(text) > MAX_QUESTION_LENGTH:
+    if len(text) > MAX_QUERY_LENGTH:
         raise UsageError(
-            f"The question has {len(text):,} characters: ask with at most {MAX_QUESTION_LENGTH:,} of them."
+            f"The question has {len(text):,} characters: ask with at most {MAX_QUERY_LENGTH:,} of them."
         )
     if not 1 <= limit <= MAX_HITS:
         raise UsageError(f"The number of hits is {limit}: it must be from 1 to {MAX_HITS:,}.")
@@ -122,7 +122,7 @@ def _filters(given: Mapping[tuple[Field, bool], Iterable[str]]) -> Filters:
 
 
 def _language(name: str) -> str:
-    language = languages.find(name)
+    language = languages.by_name(name)
     if language is None:
         raise UsageError(
             f"There is no language {name!r}: "
@@ -159,17 +159,17 @@ def _path(glob: str) -> str:
     if not glob:
         raise UsageError("A path pattern is empty: give one such as src/**/*.py or src.")
     first, *rest = _DEEP.split(glob.removeprefix("/") if "/" in glob else f"**/{glob}")
-    in_turn = InTurn()
+    groups = AtomicGroups()
     deeper = [
-        ("(?:[^/]*/)*?" if stars.endswith("/") else ".*?") + _shallow(part, in_turn)
+        ("(?:[^/]*/)*?" if stars.endswith("/") else ".*?") + _shallow(part, groups)
         for stars, part in zip(rest[::2], rest[1::2], strict=True)
     ]
-    return in_turn([_shallow(first, in_turn), *deeper]) + "(?:/.*)?$"
+    return groups.concatenate([_shallow(first, groups), *deeper]) + "(?:/.*)?$"
 
 
-def _shallow(glob: str, in_turn: InTurn) -> str:
+def _shallow(glob: str, groups: AtomicGroups) -> str:
     first, *rest = (re.escape(part).replace(r"\?", "[^/]") for part in glob.split("*"))
-    return in_turn([first, *(f"[^/]*?{part}" for part in rest)])
+    return groups.concatenate([first, *(f"[^/]*?{part}" for part in rest)])
 
 
 _CHECKS: Mapping[Field, Callable[[str], str]] = {

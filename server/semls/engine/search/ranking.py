@@ -16,7 +16,7 @@ import snowballstemmer
 
 from semls.engine.storage.schema import Entry
 from semls.engine.syntax import identifiers
-from semls.engine.syntax.source import rows
+from semls.engine.syntax.source import split_rows
 
 # Added up. The best candidate has 1 by its words.
 _NEARNESS = 1.5  # times the cosine; not a share of the best one's, which may not be near
@@ -158,7 +158,7 @@ def best_row(question: Question, text: str) -> int:
 
     A term counts less the more rows have it. The first of equally good rows wins.
     """
-    shared = [_line_stems(line) & question.stems for line in rows(text)]
+    shared = [_line_stems(line) & question.stems for line in split_rows(text)]
     frequency = Counter(chain.from_iterable(shared))
     weights = [sum(1 / frequency[stem] for stem in stems) for stems in shared]
     return weights.index(max(weights))
@@ -195,7 +195,7 @@ def _typed(symbol: str, name: str) -> float:
 
 
 def _has_humps(name: str, typed: str) -> bool:
-    parts, wanted = identifiers.split(name), identifiers.humps(typed)
+    parts, wanted = identifiers.split(name), identifiers.prefixes(typed)
     return 1 < len(wanted) <= len(parts) and all(
         part.lower().startswith(begin.lower()) for begin, part in zip(wanted, parts, strict=False)
     )

@@ -10,7 +10,7 @@ from semls.engine.search.retrieval import Hit
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import Entry
 from semls.engine.syntax import identifiers
-from semls.engine.syntax.source import essence
+from semls.engine.syntax.source import normalized_text
 from semls.engine.vector_index import VectorIndex, nearest
 from semls.errors import UsageError
 from semls.limits import MAX_HITS
@@ -100,14 +100,14 @@ def similar(asked: Asked, catalog: Catalog, near: Mapping[int, float] | None, li
 def _hits(asked: Asked, copies: Iterable[Entry], near: Mapping[int, float], catalog: Catalog) -> list[Hit]:
     """The best chunk of each definition, best first."""
     entries, texts = catalog.entries(list(near)), catalog.texts(list(near))
-    hits, seen = list[Hit](), {essence(asked.text)}
+    hits, seen = list[Hit](), {normalized_text(asked.text)}
     definitions = {copy.definition for copy in copies}
     scores = {number: near[number] * _standing(entry, asked.entry) for number, entry in entries.items()}
     for number in sorted(scores, key=lambda number: (-scores[number], number)):
         entry = entries[number]
-        if essence(texts[number]) in seen or _is_itself(entry, asked.entry):
+        if normalized_text(texts[number]) in seen or _is_itself(entry, asked.entry):
             continue
-        seen.add(essence(texts[number]))
+        seen.add(normalized_text(texts[number]))
         if entry.definition not in definitions:
             definitions.add(entry.definition)
             hits.append(Hit(entry, scores[number], texts[number]))
@@ -128,9 +128,9 @@ def _standing(other: Entry, asked: Entry) -> float:
 
 def _copies(text: str, catalog: Catalog) -> dict[int, str]:
     """The chunks with this essence, the one asked about included; none for a text without any words."""
-    wanted = essence(text)
+    wanted = normalized_text(text)
     found = catalog.fulltext.find_phrase(wanted, MAX_HITS)
-    return {number: other for number, other in found.items() if essence(other) == wanted}
+    return {number: other for number, other in found.items() if normalized_text(other) == wanted}
 
 
 def _alike(number: int, text: str, catalog: Catalog, pool: int) -> dict[int, float]:

@@ -163,7 +163,7 @@ class Catalog:
 
         `parHead` and `pHH` find `parseHTTPHeader`. The shortest names come first.
         """
-        humps = identifiers.humps(prefix)
+        humps = identifiers.prefixes(prefix)
         if not humps:
             return []
         initials = "".join(hump[0] for hump in humps).lower()

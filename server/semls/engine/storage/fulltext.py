@@ -84,13 +84,13 @@ def insert_text(connection: sqlite3.Connection, chunk: int, entry: Entry, text: 
         "path": _with_parts(entry.path),
         "declaration": _with_parts(declaration),
         "body": text,
-        "body_identifiers": identifiers.split_all(text),
+        "body_identifiers": identifiers.split_camel_case(text),
     }
     connection.execute(_INSERT, (chunk, *(row[column] for column in FULLTEXT_COLUMNS)))
 
 
 def _with_parts(text: str) -> str:
-    return f"{text} {identifiers.split_all(text)}"
+    return f"{text} {identifiers.split_camel_case(text)}"
 
 
 def _rarer_terms(frequencies: Mapping[str, int]) -> list[str]:

@@ -15,7 +15,7 @@ from tree_sitter import Node
 
 from semls.engine.syntax.languages import Language
 from semls.engine.syntax.outline import CLASS_LIKE, CONTAINERS, Definition, Outline, parse
-from semls.engine.syntax.source import LIMIT, Source, Span
+from semls.engine.syntax.source import MAX_CHUNK_CHARACTERS, Source, Span
 
 KINDS = tuple(
     """
@@ -84,7 +84,7 @@ class _Cutter:
 
     def cut(self, start: int, end: int) -> list[tuple[int, int]]:
         """Parts within the limit, without white space around them."""
-        if end - start <= LIMIT:
+        if end - start <= MAX_CHUNK_CHARACTERS:
             start, end = self._file.strip(start, end)
             return [(start, end)] if start < end else []
         parts = self._parts(start, end, (self._nodes, self._paragraphs, self._lines, self._characters))
@@ -93,18 +93,18 @@ class _Cutter:
 
     def _parts(self, start: int, end: int, ways: Sequence[_Borders]) -> Iterator[tuple[int, int]]:
         weight = self._file.weight(start, end)
-        if weight <= LIMIT or not ways:
+        if weight <= MAX_CHUNK_CHARACTERS or not ways:
             yield start, end
             return
         borders, *finer = ways
-        goal = weight / math.ceil(weight / LIMIT)  # parts of like size, no small rest
+        goal = weight / math.ceil(weight / MAX_CHUNK_CHARACTERS)  # parts of like size, no small rest
         filled = 0
         for border, following in pairwise([start, *borders(start, end), end]):
             weight = self._file.weight(border, following)
-            if filled and (filled >= goal or filled + weight > LIMIT):
+            if filled and (filled >= goal or filled + weight > MAX_CHUNK_CHARACTERS):
                 yield start, border
                 start, filled = border, 0
-            if weight > LIMIT:
+            if weight > MAX_CHUNK_CHARACTERS:
                 yield from self._parts(start, following, finer)
                 start, weight = following, 0
             filled += weight
@@ -139,7 +139,7 @@ class _Cutter:
         return (line.end() for line in _LINE_BREAK.finditer(self._file.data, start, end - 1))
 
     def _characters(self, start: int, end: int) -> Iterator[int]:
-        for offset in range(start + LIMIT, end, LIMIT):
+        for offset in range(start + MAX_CHUNK_CHARACTERS, end, MAX_CHUNK_CHARACTERS):
             while self._file.encoding == "utf-8" and self._file.data[offset] & 0xC0 == 0x80:
                 offset -= 1  # noqa: PLW2901 - back to where the character begins
             yield offset

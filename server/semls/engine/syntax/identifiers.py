@@ -11,12 +11,12 @@ def split(name: str) -> list[str]:
     return _HUMP.findall(name)
 
 
-def humps(typed: str) -> list[str]:
+def prefixes(typed: str) -> list[str]:
     """What each part of a name has to begin with: `PHH`, `pHH` and `paHTTPHe` stand for parseHTTPHeader."""
     parts = split(typed)
     return [*parts[:-1], *parts[-1]] if parts and parts[-1].isupper() else parts
 
 
-def split_all(text: str) -> str:
+def split_camel_case(text: str) -> str:
     """The parts of every camel-case identifier in a text; FTS5 itself splits at underscores."""
     return " ".join(part for name in _CAMEL.findall(text) for part in split(name))

@@ -32,7 +32,7 @@ from tree_sitter_language_pack import get_language
 
 from semls.engine.syntax import languages
 from semls.engine.syntax.languages import Language
-from semls.engine.syntax.source import LIMIT, WHITE, Source
+from semls.engine.syntax.source import MAX_CHUNK_CHARACTERS, WHITE, Source
 
 _DEFINITION = "definition."
 _DEPTH = 40  # of definitions in definitions
@@ -289,7 +289,7 @@ class Outline:
 def _worth(found: list[Definition]) -> list[Definition]:
     if sum(one.is_entry for one in found) <= _ENTRIES:
         return found
-    return [one for one in found if not one.is_entry or one.end - one.start > LIMIT // 2]
+    return [one for one in found if not one.is_entry or one.end - one.start > MAX_CHUNK_CHARACTERS // 2]
 
 
 def _stretch(headings: list[Definition], end: int) -> None:
@@ -343,7 +343,7 @@ def _uncomment(line: str) -> str:
 
 @cache
 def _query(language: Language) -> Query | None:
-    source = languages.definitions(language)
+    source = languages.definition_query(language)
     return Query(get_language(language.grammar), source) if source else None
 
 

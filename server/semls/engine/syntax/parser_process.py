@@ -31,14 +31,14 @@ _ATTEMPTS = 2  # for a file whose process ends or stalls: that may have another 
 TIMEOUT, CRASH, INTERNAL = "timeout", "crash", "internal error"
 
 
-class Parsed(NamedTuple):
+class ParseResult(NamedTuple):
     """The chunks of a file; `failure` says why it was cut by lines although its language has a grammar."""
 
     chunks: list[Chunk]
     failure: str = ""
 
 
-class Chunker:
+class ParserProcess:
     """A parser process that starts with the first file, and again after each one that ended it."""
 
     def __init__(self, limit: float = _LIMIT) -> None:
@@ -51,12 +51,12 @@ class Chunker:
         """Chunk one file, see `chunk_all`. Raises EngineError."""
         return self.chunk_all([(source, language)])[0].chunks
 
-    def chunk_all(self, files: Sequence[tuple[bytes, Language]]) -> list[Parsed]:
+    def chunk_all(self, files: Sequence[tuple[bytes, Language]]) -> list[ParseResult]:
         """Chunk files as `chunks.chunk` does, but by lines where that crashes, fails or takes too long.
 
         The process reads one file while another is answered for. Raises EngineError where it does not start.
         """
-        found: list[Parsed] = []
+        found: list[ParseResult] = []
         attempts = 0
         with self._turn:
             while len(found) < len(files):
@@ -112,10 +112,10 @@ class Chunker:
 
     def _ask(
         self, process: "subprocess.Popen[bytes]", files: Sequence[tuple[bytes, Language]], seconds: float
-    ) -> list[Parsed]:
+    ) -> list[ParseResult]:
         """The answers; without those from where the process ended, or was killed as it did not answer."""
         questions, answers = cast("tuple[IO[bytes], IO[bytes]]", (process.stdin, process.stdout))
-        found: list[Parsed] = []
+        found: list[ParseResult] = []
         self._stalled = False
 
         def kill() -> None:
@@ -133,19 +133,19 @@ class Chunker:
                         log.error("The parser failed:\n%s", answer)
                         found.append(_by_lines(*files[len(found)], INTERNAL))
                     else:
-                        found.append(Parsed(answer))
+                        found.append(ParseResult(answer))
             except (EOFError, OSError, pickle.UnpicklingError):
                 pass
         return found
 
 
-def _by_lines(source: bytes, language: Language, failure: str) -> Parsed:
+def _by_lines(source: bytes, language: Language, failure: str) -> ParseResult:
     log.warning("A file in %s is cut by lines: %s", language.name, failure)
     try:
-        return Parsed(chunk(source, replace(language, grammar=None)), failure)
+        return ParseResult(chunk(source, replace(language, grammar=None)), failure)
     except Exception:
         log.exception("A file cannot be cut by lines")
-        return Parsed([], INTERNAL)
+        return ParseResult([], INTERNAL)
 
 
 class _Limit:

@@ -5,7 +5,9 @@ from bisect import bisect_right
 from itertools import accumulate
 from typing import NamedTuple
 
-LIMIT = 2000  # characters that are not white: about 600 tokens, which embedding models still see whole
+MAX_CHUNK_CHARACTERS = (
+    2000  # characters that are not white: about 600 tokens, which embedding models still see whole
+)
 
 _BOM = b"\xef\xbb\xbf"
 WHITE = b" \t\r\n\f\v"
@@ -35,7 +37,7 @@ class Span(NamedTuple):
     end: Point
 
 
-def rows(text: str) -> list[str]:
+def split_rows(text: str) -> list[str]:
     """Return the lines of a text of `Source`, one for each row that it counts, without their ends."""
     return _LINE_END.split(text)
 
@@ -85,7 +87,7 @@ class Source:
 
     def fits(self, start: int, end: int) -> bool:
         """Whether a stretch is short enough for a chunk."""
-        return end - start <= LIMIT or self.weight(start, end) <= LIMIT
+        return end - start <= MAX_CHUNK_CHARACTERS or self.weight(start, end) <= MAX_CHUNK_CHARACTERS
 
     def strip(self, start: int, end: int) -> tuple[int, int]:
         """A stretch without the white space around it."""
@@ -97,7 +99,7 @@ class Source:
         return _CLOSING.fullmatch(self.data, start, end) is not None
 
 
-def essence(text: str) -> str:
+def normalized_text(text: str) -> str:
     """A text with every run of white space as one space. What has the same essence is an exact copy.
 
     So indentation, line breaks and blank lines do not count; names, comments and the order of things do.

@@ -266,7 +266,7 @@ def detect(path: str, content: bytes) -> Language:
     if (stem := filename.partition(".")[0]) in _BY_FILENAME:  # Dockerfile.dev
         return _BY_FILENAME[stem]
     shebang = _SHEBANG.match(content[:_LONGEST_SHEBANG].removeprefix(b"\xef\xbb\xbf"))
-    return (shebang and find(shebang[1].decode("latin-1"))) or TEXT
+    return (shebang and by_name(shebang[1].decode("latin-1"))) or TEXT
 
 
 def _told_apart(candidates: Sequence[Language], content: bytes) -> Language:
@@ -276,13 +276,13 @@ def _told_apart(candidates: Sequence[Language], content: bytes) -> Language:
     return next(marked, next(one for one in candidates if not one.marks))
 
 
-def find(name: str) -> Language | None:
+def by_name(name: str) -> Language | None:
     """The language that people call so."""
     return _BY_NAME.get(name.strip().lower())
 
 
 @cache
-def definitions(language: Language) -> str:
+def definition_query(language: Language) -> str:
     """The query that names a language's definitions, "" if there is none."""
     file = resources.files(__name__) / f"{language.query}.scm"
     return file.read_text("utf-8") if file.is_file() else ""
