@@ -26,8 +26,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from semls.engine.indexing.vector_sync import Target, Tools, VectorSync
-from semls.engine.models.presets import BUNDLED
+from semls.engine.indexing.context import CachedEncoder, Services, Target
+from semls.engine.indexing.vector_sync import VectorSync
+from semls.engine.models.presets import BUNDLED, Model
 from semls.engine.models.registry import Encoders, model_of
 from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search.query import query
@@ -118,32 +119,25 @@ class Bench:
 
     def __init__(self, benchmark: Path, checkouts: Path, cache: Path, settings: Row) -> None:
         self._benchmark, self._checkouts, self._cache, self._settings = benchmark, checkouts, cache, settings
-        self._executor, self._chunker = PriorityExecutor(), ParserProcess()
+        self._executor = PriorityExecutor()
         self._encoders = Encoders(cache / "embeddings", self._executor, MOST_CACHED, lambda: None)
-        self._running = asyncio.Event()
-        self._running.set()
+        embedding_allowed = asyncio.Event()
+        embedding_allowed.set()
+        self._services = Services(self._executor, ParserProcess(), self, embedding_allowed)
 
     async def run(self, repository: Row) -> tuple[Row, list[Asked]]:
         """What the index took, and how each question was answered."""
         name, whole = repository["name"], self._settings["whole"]
         root = self._checkouts / name / ("" if whole else repository.get("benchmark_root") or "")
         directory = self._cache / f"{name}-{'whole' if whole else 'root'}"
-        workspace = Workspace(
-            root.resolve(strict=True),
-            directory,
-            self._executor,
-            self._chunker,
-            self._target(),
-            self._tools,
-            _none,
-            self._running,
-        )
+        target = Target(model_of(Settings(model=self._settings["model"])))
         began = time.perf_counter()
-        await workspace.open()
-        sync = workspace.vector_sync(None)
-        async for _ in workspace.follow(workspace.refresh(), sync):
+        workspace = await Workspace.open(root.resolve(strict=True), directory, self._services, target)
+        indexer = workspace.indexer
+        sync = indexer.vector_sync(None)
+        async for _ in indexer.follow(indexer.refresh(), sync):
             pass
-        progress = workspace.progress(sync)
+        progress = indexer.progress(sync)
         index = {
             "repository": name,
             "files": progress.files,
@@ -158,25 +152,26 @@ class Bench:
         await workspace.close()
         return index, asked
 
-    def _target(self) -> Target:
-        return Target(model_of(Settings(model=self._settings["model"])))
+    async def wanted(self, model: Model) -> CachedEncoder | None:
+        """Return the encoder of a model; None if the benchmark uses lexical search alone."""
+        return CachedEncoder(*await self._encoders.get(model)) if self._settings["model"] else None
 
-    async def _tools(self, target: Target) -> Tools | None:
-        return Tools(*await self._encoders.get(target.model)) if self._settings["model"] else None
+    async def former(self, name: str) -> None:
+        """Return None: no other model answers while the vectors are incomplete."""
 
     async def _ask(
         self, repository: Row, item: Row, workspace: Workspace, sync: VectorSync, catalog: Catalog
     ) -> Asked:
-        text, view = item["query"], sync.view
+        text, index = item["query"], sync.index
         found: dict[str, list[Entry]] = {}
         seconds = {}
-        for way in ("words", "both") if view else ("words",):
+        for way in ("words", "both") if index else ("words",):
             began = time.perf_counter()
             result = await workspace.search(query(text, HITS, lexical_only=way == "words"), sync)
             seconds[way] = time.perf_counter() - began
             found[way] = [hit.entry for hit in result.hits]
-        if view:
-            found["vectors"] = await self._executor.run(Priority.SEARCH, _nearest, text, view, catalog)
+        if index:
+            found["vectors"] = await self._executor.run(Priority.SEARCH, _nearest, text, index, catalog)
         return Asked(
             repository["name"],
             repository["language"],
@@ -185,10 +180,6 @@ class Bench:
             {way: ndcg(found[way], item) if way in found else None for way in WAYS},
             seconds,
         )
-
-
-async def _none(_: str) -> None:
-    """No vectors of another model may answer meanwhile."""
 
 
 def _nearest(text: str, view: VectorIndex, catalog: Catalog) -> list[Entry]:

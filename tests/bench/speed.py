@@ -143,7 +143,7 @@ def _texts(root: Path) -> Iterator[tuple[str, str]]:
         content = read_file(root, item.path) if isinstance(item, Found) else None
         if isinstance(content, bytes):
             file = File(item.path, language=detect(item.path, content).name)
-            for _, entries in read_pipeline.cut(chunker, [(file, content)]):
+            for _, entries in read_pipeline.chunk_files(chunker, [(file, content)]):
                 yield from (
                     (entry.content_hash, embedded_text(entry.qualified_name, text)) for entry, text in entries
                 )

@@ -10,8 +10,8 @@ from tests.support.namespace import USER_LIMITS, in_user_namespace
 
 
 def examine(cache_directory):
-    examinations = doctor.examinations(cache_directory, None)
-    return [finding for examination in examinations.values() for finding in examination()]
+    checks = doctor.checks(cache_directory, None)
+    return [finding for check in checks.values() for finding in check()]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is a part of Linux")
@@ -63,4 +63,4 @@ def test_a_cache_directory_that_takes_no_vectors_is_told_with_advice():
     found = {one.name: one for one in examine(Path("/proc"))}
     assert not found["vectors"].well
     assert found["vectors"].advice.startswith("Make /proc writable")
-    assert found["word index"].well
+    assert found["full-text index"].well

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import pytest
 
+from semls.engine import encoder_source
 from semls.engine import engine as engine_module
-from semls.engine import workspace as workspace_module
 from semls.engine.engine import Engine
-from semls.engine.indexing import read_pipeline
+from semls.engine.indexing import indexer, read_pipeline
 from semls.engine.models import presets, registry
 from semls.engine.models.encoder import HashingEncoder
 from semls.engine.search.query import query
@@ -52,7 +52,7 @@ class Hub:
         self.ready.set()
         monkeypatch.setattr(registry, "load", self.load)
         monkeypatch.setattr(registry, "bundled", lambda: presets.HASHING)
-        monkeypatch.setattr(engine_module, "_AGAIN", 0.01)
+        monkeypatch.setattr(encoder_source, "_RETRY_INTERVAL", 0.01)
 
     def load(self, model, _fetched):
         if model.name != WANTED:
@@ -230,7 +230,7 @@ async def test_a_semls_that_cuts_files_otherwise_cuts_them_anew_and_embeds_nothi
 
 
 async def test_who_follows_misses_nothing_while_it_takes_its_time(engine, shop, monkeypatch):
-    monkeypatch.setattr(engine_module, "_FOLLOWED", 10 * HANG)
+    monkeypatch.setattr(engine_module, "_IDLE_INTERVAL", 10 * HANG)
     states = engine.follow(str(shop), HASHING)
     while (await anext(states)).progress.phase != "ready":
         pass
@@ -310,7 +310,7 @@ async def test_another_model_may_be_wanted_later(engine, shop, hub):
 
 
 async def test_search_while_its_workspace_is_cleared_is_answered(engine, shop, monkeypatch):
-    monkeypatch.setattr(workspace_module, "_FIRST_WORDS", HANG)
+    monkeypatch.setattr(indexer, "_FIRST_READ_TIMEOUT", HANG)
 
     async def search(number):
         await asyncio.sleep(number / 1000)  # so that some come before the clearing and some within
@@ -329,16 +329,16 @@ async def test_search_while_its_workspace_is_cleared_is_answered(engine, shop, m
 
 
 async def test_search_whose_workspace_is_cleared_before_it_was_read_is_told_so(engine, shop, monkeypatch):
-    monkeypatch.setattr(workspace_module, "_FIRST_WORDS", HANG)
+    monkeypatch.setattr(indexer, "_FIRST_READ_TIMEOUT", HANG)
     reading, goes_on = threading.Event(), threading.Event()
-    cut = read_pipeline.cut
+    chunk_files = read_pipeline.chunk_files
 
     def held(chunker, opened):
         reading.set()
         goes_on.wait(HANG)
-        return cut(chunker, opened)
+        return chunk_files(chunker, opened)
 
-    monkeypatch.setattr(read_pipeline, "cut", held)
+    monkeypatch.setattr(read_pipeline, "chunk_files", held)
     searching = asyncio.create_task(ask(engine, "evict_expired", shop))
     assert await asyncio.to_thread(reading.wait, HANG)
     await engine.clear(str(shop))
@@ -509,7 +509,7 @@ async def test_embedder_that_a_client_waits_for_is_not_closed(engine, shop, hub)
     hub.slow.told.set()
     hub.ready.clear()  # the model is loaded for longer than vector syncs stay unused
     waiting = asyncio.create_task(index(engine, shop, SETTINGS))
-    while "loading" not in " ".join(engine.doing):
+    while "loading" not in " ".join(engine.activities):
         await asyncio.sleep(0.01)
     await index(engine, shop, HASHING)
     await asyncio.sleep(0.5)  # until there is no news

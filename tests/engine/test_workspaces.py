@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from semls.engine.engine import Engine
-from semls.engine.indexing.vector_sync import Target, VectorSync
+from semls.engine.indexing.context import Target
+from semls.engine.indexing.vector_sync import VectorSync
 from semls.engine.models import presets
 from semls.engine.search.query import query
 from semls.engine.storage.catalog import Catalog
@@ -166,7 +167,7 @@ async def works(engine, root):
 
 async def test_first_request_cancelled_at_any_await_leaks_nothing(engines, root, resources):
     for engine, interruption in attempts(engines):
-        await interruption.run(engine.changed(str(root), HASHING, []))
+        await interruption.run(engine.refresh_files(str(root), HASHING, []))
         await works(engine, root)
         await engine.close()
         await resources.are_released()
@@ -242,7 +243,9 @@ async def test_search_cancelled_while_its_store_fails_leaks_nothing(engines, roo
     for engine, interruption in attempts(engines):
         await index(engine, root)
         (workspace,) = engine._workspaces
-        workspace.vector_sync(Target(presets.HASHING)).view.vectors.close()  # as if the disk had failed
+        workspace.indexer.vector_sync(
+            Target(presets.HASHING)
+        ).index.vectors.close()  # as if the disk had failed
         interruption.patch(monkeypatch, Workspace, "search")
         with contextlib.suppress(asyncio.CancelledError):
             await search(engine, root)

@@ -14,8 +14,8 @@ import pytest
 
 from semls.engine.engine import Engine
 from semls.engine.files import watch
-from semls.engine.indexing import crawler
-from semls.engine.indexing.vector_sync import Target
+from semls.engine.indexing import watcher
+from semls.engine.indexing.context import Target
 from semls.engine.models import presets
 from semls.engine.models.encoder import HashingEncoder
 from semls.engine.search.query import query
@@ -215,10 +215,11 @@ async def test_twenty_cycles_of_change_leave_disk_and_recall_flat(tmp_path):
             assert (await engine.search({str(root): HASHING}, query(f"made_{cycle}_{number}"))).hits[0][
                 1
             ].entry.name == f"made_{cycle}_{number}"
-        view = next(iter(engine._workspaces)).vector_sync(Target(presets.HASHING)).view
-        assert view is not None
-        assert isinstance(view.vectors, LocalVectors)
-        assert len(view.vectors) < 2 * 600 + 1000
+        (opened,) = engine._workspaces
+        index = opened.indexer.vector_sync(Target(presets.HASHING)).index
+        assert index is not None
+        assert isinstance(index.vectors, LocalVectors)
+        assert len(index.vectors) < 2 * 600 + 1000
         asking = asking or asyncio.create_task(ask_all_the_time())
     assert asking
     assert not asking.done()
@@ -264,7 +265,7 @@ async def test_what_the_system_forgets_to_tell_is_found_when_the_branch_is_anoth
         await asyncio.Event().wait()
 
     monkeypatch.setattr(watch, "changes", silent)
-    monkeypatch.setattr(crawler, "_TICK", 0.05)
+    monkeypatch.setattr(watcher, "_POLL_INTERVAL", 0.05)
     root = workspace("shop")
     git(root, "init", "--quiet")
     (root / "src").mkdir()
@@ -274,7 +275,7 @@ async def test_what_the_system_forgets_to_tell_is_found_when_the_branch_is_anoth
     (root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
     git(root, "checkout", "--quiet", "-b", "other")
     assert await shop.is_fresh()
-    monkeypatch.setattr(crawler, "_SWEEP", 0.05)
+    monkeypatch.setattr(watcher, "_SWEEP_INTERVAL", 0.05)
     (root / "new.py").write_text("def quarantine_letter():\n    pass\n")
     assert await shop.is_fresh()
     await shop.engine.close()
@@ -290,6 +291,6 @@ async def test_a_saved_file_is_looked_at_when_the_editor_says_so(workspace, tmp_
     async for _ in shop.engine.index(str(shop.root), HASHING):
         pass
     (shop.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
-    await shop.engine.changed(str(shop.root), HASHING, [str(shop.root / "new.py")])
+    await shop.engine.refresh_files(str(shop.root), HASHING, [str(shop.root / "new.py")])
     assert await shop.is_fresh()
     await shop.engine.close()

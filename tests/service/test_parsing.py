@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -32,7 +33,7 @@ async def test_a_file_whose_parsing_took_too_long_is_parsed_again_when_next_open
     slow.write_text("def first(): pass\nx = [" + "f(1), " * 60_000 + "]\n")
     (root / "quick.py").write_text("def second(): pass\n")
     engine = Engine(tmp_path / "cache")
-    engine._chunker = ParserProcess(limit=0.05)
+    engine._services = replace(engine._services, parser=ParserProcess(limit=0.05))
     await index(engine, root)
     explanation = await engine.why(str(root), HASHING, str(slow))
     assert (explanation.by_lines, explanation.definitions, explanation.skipped) == ("timeout", 0, "")
@@ -72,7 +73,7 @@ async def test_search_while_the_parser_is_suspended_answers_without_the_changed_
 async def test_index_while_the_parser_does_not_start_says_so_and_is_retried(
     workspace, tmp_path, monkeypatch, executable
 ):
-    monkeypatch.setattr(loop, "_AGAIN", 0.1)
+    monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
     engine, root = Engine(tmp_path / "cache"), workspace("shop")
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", executable)

@@ -101,7 +101,7 @@ async def test_index_with_a_file_from_the_far_future_indexes_it(root, tmp_path):
 
 
 async def test_an_error_that_no_file_caused_is_shown_and_reading_is_retried(root, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "_AGAIN", 0.1)
+    monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
     engine = Engine(tmp_path / "cache")
     await index(engine, root)
 

@@ -19,7 +19,7 @@ async def test_who_hangs_up_is_not_searched_for_any_more(tmp_path, workspace):
     asked = {"workspaces": [{"workspace": str(shop), "settings": {"model": "hashing"}}], "query": "session"}
     headers = [(b"host", b"127.0.0.1:80"), (b"authorization", b"Bearer token")]
     scope = {"type": "http", "method": "POST", "path": "/search", "query_string": b"", "headers": headers}
-    busy = asyncio.create_task(engine._executor.run(Priority.SEARCH, gate.wait))
+    busy = asyncio.create_task(engine._services.executor.run(Priority.SEARCH, gate.wait))
     heard.put_nowait({"type": "http.request", "body": json.dumps(asked).encode()})
 
     async def send(_):

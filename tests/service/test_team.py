@@ -243,7 +243,7 @@ async def test_tenant_database_token_and_headers_go_along(chroma, hire):
 
 
 async def test_a_server_that_is_down_lets_words_answer_and_vectors_come_later(hire, tmp_path, monkeypatch):
-    monkeypatch.setattr(loop, "_AGAIN", 0.1)
+    monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
     chroma = Chroma(tmp_path / "chroma")
     first = hire(chroma.port)
     answer = await first.ask("make thumbnail")
@@ -261,7 +261,7 @@ async def test_a_server_that_is_down_lets_words_answer_and_vectors_come_later(hi
 
 
 async def test_a_server_that_dies_and_comes_back_loses_nothing(chroma, hire, monkeypatch):
-    monkeypatch.setattr(loop, "_AGAIN", 0.1)
+    monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
     first = hire(chroma.port)
     encoded = (await first.index()).encoded
     chroma.kill()
@@ -276,7 +276,7 @@ async def test_a_server_that_dies_and_comes_back_loses_nothing(chroma, hire, mon
 
 
 async def test_a_server_that_has_lost_everything_is_filled_from_the_cache(chroma, hire, monkeypatch):
-    monkeypatch.setattr(loop, "_AGAIN", 0.1)
+    monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
     first = hire(chroma.port)
     encoded = (await first.index()).encoded
     chroma.client.delete_collection(chroma.collection.name)
@@ -287,7 +287,7 @@ async def test_a_server_that_has_lost_everything_is_filled_from_the_cache(chroma
 
 
 async def test_nobody_waits_for_a_server_that_is_silent(chroma, hire, monkeypatch):
-    monkeypatch.setattr(loop, "_AGAIN", 0.1)
+    monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
     async with Wire(chroma.port) as wire:
         first = hire(wire.port)
         await first.index()

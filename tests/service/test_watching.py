@@ -12,7 +12,7 @@ import pytest
 
 from semls.engine.engine import Engine
 from semls.engine.files import watch
-from semls.engine.indexing import crawler
+from semls.engine.indexing import crawler, watcher
 from semls.engine.search.query import query
 from semls.settings import Settings
 from tests.support.namespace import USER_LIMITS, in_user_namespace, without_override
@@ -94,8 +94,8 @@ async def test_search_without_inotify_watches_polls_until_there_are_some(workspa
 
 @in_user_namespace
 async def test_a_folder_beyond_the_limit_of_inotify_watches_leads_to_polling(workspace, monkeypatch):
-    monkeypatch.setattr(crawler, "_SWEEP", 0.5)
-    monkeypatch.setattr(crawler, "_REPORT", 0.5)
+    monkeypatch.setattr(watcher, "_SWEEP_INTERVAL", 0.5)
+    monkeypatch.setattr(crawler, "_REPORT_TIMEOUT", 0.5)
     (USER_LIMITS / "max_inotify_watches").write_text("3")  # as many as there are folders
     await workspace.index()
     assert not await workspace.notice()
@@ -110,7 +110,7 @@ async def test_a_folder_beyond_the_limit_of_inotify_watches_leads_to_polling(wor
 
 
 async def test_a_sweep_that_finds_reported_changes_goes_on_watching(workspace, monkeypatch):
-    monkeypatch.setattr(crawler, "_SWEEP", 0.1)
+    monkeypatch.setattr(watcher, "_SWEEP_INTERVAL", 0.1)
     await workspace.index()
     for number in range(20):
         file = workspace.root / f"two/file_{number}.py"

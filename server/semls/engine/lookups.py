@@ -1,4 +1,4 @@
-"""Looks at files away from the event loop, for a bounded time: a network file system may never answer."""
+"""File system lookups in threads, with a timeout: a network file system may never answer."""
 
 import asyncio
 from collections.abc import Callable, Hashable
@@ -7,43 +7,43 @@ from typing import Any, TypeVar, cast
 
 from semls.errors import SemlsError
 
-SLOW = 5.0  # seconds that a file system may take to answer
-_THREADS = 64  # lookups that may hang at a time; as many threads as are needed are started, and kept
+LOOKUP_TIMEOUT = 5.0  # seconds
+_MAX_THREADS = 64  # lookups that may hang at a time; a thread is started when it is needed, and kept
 
 T = TypeVar("T")
 
 
 class Lookups:
-    """Runs lookups in threads of their own; requests for the same one share it, so that few hang."""
+    """Runs lookups in its own threads. Equal lookups share one thread, so that few threads hang."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(_THREADS, "lookup")
-        self._under_way: dict[Hashable, asyncio.Future[Any]] = {}
+        self._threads = ThreadPoolExecutor(_MAX_THREADS, "lookup")
+        self._running: dict[Hashable, asyncio.Future[Any]] = {}
 
-    async def run(self, lookup: Callable[..., T], *arguments: Hashable, seconds: float = SLOW) -> T:
-        """Return what `lookup` returns, or raise what it raises. Its last argument is the path.
+    async def run(self, lookup: Callable[..., T], *arguments: Hashable, timeout: float = LOOKUP_TIMEOUT) -> T:
+        """Call `lookup(*arguments)` in a thread and return its result. The last argument is the path.
 
-        Raises SemlsError when the file system does not answer in time.
+        Raises what `lookup` raises, and SemlsError after `timeout` seconds; the lookup goes on then.
         """
-        found = self._under_way.get((lookup, arguments)) or self._start(lookup, arguments)
-        await asyncio.wait({found}, timeout=seconds)
-        if not found.done():
+        future = self._running.get((lookup, arguments)) or self._start(lookup, arguments)
+        await asyncio.wait({future}, timeout=timeout)
+        if not future.done():
             raise SemlsError(
-                f"The file system of {arguments[-1]} has not answered for {seconds:g} s: "
+                f"The file system of {arguments[-1]} has not answered for {timeout:g} s: "
                 "check that its disk or server can be reached, and try again."
             )
-        return cast(T, found.result())
+        return cast(T, future.result())
 
     def close(self) -> None:
-        """Let the threads end; one that hangs is not waited for."""
+        """End the threads. Does not wait for those that hang."""
         self._threads.shutdown(wait=False)
 
     def _start(self, lookup: Callable[..., T], arguments: tuple[Hashable, ...]) -> "asyncio.Future[T]":
-        def end(found: "asyncio.Future[T]") -> None:
-            del self._under_way[lookup, arguments]
-            found.exception()  # retrieved, even if every request was cancelled
+        def end(future: "asyncio.Future[T]") -> None:
+            del self._running[lookup, arguments]
+            future.exception()  # retrieved, even if every request was cancelled
 
-        found = asyncio.get_running_loop().run_in_executor(self._threads, lookup, *arguments)
-        self._under_way[lookup, arguments] = found
-        found.add_done_callback(end)
-        return found
+        future = asyncio.get_running_loop().run_in_executor(self._threads, lookup, *arguments)
+        self._running[lookup, arguments] = future
+        future.add_done_callback(end)
+        return future

@@ -1,9 +1,9 @@
-"""The open vector stores of a workspace: each is opened once, however many vector syncs use it."""
+"""The vector indexes of one workspace, which are shared by its vector syncs."""
 
 import asyncio
 import contextlib
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,108 +16,137 @@ from semls.engine.vector_index import VectorIndex
 from semls.errors import StoreError
 from semls.settings import Server
 
+_MAX_UNREFERENCED = 1000  # vectors without a chunk for which a store is never rebuilt
+_COPIED_AT_ONCE = 100  # vectors: Chroma takes about 2 ms to write each
+
 
 @dataclass(eq=False, slots=True)
-class _Open:
-    view: VectorIndex
+class _OpenIndex:
+    index: VectorIndex
     users: set[object] = field(default_factory=set)
-    usable: bool = False  # False before it is ready, after a failure, and while it is closed
+    usable: bool = False  # False until it is open, after a failure, and while it is closed
 
 
 class VectorIndexes:
-    """Opens and closes stores, one at a time: two Chroma clients on one directory lose vectors.
+    """Opens and closes the stores of one workspace.
 
-    A cancelled caller leaves no store behind: what is open is listed here until it is closed.
+    Stores are opened one at a time, because two Chroma clients on one directory lose vectors. An open store
+    stays in `_open` until it is closed, so a cancelled caller leaves none behind. Methods are called in the
+    event loop.
     """
 
     def __init__(
         self, directory: Path, repository: str, catalog: Catalog, executor: PriorityExecutor
     ) -> None:
+        """Keep local stores below `directory`; `repository` names the collection on a server."""
         self._directory, self._repository = directory, repository
         self._catalog, self._executor = catalog, executor
-        self._open = list[_Open]()
-        self._turns = defaultdict[Server | None, asyncio.Lock](asyncio.Lock)
+        self._open = list[_OpenIndex]()
+        self._locks = defaultdict[Server | None, asyncio.Lock](asyncio.Lock)  # None: stores on this machine
 
-    async def take(self, user: object, encoder: Encoder, server: Server | None) -> VectorIndex:
-        """Open an encoder's store unless it is open, and keep it open for a user. Raises StoreError."""
-        async with self._turns[server]:
-            one = self._find(encoder.fingerprint, server)
-            if one and not one.usable:
-                await self._close(one)
-                one = None
-            if one is None:
-                one = await self._start(encoder, server)
-            one.users.add(user)
-            return one.view
+    async def acquire(self, user: object, encoder: Encoder, server: Server | None) -> VectorIndex:
+        """Return an encoder's index, and keep it open until the user releases it. Raises StoreError."""
+        async with self._locks[server]:
+            entry = self._find(encoder.fingerprint, server)
+            if entry and not entry.usable:
+                await self._close(entry)
+                entry = None
+            if entry is None:
+                entry = await self._open_index(encoder, server)
+            entry.users.add(user)
+            return entry.index
 
-    async def release(self, user: object, view: VectorIndex) -> None:
-        """Close a store when its last user has released it."""
-        async with self._turns[view.server]:
-            for one in [one for one in self._open if one.view is view]:
-                one.users.discard(user)
-                if not one.users:
-                    await self._close(one)
+    async def release(self, user: object, index: VectorIndex) -> None:
+        """Close an index when its last user has released it."""
+        async with self._locks[index.server]:
+            for entry in [entry for entry in self._open if entry.index is index]:
+                entry.users.discard(user)
+                if not entry.users:
+                    await self._close(entry)
 
-    def distrust(self, view: VectorIndex) -> None:
-        """Have a store that failed opened and examined again when it is next taken."""
-        for one in self._open:
-            if one.view is view:
-                one.usable = False
-
-    def alone(self) -> asyncio.Lock:
-        """A lock under which no store on this machine is opened or closed."""
-        return self._turns[None]
+    def invalidate(self, index: VectorIndex) -> None:
+        """Open a store that has failed again, which checks it, when it is next acquired."""
+        for entry in self._open:
+            if entry.index is index:
+                entry.usable = False
 
     async def prune(self) -> set[str]:
-        """Delete the stores on this machine that are not open; the models of those that are.
+        """Delete the local stores that are not open. Return the models of the open indexes.
 
         Raises StoreError.
         """
-        async with self.alone():
-            kept = {one.view.encoder.fingerprint for one in self._open if not one.view.server}
+        async with self._locks[None]:
+            kept = {entry.index.encoder.fingerprint for entry in self._open if not entry.index.server}
             await self._executor.run(Priority.SEMANTIC, _discard_others, self._directory, kept)
-            return {one.view.encoder.model.name for one in self._open}
+            return {entry.index.encoder.model.name for entry in self._open}
+
+    async def compact(self, index: VectorIndex, referenced: int) -> None:
+        """Rebuild a local store if most of its vectors belong to no chunk any more. Raises StoreError.
+
+        `referenced` is the number of chunks that have a vector. Chroma does not free the space of deleted
+        vectors, so the others are copied into a new store, which replaces the old one.
+        """
+        store = index.vectors
+        if not isinstance(store, LocalVectors) or len(store) < 2 * referenced + _MAX_UNREFERENCED:
+            return
+        async with self._locks[None]:
+            hashes = await self._executor.run(
+                Priority.SEMANTIC, self._catalog.embedded.referenced, index.name
+            )
+            copy = await opened(self._executor.run(Priority.SEMANTIC, store.create_replacement))
+            try:
+                for start in range(0, len(hashes), _COPIED_AT_ONCE):
+                    batch = hashes[start : start + _COPIED_AT_ONCE]
+                    await self._executor.run(Priority.SEMANTIC, _copy, store, copy, batch)
+                await self._executor.run(Priority.SEMANTIC, store.replace_with, copy)
+            finally:
+                await self._executor.run(Priority.SEARCH, copy.close)
+            await self._executor.run(Priority.SEMANTIC, self._catalog.embedded.replace, index.name, hashes)
 
     async def close(self) -> None:
-        """Close all stores."""
-        for one in list(self._open):
-            await self._close(one)
+        """Close all indexes, whoever uses them."""
+        for entry in list(self._open):
+            await self._close(entry)
 
-    def _find(self, fingerprint: str, server: Server | None) -> _Open | None:
-        for one in self._open:
-            if (one.view.encoder.fingerprint, one.view.server) == (fingerprint, server):
-                return one
+    def _find(self, fingerprint: str, server: Server | None) -> _OpenIndex | None:
+        for entry in self._open:
+            if (entry.index.encoder.fingerprint, entry.index.server) == (fingerprint, server):
+                return entry
         return None
 
-    async def _start(self, encoder: Encoder, server: Server | None) -> _Open:
+    async def _open_index(self, encoder: Encoder, server: Server | None) -> _OpenIndex:
         if server:
-            executor = RemoteExecutor()
-            step = executor.run(Priority.SEMANTIC, _open_on, server, self._repository, encoder)
-            view = VectorIndex(encoder, await opened(step, wait=False), executor, server)
+            remote = RemoteExecutor()
+            opening = remote.run(Priority.SEMANTIC, _open_remote, server, self._repository, encoder)
+            index = VectorIndex(encoder, await opened(opening, wait=False), remote, server)
         else:
-            # Beside the executor: it takes seconds where there are hundreds of thousands of vectors.
-            store = await opened(asyncio.to_thread(_open_in, self._directory, encoder))
-            view = VectorIndex(encoder, store, self._executor)
-        one = _Open(view)
-        self._open.append(one)
-        await self._executor.run(Priority.SEMANTIC, self._catalog.embedded.replace, view.name, ())
-        one.usable = True
-        return one
+            # Not in the executor: it takes seconds where there are hundreds of thousands of vectors.
+            store = await opened(asyncio.to_thread(_open_local, self._directory, encoder))
+            index = VectorIndex(encoder, store, self._executor)
+        entry = _OpenIndex(index)
+        self._open.append(entry)
+        await self._executor.run(Priority.SEMANTIC, self._catalog.embedded.replace, index.name, ())
+        entry.usable = True
+        return entry
 
-    async def _close(self, one: _Open) -> None:
-        one.usable = False
+    async def _close(self, entry: _OpenIndex) -> None:
+        entry.usable = False
         with contextlib.suppress(StoreError):
-            await one.view.close()
-        self._open.remove(one)
+            await entry.index.close()
+        self._open.remove(entry)
 
 
-def _open_in(directory: Path, encoder: Encoder) -> LocalVectors:
+def _open_local(directory: Path, encoder: Encoder) -> LocalVectors:
     path = directory / "vectors" / encoder.fingerprint
     return LocalVectors(path, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
 
 
-def _open_on(server: Server, repository: str, encoder: Encoder) -> RemoteVectors:
+def _open_remote(server: Server, repository: str, encoder: Encoder) -> RemoteVectors:
     return RemoteVectors(server, repository, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
+
+
+def _copy(store: LocalVectors, copy: LocalVectors, hashes: Sequence[str]) -> None:
+    copy.upsert(store.get(hashes))
 
 
 def _discard_others(directory: Path, kept: Collection[str]) -> None:

@@ -1,4 +1,4 @@
-"""Opens and closes workspaces: one change of a workspace at a time, each carried through to its end."""
+"""Opens and closes workspaces: one change of a workspace at a time, and each is carried out to its end."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
@@ -10,25 +10,26 @@ from semls.errors import EngineError
 
 
 class Workspaces:
-    """The open workspaces, by their folder.
+    """The open workspaces by their root.
 
-    Openings and closings are tasks of their own: when a request that waits for one is cancelled, it goes on.
+    Each is opened and closed in a task of its own, which goes on when the request that waits for it is
+    cancelled. Methods are called in the event loop.
     """
 
-    def __init__(self, make: Callable[[Path], Workspace]) -> None:
-        self._make = make
+    def __init__(self, open_workspace: Callable[[Path], Awaitable[Workspace]]) -> None:
+        self._open_workspace = open_workspace
         self._open: dict[Path, Workspace] = {}
         self._opening: dict[Path, asyncio.Task[None]] = {}
         self._closing: dict[Path, asyncio.Task[None]] = {}
-        self._ended = False
+        self._stopped = False
 
     def __iter__(self) -> Iterator[Workspace]:
-        """Iterate over the open workspaces."""
+        """Iterate over the open workspaces. They may be opened and closed during the iteration."""
         return iter(list(self._open.values()))
 
     @property
     def opening(self) -> list[Path]:
-        """The folders that are being opened."""
+        """The roots of the workspaces that are being opened."""
         return list(self._opening)
 
     def get(self, root: Path) -> Workspace | None:
@@ -37,41 +38,40 @@ class Workspaces:
 
     @asynccontextmanager
     async def use(self, root: Path) -> AsyncIterator[Workspace]:
-        """Open a workspace if it is not open, and keep it open until the block ends. Raises SemlsError."""
+        """Open a workspace unless it is open, and keep it open within the block. Raises SemlsError."""
         while (workspace := self._open.get(root)) is None:
             await self._ensure(root)
         async with workspace.reading():
             yield workspace
 
     async def close(self, root: Path, then: Callable[[], Awaitable[None]] | None = None) -> None:
-        """Close a workspace if it is open, and open it again only when `then` has ended.
+        """Close a workspace if it is open, then await `then`; it can be opened again after that.
 
         Raises what `then` raises.
         """
         while change := self._opening.get(root) or self._closing.get(root):
             await asyncio.wait({change})
-        await asyncio.shield(self._begin(self._closing, root, self._close(self._open.pop(root, None), then)))
+        closing = self._close(self._open.pop(root, None), then)
+        await asyncio.shield(self._begin(self._closing, root, closing))
 
     async def close_all(self) -> None:
-        """Close all workspaces and open none any more."""
-        self._ended = True
+        """Close all workspaces, and open none from now on."""
+        self._stopped = True
         await asyncio.gather(*map(self.close, {*self._open, *self._opening, *self._closing}))
 
     async def _ensure(self, root: Path) -> None:
-        """Wait until a workspace is open or closed, whichever is under way; open it if neither is."""
+        """Wait for the change of a workspace that is under way; open the workspace if there is none."""
         if closing := self._closing.get(root):
             await asyncio.wait({closing})
         elif opening := self._opening.get(root):
             await asyncio.shield(opening)
-        elif self._ended:
+        elif self._stopped:
             raise EngineError("The engine is stopping. Try again.")
         else:
             await asyncio.shield(self._begin(self._opening, root, self._start(root)))
 
     async def _start(self, root: Path) -> None:
-        workspace = self._make(root)
-        await workspace.open()
-        self._open[root] = workspace
+        self._open[root] = await self._open_workspace(root)
 
     async def _close(self, workspace: Workspace | None, then: Callable[[], Awaitable[None]] | None) -> None:
         if workspace:
@@ -83,6 +83,7 @@ class Workspaces:
     def _begin(
         changes: dict[Path, asyncio.Task[None]], root: Path, change: Coroutine[None, None, None]
     ) -> asyncio.Task[None]:
+        """Start a change in a task that is listed until it has ended."""
         task = changes[root] = asyncio.create_task(change)
         task.add_done_callback(lambda _: changes.pop(root))
         return task

@@ -16,8 +16,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from semls import __version__
-from semls.engine.engine import SOON, Engine
-from semls.engine.lookups import SLOW
+from semls.engine.engine import STATUS_TIMEOUT, Engine
+from semls.engine.lookups import LOOKUP_TIMEOUT
 from semls.engine.search.query import Query, query
 from semls.errors import SemlsError, UsageError, reason
 from semls.limits import DEFAULT_HITS
@@ -63,7 +63,9 @@ class App:
             self._cancellable(messages.SIMILAR, schemas.SimilarBody, self._similar),
             self._cancellable(messages.CONTEXT, schemas.ContextBody, self._context),
             self._request(messages.CHANGED, schemas.ChangedBody, self._changed),
-            self._request(messages.STATUS, schemas.WorkspaceBody, self._status, lookup_timeout=SOON),
+            self._request(
+                messages.STATUS, schemas.WorkspaceBody, self._status, lookup_timeout=STATUS_TIMEOUT
+            ),
             self._request(messages.EXPLAIN, schemas.ExplainBody, self._explain),
             self._request(messages.CLEAR, schemas.ClearBody, self._clear),
             self._request(messages.EXPORT_CACHE, schemas.CacheBody, self._export_cache),
@@ -92,7 +94,7 @@ class App:
     # Handlers
 
     def _ping(self) -> PingMessage:
-        return {"version": __version__, "pid": os.getpid(), "doing": ", ".join(self._engine.doing)}
+        return {"version": __version__, "pid": os.getpid(), "doing": ", ".join(self._engine.activities)}
 
     def _pause(self) -> EmptyMessage:
         self._engine.pause()
@@ -135,7 +137,7 @@ class App:
         return serializers.context_message(answer, sections)
 
     async def _changed(self, body: schemas.ChangedBody) -> EmptyMessage:
-        await self._engine.changed(body.workspace, body.settings.to_settings(), body.files)
+        await self._engine.refresh_files(body.workspace, body.settings.to_settings(), body.files)
         return {}
 
     async def _status(self, body: schemas.WorkspaceBody) -> StatusMessage:
@@ -176,7 +178,7 @@ class App:
         endpoint: Endpoint[Message],
         schema: type[Body],
         handler: Callable[[Body], Awaitable[Message]],
-        lookup_timeout: float = SLOW,
+        lookup_timeout: float = LOOKUP_TIMEOUT,
     ) -> Route:
         """Return a route that completes even if its client disconnects."""
 
@@ -210,7 +212,9 @@ class App:
 
         return _route(endpoint, respond)
 
-    async def _read(self, request: Request, schema: type[Body], lookup_timeout: float = SLOW) -> Body:
+    async def _read(
+        self, request: Request, schema: type[Body], lookup_timeout: float = LOOKUP_TIMEOUT
+    ) -> Body:
         """Return the validated body of a request. Raises SemlsError."""
         body = _validated(await read_body(request), schema)
         for folder in body.unforced_workspaces():

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from semls.engine.doctor import Finding
-from semls.engine.engine import Answer, Status, Usage
+from semls.engine.indexing.progress import Progress
+from semls.engine.results import Answer, Comparison, Explanation, Status, Usage
 from semls.engine.search.context import Section, count_tokens, markdown
 from semls.engine.search.retrieval import Hit
 from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.schema import Entry
 from semls.engine.syntax.source import split_rows
-from semls.engine.workspace import Comparison, Explanation, Progress
 from semls.service.messages import (
     AnswerHeaderMessage,
     AnswerMessage,

@@ -1,42 +1,40 @@
-"""Work that is repeated whenever there is something to do."""
+"""Background loops that run a job whenever they are woken, and retry it after a failure."""
 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
+from semls.engine.indexing.context import Events
 from semls.errors import EngineError, SemlsError, StoreCorrupted, StoreError
 
 log = logging.getLogger(__name__)
 
-_AGAIN = 30.0  # seconds after which what failed is tried again
+_RETRY_DELAY = 30.0  # seconds
 
 
-def later(call: Callable[[], None]) -> None:
-    """Call something when what failed may work again."""
-    asyncio.get_running_loop().call_later(_AGAIN, call)
+def retry_later(call: Callable[[], None]) -> None:
+    """Schedule a call after the retry delay. Needs a running event loop."""
+    asyncio.get_running_loop().call_later(_RETRY_DELAY, call)
 
 
 class Loop:
-    """Runs some work whenever it is woken, in a task of its own, and keeps the error when it fails."""
+    """Runs a job in a task of its own whenever `wake` is called, and keeps the error of the last run.
 
-    def __init__(
-        self,
-        name: str,
-        work: Callable[[], Awaitable[None]],
-        corrupted: Callable[[StoreCorrupted], None],
-        tell: Callable[[], None],
-    ) -> None:
-        self.error: SemlsError | None = None
-        self._name, self._work, self._corrupted, self._tell = name, work, corrupted, tell
+    Needs a running event loop. Jobs never overlap.
+    """
+
+    def __init__(self, name: str, job: Callable[[], Awaitable[None]], events: Events) -> None:
+        self.error: SemlsError | None = None  # of the last run
+        self._name, self._job, self._events = name, job, events
         self._wake = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
     def wake(self) -> None:
-        """Let the work run, once more if it runs now."""
+        """Run the job; if it is running, run it again afterwards."""
         self._wake.set()
 
     async def stop(self) -> None:
-        """End the task after the step under way."""
+        """Cancel the job and wait until it has ended. Tasks that it gave to an executor run to their end."""
         self._task.cancel()
         await asyncio.wait({self._task})
 
@@ -45,17 +43,17 @@ class Loop:
             await self._wake.wait()
             self._wake.clear()
             try:
-                await self._work()
+                await self._job()
                 self.error = None
             except StoreCorrupted as error:
-                self._corrupted(error)
-            except (StoreError, EngineError) as error:  # a full disk, a server that is down: for the moment
+                self._events.catalog_corrupted(error)
+            except (StoreError, EngineError) as error:  # may pass: a full disk, a server that is down
                 self.error = error
-                later(self.wake)
+                retry_later(self.wake)
             except SemlsError as error:
                 self.error = error
             except Exception:
                 log.exception("%s failed", self._name)
                 self.error = EngineError(f"{self._name} failed: the engine's log has the details.")
-                later(self.wake)
-            self._tell()
+                retry_later(self.wake)
+            self._events.state_changed()

@@ -1,16 +1,21 @@
-"""Files → chunks in the catalog: short steps for the executor, and one that runs beside it."""
+"""The read pipeline: files are opened, chunked and stored in the catalog, batch by batch.
+
+All functions but `chunk_files` run in the priority executor and return within about a tenth of a second, so
+that no search waits longer for its turn.
+"""
 
 import contextlib
 import hashlib
 import logging
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
 from semls.engine.files import classify, scan
+from semls.engine.files.digest import digest
 from semls.engine.models.encoder import embedded_text
-from semls.engine.search.context import Document
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import Entry, File
 from semls.engine.syntax import languages
@@ -20,55 +25,58 @@ from semls.errors import SemlsError
 
 log = logging.getLogger(__name__)
 
-Item: TypeAlias = scan.Found | scan.Skipped
-Cut: TypeAlias = tuple[File, list[tuple[Entry, str]]]  # with its chunks and their texts
+ScanItem: TypeAlias = scan.Found | scan.Skipped
+OpenedFile: TypeAlias = tuple[File, bytes]  # with its content
+ChunkedFile: TypeAlias = tuple[File, list[tuple[Entry, str]]]  # with its chunks and their texts
 
-_STEP = 0.1  # seconds that a step should take: what a search may have to wait
-_BYTES, _FILES = 300_000, 200  # that are cut at a time, in some tenths of a second
-_CUT = "cut"  # the note that tells how files were cut
-_INDEXED = "indexed"  # the note that tells that all files have been read once
+_TASK_SECONDS = 0.1  # that one task should take at most
+_MAX_SCANNED = 1000  # items of one batch of a scan
+_MAX_BYTES, _MAX_FILES = 300_000, 200  # of one batch of opened files: some tenths of a second of parsing
+_CHUNKER_NOTE = "cut"  # key in the catalog: fingerprint of the chunker that made the chunks
+_INDEXED_NOTE = "indexed"  # key in the catalog: not empty when every file has been read once
 
 
 def open_catalog(directory: Path) -> Catalog:
-    """Open a workspace's catalog. Raises StoreError.
+    """Open the catalog of a workspace. Raises StoreError.
 
-    What another version of semls cut is to be read again, and so is what could not be read or parsed.
+    All files are invalidated if another version of the chunker has read them, else those that could not be
+    read or parsed.
     """
     with contextlib.ExitStack() as stack:
         catalog = Catalog(directory / "index.sqlite")
         stack.callback(catalog.close)
-        if catalog.get_metadata(_CUT) != fingerprint():
+        if catalog.get_metadata(_CHUNKER_NOTE) != fingerprint():
             catalog.invalidate_all()
-            catalog.set_metadata(_CUT, fingerprint())
+            catalog.set_metadata(_CHUNKER_NOTE, fingerprint())
         catalog.invalidate_failures()
         stack.pop_all()  # it stays open
     return catalog
 
 
 def is_indexed(catalog: Catalog) -> bool:
-    """Whether all files of the workspace have been read once, if only to leave them out."""
-    return bool(catalog.get_metadata(_INDEXED))
+    """Return whether every file of the workspace has been read or skipped once."""
+    return bool(catalog.get_metadata(_INDEXED_NOTE))
 
 
 def mark_indexed(catalog: Catalog) -> None:
-    """Note that all files have been read."""
+    """Note that every file has been read or skipped."""
     if not is_indexed(catalog):
-        catalog.set_metadata(_INDEXED, "yes")
+        catalog.set_metadata(_INDEXED_NOTE, "yes")
 
 
-def take(scan: Iterator[Item]) -> list[Item]:
-    """As much of a scan as makes a step; nothing when it has ended."""
-    deadline = time.monotonic() + _STEP
-    taken = []
-    for item in scan:
-        taken.append(item)
-        if time.monotonic() > deadline or len(taken) == 1000:
+def next_batch(items: Iterator[ScanItem]) -> list[ScanItem]:
+    """Return the next items of a scan, as many as one task has time for; none at its end."""
+    deadline = time.monotonic() + _TASK_SECONDS
+    batch = []
+    for item in items:
+        batch.append(item)
+        if time.monotonic() > deadline or len(batch) == _MAX_SCANNED:
             break
-    return taken
+    return batch
 
 
-def differs(item: Item, known: File | None) -> bool:
-    """Whether a file is not as the catalog knows it."""
+def has_changed(item: ScanItem, known: File | None) -> bool:
+    """Return whether a file differs from what the catalog knows of it, by size, time and skip reason."""
     if known is None:
         return True
     if isinstance(item, scan.Skipped):
@@ -76,12 +84,33 @@ def differs(item: Item, known: File | None) -> bool:
     return (known.size, known.mtime_ns) != (item.size, item.mtime_ns)
 
 
-def open_some(
-    root: Path, catalog: Catalog, known: Mapping[str, File], items: Sequence[Item]
-) -> tuple[list[tuple[File, bytes]], list[Item]]:
-    """As many files to be cut as make a step, with their bytes, and the rest of the items."""
-    deadline, size = time.monotonic() + _STEP, 0
-    opened, skipped, touched = list[tuple[File, bytes]](), list[File](), list[File]()
+def find_changed(
+    root: Path, catalog: Catalog, paths: Sequence[str]
+) -> tuple[dict[str, File], list[ScanItem], list[str]]:
+    """Compare some files with the catalog, and remove from it those that do not exist any more.
+
+    Return what the catalog knew of the files, those that have changed, and the paths of the removed ones.
+    """
+    known = catalog.files(paths)
+    found = {path: scan.stat_file(root, path) for path in paths}
+    changed: list[ScanItem] = [
+        item for path, item in found.items() if item and has_changed(item, known.get(path))
+    ]
+    deleted = [path for path, item in found.items() if item is None]
+    if deleted:
+        catalog.remove(deleted)
+    return known, changed, deleted
+
+
+def open_files(
+    root: Path, catalog: Catalog, known: Mapping[str, File], items: Sequence[ScanItem]
+) -> tuple[list[OpenedFile], list[ScanItem]]:
+    """Open the first of some files. Return those that have to be chunked, and the items of the next batch.
+
+    Files that are skipped, or whose content is as it was, are stored in the catalog at once.
+    """
+    deadline, size = time.monotonic() + _TASK_SECONDS, 0
+    opened, skipped, touched = list[OpenedFile](), list[File](), list[File]()
     rest = iter(items)
     for item in rest:
         file, content = _open(root, item)
@@ -93,15 +122,15 @@ def open_some(
         else:
             opened.append((file, content))
             size += len(content)
-        if time.monotonic() > deadline or size > _BYTES or len(opened) == _FILES:
+        if time.monotonic() > deadline or size > _MAX_BYTES or len(opened) == _MAX_FILES:
             break
     _replace(catalog, ((file, []) for file in skipped))
     catalog.touch(touched)
     return opened, list(rest)
 
 
-def _open(root: Path, item: Item) -> tuple[File, bytes]:
-    """A file as it is now, with its bytes, if it is not skipped."""
+def _open(root: Path, item: ScanItem) -> OpenedFile:
+    """Read one file; its content is empty if it is skipped. An internal error makes it a skipped file."""
     try:
         return _read(root, item)
     except Exception as error:  # noqa: BLE001 - logged
@@ -110,13 +139,13 @@ def _open(root: Path, item: Item) -> tuple[File, bytes]:
 
 
 def _failed(file: File, error: Exception) -> File:
-    """Log an error of ours. Return what the catalog keeps of the file that it is about."""
+    """Log an internal error. Return the file with the error as the reason why it is skipped."""
     log.error("Reading %s failed", ascii(file.path), exc_info=error)
     reason = classify.reason_for_internal_error(error)
     return file._replace(skipped=reason, failure=reason)
 
 
-def _read(root: Path, item: Item) -> tuple[File, bytes]:
+def _read(root: Path, item: ScanItem) -> OpenedFile:
     if isinstance(item, scan.Skipped):
         return File(item.path, skipped=item.reason), b""
     content = scan.read_file(root, item.path)
@@ -124,57 +153,61 @@ def _read(root: Path, item: Item) -> tuple[File, bytes]:
         failure = content.reason if classify.is_os_error(content.reason) else ""
         return File(item.path, item.size, item.mtime_ns, skipped=content.reason, failure=failure), b""
     language = languages.detect(item.path, content)
-    return File(item.path, item.size, item.mtime_ns, _digest(content), language.name), content
+    return File(item.path, item.size, item.mtime_ns, digest(content), language.name), content
 
 
-def cut(chunker: ParserProcess, opened: Sequence[tuple[File, bytes]]) -> list[Cut]:
-    """The chunks of files. Runs beside the executor, as a parser may take its time."""
-    asked = [(content, languages.by_name(file.language) or languages.TEXT) for file, content in opened]
-    parsed = chunker.chunk_all(asked)
-    return [_cut(file, found) for (file, _), found in zip(opened, parsed, strict=True)]
+def chunk_files(parser: ParserProcess, opened: Sequence[OpenedFile]) -> list[ChunkedFile]:
+    """Return files with their chunks. Runs in a thread of its own, because parsing may take long.
+
+    Raises EngineError when the parser process does not start.
+    """
+    sources = [(content, languages.by_name(file.language) or languages.TEXT) for file, content in opened]
+    results = parser.chunk_all(sources)
+    return [_chunked(file, parsed) for (file, _), parsed in zip(opened, results, strict=True)]
 
 
-def _cut(file: File, parsed: ParseResult) -> Cut:
+def _chunked(file: File, parsed: ParseResult) -> ChunkedFile:
     try:
         return file._replace(failure=parsed.failure), [_entry(file, chunk) for chunk in parsed.chunks]
     except Exception as error:  # noqa: BLE001 - logged
         return _failed(file, error), []
 
 
-def store(catalog: Catalog, known: Mapping[str, File], found: Sequence[Cut]) -> Sequence[Cut]:
-    """Put as many files into the catalog as make a step; gives back the rest.
+def store(catalog: Catalog, known: Mapping[str, File], files: Sequence[ChunkedFile]) -> list[ChunkedFile]:
+    """Store the first of some files in the catalog. Return the rest.
 
-    Those that were catalogd meanwhile are left out: they are newer there.
+    Files that were stored since `known` was read are left out: the catalog has a newer version of them.
     """
-    deadline = time.monotonic() + _STEP
-    now = catalog.files([file.path for file, _ in found])
-    rest = iter(found)
+    deadline = time.monotonic() + _TASK_SECONDS
+    current = catalog.files([file.path for file, _ in files])
+    rest = deque(files)
 
-    def some() -> Iterator[Cut]:
-        for file, entries in rest:
-            if now.get(file.path) == known.get(file.path):
+    def batch() -> Iterator[ChunkedFile]:  # is consumed while the catalog writes, so that writing counts
+        while rest:
+            file, entries = rest.popleft()
+            if current.get(file.path) == known.get(file.path):
                 yield file, entries
             if time.monotonic() > deadline:
                 return
 
-    _replace(catalog, some())
-    return tuple(rest)
+    _replace(catalog, batch())
+    return list(rest)
 
 
-def _replace(catalog: Catalog, found: Iterable[Cut]) -> None:
-    """Put files into the catalog, one by one where an error of ours makes that fail for one of them."""
-    taken = list[Cut]()
+def _replace(catalog: Catalog, files: Iterable[ChunkedFile]) -> None:
+    """Store files in one transaction; if an internal error prevents that, store them one by one."""
+    taken = list[ChunkedFile]()
 
-    def take() -> Iterator[Cut]:
-        for cut in found:
-            taken.append(cut)
-            yield cut
+    def recorded() -> Iterator[ChunkedFile]:
+        for file in files:
+            taken.append(file)
+            yield file
 
     try:
-        catalog.replace_all(take())
+        catalog.replace_all(recorded())
     except SemlsError:
         raise
-    except Exception:  # noqa: BLE001 - logged for the file that causes it
+    except Exception:  # noqa: BLE001 - logged below, with the file that causes it
         for file, entries in taken:
             try:
                 catalog.replace(file, entries)
@@ -184,34 +217,8 @@ def _replace(catalog: Catalog, found: Iterable[Cut]) -> None:
                 catalog.replace(_failed(file, error))
 
 
-def look_again(
-    root: Path, catalog: Catalog, paths: Sequence[str]
-) -> tuple[dict[str, File], list[Item], list[str]]:
-    """What is known of files, those that are not so any more, and those that are gone and now forgotten."""
-    known = catalog.files(paths)
-    found = {path: scan.stat_file(root, path) for path in paths}
-    changed: list[Item] = [item for path, item in found.items() if item and differs(item, known.get(path))]
-    vanished = [path for path, item in found.items() if item is None]
-    if vanished:
-        catalog.remove(vanished)
-    return known, changed, vanished
-
-
-def documents(root: Path, catalog: Catalog, paths: Sequence[str]) -> dict[str, Document]:
-    """Files as they were catalogd, by path; without those that have changed since."""
-    documents = {}
-    for path, known in catalog.files(paths).items():
-        content = scan.read_file(root, path)
-        if isinstance(content, bytes) and _digest(content) == known.digest:
-            documents[path] = Document(root, path, known.language, content, catalog.entries_of_file(path))
-    return documents
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
 def _entry(file: File, chunk: Chunk) -> tuple[Entry, str]:
+    """Return a chunk as the catalog stores it, and its text."""
     span, name = chunk.span, chunk.selection
     embedded = embedded_text(chunk.qualified_name, chunk.text)
     entry = Entry(

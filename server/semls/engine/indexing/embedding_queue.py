@@ -1,0 +1,74 @@
+"""The chunks of one workspace that have no vector yet, and the encoding of their texts."""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from itertools import accumulate, takewhile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from semls.engine.models.encoder import Encoder, embedded_text
+from semls.engine.scheduler import Priority, PriorityExecutor
+from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.embedding_cache import EmbeddingCache
+from semls.engine.vector_index import VectorIndex
+
+
+class EmbeddingQueue:
+    """The content hashes that have no vector in one index, those of the latest changed files first."""
+
+    def __init__(self, index: VectorIndex, catalog: Catalog, executor: PriorityExecutor) -> None:
+        self.index = index
+        self._catalog, self._executor = catalog, executor
+        self._last_id = 0  # of the chunks that have been read from the catalog: ids only grow
+        self._hashes = dict[str, None]()  # the latest change at the end
+
+    async def update(self) -> list[str]:
+        """Add the chunks that are new in the catalog. Return all hashes in the queue."""
+        found, before = dict[str, int](), -1
+        while before < self._last_id:
+            before = self._last_id
+            self._last_id, missing = await self._executor.run(
+                Priority.SEMANTIC, self._catalog.embedded.missing, self.index.name, before
+            )
+            found |= missing
+        self.discard(found)  # then each is added at its new position
+        self._hashes |= dict.fromkeys(sorted(found, key=found.__getitem__))
+        return list(reversed(self._hashes))
+
+    def discard(self, hashes: Iterable[str]) -> None:
+        """Remove hashes that have a vector now."""
+        for content_hash in hashes:
+            self._hashes.pop(content_hash, None)
+
+
+def texts_to_embed(catalog: Catalog, hashes: Sequence[str]) -> list[tuple[str, str]]:
+    """Return content hashes with the texts to embed, the shortest first. Runs in the executor."""
+    samples = catalog.samples(hashes)
+    texts = [
+        (content_hash, embedded_text(entry.qualified_name, text))
+        for content_hash, (entry, text) in samples.items()
+    ]
+    return sorted(texts, key=lambda item: len(item[1]))
+
+
+def count_within(texts: Sequence[tuple[str, str]], characters: float) -> int:
+    """Return how many of the first texts have at most so many characters together, but at least one."""
+    totals = accumulate(len(text) for _, text in texts)
+    return max(1, sum(1 for _ in takewhile(lambda total: total <= characters, totals)))
+
+
+def encode(
+    encoder: Encoder, cache: EmbeddingCache, texts: Sequence[tuple[str, str]], preempt: Callable[[], None]
+) -> tuple[dict[str, NDArray[np.float32]], float]:
+    """Encode texts and put the vectors into the cache. Runs in the executor.
+
+    Return the vectors by content hash, each of shape `(dimension,)`, and how many characters were encoded
+    in a second. `preempt` is called now and then to let tasks of a higher priority run.
+    """
+    began = time.perf_counter()
+    vectors = encoder.documents([text for _, text in texts], preempt)
+    seconds = max(1e-6, time.perf_counter() - began)
+    encoded = dict(zip((content_hash for content_hash, _ in texts), vectors, strict=True))
+    cache.put(encoded)
+    return encoded, sum(len(text) for _, text in texts) / seconds

@@ -1,0 +1,88 @@
+"""What the engine and its workspaces return."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from semls.engine.indexing.progress import Progress
+from semls.engine.search.retrieval import Hit
+from semls.engine.search.similar import Similar
+from semls.engine.storage.embedded_hashes import Coverage
+from semls.engine.storage.schema import File
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The hits of a query in one workspace, best first.
+
+    `model` is the name of the model whose vectors were used, "" for lexical search alone, and `coverage` that
+    of its vectors. `complete` is False until all files have been read once since the workspace was opened.
+    `notice` explains why there are no hits, if the reason is known.
+    """
+
+    hits: list[Hit]
+    model: str
+    coverage: Coverage
+    complete: bool
+    notice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The hits of a query in several workspaces, best first, each with its workspace as the client named it.
+
+    The other fields are those of `SearchResult`, over all workspaces.
+    """
+
+    query: str
+    model: str
+    coverage: Coverage
+    complete: bool
+    notice: str
+    hits: tuple[tuple[Path, Hit], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Code that is similar to a chunk. `model` and `coverage` are those of `SearchResult`."""
+
+    similar: Similar
+    model: str
+    coverage: Coverage
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Whether and how a file is indexed."""
+
+    path: str
+    skipped: str  # the reason, "" if the file is indexed
+    by_lines: str  # why it is chunked by lines although its language has a grammar, "" if it is not
+    language: str
+    chunks: int
+    definitions: int
+    embedded: int
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """The state of a workspace."""
+
+    root: Path
+    indexed: bool  # whether every file has been read once
+    progress: Progress
+    model: str
+    device: str
+    store: str  # the address of the server that stores the vectors, "" if they are on this machine
+    notice: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """The skipped files of a workspace, and the disk space of its index."""
+
+    skipped: dict[str, int]  # number of files by reason
+    files: list[File]  # the first thousand skipped files
+    by_lines: list[File]  # the first thousand files that are chunked by lines because parsing failed
+    disk: int  # bytes of the index
+    cache: int  # bytes of the embedding cache, which all workspaces share
