@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from semls.lsp.alignment import blocks
+from semls.lsp.alignment import matching_blocks
 from semls.lsp.documents import Document
 
 ROWS = 20_000
@@ -44,8 +44,8 @@ def test_document_with_many_changed_lines_is_aligned_in_bounded_time(text, chang
     began = time.process_time()
     document = Document([line.encode() for line in disk], buffer)
     for row in range(0, len(disk), 100):
-        document.place(row, 4)
-    document.on_disk(len(buffer) // 2)
+        document.to_buffer(row, 4)
+    document.to_disk(len(buffer) // 2)
     assert time.process_time() - began < MOST
 
 
@@ -58,8 +58,8 @@ def test_unchanged_line_among_many_changed_ones_keeps_its_place(text, change):
     checked = 0
     for row, line in enumerate(disk):
         if line in once:
-            assert document.place(row, 3) == (once[line], line[:3])
-            assert document.on_disk(once[line]) == row
+            assert document.to_buffer(row, 3) == (once[line], line[:3])
+            assert document.to_disk(once[line]) == row
             checked += 1
     assert checked > ROWS / 8
 
@@ -69,7 +69,7 @@ def test_row_of_a_changed_line_is_known_where_no_line_was_added(change):
     disk = TEXTS["different"]
     document = Document([line.encode() for line in disk], CHANGES[change](disk))
     for row in range(0, ROWS, 97):
-        assert document.place(row, 3)[0] == document.on_disk(row) == row
+        assert document.to_buffer(row, 3)[0] == document.to_disk(row) == row
 
 
 def test_blocks_hold_equal_lines_in_increasing_order():
@@ -78,7 +78,7 @@ def test_blocks_hold_equal_lines_in_increasing_order():
         letters = "abcdefghijkl"[: chance.randrange(1, 13)]
         one, other = ([chance.choice(letters) for _ in range(chance.randrange(30))] for _ in range(2))
         end, end_of_other = 0, 0
-        for row, row_of_other, size in blocks(one, other):
+        for row, row_of_other, size in matching_blocks(one, other):
             assert row >= end
             assert row_of_other >= end_of_other
             end, end_of_other = row + size, row_of_other + size

@@ -1,4 +1,4 @@
-"""Which lines two versions of a text have in common, found in bounded time."""
+"""Finds the lines that two versions of a text have in common, in bounded time."""
 
 from bisect import bisect_left
 from collections import Counter
@@ -7,97 +7,125 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TypeAlias
 
-Block: TypeAlias = tuple[int, int, int]  # rows in the one text and in the other, and how many they are
-_Gap: TypeAlias = tuple[int, int, int, int]  # rows from and to, in the one text and in the other
+Block: TypeAlias = tuple[
+    int, int, int
+]  # start row in the old text, start row in the new text, number of rows
+_Gap: TypeAlias = tuple[int, int, int, int]  # start and end row in the old text, and in the new text
 
-_MAX_COST = 200_000  # of comparing lines that occur several times: some hundredths of a second
+_MAX_COST = 200_000  # comparisons of repeated lines in all; they take some hundredths of a second
 _MAX_DEPTH = 8
+_REPEATED = -1
 
 
-def blocks(one: Sequence[str], other: Sequence[str]) -> list[Block]:
-    """Return the rows that both texts have, in their order.
+def matching_blocks(old: Sequence[str], new: Sequence[str]) -> list[Block]:
+    """Return the blocks of rows that are equal in both texts, in increasing order.
 
-    As in a patience diff, lines that occur once in both texts are aligned, then those that occur once between
-    two of these, and so on. What remains goes through difflib as long as its cost allows it.
+    As in a patience diff, lines that occur once in both texts are anchors, then lines that occur once in both
+    sides of a gap between two anchors, and so on. A gap without anchors is compared by difflib as long as the
+    cost allows.
     """
-    found = list[Block]()
-    left = _MAX_COST
-    todo = [((0, len(one), 0, len(other)), 0)]
-    while todo:
-        gap, depth = todo.pop()
-        gap = low, high, start, end = _trimmed(one, other, gap, found)
-        if low == high or start == end or high - low == end - start == 1:
+    found: list[Block] = []
+    budget = _MAX_COST
+    remaining = [((0, len(old), 0, len(new)), 0)]
+    while remaining:
+        gap, depth = remaining.pop()
+        gap = _trim(old, new, gap, found)
+        old_start, old_end, new_start, new_end = gap
+        old_rows, new_rows = old_end - old_start, new_end - new_start
+        if old_rows == 0 or new_rows == 0 or old_rows == new_rows == 1:
             continue
-        anchors = _anchors(one, other, gap) if depth < _MAX_DEPTH else []
+        anchors = _anchors(old, new, gap) if depth < _MAX_DEPTH else []
         if anchors:
-            edges = [(low, start), *anchors, (high, end)]
-            todo += [((a, b, c, d), depth + 1) for (a, c), (b, d) in pairwise(edges)]
+            edges = [(old_start, new_start), *anchors, (old_end, new_end)]
+            for (old_low, new_low), (old_high, new_high) in pairwise(edges):
+                remaining.append(((old_low, old_high, new_low, new_high), depth + 1))
             continue
-        cost = _cost(one, other, gap)
-        if cost <= left:
-            left -= cost
-            found += _repeated(one, other, gap) if cost else []
-        elif high - low == end - start:
-            shift = start - low
-            found += [(row, row + shift, 1) for row in range(low, high) if one[row] == other[row + shift]]
+        cost = _cost(old, new, gap)
+        if cost <= budget:
+            budget -= cost
+            found += _repeated_lines(old, new, gap) if cost else []
+        elif old_rows == new_rows:
+            found += _equal_rows(old, new, gap)
     return sorted(found)
 
 
-def _trimmed(one: Sequence[str], other: Sequence[str], gap: _Gap, found: list[Block]) -> _Gap:
-    """A gap without the lines that both have at its beginning and end, which are found."""
-    low, high, start, end = gap
-    while low < high and start < end and one[low] == other[start]:
-        low, start = low + 1, start + 1
-    while low < high and start < end and one[high - 1] == other[end - 1]:
-        high, end = high - 1, end - 1
-    if low > gap[0]:
-        found.append((gap[0], gap[2], low - gap[0]))
-    if high < gap[1]:
-        found.append((high, end, gap[1] - high))
-    return low, high, start, end
+def _trim(old: Sequence[str], new: Sequence[str], gap: _Gap, found: list[Block]) -> _Gap:
+    """Return the gap without its common prefix and suffix, which are appended to `found`."""
+    old_start, old_end, new_start, new_end = gap
+    while old_start < old_end and new_start < new_end and old[old_start] == new[new_start]:
+        old_start, new_start = old_start + 1, new_start + 1
+    while old_start < old_end and new_start < new_end and old[old_end - 1] == new[new_end - 1]:
+        old_end, new_end = old_end - 1, new_end - 1
+    if old_start > gap[0]:
+        found.append((gap[0], gap[2], old_start - gap[0]))
+    if old_end < gap[1]:
+        found.append((old_end, new_end, gap[1] - old_end))
+    return old_start, old_end, new_start, new_end
 
 
-def _anchors(one: Sequence[str], other: Sequence[str], gap: _Gap) -> list[tuple[int, int]]:
-    """Lines that occur once in both sides of a gap: as many as come in the same order."""
-    low, high, start, end = gap
-    in_one, in_other = _once(one, low, high), _once(other, start, end)
+def _anchors(old: Sequence[str], new: Sequence[str], gap: _Gap) -> list[tuple[int, int]]:
+    """Return rows of lines that occur once in both sides of a gap, as many as have the same order."""
+    old_start, old_end, new_start, new_end = gap
+    old_rows, new_rows = _unique_rows(old, old_start, old_end), _unique_rows(new, new_start, new_end)
     pairs = [
-        (row, in_other[line]) for line, row in in_one.items() if row >= 0 and in_other.get(line, -1) >= 0
+        (row, new_rows[line])
+        for line, row in old_rows.items()
+        if row != _REPEATED and new_rows.get(line, _REPEATED) != _REPEATED
     ]
-    return _increasing(pairs)
+    return _longest_increasing(pairs)
 
 
-def _once(lines: Sequence[str], low: int, high: int) -> dict[str, int]:
-    """The row of each line, -1 for one that occurs several times."""
-    rows = dict[str, int]()
-    for row in range(low, high):
-        rows[lines[row]] = -1 if lines[row] in rows else row
+def _unique_rows(lines: Sequence[str], start: int, end: int) -> dict[str, int]:
+    """Return the row of each line, or _REPEATED for a line that occurs several times."""
+    rows: dict[str, int] = {}
+    for row in range(start, end):
+        line = lines[row]
+        rows[line] = _REPEATED if line in rows else row
     return rows
 
 
-def _increasing(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """The longest subsequence whose second members increase (patience sorting)."""
-    tops, ends, before = list[int](), list[int](), list[int]()  # ends and before are indices of pairs
-    for number, (_, row) in enumerate(pairs):
+def _longest_increasing(pairs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the longest subsequence whose second members increase, by patience sorting."""
+    tops: list[int] = []  # of each pile, the second member of its last pair
+    top_indices: list[int] = []  # of each pile, the index of its last pair
+    predecessors: list[int] = []  # of each pair, the index of the one before it in a subsequence, or -1
+    for index, (_, row) in enumerate(pairs):
         pile = bisect_left(tops, row)
-        before.append(ends[pile - 1] if pile else -1)
-        tops[pile : pile + 1], ends[pile : pile + 1] = [row], [number]
-    chain = []
-    number = ends[-1] if ends else -1
-    while number >= 0:
-        chain.append(pairs[number])
-        number = before[number]
-    return chain[::-1]
+        predecessors.append(top_indices[pile - 1] if pile else -1)
+        if pile == len(tops):
+            tops.append(row)
+            top_indices.append(index)
+        else:
+            tops[pile], top_indices[pile] = row, index
+    subsequence = []
+    index = top_indices[-1] if top_indices else -1
+    while index >= 0:
+        subsequence.append(pairs[index])
+        index = predecessors[index]
+    return subsequence[::-1]
 
 
-def _cost(one: Sequence[str], other: Sequence[str], gap: _Gap) -> int:
-    """Estimate difflib's steps: for each block that it finds, it looks at all pairs of equal lines."""
-    low, high, start, end = gap
-    counts = Counter(one[low:high])
-    return sum(counts[line] for line in other[start:end]) * min(high - low, end - start)
+def _cost(old: Sequence[str], new: Sequence[str], gap: _Gap) -> int:
+    """Estimate how many pairs difflib compares: for each block that it finds, all pairs of equal lines."""
+    old_start, old_end, new_start, new_end = gap
+    counts = Counter(old[old_start:old_end])
+    equal_pairs = sum(counts[line] for line in new[new_start:new_end])
+    return equal_pairs * min(old_end - old_start, new_end - new_start)
 
 
-def _repeated(one: Sequence[str], other: Sequence[str], gap: _Gap) -> list[Block]:
-    low, high, start, end = gap
-    matcher = SequenceMatcher(None, one[low:high], other[start:end], autojunk=False)
-    return [(low + a, start + b, size) for a, b, size in matcher.get_matching_blocks() if size]
+def _repeated_lines(old: Sequence[str], new: Sequence[str], gap: _Gap) -> list[Block]:
+    """Return the blocks that difflib finds in a gap."""
+    old_start, old_end, new_start, new_end = gap
+    matcher = SequenceMatcher(None, old[old_start:old_end], new[new_start:new_end], autojunk=False)
+    return [
+        (old_start + match.a, new_start + match.b, match.size)
+        for match in matcher.get_matching_blocks()
+        if match.size
+    ]
+
+
+def _equal_rows(old: Sequence[str], new: Sequence[str], gap: _Gap) -> list[Block]:
+    """Return the rows of a gap of as many old as new lines whose line is the same."""
+    old_start, old_end, new_start, _ = gap
+    shift = new_start - old_start
+    return [(row, row + shift, 1) for row in range(old_start, old_end) if old[row] == new[row + shift]]

@@ -1,11 +1,14 @@
-"""The border: what the engine says in rows and byte columns, in the words and units of the protocol."""
+"""Converts the engine's messages, in rows and byte columns, to objects of LSP in the client's encoding.
+
+Texts that come from files or file names are escaped here.
+"""
 
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias, TypeVar, cast
+from typing import TypeAlias
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from lsprotocol import types
@@ -22,112 +25,135 @@ from semls.service.messages import (
     StatusMessage,
 )
 
-Encoding = types.PositionEncodingKind | str
-Place: TypeAlias = Callable[[int, int], tuple[int, str]]  # row and column → row, and what is before it there
-_State = TypeVar("_State", bound=StateMessage)
+Encoding: TypeAlias = types.PositionEncodingKind | str
+
+# Maps a row and a byte column on disk to a row in the client's buffer and the text before that position.
+BufferMapping: TypeAlias = Callable[[int, int], tuple[int, str]]
+
 _DRIVE = re.compile("/([A-Za-z]):")
-_SHOWN = {"path": escape_line, "name": escape_line, "container": escape_line, "snippet": escape_text}
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """A folder that the client has open."""
+    """A workspace folder of the client."""
 
     uri: str  # as the client wrote it
     name: str
     path: str
 
 
-def folders(given: Iterable[tuple[str, str]]) -> list[Folder]:
-    """From URIs and names, those that are folders on this machine."""
-    found = ((uri, name, path(uri)) for uri, name in given)
-    return [Folder(uri, name or Path(there).name, there) for uri, name, there in found if there]
+def to_folders(uris_and_names: Iterable[tuple[str, str]]) -> list[Folder]:
+    """Return the workspace folders that are on this machine."""
+    folders = []
+    for uri, name in uris_and_names:
+        path = uri_to_path(uri)
+        if path:
+            folders.append(Folder(uri, name or Path(path).name, path))
+    return folders
 
 
-def path(uri: str) -> str | None:
-    """Return the absolute path of a file URI on this machine; None for any other URI.
+def uri_to_path(uri: str) -> str | None:
+    """Return the absolute path of a file URI on this machine, or None for any other URI.
 
     `pygls.uris.to_fs_path` replaces bytes that are not UTF-8 and takes `localhost` for a folder (no public
     issue).
     """
     try:
-        scheme, host, quoted, _, _ = urlsplit(uri)
-        found = unquote_to_bytes(quoted).decode("utf-8", "surrogateescape")
+        scheme, host, quoted_path, _, _ = urlsplit(uri)
+        path = unquote_to_bytes(quoted_path).decode("utf-8", "surrogateescape")
     except ValueError:  # such as file://[
         return None
     host = host.lower().removeprefix("localhost")
     if os.name == "nt":
-        drive = _DRIVE.match(found)
-        found = f"{drive[1].lower()}{found[2:]}" if drive else f"//{host}{found}" if host else found
+        drive = _DRIVE.match(path)
+        if drive:
+            path = f"{drive[1].lower()}{path[2:]}"
+        elif host:
+            path = f"//{host}{path}"
     elif host:
         return None
-    is_file = scheme == "file" and "\0" not in found and os.path.isabs(found)
-    return os.path.normpath(found) if is_file else None
+    is_file = scheme == "file" and "\0" not in path and os.path.isabs(path)
+    return os.path.normpath(path) if is_file else None
 
 
-def folder_of(path: str, folders: Iterable[str]) -> str | None:
-    """The innermost of the folders that a path begins with; None if there is none."""
-    return max((folder for folder in folders if Path(path).is_relative_to(folder)), key=len, default=None)
+def containing_folder(path: str, folders: Iterable[str]) -> str | None:
+    """Return the innermost folder that contains a path, or None."""
+    containing = [folder for folder in folders if Path(path).is_relative_to(folder)]
+    return max(containing, key=len, default=None)
 
 
-def location(hit: ChunkMessage, place: Place, encoding: Encoding) -> types.Location:
-    """Where a reader wants to land: at the hit's name, or at the chunk of a long definition."""
-    return types.Location(hit["uri"], to_range(hit["selectionRange"], place, encoding))
+def to_location(chunk: ChunkMessage, mapping: BufferMapping, encoding: Encoding) -> types.Location:
+    """Return the location of a chunk's name, or of the chunk if the name lies outside it."""
+    return types.Location(chunk["uri"], to_range(chunk["selectionRange"], mapping, encoding))
 
 
-def symbol(
-    hit: ChunkMessage, place: Place, encoding: Encoding, folders: Sequence[Folder]
+def to_symbol(
+    chunk: ChunkMessage, mapping: BufferMapping, encoding: Encoding, folders: Sequence[Folder]
 ) -> types.WorkspaceSymbol:
-    """A hit as a workspace symbol, which tells its folder where there are several."""
-    container = hit["container"] or hit["path"]
+    """Return a chunk as a workspace symbol. Its container starts with the folder if there are several."""
+    container = chunk["container"] or chunk["path"]
+    if len(folders) > 1:
+        container = f"{_folder_name(chunk, folders)}: {container}"
     return types.WorkspaceSymbol(
-        name=escape_line(hit["name"]),
-        kind=getattr(types.SymbolKind, hit["kind"], types.SymbolKind.Module),
-        location=location(hit, place, encoding),
-        container_name=escape_line(f"{_name(hit, folders)}: {container}" if len(folders) > 1 else container),
+        name=escape_line(chunk["name"]),
+        kind=getattr(types.SymbolKind, chunk["kind"], types.SymbolKind.Module),
+        location=to_location(chunk, mapping, encoding),
+        container_name=escape_line(container),
     )
 
 
-def message(
-    hit: ChunkMessage, place: Place, encoding: Encoding, folders: Sequence[Folder]
+def to_hit(
+    chunk: ChunkMessage, mapping: BufferMapping, encoding: Encoding, folders: Sequence[Folder]
 ) -> Mapping[str, object]:
-    """A hit with the client's columns, the name of its folder, and texts that can be shown."""
-    shown = {key: escape(str(dict(hit)[key])) for key, escape in _SHOWN.items() if key in hit}
+    """Return a chunk or hit with ranges in the client's encoding and the name of its folder."""
+    hit: dict[str, object] = {
+        **chunk,
+        "path": escape_line(chunk["path"]),
+        "name": escape_line(chunk["name"]),
+        "container": escape_line(chunk["container"]),
+        "folder": escape_line(_folder_name(chunk, folders)),
+        "range": to_range(chunk["range"], mapping, encoding),
+        "selectionRange": to_range(chunk["selectionRange"], mapping, encoding),
+    }
+    if "snippet" in hit:
+        hit["snippet"] = escape_text(str(hit["snippet"]))
+    return hit
+
+
+def to_state(message: StateMessage) -> StateMessage:
+    """Return a workspace's state with its texts escaped."""
     return {
-        **hit,
-        **shown,
-        "folder": escape_line(_name(hit, folders)),
-        "range": to_range(hit["range"], place, encoding),
-        "selectionRange": to_range(hit["selectionRange"], place, encoding),
+        **message,
+        "workspace": escape_line(message["workspace"]),
+        "model": escape_line(message["model"]),
+        "device": escape_line(message["device"]),
+        "store": escape_line(message["store"]),
+        "notice": escape_line(message["notice"]),
+        "error": escape_line(message["error"]),
     }
 
 
-def state(message: _State) -> _State:
-    """A workspace's state with texts that can be shown."""
-    texts = {key: escape_line(text) for key, text in message.items() if isinstance(text, str)}
-    return cast(_State, {**message, **texts})
-
-
-def status(message: StatusMessage) -> StatusMessage:
-    """A workspace's status with texts that can be shown."""
-    skipped_files, by_lines = _files(message["skipped_files"]), _files(message["by_lines"])
-    skipped = {escape_line(reason): count for reason, count in message["skipped"].items()}
-    workspaces = list(map(escape_line, message["workspaces"]))
+def to_status(message: StatusMessage) -> StatusMessage:
+    """Return a workspace's status with its texts escaped."""
     return {
-        **state(message),
-        "workspaces": workspaces,
-        "skipped": skipped,
-        "skipped_files": skipped_files,
-        "by_lines": by_lines,
+        **message,
+        **to_state(message),
+        "workspaces": [escape_line(workspace) for workspace in message["workspaces"]],
+        "skipped": {escape_line(reason): count for reason, count in message["skipped"].items()},
+        "skipped_files": _to_file_reasons(message["skipped_files"]),
+        "by_lines": _to_file_reasons(message["by_lines"]),
     }
 
 
-def _files(files: Iterable[FileReasonMessage]) -> list[FileReasonMessage]:
+def _to_file_reasons(files: Iterable[FileReasonMessage]) -> list[FileReasonMessage]:
     return [{"path": escape_line(file["path"]), "reason": escape_line(file["reason"])} for file in files]
 
 
-def context(message: ContextMessage) -> ContextMessage:
-    """A context with texts that can be shown; the engine has escaped its Markdown."""
+def to_context(message: ContextMessage) -> ContextMessage:
+    """Return a context with its texts escaped; the engine has escaped the Markdown.
+
+    Its ranges consist of whole lines, which need no conversion.
+    """
     sections: list[SectionMessage] = [
         {
             **section,
@@ -139,32 +165,36 @@ def context(message: ContextMessage) -> ContextMessage:
     return {**message, "notice": escape_line(message["notice"]), "sections": sections}
 
 
-def _name(hit: ChunkMessage, folders: Sequence[Folder]) -> str:
-    """The name of the folder that the hit's path begins in."""
-    ends = f"/{hit['path']}"
-    place = Path(path(hit["uri"]) or "").as_posix().removesuffix(ends)
-    return next((folder.name for folder in folders if Path(folder.path).as_posix() == place), "")
+def _folder_name(chunk: ChunkMessage, folders: Sequence[Folder]) -> str:
+    """Return the name of the folder that a chunk's path is relative to."""
+    suffix = f"/{chunk['path']}"
+    folder_path = Path(uri_to_path(chunk["uri"]) or "").as_posix().removesuffix(suffix)
+    return next((folder.name for folder in folders if Path(folder.path).as_posix() == folder_path), "")
 
 
-def to_range(where: Range, place: Place, encoding: Encoding) -> types.Range:
-    """A range with the client's columns."""
-    start, end = _place(where["start"], place), _place(where["end"], place)
-    if where["start"]["line"] == where["end"]["line"]:
-        start, end = ((end[0], start[1]), end) if end[1] else (start, start)
+def to_range(disk_range: Range, mapping: BufferMapping, encoding: Encoding) -> types.Range:
+    """Return a range in the client's buffer and encoding."""
+    start, end = _map(disk_range["start"], mapping), _map(disk_range["end"], mapping)
+    if disk_range["start"]["line"] == disk_range["end"]["line"]:
+        if end[1]:
+            start = (end[0], start[1])
+        else:  # the line has changed
+            end = start
     elif end < start:
         end = start
-    return types.Range(_position(*start, encoding), _position(*end, encoding))
+    return types.Range(_to_position(*start, encoding), _to_position(*end, encoding))
 
 
-def _place(where: Position, place: Place) -> tuple[int, str]:
-    return place(where["line"], where["character"])
+def _map(position: Position, mapping: BufferMapping) -> tuple[int, str]:
+    return mapping(position["line"], position["character"])
 
 
-def _position(row: int, before: str, encoding: Encoding) -> types.Position:
-    return types.Position(row, _units(before, encoding))
+def _to_position(row: int, text_before: str, encoding: Encoding) -> types.Position:
+    return types.Position(row, _code_units(text_before, encoding))
 
 
-def _units(text: str, encoding: Encoding) -> int:
+def _code_units(text: str, encoding: Encoding) -> int:
+    """Return the length of a text in code units of an encoding."""
     if text.isascii() or encoding == types.PositionEncodingKind.Utf32:
         return len(text)
     if encoding == types.PositionEncodingKind.Utf8:
@@ -172,10 +202,10 @@ def _units(text: str, encoding: Encoding) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
-def index(line: str, column: int, encoding: Encoding) -> int:
-    """Where in a line a column of the client is; its end for one behind that."""
+def to_index(line: str, character: int, encoding: Encoding) -> int:
+    """Return the index in a line of a position's `character`, which may lie behind the end of the line."""
     if line.isascii() or encoding == types.PositionEncodingKind.Utf32:
-        return min(column, len(line))
-    codec, size = ("utf-8", 1) if encoding == types.PositionEncodingKind.Utf8 else ("utf-16-le", 2)
-    before = line.encode(codec, "surrogatepass")[: size * column]
-    return len(before.decode(codec, "ignore"))
+        return min(character, len(line))
+    codec, unit_size = ("utf-8", 1) if encoding == types.PositionEncodingKind.Utf8 else ("utf-16-le", 2)
+    prefix = line.encode(codec, "surrogatepass")[: unit_size * character]
+    return len(prefix.decode(codec, "ignore"))

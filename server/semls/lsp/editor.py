@@ -1,4 +1,4 @@
-"""The editor at the other end: what it can do, asked once and in our words, and how it is told and asked."""
+"""The client's capabilities, and the requests and notifications that the server sends to it."""
 
 import asyncio
 import itertools
@@ -17,41 +17,44 @@ from semls.service.messages import PHASE_LABELS, ProgressMessage
 
 log = logging.getLogger(__name__)
 
-_RESTING = ("ready", "paused")
-_PATIENCE = 0.3  # seconds of work before progress is worth showing
-_ANSWER = 5.0  # seconds that a client may take to answer
-_FILTERING = ("Zed", "Sublime")  # how the names of editors begin that show only symbols named like the query
-_tokens = itertools.count(1)
+_RESPONSE_TIMEOUT = 5.0  # seconds that a client may take to respond
+_PROGRESS_DELAY = 0.3  # seconds of work before its progress is shown
+_IDLE_PHASES = ("ready", "paused")
+_EDITORS_THAT_FILTER = ("Zed", "Sublime")  # they show only symbols whose name resembles the query
+_progress_numbers = itertools.count(1)
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Abilities:
-    """What the client can do."""
+class Capabilities:
+    """What the client supports."""
 
     progress: bool = False
-    configuration: bool = False  # it can be asked for its settings
-    registers_configuration: bool = False  # it says when they change if it is asked to
-    shows_documents: bool = False
-    status: bool = False  # it takes `semls/didChangeStatus`
+    configuration: bool = False  # `workspace/configuration`
+    registers_configuration: bool = False  # `workspace/didChangeConfiguration`, after a registration
+    show_document: bool = False
+    status: bool = False  # the notification `semls/didChangeStatus`
     filters_by_name: bool = False
 
     @classmethod
-    def of(cls, params: types.InitializeParams) -> "Abilities":
-        """From what it said of itself."""
+    def from_params(cls, params: types.InitializeParams) -> "Capabilities":
+        """Return the capabilities that a client has sent with `initialize`."""
         window = params.capabilities.window
         workspace = params.capabilities.workspace
-        watched = workspace.did_change_configuration if workspace else None
-        shown = window.show_document if window else None
-        ours = _member(params.capabilities.experimental, "semls")
+        did_change_configuration = workspace.did_change_configuration if workspace else None
+        show_document = window.show_document if window else None
+        own = _member(params.capabilities.experimental, "semls")
+        client_name = params.client_info.name if params.client_info else ""
         return cls(
             progress=bool(window and window.work_done_progress),
             configuration=bool(workspace and workspace.configuration),
-            registers_configuration=bool(watched and watched.dynamic_registration),
-            shows_documents=bool(shown and shown.support),
-            status=_member(ours, "didChangeStatus") is True,
-            filters_by_name=bool(params.client_info and params.client_info.name.startswith(_FILTERING)),
+            registers_configuration=bool(
+                did_change_configuration and did_change_configuration.dynamic_registration
+            ),
+            show_document=bool(show_document and show_document.support),
+            status=_member(own, "didChangeStatus") is True,
+            filters_by_name=client_name.startswith(_EDITORS_THAT_FILTER),
         )
 
 
@@ -59,113 +62,132 @@ def _member(value: object, key: str) -> object:
     return value.get(key) if isinstance(value, Mapping) else None
 
 
-def tell(server: LanguageServer, text: str, kind: types.MessageType = types.MessageType.Info) -> None:
-    """A message that the user sees."""
+def show_message(server: LanguageServer, text: str, kind: types.MessageType = types.MessageType.Info) -> None:
+    """Show a message to the user."""
     server.window_show_message(types.ShowMessageParams(kind, escape_line(text)))
 
 
-def note(server: LanguageServer, text: str) -> None:
-    """A message for the editor's log."""
+def log_message(server: LanguageServer, text: str) -> None:
+    """Add a message to the editor's log."""
     server.window_log_message(types.LogMessageParams(types.MessageType.Info, escape_line(text)))
 
 
-async def open_document(server: LanguageServer, place: types.Location) -> None:
-    """Let the editor show a place to the user."""
-    params = types.ShowDocumentParams(place.uri, take_focus=True, selection=place.range)
-    await _answered(server.window_show_document_async(params))
+async def show_document(server: LanguageServer, location: types.Location) -> None:
+    """Open a location in the editor."""
+    params = types.ShowDocumentParams(location.uri, take_focus=True, selection=location.range)
+    await _response(server.window_show_document_async(params))
 
 
-async def register(server: LanguageServer, method: str, options: Mapping[str, Any]) -> None:
-    """Ask to be told of something."""
+async def register_capability(server: LanguageServer, method: str, options: Mapping[str, Any]) -> None:
+    """Ask the client to send a notification."""
     registration = types.Registration(f"semls-{method}", method, dict(options))
-    await _answered(server.client_register_capability_async(types.RegistrationParams([registration])))
+    await _response(server.client_register_capability_async(types.RegistrationParams([registration])))
 
 
-async def settings(server: LanguageServer, abilities: Abilities, uris: Sequence[str]) -> Sequence[object]:
-    """What the client has set for each folder, as it was sent; None where it cannot be asked."""
-    if not abilities.configuration or not uris:
+async def fetch_settings(
+    server: LanguageServer, capabilities: Capabilities, uris: Sequence[str]
+) -> Sequence[object]:
+    """Return the settings of each folder as the client has sent them, None for each if it cannot."""
+    if not capabilities.configuration or not uris:
         return [None] * len(uris)
     items = [types.ConfigurationItem(scope_uri=uri, section="semls") for uri in uris]
-    found = await _answered(server.workspace_configuration_async(types.ConfigurationParams(items)))
-    if not isinstance(found, Sequence) or len(found) != len(uris):
+    response = await _response(server.workspace_configuration_async(types.ConfigurationParams(items)))
+    if not isinstance(response, Sequence) or len(response) != len(uris):
         return [None] * len(uris)
-    return found
+    return response
 
 
-async def _answered(asking: Awaitable[T]) -> T | None:
-    """What the client answers; None where it refuses, or says nothing for a while.
+async def _response(request: Awaitable[T]) -> T | None:
+    """Return the response to a request, or None if it is an error or takes too long.
 
-    Without the shield a late answer to a cancelled request is an error (openlawlibrary/pygls#621).
+    Without the shield, a late response to a cancelled request is an error (openlawlibrary/pygls#621).
     """
     try:
-        return await asyncio.wait_for(asyncio.shield(asking), _ANSWER)
+        return await asyncio.wait_for(asyncio.shield(request), _RESPONSE_TIMEOUT)
     except (JsonRpcException, asyncio.TimeoutError) as error:
-        log.warning("The editor did not answer: %s", error or "it takes too long")
+        log.warning("The editor did not respond: %s", error or f"timeout after {_RESPONSE_TIMEOUT:.0f} s")
         return None
 
 
-async def show(
+async def show_progress(
     server: LanguageServer,
-    abilities: Abilities,
-    steps: AsyncGenerator[ProgressMessage, None],
-    cancelled: Callable[[], None],
+    capabilities: Capabilities,
+    messages: AsyncGenerator[ProgressMessage, None],
+    on_cancel: Callable[[], None],
 ) -> None:
-    """Follow the steps to their end; where something takes a while, as progress in the editor.
-
-    A download has one of its own: no percentage may fall.
-    """
-    token = began = None
-    downloading = False
-    wanted = abilities.progress
+    """Show the progress of indexing in the editor, until the last message."""
+    progress = _Progress(server, enabled=capabilities.progress, on_cancel=on_cancel)
     try:
-        async with aclosing(steps) as following:
-            async for step in following:
-                now = asyncio.get_running_loop().time()
-                before, downloading = downloading, step["phase"] == "downloading"
-                if before and not downloading:
-                    _end(server, token)
-                    token = None
-                if step["phase"] in _RESTING:
-                    _end(server, token)
-                    token = began = None
-                elif token:
-                    server.work_done_progress.report(token, _report(step))
-                elif began is None:
-                    began = now
-                elif wanted and now - began > _PATIENCE:
-                    token = await _begin(server, cancelled)
-                    wanted = token is not None
+        async with aclosing(messages) as following:
+            async for message in following:
+                await progress.update(message)
     finally:
-        _end(server, token)
+        progress.end()
 
 
-def _end(server: LanguageServer, token: str | None) -> None:
-    if token:
-        server.work_done_progress.end(token, types.WorkDoneProgressEnd())
-        server.work_done_progress.tokens.pop(token, None)  # pygls keeps it (openlawlibrary/pygls#607)
+class _Progress:
+    """A work-done progress, which begins when there has been work for a while.
+
+    A download has a progress of its own, since a percentage must not decrease.
+    """
+
+    def __init__(self, server: LanguageServer, *, enabled: bool, on_cancel: Callable[[], None]) -> None:
+        self._server = server
+        self._enabled = enabled
+        self._on_cancel = on_cancel
+        self._token: str | None = None  # None while nothing is shown
+        self._work_began: float | None = None  # None while there is no work
+        self._phase = ""
+
+    async def update(self, message: ProgressMessage) -> None:
+        """Begin, report or end the progress."""
+        phase, previous_phase = message["phase"], self._phase
+        self._phase = phase
+        if phase in _IDLE_PHASES:
+            self.end()
+            self._work_began = None
+            return
+        if previous_phase == "downloading" and phase != previous_phase:
+            self.end()
+        now = asyncio.get_running_loop().time()
+        if self._token:
+            self._server.work_done_progress.report(self._token, _report(message))
+        elif self._work_began is None:
+            self._work_began = now
+        elif self._enabled and now - self._work_began > _PROGRESS_DELAY:
+            await self._begin()
+
+    def end(self) -> None:
+        """Stop showing the progress."""
+        token, self._token = self._token, None
+        if token:
+            self._server.work_done_progress.end(token, types.WorkDoneProgressEnd())
+            self._server.work_done_progress.tokens.pop(
+                token, None
+            )  # pygls keeps it (openlawlibrary/pygls#607)
+
+    async def _begin(self) -> None:
+        """Show the progress, or disable it if the client refuses."""
+        token = f"semls-{next(_progress_numbers)}"  # a string: Zed accepts no numbers
+        await _response(self._server.work_done_progress.create_async(token))
+        created = self._server.work_done_progress.tokens.get(token)
+        if created is None:  # the client has refused, and must not be sent any progress
+            self._enabled = False
+            return
+        created.add_done_callback(lambda _: self._on_cancel())
+        begin = types.WorkDoneProgressBegin(title="semls", percentage=0, cancellable=True)
+        self._server.work_done_progress.begin(token, begin)
+        self._token = token
 
 
-async def _begin(server: LanguageServer, cancelled: Callable[[], None]) -> str | None:
-    token = f"semls-{next(_tokens)}"  # a text: Zed takes no numbers
-    await _answered(server.work_done_progress.create_async(token))
-    known = server.work_done_progress.tokens.get(token)
-    if known is None:  # the editor wants none, and must not be sent any
-        return None
-    known.add_done_callback(lambda _: cancelled())
-    begin = types.WorkDoneProgressBegin(title="semls", percentage=0, cancellable=True)
-    server.work_done_progress.begin(token, begin)
-    return token
-
-
-def _report(step: ProgressMessage) -> types.WorkDoneProgressReport:
-    done = size = 0
-    counts = f"{step['files']} files, {step['embedded']} of {step['chunks']} chunks embedded"
-    if step["phase"] == "embedding":
-        done, size = step["embedded"], step["chunks"]
-    elif step["phase"] == "downloading":
-        done, size = step["downloaded"], step["download"]
-        counts = f"{done // 10**6} of {size // 10**6} MB"
-    percentage = 100 * done // size if size else None
-    return types.WorkDoneProgressReport(
-        message=f"{PHASE_LABELS[step['phase']]}: {counts}", percentage=percentage
-    )
+def _report(message: ProgressMessage) -> types.WorkDoneProgressReport:
+    done = total = 0
+    counts = f"{message['files']} files, {message['embedded']} of {message['chunks']} chunks embedded"
+    if message["phase"] == "embedding":
+        done, total = message["embedded"], message["chunks"]
+    elif message["phase"] == "downloading":
+        done, total = message["downloaded"], message["download"]
+        counts = f"{done // 10**6} of {total // 10**6} MB"
+    percentage = 100 * done // total if total else None
+    label = PHASE_LABELS[message["phase"]]
+    return types.WorkDoneProgressReport(message=f"{label}: {counts}", percentage=percentage)

@@ -1,56 +1,70 @@
-"""Validates what commands and requests are given."""
+"""Validates the parameters of requests and the arguments of commands.
+
+pydantic and the schemas take 60 ms to import, so they are imported by the first request: the response to
+`initialize` must not wait for them.
+"""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pygls.exceptions import JsonRpcInvalidParams
 
 from semls.lsp import convert
 
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
-def search(given: Sequence[Any]) -> dict[str, Any]:
-    """Return what to look for, and how many hits. Raises JsonRpcInvalidParams, as all of these do."""
-    return _options(_validated(given, "SearchParams"))
-
-
-def best(given: Sequence[Any]) -> dict[str, Any]:
-    """Return what to look for where one hit is wanted."""
-    return _options(_validated(given, "QueryParams"))
+Schema = TypeVar("Schema", bound="BaseModel")
 
 
-def similar(given: Sequence[Any]) -> tuple[str, int, dict[str, Any]]:
-    """Return the file and the row to compare with, and how many hits."""
-    terms = _validated(given, "SimilarParams")
-    file = convert.path(terms.uri)
-    if file is None:
-        raise JsonRpcInvalidParams("'uri' must name a file of this machine, such as file:///home/me/main.py.")
-    return file, terms.position.line, {"limit": terms.limit}
+def parse_search(arguments: Sequence[object]) -> dict[str, Any]:
+    """Return the query, its filters and limit, as far as given. Raises JsonRpcInvalidParams."""
+    from semls.service.schemas import SearchParams
+
+    return _parse(arguments, SearchParams).model_dump(exclude_unset=True)
 
 
-def context(given: Sequence[Any]) -> dict[str, Any]:
-    """Return what to look for, and how many tokens to pack."""
-    return _options(_validated(given, "ContextParams"))
+def parse_query(arguments: Sequence[object]) -> dict[str, Any]:
+    """Return the query and its filters, as far as given. Raises JsonRpcInvalidParams."""
+    from semls.service.schemas import QueryParams
+
+    return _parse(arguments, QueryParams).model_dump(exclude_unset=True)
 
 
-def nothing(given: Sequence[Any]) -> None:
-    """Accept no argument, or one without anything in it."""
-    if len(given) > 1 or not all(one in (None, {}, []) for one in given):
-        raise JsonRpcInvalidParams("This takes no arguments: it is about all open folders.")
+def parse_context(arguments: Sequence[object]) -> dict[str, Any]:
+    """Return the query, its filters and token budget, as far as given. Raises JsonRpcInvalidParams."""
+    from semls.service.schemas import ContextParams
+
+    return _parse(arguments, ContextParams).model_dump(exclude_unset=True)
 
 
-def _options(terms: Any) -> dict[str, Any]:  # noqa: ANN401
-    return dict(terms.model_dump(exclude_unset=True))
+def parse_similar(arguments: Sequence[object]) -> tuple[str, int, int]:
+    """Return the path of the file, the row and the limit. Raises JsonRpcInvalidParams."""
+    from semls.service.schemas import SimilarParams
+
+    params = _parse(arguments, SimilarParams)
+    path = convert.uri_to_path(params.uri)
+    if path is None:
+        raise JsonRpcInvalidParams("'uri' must be a file on this machine, such as file:///home/me/main.py.")
+    return path, params.position.line, params.limit
 
 
-def _validated(given: Sequence[Any], name: str) -> Any:  # noqa: ANN401 - an instance of the schema
+def check_no_arguments(arguments: Sequence[object]) -> None:
+    """Accept no argument, or one that is null or empty. Raises JsonRpcInvalidParams."""
+    if len(arguments) > 1 or any(argument not in (None, {}, []) for argument in arguments):
+        raise JsonRpcInvalidParams("Expected no arguments: the command applies to all open folders.")
+
+
+def _parse(arguments: Sequence[object], schema: type[Schema]) -> Schema:
+    """Validate a single object; a member that is null counts as absent."""
     from pydantic import ValidationError
 
-    from semls.service import schemas  # both take 60 ms to import: `initialize` must not wait for them
+    from semls.service.schemas import error_message
 
-    if len(given) != 1 or not isinstance(given[0], Mapping):
-        raise JsonRpcInvalidParams("Give one object, such as {query: 'where are files read'}.")
-    schema = getattr(schemas, name)
+    if len(arguments) != 1 or not isinstance(arguments[0], Mapping):
+        raise JsonRpcInvalidParams("Expected one object, such as {query: 'where are files read'}.")
+    members = {key: value for key, value in arguments[0].items() if value is not None}
     try:
-        return schema.model_validate({key: value for key, value in given[0].items() if value is not None})
+        return schema.model_validate(members)
     except ValidationError as error:
-        raise JsonRpcInvalidParams(schemas.error_message(error, schema)) from error
+        raise JsonRpcInvalidParams(error_message(error, schema)) from error

@@ -1,4 +1,4 @@
-"""Repairs of pygls 2.1.1, each to be deleted when its issue is closed upstream."""
+"""Workarounds for defects of pygls 2.1.1. Delete each one when its issue is closed upstream."""
 
 import re
 from collections.abc import Generator
@@ -21,53 +21,53 @@ from pygls.protocol.language_server import lsp_method
 
 _LENGTH = re.compile(rb"content-length[ \t]*:[ \t]*(\d+)[ \t]*\r?\n", re.IGNORECASE)
 
-_Steps: TypeAlias = Generator[Any, Any, None]
+_HandlerCalls: TypeAlias = Generator[Any, Any, None]
 
 
 def converter() -> Converter:
-    """As `pygls.protocol.default_converter`, but a number or name that is not known yet stays what it is.
+    """Return pygls's default converter, changed to keep unknown values of enumerations as they are.
 
-    The library fails at it, so that a newer client's `initialize` is never answered (no public issue).
+    lsprotocol fails at them, so that the `initialize` of a newer client is never answered (no public issue).
     """
-    lenient = Converter(detailed_validation=False)  # which collects an error for each item of a list
+    lenient = Converter(detailed_validation=False)  # True collects an error for each item of a list
     for kind in vars(types).values():
-        if isinstance(kind, type) and issubclass(kind, Enum):  # before other hooks are made of it
-            lenient.register_structure_hook(kind, _known_or_as_sent)
+        if isinstance(kind, type) and issubclass(kind, Enum):  # first: other hooks are derived from these
+            lenient.register_structure_hook(kind, _structure_enum)
     converters.get_converter(lenient)
     for message in (
         protocol.JsonRPCRequestMessage,
         protocol.JsonRPCResponseMessage,
         protocol.JsonRPCNotification,
     ):
-        lenient.register_structure_hook(message, _as_sent)
-    lenient.register_structure_hook(int | str, _number_or_text)  # ids and tokens, which are keys
-    lenient.register_structure_hook(types.WorkspaceSymbolParams, _symbol_params)
+        lenient.register_structure_hook(message, _structure_message)
+    lenient.register_structure_hook(int | str, _structure_key)  # ids and tokens
+    lenient.register_structure_hook(types.WorkspaceSymbolParams, _structure_symbol_params)
     return lenient
 
 
-def _as_sent(message: Any, kind: Any) -> Any:  # noqa: ANN401
-    """A message that the specification does not have, with its parameters as they were sent.
+def _structure_message(message: Any, kind: Any) -> Any:  # noqa: ANN401
+    """Return a message whose method LSP does not specify, with its parameters unchanged.
 
-    pygls makes named tuples of them, fails where there are none, and takes a member `type_name` for the
-    tuple's name (no public issue).
+    pygls converts them to named tuples, fails if there are none, and uses a member `type_name` as the name of
+    the tuple (no public issue).
     """
     return kind(**{field.name: message.get(field.name) for field in attrs.fields(kind)})
 
 
-def _number_or_text(value: Any, _: Any) -> int | str:  # noqa: ANN401
+def _structure_key(value: Any, _: Any) -> int | str:  # noqa: ANN401
     if not isinstance(value, int | str):
         raise TypeError("neither a number nor a string")
     return value
 
 
-def _symbol_params(params: Any, _: Any) -> types.WorkspaceSymbolParams:  # noqa: ANN401
-    """With a query that is a string: cattrs makes one of whatever was sent."""
+def _structure_symbol_params(params: Any, _: Any) -> types.WorkspaceSymbolParams:  # noqa: ANN401
+    """Require a query that is a string; cattrs converts any value to one."""
     if not isinstance(params["query"], str):
         raise TypeError("not a string")
     return types.WorkspaceSymbolParams(params["query"])
 
 
-def _known_or_as_sent(value: Any, kind: Any) -> Any:  # noqa: ANN401
+def _structure_enum(value: Any, kind: Any) -> Any:  # noqa: ANN401
     try:
         return kind(value)
     except ValueError:
@@ -75,80 +75,84 @@ def _known_or_as_sent(value: Any, kind: Any) -> Any:  # noqa: ANN401
 
 
 class Protocol(LanguageServerProtocol):
-    """The protocol with its defects repaired."""
+    """The protocol of pygls, with workarounds."""
 
     @lsp_method(types.WORKSPACE_EXECUTE_COMMAND)
     async def lsp_workspace__execute_command(  # type: ignore[override]
         self, params: types.ExecuteCommandParams
     ) -> Any:  # noqa: ANN401
-        """As a coroutine of its own, a command ends when it is cancelled.
+        """Run a command as a coroutine, which ends when the request is cancelled.
 
-        The built-in one runs on unseen, and fails a `shutdown` meanwhile (openlawlibrary/pygls#606).
+        In pygls the command keeps running, and a `shutdown` at that time fails (openlawlibrary/pygls#606).
         """
         handler = self.fm.commands.get(params.command)
         if handler is None:
-            raise JsonRpcInvalidParams(f"There is no command {params.command!r}.")
+            raise JsonRpcInvalidParams(f"Unknown command {params.command!r}.")
         return await handler(*(params.arguments or ()))
 
     @lsp_method(types.TEXT_DOCUMENT_DID_OPEN)
-    def lsp_text_document__did_open(self, params: Any) -> _Steps:  # noqa: ANN401
-        """Leave documents to us: pygls takes form feeds for line ends (openlawlibrary/pygls#550)."""
+    def lsp_text_document__did_open(self, params: Any) -> _HandlerCalls:  # noqa: ANN401
+        """Bypass the documents of pygls, which splits lines at form feeds (openlawlibrary/pygls#550)."""
         yield self.fm.features[types.TEXT_DOCUMENT_DID_OPEN], (params,), None
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CHANGE)
-    def lsp_text_document__did_change(self, params: Any) -> _Steps:  # noqa: ANN401
-        """The same."""
+    def lsp_text_document__did_change(self, params: Any) -> _HandlerCalls:  # noqa: ANN401
+        """Bypass the documents of pygls."""
         yield self.fm.features[types.TEXT_DOCUMENT_DID_CHANGE], (params,), None
 
     @lsp_method(types.TEXT_DOCUMENT_DID_CLOSE)
-    def lsp_text_document__did_close(self, params: Any) -> _Steps:  # noqa: ANN401
-        """The same."""
+    def lsp_text_document__did_close(self, params: Any) -> _HandlerCalls:  # noqa: ANN401
+        """Bypass the documents of pygls."""
         yield self.fm.features[types.TEXT_DOCUMENT_DID_CLOSE], (params,), None
 
     def structure_message(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Leave that to `handle_message`: pygls does it to every object inside a message, too."""
+        """Return the object unchanged: `handle_message` converts messages, pygls objects inside them, too."""
         return data
 
     def handle_message(self, message: Any) -> None:  # noqa: ANN401
-        """Answer a request that is malformed, or whose parameters are; pygls does not (no public issue).
+        """Handle a message; respond to a malformed request with an error.
 
-        Refuse what comes before `initialize` or after `shutdown`, at which pygls fails or which it does not
-        answer (openlawlibrary/pygls#605).
+        pygls does not respond to it (no public issue), and fails at requests before `initialize` or does not
+        respond to those after `shutdown` (openlawlibrary/pygls#605).
         """
         try:
             super().handle_message(self._structured(message))
-        except JsonRpcException as refusal:
+        except JsonRpcException as error:
             if not isinstance(message, dict) or "id" in message:
-                self._answer(_number(message), refusal)
+                self._respond_with_error(_request_id(message), error)
 
     def refuse_unreadable(self) -> None:
-        """Answer a message that is not JSON, or nested too deeply; pygls only logs it (no public issue)."""
-        self._answer(None, JsonRpcParseError("The message is not JSON in UTF-8, or it is nested too deeply."))
+        """Respond to a message that is not JSON or nested too deeply; pygls only logs it.
 
-    def _answer(self, number: int | str | None, refusal: JsonRpcException) -> None:
-        self._send_response(number, error=refusal.to_response_error())  # type: ignore[arg-type]
+        There is no public issue.
+        """
+        error = JsonRpcParseError("The message is not valid JSON in UTF-8, or is nested too deeply.")
+        self._respond_with_error(None, error)
+
+    def _respond_with_error(self, request_id: int | str | None, error: JsonRpcException) -> None:
+        self._send_response(request_id, error=error.to_response_error())  # type: ignore[arg-type]
 
     def _structured(self, message: Any) -> Any:  # noqa: ANN401
-        """The message as an object of pygls or lsprotocol. Raises JsonRpcException."""
+        """Return the message as an object of pygls or lsprotocol. Raises JsonRpcException."""
         if not isinstance(message, dict) or message.get("jsonrpc") != self.VERSION:
-            raise JsonRpcInvalidRequest('Send one object with "jsonrpc": "2.0".')
-        if "id" in message and _number(message) is None:
-            raise JsonRpcInvalidRequest("The 'id' of a request must be a string or a whole number.")
+            raise JsonRpcInvalidRequest('Expected an object with "jsonrpc": "2.0".')
+        if "id" in message and _request_id(message) is None:
+            raise JsonRpcInvalidRequest("The 'id' of a request must be a string or an integer.")
         method = message.get("method")
         if method is not None and not isinstance(method, str):
             raise JsonRpcInvalidRequest("The 'method' must be a string.")
-        if refusal := self._refusal(method) if method and method != types.EXIT else None:
-            raise refusal
-        kind = self._kind(message, method)
+        if method and method != types.EXIT:
+            self._check_lifecycle(method)
+        kind = self._message_type(message, method)
         if "id" in message and not hasattr(kind, "id") and method:
-            raise JsonRpcInvalidRequest(f"{method!r} is a notification: send it without an 'id'.")
+            raise JsonRpcInvalidRequest(f"{method!r} is a notification, which has no 'id'.")
         try:
             return self._converter.structure(message, kind)
-        except Exception as error:  # cattrs and its hooks raise whatever the wrong value leads to
-            raise JsonRpcInvalidParams(_sentence(method, error)) from error
+        except Exception as error:  # cattrs and its hooks raise errors of any type
+            raise JsonRpcInvalidParams(_describe(method, error)) from error
 
-    def _kind(self, message: dict[str, Any], method: str | None) -> Any:  # noqa: ANN401
-        """The type that a message becomes."""
+    def _message_type(self, message: dict[str, Any], method: str | None) -> Any:  # noqa: ANN401
+        """Return the type that a message is converted to."""
         if method:
             fallback = protocol.JsonRPCRequestMessage if "id" in message else protocol.JsonRPCNotification
             return self.get_message_type(method) or fallback
@@ -156,34 +160,32 @@ class Protocol(LanguageServerProtocol):
             return types.ResponseErrorMessage
         return self._result_types.pop(message.get("id", ""), None) or protocol.JsonRPCResponseMessage
 
-    def _refusal(self, method: str) -> JsonRpcException | None:
+    def _check_lifecycle(self, method: str) -> None:
+        """Raise JsonRpcException unless a request with this method is allowed now."""
         if self._shutdown:
-            return JsonRpcInvalidRequest("The server was told to shut down.")
-        if (self._workspace is None) != (method == types.INITIALIZE):
-            return (
-                JsonRpcInvalidRequest("The server is initialized already.")
-                if self._workspace
-                else JsonRpcServerNotInitialized("Send `initialize` first.")
-            )
-        return None
+            raise JsonRpcInvalidRequest("The server is shutting down.")
+        if self._workspace is not None and method == types.INITIALIZE:
+            raise JsonRpcInvalidRequest("The server is already initialized.")
+        if self._workspace is None and method != types.INITIALIZE:
+            raise JsonRpcServerNotInitialized("The server is not initialized. Send `initialize` first.")
 
 
-def _number(message: Any) -> int | str | None:  # noqa: ANN401
-    """The id of a request, None where it is none."""
-    found = message.get("id") if isinstance(message, dict) else None
-    return found if isinstance(found, int | str) and not isinstance(found, bool) else None
+def _request_id(message: Any) -> int | str | None:  # noqa: ANN401
+    """Return the id of a request, or None if it has no valid id."""
+    request_id = message.get("id") if isinstance(message, dict) else None
+    return request_id if isinstance(request_id, int | str) and not isinstance(request_id, bool) else None
 
 
-def _sentence(method: str | None, error: Exception) -> str:
-    """Say what is wrong with the parameters, as far as cattrs tells it."""
+def _describe(method: str | None, error: Exception) -> str:
+    """Return what is wrong with the parameters, as far as cattrs reports it."""
     problem = f"{error.args[0]!r} is missing" if isinstance(error, KeyError) else "a value has the wrong type"
-    return f"The parameters of {method!r} do not follow the protocol: {problem}."
+    return f"The parameters of {method!r} are invalid: {problem}."
 
 
-class Headers:
-    """Reads a client's messages and writes the names of header fields as pygls expects them.
+class HeaderStream:
+    """A stream that normalises the spelling of header fields to `Content-Length`.
 
-    pygls knows `Content-Length` only in this spelling (no public issue), though case does not count in HTTP.
+    pygls accepts only this spelling (no public issue), although names of header fields are case-insensitive.
     """
 
     def __init__(self, stream: BinaryIO) -> None:
@@ -191,7 +193,7 @@ class Headers:
         self._stream = stream
 
     def readline(self) -> bytes:
-        """Return the next line of a header."""
+        """Return the next line, normalised."""
         line = self._stream.readline()
         length = _LENGTH.fullmatch(line)
         return b"Content-Length: %b\r\n" % length[1] if length else line

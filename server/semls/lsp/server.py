@@ -1,4 +1,7 @@
-"""The language server: synchronous handlers change state, asynchronous ones wait for the engine."""
+"""The language server's handlers of requests, commands and notifications.
+
+Synchronous handlers change the session's state; asynchronous ones wait for the engine.
+"""
 
 import asyncio
 import contextlib
@@ -15,29 +18,35 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from semls.escaping import LogFormatter, escape_line
 from semls.lsp import convert, documents, editor, stdio
-from semls.lsp import params as arguments
-from semls.lsp.repairs import Headers
+from semls.lsp.params import (
+    check_no_arguments,
+    parse_context,
+    parse_query,
+    parse_search,
+    parse_similar,
+)
+from semls.lsp.repairs import HeaderStream
 from semls.lsp.session import Session
 from semls.service.messages import ChunkMessage, ContextMessage, SimilarMessage
 from semls.settings import EngineSettings, Settings
 
-_SYMBOLS = 50
-_PARENT = 2.0  # seconds between two looks at whether the editor lives
+_MAX_SYMBOLS = 50
+_EDITOR_CHECK_INTERVAL = 2.0  # seconds between checks that the editor's process exists
 
 
 def serve(settings: Settings, engine: EngineSettings) -> None:
-    """Serve one editor on standard input and output, then leave with the exit code of the specification."""
+    """Serve one editor on standard input and output, then exit with the code that LSP specifies."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LogFormatter(logging.BASIC_FORMAT))
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
     logging.getLogger("pygls").setLevel(logging.CRITICAL)  # it logs a traceback for each refused request
     stdin, stdout = stdio.claim()
-    session = _session(settings, engine)
-    session.start_io(cast(BinaryIO, Headers(stdin)), stdout)
-    sys.exit(0 if session.leaving else 1)  # pygls itself always leaves with 0 (no public issue)
+    session = _create_session(settings, engine)
+    session.start_io(cast(BinaryIO, HeaderStream(stdin)), stdout)
+    sys.exit(0 if session.shutdown_requested else 1)  # pygls itself always exits with 0 (no public issue)
 
 
-def _session(settings: Settings, engine: EngineSettings) -> Session:
+def _create_session(settings: Settings, engine: EngineSettings) -> Session:
     session = Session(settings, engine)
     for method, handler in _FEATURES.items():
         session.feature(method)(handler)
@@ -47,34 +56,37 @@ def _session(settings: Settings, engine: EngineSettings) -> Session:
     return session
 
 
-# The session's life
+# Lifecycle, folders and documents
 
 
 def _initialize(ls: Session, params: types.InitializeParams) -> None:
-    ls.abilities = editor.Abilities.of(params)
-    ls.take_options(params.initialization_options)
+    ls.capabilities = editor.Capabilities.from_params(params)
+    ls.set_initialization_options(params.initialization_options)
 
 
 def _initialized(ls: Session, params: types.InitializedParams) -> None:  # noqa: ARG001
     folders = [(folder.uri, folder.name) for folder in ls.workspace.folders.values()]
     if not folders and ls.workspace.root_uri:
-        folders = [(ls.workspace.root_uri, "")]  # pygls gives no folder to a client that knows only roots
-    ls.open(convert.folders(folders))
-    if ls.abilities.registers_configuration:
-        ls.spawn(editor.register(ls, types.WORKSPACE_DID_CHANGE_CONFIGURATION, {"section": "semls"}))
+        folders = [(ls.workspace.root_uri, "")]  # pygls has no folder for a client that sends only `rootUri`
+    ls.add_folders(convert.to_folders(folders))
+    if ls.capabilities.registers_configuration:
+        options = {"section": "semls"}
+        ls.run_in_background(
+            editor.register_capability(ls, types.WORKSPACE_DID_CHANGE_CONFIGURATION, options)
+        )
     if ls.process_id and os.name == "posix":
-        ls.spawn(_watch(ls.process_id))
-    ls.spawn(_prepare())
+        ls.run_in_background(_exit_with_editor(ls.process_id))
+    ls.run_in_background(_preload())
 
 
 def _did_change_configuration(ls: Session, params: types.DidChangeConfigurationParams) -> None:
-    ls.take_pushed(params.settings)
+    ls.change_configuration(params.settings)
 
 
 def _did_change_folders(ls: Session, params: types.DidChangeWorkspaceFoldersParams) -> None:
     for folder in params.event.removed:
-        ls.let_go(folder.uri)
-    ls.open(convert.folders([(folder.uri, folder.name) for folder in params.event.added]))
+        ls.remove_folder(folder.uri)
+    ls.add_folders(convert.to_folders([(folder.uri, folder.name) for folder in params.event.added]))
 
 
 def _did_open(ls: Session, params: types.DidOpenTextDocumentParams) -> None:
@@ -90,138 +102,142 @@ def _did_close(ls: Session, params: types.DidCloseTextDocumentParams) -> None:
 
 
 def _did_save(ls: Session, params: types.DidSaveTextDocumentParams) -> None:
-    saved = convert.path(params.text_document.uri)
-    for path in ls.paths:
-        if saved and Path(saved).is_relative_to(path):
-            ls.spawn(ls.in_the_background(ls.engine.report_saved(path, [saved])))
+    saved = convert.uri_to_path(params.text_document.uri)
+    for folder in ls.searched_paths:
+        if saved and Path(saved).is_relative_to(folder):
+            ls.request_in_background(ls.engine.report_saved(folder, [saved]))
 
 
 def _shutdown(ls: Session, *_: object) -> None:
-    ls.stop()
+    ls.request_shutdown()
 
 
-async def _watch(pid: int) -> None:
-    """Leave when the editor is gone, even while another process holds our input open."""
+async def _exit_with_editor(pid: int) -> None:
+    """Exit when the editor's process has ended, even if another process holds our stdin open."""
     with contextlib.suppress(PermissionError):
         while True:
             try:
                 os.kill(pid, 0)
             except ProcessLookupError:
                 os._exit(1)
-            await asyncio.sleep(_PARENT)
+            await asyncio.sleep(_EDITOR_CHECK_INTERVAL)
 
 
-async def _prepare() -> None:
-    """Import what the first request needs."""
+async def _preload() -> None:
+    """Import the modules that the first request needs."""
     await asyncio.to_thread(importlib.import_module, "semls.service.schemas")
 
 
-# Searching
+# Search
 
 
 async def _workspace_symbol(ls: Session, params: types.WorkspaceSymbolParams) -> list[types.WorkspaceSymbol]:
     if not params.query.strip() or not ls.folders:
         return []
     try:
-        asked = arguments.search([{"query": params.query, "limit": _SYMBOLS}])
-        hits = (await ls.search_for_picker(**asked))["hits"]
-    except JsonRpcInvalidParams as error:  # whoever types `lang:py` has typed `lang:p` before
-        editor.note(ls, error.message)
+        query = parse_search([{"query": params.query, "limit": _MAX_SYMBOLS}])
+        hits = (await ls.search_latest(**query))["hits"]
+    except JsonRpcInvalidParams as error:  # for example `lang:p`, while the user is typing `lang:py`
+        editor.log_message(ls, error.message)
         return []
-    read, folders = await _read(ls, hits), ls.open_folders
-    symbols = [convert.symbol(hit, read[hit["uri"]].place, ls.encoding, folders) for hit in hits]
-    if ls.abilities.filters_by_name:
+    on_disk, folders = await _read_documents(ls, hits), ls.searched_folders
+    symbols = [convert.to_symbol(hit, on_disk[hit["uri"]].to_buffer, ls.encoding, folders) for hit in hits]
+    if ls.capabilities.filters_by_name:
         for rank, symbol in enumerate(symbols, 1):
             symbol.name = f"{params.query} → {rank:02} {symbol.name}"
     return symbols
 
 
-async def _search_command(ls: Session, *given: Any) -> list[types.Location]:  # noqa: ANN401
-    return await _locations(ls, (await ls.search(**arguments.search(given)))["hits"])
+async def _search_command(ls: Session, *arguments: object) -> list[types.Location]:
+    answer = await ls.search(**parse_search(arguments))
+    return await _to_locations(ls, answer["hits"])
 
 
-async def _search_request(ls: Session, params: Any) -> Mapping[str, object]:  # noqa: ANN401
-    answer = await ls.search(**arguments.search((params,)))
-    notice, hits = escape_line(answer["notice"]), await _messages(ls, answer["hits"])
-    return {**answer, "notice": notice, "hits": hits}
+async def _search_request(ls: Session, params: object) -> Mapping[str, object]:
+    answer = await ls.search(**parse_search([params]))
+    hits = await _to_hits(ls, answer["hits"])
+    return {**answer, "notice": escape_line(answer["notice"]), "hits": hits}
 
 
-async def _open_best_command(ls: Session, *given: Any) -> types.Location | None:  # noqa: ANN401
-    asked = arguments.best(given)
-    if not ls.abilities.shows_documents:
+async def _open_best_command(ls: Session, *arguments: object) -> types.Location | None:
+    query = parse_query(arguments)
+    if not ls.capabilities.show_document:
         raise JsonRpcException(
-            "This editor cannot be told to open a file: use `semls.search`, and open the first location.",
+            "This editor does not support `window/showDocument`. Use `semls.search` and open the first "
+            "location.",
             types.LSPErrorCodes.RequestFailed,
         )
-    found = await _locations(ls, (await ls.search(**asked, limit=1))["hits"])
-    for best in found:
-        await editor.open_document(ls, best)
-        return best
-    return None
+    answer = await ls.search(**query, limit=1)
+    locations = await _to_locations(ls, answer["hits"])
+    if not locations:
+        return None
+    await editor.show_document(ls, locations[0])
+    return locations[0]
 
 
-async def _similar_command(ls: Session, *given: Any) -> list[types.Location]:  # noqa: ANN401
-    return await _locations(ls, (await _similar(ls, given))["hits"])
+async def _similar_command(ls: Session, *arguments: object) -> list[types.Location]:
+    message = await _similar(ls, arguments)
+    return await _to_locations(ls, message["hits"])
 
 
-async def _similar_request(ls: Session, params: Any) -> Mapping[str, object]:  # noqa: ANN401
-    answer = await _similar(ls, (params,))
-    (asked,) = await _messages(ls, [answer])
-    copies, hits = await _messages(ls, answer["copies"]), await _messages(ls, answer["hits"])
-    return {**asked, "copies": copies, "hits": hits}
+async def _similar_request(ls: Session, params: object) -> Mapping[str, object]:
+    message = await _similar(ls, [params])
+    (chunk,) = await _to_hits(ls, [message])
+    copies, hits = await _to_hits(ls, message["copies"]), await _to_hits(ls, message["hits"])
+    return {**chunk, "copies": copies, "hits": hits}
 
 
-async def _similar(ls: Session, given: Sequence[Any]) -> SimilarMessage:
-    """The position is one in the buffer, if there is one: the index knows the file on the disk."""
-    file, row, options = arguments.similar(given)
-    folder = convert.folder_of(file, ls.paths)
+async def _similar(ls: Session, arguments: Sequence[object]) -> SimilarMessage:
+    """Return code that is similar to the code at a position in a buffer."""
+    file, row, limit = parse_similar(arguments)
+    folder = convert.containing_folder(file, ls.searched_paths)
     if folder is None:
-        raise JsonRpcInvalidParams(f"{escape_line(file)} lies in none of the open folders: open its folder.")
+        raise JsonRpcInvalidParams(f"{escape_line(file)} is in none of the open folders. Open its folder.")
     uri = Path(file).as_uri()
-    (document,) = (
-        await asyncio.to_thread(documents.read, {uri: ls.buffers.snapshot(uri)}, [folder])
-    ).values()
-    return await ls.similar(folder, file, document.on_disk(row), **options)
+    snapshots = {uri: ls.buffers.snapshot(uri)}
+    read = await asyncio.to_thread(documents.read_documents, snapshots, [folder])
+    return await ls.similar(folder, file, read[uri].to_disk(row), limit)
 
 
-async def _context_command(ls: Session, *given: Any) -> str:  # noqa: ANN401
-    return (await ls.context(**arguments.context(given)))["markdown"]
+async def _context_command(ls: Session, *arguments: object) -> str:
+    return (await ls.context(**parse_context(arguments)))["markdown"]
 
 
-async def _context_request(ls: Session, params: Any) -> ContextMessage:  # noqa: ANN401
-    return convert.context(await ls.context(**arguments.context((params,))))  # its ranges are of whole lines
+async def _context_request(ls: Session, params: object) -> ContextMessage:
+    return convert.to_context(await ls.context(**parse_context([params])))
 
 
-async def _locations(ls: Session, places: Sequence[ChunkMessage]) -> list[types.Location]:
-    read = await _read(ls, places)
-    return [convert.location(place, read[place["uri"]].place, ls.encoding) for place in places]
+async def _to_locations(ls: Session, chunks: Sequence[ChunkMessage]) -> list[types.Location]:
+    on_disk = await _read_documents(ls, chunks)
+    return [convert.to_location(chunk, on_disk[chunk["uri"]].to_buffer, ls.encoding) for chunk in chunks]
 
 
-async def _messages(ls: Session, places: Sequence[ChunkMessage]) -> list[Mapping[str, object]]:
-    read, folders = await _read(ls, places), ls.open_folders
-    return [convert.message(place, read[place["uri"]].place, ls.encoding, folders) for place in places]
+async def _to_hits(ls: Session, chunks: Sequence[ChunkMessage]) -> list[Mapping[str, object]]:
+    on_disk, folders = await _read_documents(ls, chunks), ls.searched_folders
+    return [convert.to_hit(chunk, on_disk[chunk["uri"]].to_buffer, ls.encoding, folders) for chunk in chunks]
 
 
-async def _read(ls: Session, places: Sequence[ChunkMessage]) -> dict[str, documents.Document]:
-    buffers = {uri: ls.buffers.snapshot(uri) for uri in {place["uri"] for place in places}}
-    return await asyncio.to_thread(documents.read, buffers, ls.paths)
+async def _read_documents(ls: Session, chunks: Sequence[ChunkMessage]) -> dict[str, documents.Document]:
+    """Return the documents of chunks by URI."""
+    snapshots = {uri: ls.buffers.snapshot(uri) for uri in {chunk["uri"] for chunk in chunks}}
+    return await asyncio.to_thread(documents.read_documents, snapshots, ls.searched_paths)
 
 
 # The index
 
 
-async def _status(ls: Session, *_: object) -> Mapping[str, object]:
+async def _status(ls: Session) -> Mapping[str, object]:
     return {"folders": await ls.status()}
 
 
-def _plain(work: Callable[[Session], Awaitable[object]]) -> Callable[..., Awaitable[object]]:
-    """A command that is given nothing."""
+def _without_arguments(handler: Callable[[Session], Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    """Return a handler that refuses arguments."""
 
-    async def command(ls: Session, *given: object) -> object:
-        arguments.nothing(given)
-        return await work(ls)
+    async def checked(ls: Session, *arguments: object) -> object:
+        check_no_arguments(arguments)
+        return await handler(ls)
 
-    return command
+    return checked
 
 
 _FEATURES: dict[str, Any] = {
@@ -237,7 +253,7 @@ _FEATURES: dict[str, Any] = {
     "semls/search": _search_request,
     "semls/similar": _similar_request,
     "semls/context": _context_request,
-    "semls/status": _plain(_status),
+    "semls/status": _without_arguments(_status),
 }
 
 _COMMANDS: dict[str, Any] = {
@@ -245,9 +261,9 @@ _COMMANDS: dict[str, Any] = {
     "semls.openBest": _open_best_command,
     "semls.similar": _similar_command,
     "semls.context": _context_command,
-    "semls.status": _plain(_status),
-    "semls.reindex": _plain(Session.reindex),
-    "semls.clear": _plain(Session.clear),
-    "semls.pause": _plain(Session.pause),
-    "semls.resume": _plain(Session.resume),
+    "semls.status": _without_arguments(_status),
+    "semls.reindex": _without_arguments(Session.reindex),
+    "semls.clear": _without_arguments(Session.clear),
+    "semls.pause": _without_arguments(Session.pause),
+    "semls.resume": _without_arguments(Session.resume),
 }

@@ -1,4 +1,4 @@
-"""One editor's session: its folders and their settings, what follows their indexes, the way to the engine."""
+"""The state of one editor's session, and what it can ask of the engine."""
 
 import asyncio
 import contextlib
@@ -35,13 +35,16 @@ from semls.settings import EngineSettings, Settings, given, kind_of
 
 log = logging.getLogger(__name__)
 
-_AGAIN = 1.0  # seconds until an engine that has gone away is followed again
+_RETRY_DELAY = 1.0  # seconds until a workspace is followed again after its engine has gone
 
 T = TypeVar("T")
 
 
 class Session(LanguageServer):
-    """What is known of the client. Its questions raise JsonRpcException with a sentence for a person."""
+    """A language server with its folders, their settings and the client of the engine.
+
+    Its requests raise JsonRpcException with a message for the user. Lives on one event loop.
+    """
 
     protocol: Protocol
 
@@ -54,243 +57,262 @@ class Session(LanguageServer):
             converter_factory=converter,
         )
         self.engine = Client(settings, engine)
-        self.abilities = editor.Abilities()
+        self.capabilities = editor.Capabilities()
         self.buffers = Buffers()
-        self.folders: dict[str, convert.Folder] = {}  # by URI as the client wrote it
-        self.leaving = False
-        self._options: list[Mapping[str, Any]] = [asdict(settings), {}, {}]  # the later ones count more
-        self._settings = dict[str, Settings]()  # path → as they are used
-        self._following = dict[str, asyncio.Task[None]]()  # path → what follows its index
-        self._answered = dict[str, asyncio.Event]()  # path → set once the engine has opened or refused it
-        self._refused = set[str]()  # paths that are too broad to index
-        self._configuring: asyncio.Task[None] | None = None
-        self._newest: asyncio.Task[Any] | None = None
-        self._tasks = set[asyncio.Task[None]]()
-        self._told = set[str]()
+        self.folders: dict[str, convert.Folder] = {}  # URI as the client wrote it → folder
+        self.shutdown_requested = False
+        self._environment_options = asdict(settings)
+        self._initialization_options: Mapping[str, Any] = {}
+        self._pushed_options: Mapping[str, Any] = {}
+        self._settings: dict[str, Settings] = {}  # path → effective settings
+        self._followers: dict[str, asyncio.Task[None]] = {}  # path → task that follows the index
+        self._opened: dict[str, asyncio.Event] = {}  # path → set once the engine has opened or refused it
+        self._too_broad: set[str] = set()  # paths that the engine has refused to index
+        self._configuration: asyncio.Task[None] | None = None  # fetches the settings
+        self._latest_search: asyncio.Task[AnswerMessage] | None = None
+        self._background_tasks: set[asyncio.Task[None]] = set()
+        self._shown_messages: set[str] = set()
 
     @property
     def encoding(self) -> convert.Encoding:
-        """What the client counts columns in."""
+        """The encoding in which the client counts columns."""
         return self.workspace.position_encoding or types.PositionEncodingKind.Utf16
 
     @property
-    def open_folders(self) -> list[convert.Folder]:
-        """Those that are there and indexed; one may be gone by now, which must not silence the others."""
-        there = [folder for folder in self.folders.values() if os.path.isdir(folder.path)]
-        return [folder for folder in there if folder.path not in self._refused]
+    def searched_folders(self) -> list[convert.Folder]:
+        """The open folders that exist and are not too broad; one that is missing must not fail a search."""
+        return [
+            folder
+            for folder in self.folders.values()
+            if folder.path not in self._too_broad and os.path.isdir(folder.path)
+        ]
 
     @property
-    def paths(self) -> list[str]:
-        """Where they are, each once."""
-        return list(dict.fromkeys(folder.path for folder in self.open_folders))
+    def searched_paths(self) -> list[str]:
+        """The paths of these folders, without duplicates."""
+        return list(dict.fromkeys(folder.path for folder in self.searched_folders))
 
     # Folders and their settings
 
-    def take_options(self, options: object) -> None:
-        """Those of `initialize`."""
-        self._options[1] = self._checked(options)
+    def set_initialization_options(self, options: object) -> None:
+        """Use the options of `initialize`."""
+        self._initialization_options = self._checked(options)
 
-    def take_pushed(self, settings: object) -> None:
-        """What a client sends when its settings change; one that can be asked is asked instead."""
+    def change_configuration(self, settings: object) -> None:
+        """Use the settings that a client has pushed, or fetch them if the client supports that."""
         pushed = settings.get("semls") if isinstance(settings, Mapping) else None
-        if pushed is not None and not self.abilities.configuration:
-            self._options[2] = self._checked(pushed)
-        self.configure()
+        if pushed is not None and not self.capabilities.configuration:
+            self._pushed_options = self._checked(pushed)
+        self._reload_settings()
 
     def _checked(self, options: object) -> Mapping[str, Any]:
-        """The options if they are an object; else nothing, and the user is told.
+        """Return the options if they are an object; otherwise tell the user and return {}.
 
-        An empty list counts as an empty object: Lua, so Neovim, cannot tell them apart.
+        An empty list counts as an empty object, since Lua, and so Neovim, does not distinguish them.
         """
         if isinstance(options, Mapping):
             return options
         if options not in (None, []):
-            text = f"The settings of semls must be an object, not {kind_of(options)}: defaults are used."
-            self.say_once(text, types.MessageType.Warning)
+            text = f"The settings of semls must be an object, not {kind_of(options)}. Using the defaults."
+            self._show_message_once(text, types.MessageType.Warning)
         return {}
 
-    def open(self, folders: Sequence[convert.Folder]) -> None:
-        """Take up folders and follow their indexes."""
+    def add_folders(self, folders: Sequence[convert.Folder]) -> None:
+        """Index folders and follow their state."""
         self.folders.update({folder.uri: folder for folder in folders})
-        self.configure()
+        self._reload_settings()
 
-    def let_go(self, uri: str) -> None:
-        """Follow a folder no more."""
+    def remove_folder(self, uri: str) -> None:
+        """Stop following a folder."""
         folder = self.folders.pop(uri, None)
         if folder and folder.path not in {other.path for other in self.folders.values()}:
             self._settings.pop(folder.path, None)
-            if folder.path in self._following:
-                self._following.pop(folder.path).cancel()
-                self._answered.pop(folder.path).set()
+            if folder.path in self._followers:
+                self._followers.pop(folder.path).cancel()
+                self._opened.pop(folder.path).set()
 
-    def configure(self) -> None:
-        """Learn the settings of the folders, and follow those whose settings are new."""
-        if self._configuring:
-            self._configuring.cancel()
-        self._configuring = self.spawn(self._configure())
+    def _reload_settings(self) -> None:
+        """Fetch the settings of all folders, and follow the folders whose settings are new."""
+        if self._configuration:
+            self._configuration.cancel()
+        self._configuration = self.run_in_background(self._apply_settings())
 
-    async def _configure(self) -> None:
+    async def _apply_settings(self) -> None:
         folders = list(self.folders.values())
-        own = await editor.settings(self, self.abilities, [folder.uri for folder in folders])
-        for folder, options in zip(folders, own, strict=True):
-            settings, problems = Settings.read(given(*self._options, self._checked(options)))
+        fetched = await editor.fetch_settings(self, self.capabilities, [folder.uri for folder in folders])
+        for folder, folder_options in zip(folders, fetched, strict=True):
+            options = given(
+                self._environment_options,
+                self._initialization_options,
+                self._pushed_options,
+                self._checked(folder_options),
+            )
+            settings, problems = Settings.read(options)
             for problem in problems:
-                self.say_once(problem, types.MessageType.Warning)
-            self._use(folder, settings)
+                self._show_message_once(problem, types.MessageType.Warning)
+            self._configure(folder, settings)
 
-    def _use(self, folder: convert.Folder, settings: Settings) -> None:
+    def _configure(self, folder: convert.Folder, settings: Settings) -> None:
+        """Follow a folder with new settings, unless it was removed or they are the same."""
         if folder.uri not in self.folders or self._settings.get(folder.path) == settings:
             return
         self._settings[folder.path] = settings
         self.engine.configure(folder.path, settings)
-        if folder.path in self._following:
-            self._following[folder.path].cancel()
-        self._answered.setdefault(folder.path, asyncio.Event())
-        self._following[folder.path] = self.spawn(self._follow(folder))
+        if folder.path in self._followers:
+            self._followers[folder.path].cancel()
+        self._opened.setdefault(folder.path, asyncio.Event())
+        self._followers[folder.path] = self.run_in_background(self._follow(folder))
 
-    # What runs beside the protocol
+    # Background tasks
 
-    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Let something run beside the protocol."""
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def run_in_background(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run a coroutine as a task that is cancelled at shutdown."""
+        task = asyncio.create_task(coroutine)
+        self._background_tasks.add(task)
+        task.add_done_callback(self._background_tasks.discard)
         return task
 
-    def stop(self) -> None:
-        """Let go of all that runs."""
-        self.leaving = True
-        for task in self._tasks:
+    def request_in_background(self, request: Awaitable[object]) -> None:
+        """Wait for a request to the engine in the background; its errors are shown by `_follow`."""
+        self.run_in_background(_ignore_errors(request))
+
+    def request_shutdown(self) -> None:
+        """Cancel all background tasks."""
+        self.shutdown_requested = True
+        for task in self._background_tasks:
             task.cancel()
 
     async def _follow(self, folder: convert.Folder) -> None:
-        """Keep a folder's index up to date; show its progress, and say once what is worth knowing."""
+        """Keep a folder's index up to date; show its progress, notices and errors."""
         while True:
             try:
-                await editor.show(self, self.abilities, self._states(folder), self._pause)
+                await editor.show_progress(self, self.capabilities, self._states(folder), self._on_cancel)
             except BroadWorkspaceError as error:
-                self._refused.add(folder.path)
-                self.say_once(str(error), types.MessageType.Warning)
+                self._too_broad.add(folder.path)
+                self._show_message_once(str(error), types.MessageType.Warning)
                 return
             except SemlsError as error:
-                self.say_once(str(error), types.MessageType.Error)
+                self._show_message_once(str(error), types.MessageType.Error)
             finally:
-                self._mark_answered(folder)
-            await asyncio.sleep(_AGAIN)
+                self._mark_opened(folder)
+            await asyncio.sleep(_RETRY_DELAY)
 
     async def _states(self, folder: convert.Folder) -> AsyncGenerator[ProgressMessage, None]:
         async for state in self.engine.follow(folder.path):
-            self._mark_answered(folder)
-            self.say_once(state["notice"], types.MessageType.Info)
-            self.say_once(state["error"], types.MessageType.Error)
-            if self.abilities.status:
-                self.protocol.notify("semls/didChangeStatus", {"uri": folder.uri, **convert.state(state)})
+            self._mark_opened(folder)
+            self._show_message_once(state["notice"], types.MessageType.Info)
+            self._show_message_once(state["error"], types.MessageType.Error)
+            if self.capabilities.status:
+                params = {"uri": folder.uri, **convert.to_state(state)}
+                self.protocol.notify("semls/didChangeStatus", params)
             yield state
 
-    def _mark_answered(self, folder: convert.Folder) -> None:
-        if folder.path in self._answered:
-            self._answered[folder.path].set()
+    def _mark_opened(self, folder: convert.Folder) -> None:
+        if folder.path in self._opened:
+            self._opened[folder.path].set()
 
-    def _pause(self) -> None:
-        """Somebody has cancelled the progress of the indexing."""
-        self.spawn(self.in_the_background(self.engine.pause()))
+    def _on_cancel(self) -> None:
+        """Pause embedding: the user has cancelled its progress."""
+        self.request_in_background(self.engine.pause())
 
-    async def in_the_background(self, work: Awaitable[object]) -> None:
-        """What nobody waits for."""
-        with contextlib.suppress(SemlsError):  # whoever follows the folder says it
-            await work
-
-    def say_once(self, text: str, kind: types.MessageType) -> None:
-        """Tell the user, unless that has been told before."""
-        if text and text not in self._told:
-            self._told.add(text)
-            editor.tell(self, text, kind)
+    def _show_message_once(self, text: str, kind: types.MessageType) -> None:
+        """Show a message to the user, unless it is empty or was shown before."""
+        if text and text not in self._shown_messages:
+            self._shown_messages.add(text)
+            editor.show_message(self, text, kind)
 
     def report_server_error(self, error: Exception, source: Any) -> None:  # noqa: ANN401
-        """Log what is a defect, instead of a message in the user's face; a refusal is none."""
+        """Log a defect, where pygls would show it to the user; a refused request is not a defect."""
         if source is JsonRpcException and isinstance(error, (ValueError, RecursionError)):
             self.protocol.refuse_unreadable()
             return
         if isinstance(error, JsonRpcInternalError) or not isinstance(error, JsonRpcException):
             log.error("%s: %s %s", getattr(source, "__name__", source), error, getattr(error, "data", ""))
 
-    # What a client may ask
+    # Requests
 
-    async def search(self, **asked: Any) -> AnswerMessage:  # noqa: ANN401
-        """The best hits."""
-        await self._opened()
-        return await _explained(self.engine.search(self.paths, **asked))
+    async def search(self, **params: Any) -> AnswerMessage:  # noqa: ANN401
+        """Return the best hits in all folders."""
+        await self._folders_opened()
+        return await _translate_errors(self.engine.search(self.searched_paths, **params))
 
-    async def search_for_picker(self, **asked: Any) -> AnswerMessage:  # noqa: ANN401
-        """The same; only the newest of several at a time is answered, as a picker asks with every key."""
-        before, newest = self._newest, asyncio.ensure_future(self.search(**asked))
-        self._newest = newest
-        if before:
-            before.cancel()
+    async def search_latest(self, **params: Any) -> AnswerMessage:  # noqa: ANN401
+        """As `search`, but cancel the previous search: a symbol picker sends one at every key."""
+        previous, search = self._latest_search, asyncio.ensure_future(self.search(**params))
+        self._latest_search = search
+        if previous:
+            previous.cancel()
         try:
-            await asyncio.wait({newest})
+            await asyncio.wait({search})
         finally:
-            newest.cancel()  # where the client has cancelled the request
-        if newest.cancelled():
-            raise JsonRpcContentModified("A newer search has taken the place of this one.")
-        return newest.result()
+            search.cancel()  # if the client has cancelled the request
+        if search.cancelled():
+            raise JsonRpcContentModified("The search was superseded by a newer one.")
+        return search.result()
 
-    async def similar(self, folder: str, file: str, row: int, **options: Any) -> SimilarMessage:  # noqa: ANN401
-        """What is like the code at a row of a file in an open folder."""
+    async def similar(self, folder: str, file: str, row: int, limit: int) -> SimilarMessage:
+        """Return code that is similar to the code at a row of a file in an open folder."""
         await self._configured()
-        return await _explained(self.engine.similar(folder, file, row, **options))
+        return await _translate_errors(self.engine.similar(folder, file, row, limit=limit))
 
-    async def context(self, **asked: Any) -> ContextMessage:  # noqa: ANN401
-        """What a language model should read to answer."""
-        await self._opened()
-        return await _explained(self.engine.context(self.paths, **asked))
+    async def context(self, **params: Any) -> ContextMessage:  # noqa: ANN401
+        """Return the code that a language model needs to answer a question."""
+        await self._folders_opened()
+        return await _translate_errors(self.engine.context(self.searched_paths, **params))
 
     async def status(self) -> Sequence[StatusMessage]:
-        """The state of each folder."""
+        """Return the status of each folder."""
         await self._configured()
-        found = await _explained(asyncio.gather(*map(self.engine.status, self.paths)))
-        return list(map(convert.status, found))
+        requests = [self.engine.status(path) for path in self.searched_paths]
+        messages = await _translate_errors(asyncio.gather(*requests))
+        return [convert.to_status(message) for message in messages]
 
     async def reindex(self) -> None:
-        """Look at all files again, and embed what has no vector; returns before that is done."""
+        """Start to scan all files again; returns before that has finished."""
         await self._configured()
-        for path in self.paths:
-            self.spawn(self.in_the_background(_last(self.engine.index(path))))
+        for path in self.searched_paths:
+            self.request_in_background(_exhaust(self.engine.index(path)))
 
     async def clear(self) -> None:
-        """Throw the indexes of the folders away; as these are open, they are indexed anew."""
+        """Delete the index of each folder. As the folders are open, they are indexed again."""
         await self._configured()
-        await _explained(asyncio.gather(*map(self.engine.clear, self.paths)))
+        requests = [self.engine.clear(path) for path in self.searched_paths]
+        await _translate_errors(asyncio.gather(*requests))
 
     async def pause(self) -> None:
-        """Embed nothing until told to go on."""
-        await _explained(self.engine.pause())
+        """Pause embedding."""
+        await _translate_errors(self.engine.pause())
 
     async def resume(self) -> None:
-        """Go on embedding."""
-        await _explained(self.engine.resume())
+        """Resume embedding."""
+        await _translate_errors(self.engine.resume())
 
     async def _configured(self) -> None:
-        """Wait until the client has told its settings."""
-        while self._configuring and not self._configuring.done():
-            await asyncio.wait({self._configuring})
+        """Wait for the client's settings."""
+        while self._configuration and not self._configuration.done():
+            await asyncio.wait({self._configuration})
 
-    async def _opened(self) -> None:
-        """Wait until the engine has opened or refused each folder, so that a refused one spoils no answer."""
+    async def _folders_opened(self) -> None:
+        """Wait until the engine has opened or refused each folder: a refused one must not fail a search."""
         await self._configured()
-        for answered in list(self._answered.values()):
-            await answered.wait()
+        for opened in list(self._opened.values()):
+            await opened.wait()
 
 
-async def _last(steps: AsyncGenerator[object, None]) -> None:
-    async for _ in steps:
+async def _exhaust(messages: AsyncGenerator[object, None]) -> None:
+    async for _ in messages:
         pass
 
 
-async def _explained(answer: Awaitable[T]) -> T:
-    """What the engine answers."""
+async def _ignore_errors(request: Awaitable[object]) -> None:
+    with contextlib.suppress(SemlsError):
+        await request
+
+
+async def _translate_errors(request: Awaitable[T]) -> T:
+    """Return the engine's answer. Raises JsonRpcException for SemlsError."""
     try:
-        return await answer
+        return await request
     except UsageError as error:
         raise JsonRpcInvalidParams(escape_line(str(error))) from error
     except SemlsError as error:

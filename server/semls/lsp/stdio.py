@@ -1,4 +1,4 @@
-"""The protocol's own standard streams, out of everybody else's reach."""
+"""Reserves standard input and output for the protocol."""
 
 import os
 import sys
@@ -6,9 +6,10 @@ from typing import BinaryIO
 
 
 def claim() -> tuple[BinaryIO, BinaryIO]:
-    """Streams for the protocol alone: what prints from now on goes to stderr, what reads finds nothing.
+    """Return the process's stdin and stdout as streams that no other code can use.
 
-    Without it one stray `print`, or a child that reads its stdin, corrupts the protocol.
+    From now on, what is printed goes to stderr, and stdin is empty. Otherwise a stray `print`, or a child
+    process that reads its stdin, would corrupt the protocol.
     """
     stdin, stdout = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
