@@ -39,7 +39,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES)
 @pytest.mark.parametrize("text", TEXTS)
-def test_document_with_many_changed_lines_is_aligned_in_bounded_time(text, change):
+def test_document_with_many_changed_lines_aligns_in_bounded_time(text, change):
     disk, buffer = TEXTS[text], CHANGES[change](TEXTS[text])
     began = time.process_time()
     document = Document([line.encode() for line in disk], buffer)
@@ -51,7 +51,7 @@ def test_document_with_many_changed_lines_is_aligned_in_bounded_time(text, chang
 
 @pytest.mark.parametrize("change", ["every second", "blocks", "inserted", "deleted"])
 @pytest.mark.parametrize("text", ["different", "code"])
-def test_unchanged_line_among_many_changed_ones_keeps_its_place(text, change):
+def test_document_with_unchanged_lines_maps_them_in_both_directions(text, change):
     disk, buffer = TEXTS[text], CHANGES[change](TEXTS[text])
     document = Document([line.encode() for line in disk], buffer)
     once = {line: row for row, line in enumerate(buffer) if line not in ("", "}", "inserted")}
@@ -65,14 +65,14 @@ def test_unchanged_line_among_many_changed_ones_keeps_its_place(text, change):
 
 
 @pytest.mark.parametrize("change", ["all", "indented"])
-def test_row_of_a_changed_line_is_known_where_no_line_was_added(change):
+def test_document_with_only_changed_lines_maps_rows_to_themselves(change):
     disk = TEXTS["different"]
     document = Document([line.encode() for line in disk], CHANGES[change](disk))
     for row in range(0, ROWS, 97):
         assert document.to_buffer(row, 3)[0] == document.to_disk(row) == row
 
 
-def test_blocks_hold_equal_lines_in_increasing_order():
+def test_matching_blocks_of_random_texts_are_equal_and_increasing():
     chance = random.Random(8)
     for _ in range(2_000):
         letters = "abcdefghijkl"[: chance.randrange(1, 13)]
@@ -85,7 +85,7 @@ def test_blocks_hold_equal_lines_in_increasing_order():
             assert one[row:end] == other[row_of_other:end_of_other]
 
 
-def test_search_with_a_large_changed_buffer_finds_its_places(raw, terminal, tmp_path):
+def test_search_with_large_changed_buffer_returns_buffer_positions(raw, terminal, tmp_path):
     path = tmp_path / "many" / "many.py"
     path.parent.mkdir()
     lines = [

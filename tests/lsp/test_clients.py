@@ -80,13 +80,13 @@ def is_kept(query, name):
     return re.search(".*".join(map(re.escape, query.lower().replace(" ", ""))), name.lower())
 
 
-def test_the_definition_is_found_first(client):
+def test_workspace_symbol_in_each_client_ranks_definition_first(client):
     found = client.ask("workspace/symbol", {"query": "evict_expired"})["result"]
     assert found[0]["name"].endswith("evict_expired")
     assert found[0]["containerName"] == "SessionStore"
 
 
-def test_every_symbol_has_its_range_and_a_kind_that_is_shown(client):
+def test_workspace_symbol_in_each_client_has_range_and_known_kind(client):
     found = client.ask("workspace/symbol", {"query": QUESTION})["result"]
     assert len(found) > 3
     for symbol in found:
@@ -97,7 +97,7 @@ def test_every_symbol_has_its_range_and_a_kind_that_is_shown(client):
     assert 1 not in {symbol["kind"] for symbol in found}  # a file: some pickers hide it
 
 
-def test_who_filters_by_name_keeps_all_in_their_order(client):
+def test_workspace_symbol_for_filtering_client_starts_with_query_and_rank(client):
     for query in (QUESTION, "evict_expired"):
         found = client.ask("workspace/symbol", {"query": query})["result"]
         names = [symbol["name"] for symbol in found]
@@ -109,7 +109,7 @@ def test_who_filters_by_name_keeps_all_in_their_order(client):
             assert not any("→" in name for name in names)
 
 
-def test_the_best_hit_is_shown_where_the_editor_can(client):
+def test_open_best_in_client_with_show_document_opens_location(client):
     asked = {"command": "semls.openBest", "arguments": [{"query": "name:evict_expired"}]}
     answer = client.ask("workspace/executeCommand", asked)
     shown = [one["params"] for one in client.asked if one["method"] == "window/showDocument"]
@@ -128,7 +128,7 @@ def test_the_best_hit_is_shown_where_the_editor_can(client):
         assert shown == []
 
 
-def test_folders_are_told_apart_where_there_are_several(raw, workspace, tmp_path):
+def test_workspace_symbol_with_several_folders_names_folder(raw, workspace, tmp_path):
     client, shop = raw(), workspace("shop")
     other = tmp_path / "other"
     other.mkdir()

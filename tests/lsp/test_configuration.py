@@ -29,7 +29,7 @@ async def until(client, expected):
 
 
 @pytest.mark.parametrize("editor", ["visual_studio_code", "neovim", "emacs"])
-async def test_each_folder_may_have_settings_of_its_own(place, editor):
+async def test_configuration_per_folder_selects_model_per_folder(place, editor):
     own = {"shop": {"model": "hashing"}}
     async with editing(place, "shop", "gpt", editor=editor, of_folders=own) as client:
         assert await models(client) == ["hashing", BUNDLED]
@@ -37,7 +37,7 @@ async def test_each_folder_may_have_settings_of_its_own(place, editor):
         assert answer["hits"][0]["name"] == "evict_expired"
 
 
-async def test_what_the_client_is_asked_for_counts_more_than_what_it_sent_first(place):
+async def test_fetched_configuration_overrides_initialization_options(place):
     options = {"model": "hashing"}
     async with editing(place, "shop", initialization_options=options) as client:
         assert await models(client) == ["hashing"]
@@ -46,7 +46,7 @@ async def test_what_the_client_is_asked_for_counts_more_than_what_it_sent_first(
             assert await models(client) == [BUNDLED]
 
 
-async def test_changed_settings_are_taken_up(place):
+async def test_did_change_configuration_applies_new_settings(place):
     async with editing(place, "shop") as client:
         assert await models(client) == [BUNDLED]
         client.set_configuration({"semls": {"model": "hashing"}})
@@ -57,7 +57,7 @@ async def test_changed_settings_are_taken_up(place):
         await until(client, [BUNDLED])
 
 
-async def test_a_client_that_cannot_be_asked_sends_its_settings(place):
+async def test_pushed_configuration_without_configuration_capability_is_applied(place):
     capabilities = client_capabilities("visual_studio_code")
     assert capabilities.workspace
     capabilities.workspace.configuration = False
@@ -67,7 +67,7 @@ async def test_a_client_that_cannot_be_asked_sends_its_settings(place):
         await until(client, ["hashing"])
 
 
-async def test_what_is_pushed_by_a_client_that_can_be_asked_does_not_count(place):
+async def test_pushed_configuration_with_configuration_capability_is_ignored(place):
     """VS Code pushes what its extension itself has in the same section, too."""
     async with editing(place, "shop", configuration={"model": "hashing"}) as client:
         pushed = types.DidChangeConfigurationParams({"semls": {"path": "/usr/bin/semls", "model": BUNDLED}})
@@ -78,14 +78,14 @@ async def test_what_is_pushed_by_a_client_that_can_be_asked_does_not_count(place
         assert not any("setting" in message.message for message in client.messages)
 
 
-async def test_settings_that_are_an_empty_list_are_empty(place):
+async def test_configuration_that_is_empty_list_counts_as_empty_object(place):
     """As Neovim sends an empty table."""
     async with editing(place, "shop", initialization_options=[], configuration=[]) as client:
         assert await models(client) == [BUNDLED]
         assert not any("settings" in message.message for message in client.messages)
 
 
-async def test_a_wrong_setting_keeps_its_default_and_is_told_once(place):
+async def test_invalid_setting_keeps_default_and_is_reported_once(place):
     wrong = {"model": 5, "colour": "red", "store": {"url": "chroma"}}
     async with editing(place, "shop", "gpt", configuration=wrong) as client:
         assert await models(client) == [BUNDLED, BUNDLED]
@@ -98,7 +98,7 @@ async def test_a_wrong_setting_keeps_its_default_and_is_told_once(place):
             assert any(key in message for message in told)
 
 
-def test_a_client_that_never_answers_is_served_with_the_defaults(raw, workspace):
+def test_configuration_request_without_response_uses_defaults(raw, workspace):
     client, shop = raw(), workspace("shop")
     client.unheard = {"workspace/configuration", "client/registerCapability"}
     changing = {"configuration": True, "didChangeConfiguration": {"dynamicRegistration": True}}

@@ -34,7 +34,7 @@ def lines(buffers, uri):
 
 
 @pytest.mark.parametrize("encoding", WIDTHS)
-def test_whatever_is_typed_is_taken_up(encoding):
+def test_buffers_after_random_edits_equal_edited_text(encoding):
     chance = random.Random(7)
     for _ in range(300):
         buffers, text = Buffers(), ""
@@ -49,7 +49,7 @@ def test_whatever_is_typed_is_taken_up(encoding):
             assert lines(buffers, URI) == split(text)
 
 
-def test_a_place_behind_the_end_is_the_end():
+def test_buffers_with_position_behind_end_clamp_it():
     buffers = Buffers()
     buffers.open(URI, "one\ntwo")
     for line, character in [(0, 99), (9, 0)]:
@@ -97,7 +97,7 @@ async def selected(client, text):
     return line[where.start.character : where.end.character], where.start.line
 
 
-async def test_places_are_those_in_the_buffer(place):
+async def test_search_with_changed_buffer_returns_buffer_positions(place):
     directory, _ = place
     path = directory / "shop" / SESSION
     disk = path.read_text()
@@ -126,7 +126,7 @@ async def test_places_are_those_in_the_buffer(place):
         assert await selected(client, disk) == ("evict_expired", row)
 
 
-async def test_what_is_similar_is_asked_with_a_position_in_the_buffer(place):
+async def test_similar_with_changed_buffer_maps_position_to_disk(place):
     directory, _ = place
     path = directory / "gpt/model/tokenizer.py"
     disk = path.read_text()

@@ -58,7 +58,7 @@ async def until_ready(client):
     await until(is_ready)
 
 
-async def test_cancelling_the_progress_pauses_the_indexing(place, many):
+async def test_cancelling_progress_pauses_indexing(place, many):
     async with editing(place, many.name) as client:
 
         async def is_shown():
@@ -82,7 +82,7 @@ async def test_cancelling_the_progress_pauses_the_indexing(place, many):
         assert any(one.percentage for one in counted)
 
 
-async def test_a_download_is_shown_with_its_percentage(request, tmp_path, workspace):
+async def test_progress_while_model_downloads_shows_percentage(request, tmp_path, workspace):
     workspace("shop")
     model = bundled()
     assert model
@@ -117,7 +117,7 @@ async def test_a_download_is_shown_with_its_percentage(request, tmp_path, worksp
                 assert steps == sorted(steps)
 
 
-async def test_pausing_and_resuming(place):
+async def test_pause_and_resume_commands_change_phase(place):
     async with editing(place, "shop") as client:
         await until_ready(client)
         await execute(client, "semls.pause")
@@ -131,7 +131,7 @@ async def test_pausing_and_resuming(place):
         await until_ready(client)
 
 
-async def test_after_clearing_all_is_indexed_anew(place):
+async def test_clear_of_open_folder_reindexes_it(place):
     async with editing(place, "shop") as client:
         await until_ready(client)
         await execute(client, "semls.pause")
@@ -143,7 +143,7 @@ async def test_after_clearing_all_is_indexed_anew(place):
         assert before > cleared == 0
 
 
-async def test_reindexing_and_the_state(place):
+async def test_reindex_command_returns_and_status_has_chunks(place):
     async with editing(place, "shop") as client:
         assert await execute(client, "semls.reindex") is None
         state = await execute(client, "semls.status")
@@ -151,7 +151,7 @@ async def test_reindexing_and_the_state(place):
         assert (folder if isinstance(folder, dict) else folder._asdict())["chunks"] > 0
 
 
-async def test_the_best_hit_is_opened(place):
+async def test_open_best_with_match_opens_it(place):
     async with editing(place, "shop") as client:
         found = await execute(client, "semls.openBest", {"query": "name:evict_expired"})
         (document,) = client.shown_documents
@@ -161,7 +161,7 @@ async def test_the_best_hit_is_opened(place):
         assert await execute(client, "semls.openBest", {"query": "name:there_is_none"}) is None
 
 
-async def test_an_editor_that_opens_nothing_is_told_so(place):
+async def test_open_best_without_show_document_is_refused(place):
     capabilities = client_capabilities("visual_studio_code")
     assert capabilities.window
     capabilities.window.show_document = None
@@ -171,7 +171,7 @@ async def test_an_editor_that_opens_nothing_is_told_so(place):
 
 
 @pytest.mark.parametrize("name", ["status", "reindex", "clear", "pause", "resume"])
-async def test_these_commands_take_no_arguments(place, name):
+async def test_command_without_parameters_refuses_arguments(place, name):
     async with editing(place, "shop") as client:
         with pytest.raises(JsonRpcException) as raised:
             await execute(client, f"semls.{name}", {"folder": "shop"})
@@ -179,7 +179,7 @@ async def test_these_commands_take_no_arguments(place, name):
 
 
 @pytest.mark.parametrize("able", [True, False])
-async def test_a_status_bar_is_told_if_there_is_one(place, many, able):
+async def test_did_change_status_is_sent_only_to_capable_client(place, many, able):
     capabilities = capable(didChangeStatus=able)
     async with editing(place, workspace_folders=[], capabilities=capabilities) as client:
         states: list[Any] = []
@@ -207,7 +207,7 @@ async def test_a_status_bar_is_told_if_there_is_one(place, many, able):
         assert len({state.embedded for state in states}) > 2
 
 
-async def test_nothing_is_shown_to_a_client_that_shows_no_progress(place, many):
+async def test_progress_without_capability_is_not_sent(place, many):
     capabilities = client_capabilities("visual_studio_code")
     assert capabilities.window
     capabilities.window.work_done_progress = False
@@ -216,7 +216,7 @@ async def test_nothing_is_shown_to_a_client_that_shows_no_progress(place, many):
         assert not client.progress_reports
 
 
-def test_an_editor_that_wants_no_progress_after_all_is_asked_once(place, many):
+def test_progress_refused_by_client_is_requested_once(place, many):
     _, terminal = place
     client = Raw(terminal.environment)
     client.unheard = {"window/workDoneProgress/create"}

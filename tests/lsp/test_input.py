@@ -117,7 +117,7 @@ def check(answers):
 
 
 @pytest.mark.parametrize("method", REQUESTS)
-def test_request_with_wrong_parameters_is_answered_with_a_sentence(opened, method):
+def test_request_with_invalid_params_returns_readable_error(opened, method):
     client, uri = opened
     asked = [named(params, uri) for params in variants(REQUESTS[method])]
     check([client.ask(method, params) for params in asked])
@@ -125,7 +125,7 @@ def test_request_with_wrong_parameters_is_answered_with_a_sentence(opened, metho
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_command_with_wrong_arguments_is_answered_with_a_sentence(opened, command):
+def test_command_with_invalid_arguments_returns_readable_error(opened, command):
     client, uri = opened
     method = "workspace/executeCommand"
     asked = [named(arguments, uri) for arguments in variants(COMMANDS[command])]
@@ -152,7 +152,7 @@ def test_command_with_wrong_arguments_is_answered_with_a_sentence(opened, comman
         ({"query": "x" * 10_000_000}, "'query' must have at most 10,000 characters."),
     ],
 )
-def test_search_with_wrong_parameters_says_what_is_wrong(opened, params, sentence):
+def test_search_with_invalid_params_names_the_problem(opened, params, sentence):
     client, _ = opened
     assert client.ask("semls/search", params)["error"] == {"code": -32602, "message": sentence}
     answer = client.ask("workspace/executeCommand", {"command": "semls.search", "arguments": [params]})
@@ -162,12 +162,12 @@ def test_search_with_wrong_parameters_says_what_is_wrong(opened, params, sentenc
 @pytest.mark.parametrize(
     "uri", ["file:x.py", "file:", "file://[", "file:///a%00b.py", "untitled:x", "x.py", "file:///\ud800.py"]
 )
-def test_similar_with_a_uri_of_no_file_is_refused(opened, uri):
+def test_similar_with_invalid_file_uri_is_refused(opened, uri):
     client, _ = opened
     check([client.ask("semls/similar", {**SIMILAR, "uri": uri})])
 
 
-def test_request_without_parameters_is_served(opened):
+def test_request_without_params_is_answered(opened):
     """vscode-jsonrpc leaves `params` out."""
     client, _ = opened
     client.send(id="without", method="semls/status")
@@ -176,7 +176,7 @@ def test_request_without_parameters_is_served(opened):
     assert client.answer("without")["error"]["code"] == -32602
 
 
-def test_message_that_is_not_a_request_is_answered(opened):
+def test_malformed_message_returns_json_rpc_error(opened):
     client, _ = opened
     for body, number, code in (
         (b"{", None, -32700),
@@ -210,13 +210,13 @@ def test_message_that_is_not_a_request_is_answered(opened):
         b"Content-Type: application/vscode-jsonrpc\r\nContent-length: %d\r\n\r\n",
     ],
 )
-def test_header_names_in_any_case_are_understood(opened, head):
+def test_header_field_names_are_case_insensitive(opened, head):
     client, _ = opened
     client.write(b'{"jsonrpc": "2.0", "id": "head", "method": "semls/status"}', head)
     assert client.answer("head")["result"]["folders"]
 
 
-def test_notification_with_wrong_parameters_changes_nothing(opened):
+def test_notification_with_invalid_params_is_ignored(opened):
     client, uri = opened
     document = {"uri": uri, "languageId": "rust", "version": 1, "text": "one"}
     place = {"line": 0, "character": 0}
@@ -236,7 +236,7 @@ def test_notification_with_wrong_parameters_changes_nothing(opened):
     assert client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
 
 
-def test_wrong_settings_keep_their_defaults_and_are_told_once(opened):
+def test_invalid_settings_keep_defaults_and_are_reported_once(opened):
     client, _ = opened
     for options in VALUES:
         for wrong in (options, {"store": options}, {"store": {"headers": options}}, {"revision": options}):
@@ -248,7 +248,7 @@ def test_wrong_settings_keep_their_defaults_and_are_told_once(opened):
     check([{"error": {"code": -32602, "message": message}} for message in told])
 
 
-def test_initialization_options_of_a_wrong_type_are_told(raw, workspace):
+def test_initialization_options_of_wrong_type_are_reported(raw, workspace):
     shop = workspace("shop").as_uri()
     for wrong, kind in ((5, "a number"), (["model"], "a list"), ("text", "a string")):
         client = raw()

@@ -68,7 +68,7 @@ class Answers(threading.Thread):
                 self.came[message["id"]] = time.monotonic()
 
 
-def test_two_hundred_searches_at_a_time_are_all_answered(served):
+def test_two_hundred_concurrent_searches_are_all_answered(served):
     client, _ = served
     answers = Answers(client, 200)
     asked = {client.request("semls/search", {"query": f"name:task_{n}_1"}): f"task_{n}_1" for n in range(200)}
@@ -76,7 +76,7 @@ def test_two_hundred_searches_at_a_time_are_all_answered(served):
     assert {key: one["result"]["hits"][0]["name"] for key, one in answers.found.items()} == asked
 
 
-def test_a_minute_of_typing_while_all_is_indexed(served, capsys):
+def test_symbol_search_at_every_key_while_indexing_stays_fast(served, capsys):
     client, _ = served
     client.ask("semls/search", {"query": "name:task_1_1"})
     before, count = memory(client), int(MINUTE * RATE)
@@ -97,7 +97,7 @@ def test_a_minute_of_typing_while_all_is_indexed(served, capsys):
     assert grown < GROWTH
 
 
-def test_a_thousand_saves_at_once_are_all_seen(served):
+def test_thousand_did_save_notifications_are_all_indexed(served):
     client, root = served
     before = memory(client)
     for number in range(SAVES):

@@ -39,7 +39,7 @@ def wide(place):
 
 
 @pytest.mark.parametrize("encoding", UNITS)
-async def test_a_range_selects_the_name(wide, encoding):
+async def test_search_in_each_client_selects_the_name(wide, encoding):
     capabilities = client_capabilities("visual_studio_code")
     capabilities.general = types.GeneralClientCapabilities(
         position_encodings=[types.PositionEncodingKind(encoding)]
@@ -51,7 +51,7 @@ async def test_a_range_selects_the_name(wide, encoding):
 
 
 @pytest.mark.parametrize("editor", EDITORS)
-async def test_every_editor_gets_its_own_units(wide, editor):
+async def test_search_in_each_client_uses_its_position_encoding(wide, editor):
     async with editing(wide, "wide", editor=editor) as client:
         general = client_capabilities(editor).general
         encodings = (general and general.position_encodings) or ["utf-16"]

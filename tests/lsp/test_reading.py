@@ -31,7 +31,7 @@ def peak(client):
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
 
 
-def test_similar_with_a_huge_file_takes_no_memory(client):
+def test_similar_with_huge_file_uses_little_memory(client):
     with (client.shop / "huge.py").open("wb") as file:
         file.truncate(3 << 30)
     before = peak(client)
@@ -39,7 +39,7 @@ def test_similar_with_a_huge_file_takes_no_memory(client):
     assert peak(client) - before < 20 * MAX_FILE_BYTES
 
 
-def test_similar_with_pipes_blocks_no_thread(client):
+def test_similar_with_named_pipes_does_not_block(client):
     os.mkfifo(client.shop / "pipe.py")
     asked = [client.request("semls/similar", similar(client.shop / "pipe.py")) for _ in range(50)]
     for number in asked:
@@ -47,7 +47,7 @@ def test_similar_with_pipes_blocks_no_thread(client):
     assert client.ask("workspace/symbol", {"query": "evict_expired"})["result"]
 
 
-def test_similar_reads_no_file_outside_the_folders(client, tmp_path):
+def test_similar_does_not_read_files_outside_folders(client, tmp_path):
     outside = tmp_path / "outside"
     outside.mkdir()
     os.mkfifo(outside / "pipe.py")

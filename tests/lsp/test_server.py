@@ -23,7 +23,7 @@ from tests.lsp.editors import (
 
 
 @pytest.mark.parametrize("editor", EDITORS)
-async def test_a_question_in_the_symbol_picker_finds_the_definition(place, editor):
+async def test_workspace_symbol_with_question_finds_definition(place, editor):
     async with editing(place, "shop", editor=editor) as client:
         found = await symbols(client, "throw out visitors who were idle for too long")
         first = found[0]
@@ -35,18 +35,18 @@ async def test_a_question_in_the_symbol_picker_finds_the_definition(place, edito
 
 
 @pytest.mark.parametrize("typed", ["GPTLanguageModel", "gptlanguagemodel", "GPTLang", "GLM"])
-async def test_an_exact_name_comes_first_and_so_does_its_beginning(place, typed):
+async def test_workspace_symbol_with_exact_or_partial_name_ranks_it_first(place, typed):
     async with editing(place, "gpt") as client:
         assert (await symbols(client, typed))[0].name == "GPTLanguageModel"
 
 
 @pytest.mark.parametrize("query", ["", "   "])
-async def test_nothing_is_found_for_nothing(place, query):
+async def test_workspace_symbol_with_blank_query_is_empty(place, query):
     async with editing(place, "shop") as client:
         assert not await symbols(client, query)
 
 
-async def test_filters_may_be_in_the_query(place):
+async def test_search_with_filters_in_query_applies_them(place):
     async with editing(place, "shop") as client:
         found = await symbols(client, "lang:rust name:evict* session of a visitor")
         assert [symbol.name for symbol in found] == ["evict_expired"]
@@ -62,7 +62,7 @@ async def test_filters_may_be_in_the_query(place):
         assert (answer["hits"], answer["notice"]) == ([], "No indexed file matches path:nowhere.")
 
 
-async def test_a_filter_may_be_typed_letter_by_letter(place):
+async def test_workspace_symbol_with_incomplete_filter_logs_instead_of_failing(place):
     query = "evict_expired lang:rust"
     async with editing(place, "shop") as client:
         for end in range(1, len(query)):
@@ -72,7 +72,7 @@ async def test_a_filter_may_be_typed_letter_by_letter(place):
         assert any("There is no language 'rus'" in message.message for message in client.log_messages)
 
 
-async def test_the_command_answers_locations_and_takes_filters(place):
+async def test_search_command_with_filters_returns_locations(place):
     async with editing(place, "shop") as client:
         everywhere = await command(client, {"query": "session of a visitor", "limit": 5})
         assert len(everywhere) == 5
@@ -83,7 +83,7 @@ async def test_the_command_answers_locations_and_takes_filters(place):
         assert [as_dict(location)["uri"].rsplit("/")[-1] for location in one] == ["cart.ts"]
 
 
-async def test_the_request_answers_hits_with_scores_and_coverage(place):
+async def test_search_request_returns_scores_and_coverage(place):
     async with editing(place, "gpt") as client:
         answer = await client.protocol.send_request_async(
             "semls/search", {"query": "How can I load the decoder from the tokenizer?", "limit": 3}
@@ -102,7 +102,7 @@ async def test_the_request_answers_hits_with_scores_and_coverage(place):
         assert first["matched"] == ["lexical", "semantic"]
 
 
-async def test_a_hit_says_what_it_was_found_by(place):
+async def test_search_request_returns_what_matched(place):
     async with editing(place, "gpt") as client:
 
         async def found_by(query):
@@ -114,7 +114,7 @@ async def test_a_hit_says_what_it_was_found_by(place):
         assert ["semantic"] in (await found_by("turn numbers back into readable characters")).values()
 
 
-async def test_hit_in_the_middle_of_a_long_definition_opens_there(place):
+async def test_search_match_inside_long_definition_selects_its_line(place):
     lines = [f"    total_{number} = first_{number} + second_{number}\n" for number in range(200)]
     lines[150] = "    quarantine = customs.inspect(letter)\n"
     file = place[0] / "shop" / "long.py"
@@ -154,7 +154,7 @@ async def test_hit_in_the_middle_of_a_long_definition_opens_there(place):
         [{"query": "x"}, {"query": "y"}],
     ],
 )
-async def test_wrong_arguments_are_explained(place, arguments):
+async def test_search_command_with_invalid_arguments_explains_them(place, arguments):
     async with editing(place, "shop") as client:
         with pytest.raises(JsonRpcException) as raised:
             await command(client, *arguments)
@@ -163,7 +163,7 @@ async def test_wrong_arguments_are_explained(place, arguments):
         assert "Traceback" not in raised.value.message
 
 
-async def test_what_is_similar_to_the_code_at_a_position(place):
+async def test_similar_at_position_returns_similar_code(place):
     directory, _ = place
     async with editing(place, "gpt", "shop") as client:
         asked = at(directory, "gpt/model/tokenizer.py", 16)
@@ -177,7 +177,7 @@ async def test_what_is_similar_to_the_code_at_a_position(place):
         assert {hit["count"] for hit in answer["hits"]} == {1}
 
 
-async def test_copies_are_told_with_the_columns_of_the_client(place):
+async def test_similar_copies_have_columns_in_client_encoding(place):
     directory, _ = place
     (directory / "twice").mkdir()
     for name in ("one.js", "two.js"):
@@ -190,7 +190,7 @@ async def test_copies_are_told_with_the_columns_of_the_client(place):
             assert text_at(types.Location(found["uri"], as_range(found["selectionRange"]))) == "größe"
 
 
-async def test_a_context_is_markdown_or_sections(place):
+async def test_context_returns_markdown_or_sections(place):
     async with editing(place, "gpt") as client:
         question = {"query": "How can I load the decoder from the tokenizer?", "tokens": 300}
         text = await execute(client, "semls.context", question)
@@ -206,7 +206,7 @@ async def test_a_context_is_markdown_or_sections(place):
         assert not await execute(client, "semls.context", {**question, "languages": ["go"]})
 
 
-async def test_the_state_of_all_folders(place):
+async def test_status_returns_state_of_each_folder(place):
     directory, _ = place
     async with editing(place, "gpt", "shop") as client:
         folders = (await request(client, "semls/status", None))["folders"]
@@ -242,7 +242,7 @@ async def test_the_state_of_all_folders(place):
         ("semls.context", {"query": "session", "limit": 5}),
     ],
 )
-async def test_wrong_arguments_of_the_others_are_explained(place, name, arguments):
+async def test_similar_and_context_with_invalid_arguments_explain_them(place, name, arguments):
     directory, _ = place
     async with editing(place, "shop") as client:
         if "uri" in arguments:
@@ -255,7 +255,7 @@ async def test_wrong_arguments_of_the_others_are_explained(place, name, argument
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
-async def test_columns_are_in_the_units_of_the_client(place, encoding):
+async def test_search_command_returns_columns_in_negotiated_encoding(place, encoding):
     directory, _ = place
     (directory / "wide").mkdir(exist_ok=True)
     (directory / "wide/wide.js").write_text(
@@ -271,7 +271,7 @@ async def test_columns_are_in_the_units_of_the_client(place, encoding):
         assert text_at(found, encoding) == "größenwächter"
 
 
-async def test_folders_come_and_go(place):
+async def test_added_folder_is_searched_and_removed_one_is_not(place):
     directory, _ = place
     gpt = types.WorkspaceFolder((directory / "gpt").as_uri(), "gpt")
     async with editing(place, "shop") as client:
@@ -283,19 +283,19 @@ async def test_folders_come_and_go(place):
         assert all("/gpt/" not in found.location.uri for found in await symbols(client, "GPTLanguageModel"))
 
 
-async def test_a_client_without_folders_has_its_root(place):
+async def test_root_uri_without_workspace_folders_is_searched(place):
     directory, _ = place
     root = (directory / "gpt").as_uri()
     async with editing(place, workspace_folders=None, root_uri=root) as client:
         assert (await symbols(client, "GPTLanguageModel"))[0].name == "GPTLanguageModel"
 
 
-async def test_without_any_folder_nothing_is_found(place):
+async def test_workspace_symbol_without_folders_is_empty(place):
     async with editing(place) as client:
         assert not await symbols(client, "GPTLanguageModel")
 
 
-async def test_the_model_in_the_place_of_the_default_is_mentioned_once(place):
+async def test_fallback_model_is_reported_once(place):
     async with editing(place, "shop", "gpt") as client:
         while not client.messages:
             await symbols(client, "cart")
@@ -303,7 +303,7 @@ async def test_the_model_in_the_place_of_the_default_is_mentioned_once(place):
         assert "nomic-ai/nomic-embed-text-v1" in client.messages[0].message
 
 
-async def test_what_is_saved_is_found(place):
+async def test_saved_file_is_found(place):
     directory, _ = place
     path = directory / "gpt/model/fresh.py"
     async with editing(place, "gpt") as client:
@@ -316,7 +316,7 @@ async def test_what_is_saved_is_found(place):
             assert time.monotonic() < deadline
 
 
-async def test_a_folder_that_is_gone_does_not_silence_the_others(place):
+async def test_missing_folder_does_not_fail_search(place):
     directory, _ = place
     gone = types.WorkspaceFolder((directory / "gone").as_uri(), "gone")
     shop = types.WorkspaceFolder((directory / "shop").as_uri(), "shop")
@@ -324,7 +324,7 @@ async def test_a_folder_that_is_gone_does_not_silence_the_others(place):
         assert (await symbols(client, "evict_expired"))[0].name == "evict_expired"
 
 
-async def test_progress_is_shown_to_a_client_that_can(place):
+async def test_progress_with_capability_is_sent(place):
     directory, _ = place
     many = directory / "many"
     many.mkdir()

@@ -12,7 +12,7 @@ from tests.conftest import HANG
 from tests.lsp.raw import Raw
 
 
-def test_what_is_offered(raw):
+def test_initialize_returns_server_capabilities(raw):
     capabilities = raw().start()["capabilities"]
     assert capabilities["workspaceSymbolProvider"]
     assert sorted(capabilities["executeCommandProvider"]["commands"]) == [
@@ -30,11 +30,11 @@ def test_what_is_offered(raw):
     assert capabilities["workspace"]["workspaceFolders"]["supported"]
 
 
-def test_initialize_does_not_wait_for_an_engine(raw):
+def test_initialize_returns_before_engine_starts(raw):
     assert "capabilities" in raw(SEMLS_CACHE_DIR="/dev/null/nowhere").start()
 
 
-def test_the_exit_code_tells_whether_shutdown_came_first(raw):
+def test_exit_code_depends_on_shutdown(raw):
     orderly = raw()
     orderly.start()
     assert orderly.ask("shutdown")["result"] is None
@@ -49,7 +49,7 @@ def test_the_exit_code_tells_whether_shutdown_came_first(raw):
     assert gone.end() == 1
 
 
-def test_what_comes_before_initialize_or_after_shutdown_is_refused(raw):
+def test_request_before_initialize_or_after_shutdown_is_refused(raw):
     client = raw()
     client.send(method="textDocument/didSave", params={"textDocument": {"uri": "file:///a.py"}})
     assert client.ask("workspace/symbol", {"query": "x"})["error"]["code"] == -32002
@@ -63,7 +63,7 @@ def test_what_comes_before_initialize_or_after_shutdown_is_refused(raw):
     assert client.end() == 0
 
 
-def test_a_client_that_knows_more_than_the_specification_is_served(raw):
+def test_initialize_with_unknown_enum_values_is_answered(raw):
     client = raw()
     symbol = {"symbolKind": {"valueSet": [1, 99]}, "tagSupport": {"valueSet": [1, 7]}}
     edit = {"failureHandling": "later", "resourceOperations": ["create", "copy"]}
@@ -102,7 +102,7 @@ def stuck(raw, shared_terminal, workspace):
         ("workspace/executeCommand", {"command": "semls.status"}),
     ],
 )
-def test_who_cancels_is_answered_at_once(stuck, method, params):
+def test_cancelled_request_is_answered_at_once(stuck, method, params):
     client, go_on = stuck
     number = client.request(method, params)
     client.send(method="$/cancelRequest", params={"id": number})
@@ -112,7 +112,7 @@ def test_who_cancels_is_answered_at_once(stuck, method, params):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGSTOP there")
-def test_of_a_picker_s_searches_the_newest_is_answered(stuck):
+def test_workspace_symbol_superseded_by_newer_one_is_cancelled(stuck):
     client, go_on = stuck
     older = [client.request("workspace/symbol", {"query": "evict_expired"[:end]}) for end in range(3, 8)]
     newest = client.request("workspace/symbol", {"query": "evict_expired"})
@@ -122,13 +122,13 @@ def test_of_a_picker_s_searches_the_newest_is_answered(stuck):
     assert client.answer(newest)["result"][0]["name"] == "evict_expired"
 
 
-def test_a_root_path_alone_is_a_folder_too(raw, workspace):
+def test_root_path_without_workspace_folders_is_searched(raw, workspace):
     client = raw()
     client.start(rootPath=str(workspace("shop")))
     assert client.ask("workspace/symbol", {"query": "evict_expired"})["result"][0]["name"] == "evict_expired"
 
 
-def test_folders_that_are_no_files_are_left_alone(raw, workspace):
+def test_folder_that_is_not_a_file_uri_is_ignored(raw, workspace):
     client, shop = raw(), workspace("shop")
     others = ["vscode-vfs://github/a/b", "untitled:one", "vsls:/", shop.as_uri()]
     client.start(workspaceFolders=[{"uri": uri, "name": "one"} for uri in others])
@@ -152,7 +152,7 @@ def test_folders_that_are_no_files_are_left_alone(raw, workspace):
         ("café".encode(), "file://{}/café"),
     ],
 )
-def test_folder_with_an_unusual_uri_is_served(raw, workspace, name, uri):
+def test_folder_with_unusual_uri_is_searched(raw, workspace, name, uri):
     shop = workspace("shop")
     folder = os.path.join(os.fsencode(shop.parent), name)
     os.rename(shop, folder)
@@ -169,7 +169,7 @@ def test_folder_with_an_unusual_uri_is_served(raw, workspace, name, uri):
     assert similar["result"]["name"] == "evict_expired"
 
 
-def test_nothing_is_logged_for_what_is_refused(shared_terminal, workspace):
+def test_refused_request_is_not_logged(shared_terminal, workspace):
     client = Raw(shared_terminal.environment, stderr=subprocess.PIPE)
     client.start(rootUri=workspace("shop").as_uri())
     assert client.ask("semls/search", {"colour": 1})["error"]["code"] == -32602
@@ -182,7 +182,7 @@ def test_nothing_is_logged_for_what_is_refused(shared_terminal, workspace):
     client.end()
 
 
-def test_parameters_that_do_not_decode_are_answered(raw):
+def test_params_that_cannot_be_structured_return_error(raw):
     client = raw()
     client.start()
     assert client.ask("workspace/symbol", [])["error"]["code"] == -32602
@@ -190,14 +190,14 @@ def test_parameters_that_do_not_decode_are_answered(raw):
     assert client.ask("workspace/symbol", {"query": ""})["result"] == []
 
 
-def test_an_unknown_command_is_refused(raw):
+def test_unknown_command_is_refused(raw):
     client = raw()
     client.start()
     answer = client.ask("workspace/executeCommand", {"command": "semls.dance"})
     assert answer["error"]["code"] == -32602
 
 
-def test_an_engine_that_cannot_start_is_explained(raw, tmp_path):
+def test_engine_that_cannot_start_is_explained(raw, tmp_path):
     client = raw(SEMLS_CACHE_DIR="/dev/null/nowhere")
     client.start(rootUri=tmp_path.as_uri())
     answer = client.ask("workspace/symbol", {"query": "anything"})
@@ -205,7 +205,7 @@ def test_an_engine_that_cannot_start_is_explained(raw, tmp_path):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there the client's end of the pipe tells")
-def test_it_leaves_with_its_editor_even_while_another_holds_the_pipe(raw):
+def test_server_exits_with_editor_while_pipe_stays_open(raw):
     editor = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     client = raw()
     client.start(processId=editor.pid)
@@ -213,7 +213,7 @@ def test_it_leaves_with_its_editor_even_while_another_holds_the_pipe(raw):
     assert client.process.wait(HANG) == 1
 
 
-def test_stray_output_does_not_reach_the_protocol(raw, tmp_path):
+def test_stray_output_does_not_corrupt_protocol(raw, tmp_path):
     (tmp_path / "sitecustomize.py").write_text(
         "import threading, os, subprocess, sys\n"
         "def noise():\n"

@@ -70,7 +70,7 @@ def locked(engine, mode):
         yield
 
 
-def test_status_while_workspace_is_being_opened_says_so_within_two_seconds(start, shop):
+def test_status_while_workspace_opens_reports_it_within_two_seconds(start, shop):
     first = start()
     assert ask(first, "/index", workspace=str(shop), settings=HASHING).is_success
     ask(first, "/stop")
@@ -82,7 +82,7 @@ def test_status_while_workspace_is_being_opened_says_so_within_two_seconds(start
     assert ask(second, "/status", workspace=str(shop), settings=HASHING).json()
 
 
-def test_status_and_doctor_while_worker_is_busy_answer_within_two_seconds(start, shop):
+def test_status_and_doctor_while_executor_is_blocked_answer_within_two_seconds(start, shop):
     engine = start()
 
     def state():
@@ -98,7 +98,7 @@ def test_status_and_doctor_while_worker_is_busy_answer_within_two_seconds(start,
     until(lambda: state()["files"] == 8)
 
 
-def test_doctor_whose_server_is_silent_names_it_within_two_seconds(start, silent):
+def test_doctor_with_silent_store_names_it_within_two_seconds(start, silent):
     store = {"url": silent, "token": "", "headers": {}, "tenant": "t", "database": "d"}
     engine = start()
     for _ in range(2):
@@ -109,7 +109,7 @@ def test_doctor_whose_server_is_silent_names_it_within_two_seconds(start, silent
         assert "SEMLS_STORE_URL" in finding["advice"]
 
 
-def test_doctor_while_model_is_downloaded_answers_within_two_seconds(start, silent):
+def test_doctor_while_model_downloads_answers_within_two_seconds(start, silent):
     engine = start(HF_ENDPOINT=silent)
     model = {"model": "nomic-ai/nomic-embed-text-v1"}
     (finding,) = (one for one in soon(engine, "/doctor", settings=model) if one["name"] == "model")
@@ -132,7 +132,7 @@ os.lstat = wait
 """
 
 
-def test_engine_with_workspace_on_dead_file_system_answers_others(start, shop, tmp_path):
+def test_engine_with_hung_file_system_answers_other_workspaces(start, shop, tmp_path):
     other, dead = tmp_path / "other", tmp_path / "dead"
     other.mkdir()
     (tmp_path / "site").mkdir()
@@ -159,7 +159,7 @@ async def first_step(client, root):
 
 
 @pytest.mark.parametrize("request_of", [first_hit, first_step], ids=["search", "index"])
-async def test_client_shows_what_a_request_waits_for_and_gives_up(start, shop, monkeypatch, request_of):
+async def test_client_with_busy_engine_reports_activity_and_times_out(start, shop, monkeypatch, request_of):
     first = start()
     assert ask(first, "/index", workspace=str(shop), settings=HASHING).is_success
     ask(first, "/stop")

@@ -121,7 +121,7 @@ CHUNKED = "Transfer-Encoding: chunked"
         "pipelined requests",
     ],
 )
-def test_engine_given_endless_request_without_token_closes_connection(engine, first, more):
+def test_endless_request_without_token_closes_connection(engine, first, more):
     before = engine.memory
     with engine.connect(first(engine)) as connection:
         pour(connection, more)
@@ -134,7 +134,7 @@ def test_engine_given_endless_request_without_token_closes_connection(engine, fi
     "path", ["/search", "/pause"]
 )  # the one reads the body of a request, the other does not
 @pytest.mark.parametrize("more", [CHUNKS, TRAILERS], ids=["chunks", "trailers"])
-def test_engine_given_endless_body_with_token_closes_connection(engine, path, more):
+def test_endless_body_with_token_closes_connection(engine, path, more):
     before = engine.memory
     head = engine.head(CHUNKED, path=path, token=engine.state.token) + b"\r\n"
     with engine.connect(head) as connection:
@@ -143,13 +143,13 @@ def test_engine_given_endless_body_with_token_closes_connection(engine, path, mo
     assert engine.greet() == b"HTTP/1.1 200 OK"
 
 
-def test_engine_given_too_long_content_length_refuses_at_once(engine):
+def test_too_long_content_length_is_refused_at_once(engine):
     head = engine.head("Content-Length: 1048577", path="/search", token=engine.state.token) + b"\r\n"
     with engine.connect(head) as connection:
         assert b"bytes" in received(connection)  # although no byte of the body was sent
 
 
-def test_engine_given_pipelined_requests_that_nobody_reads_closes_connection(engine):
+def test_pipelined_requests_with_unread_responses_close_connection(engine):
     before = engine.memory
     requests = itertools.repeat((engine.head(token=engine.state.token) + b"\r\n") * 100)
     with engine.connect() as connection:
@@ -192,7 +192,7 @@ def test_connection_without_complete_head_is_closed_after_5_seconds(engine):
     assert {name: seconds for name, seconds in closed.items() if not 4 < seconds < 5 + MARGIN} == {}
 
 
-def test_malformed_requests_leave_no_line_in_the_log(engine):
+def test_malformed_requests_are_not_logged(engine):
     log = engine.paths.log
     before = log.read_text()
     upgrade = engine.head("Connection: Upgrade", "Upgrade: websocket") + b"\r\n"
@@ -226,7 +226,7 @@ def limited(soft, hard):
 
 
 @pytest.mark.usefixtures("many_descriptors")
-def test_engine_with_1024_descriptors_answers_beside_1500_idle_connections(terminal):
+def test_engine_with_1024_descriptors_answers_despite_1500_idle_connections(terminal):
     engine = EngineProcess(terminal, preexec_fn=limited(1024, 1024))
     connections = []
     try:
@@ -241,7 +241,7 @@ def test_engine_with_1024_descriptors_answers_beside_1500_idle_connections(termi
         engine.stop()
 
 
-def test_engine_with_low_soft_limit_raises_it(terminal):
+def test_engine_with_low_soft_descriptor_limit_raises_it(terminal):
     engine = EngineProcess(terminal, preexec_fn=limited(256, 2048))
     limits = Path(f"/proc/{engine.state.pid}/limits").read_text()
     engine.stop()
@@ -249,7 +249,7 @@ def test_engine_with_low_soft_limit_raises_it(terminal):
 
 
 @pytest.mark.usefixtures("many_descriptors")
-def test_concurrent_requests_with_token_are_answered_beside_idle_connections(engine):
+def test_concurrent_requests_are_answered_despite_idle_connections(engine):
     complete = engine.head(token=engine.state.token) + b"\r\n"
     connections = idle(engine, 400)
     asking = [engine.connect(complete) for _ in range(400)]

@@ -35,7 +35,7 @@ def encoded(terminal, root):
     return status["encoded"]
 
 
-def test_in_the_same_workspace(terminal, shop):
+def test_chunks_of_same_workspace_are_embedded_once(terminal, shop):
     before = encoded(terminal, shop)
     original = (shop / "worker/thumbnails.py").read_text()
     (shop / "worker/thumbnails.py").rename(shop / "worker/pictures.py")
@@ -52,14 +52,14 @@ def test_in_the_same_workspace(terminal, shop):
     assert encoded(terminal, shop) == before + 1
 
 
-def test_in_a_second_clone_and_in_a_worktree(terminal, shop, tmp_path):
+def test_chunks_of_clone_and_worktree_are_embedded_once(terminal, shop, tmp_path):
     git(shop, "clone", "--quiet", shop, tmp_path / "clone")
     assert encoded(terminal, tmp_path / "clone") == 0
     git(shop, "worktree", "add", "--quiet", tmp_path / "worktree")
     assert encoded(terminal, tmp_path / "worktree") == 0
 
 
-def test_when_branches_are_switched_back_and_forth(terminal, shop):
+def test_chunks_of_switched_branches_are_embedded_once(terminal, shop):
     git(shop, "checkout", "--quiet", "-b", "other")
     (shop / "worker/thumbnails.py").write_text("def develop():\n    pass\n")
     git(shop, "commit", "--quiet", "-a", "-m", "two")
@@ -69,7 +69,7 @@ def test_when_branches_are_switched_back_and_forth(terminal, shop):
         assert encoded(terminal, shop) == before
 
 
-def test_in_a_workspace_that_is_deleted_and_made_again(terminal, shop, workspace):
+def test_chunks_of_recreated_workspace_are_embedded_once(terminal, shop, workspace):
     before = encoded(terminal, shop)
     shutil.rmtree(shop)
     workspace("shop")
@@ -82,7 +82,7 @@ def test_in_a_workspace_that_is_deleted_and_made_again(terminal, shop, workspace
     assert encoded(terminal, shop) == 0
 
 
-def test_on_another_machine_that_was_given_the_vectors(terminal, laptop, shop, tmp_path):
+def test_chunks_with_imported_vectors_are_not_embedded(terminal, laptop, shop, tmp_path):
     file = tmp_path / "team.semls"
     assert terminal.run("cache", "export", file).returncode == 0
     assert laptop.run("cache", "import", file).returncode == 0

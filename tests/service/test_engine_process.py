@@ -43,14 +43,14 @@ def call(state, path="/", *, token=None, **headers):
     return httpx.post(url, headers=authorization | headers, trust_env=False, timeout=HANG)
 
 
-def test_the_state_file_is_for_its_user_alone(shared_terminal, shared_state):
+def test_state_file_is_readable_only_by_its_user(shared_terminal, shared_state):
     path = shared_terminal.state_file
     assert len(shared_state["token"]) > 30
     if os.name == "posix":
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_only_the_token_opens_the_door(shared_state):
+def test_request_without_valid_token_is_refused(shared_state):
     assert call(shared_state).status_code == 200
     assert call(shared_state, token="guess").status_code == 401
     assert httpx.post(f"http://127.0.0.1:{shared_state['port']}/", trust_env=False).status_code == 401
@@ -61,11 +61,11 @@ def test_only_the_token_opens_the_door(shared_state):
 @pytest.mark.parametrize(
     "headers", [{"Host": "evil.example"}, {"Host": "evil.example:80"}, {"Origin": "https://evil.example"}]
 )
-def test_a_web_page_cannot_ask(shared_state, headers):
+def test_request_with_foreign_host_or_origin_is_refused(shared_state, headers):
     assert call(shared_state, **headers).status_code == 403
 
 
-def test_the_engine_listens_on_the_loopback_interface_only(shared_state):
+def test_engine_listens_only_on_loopback_interface(shared_state):
     if not os.path.exists("/proc/net/tcp"):
         pytest.skip("only Linux shows it there")
     rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
@@ -74,7 +74,7 @@ def test_the_engine_listens_on_the_loopback_interface_only(shared_state):
     assert f"00000000:{shared_state['port']:04X}" not in listening
 
 
-def test_a_request_of_another_shape_is_refused(shared_state):
+def test_request_with_invalid_body_is_refused(shared_state):
     url, headers = (
         f"http://127.0.0.1:{shared_state['port']}/search",
         {"Authorization": f"Bearer {shared_state['token']}"},
@@ -92,7 +92,7 @@ def test_a_request_of_another_shape_is_refused(shared_state):
         assert answer.json()["error"] == "usage"
 
 
-def test_many_front_ends_at_once_start_one_engine(terminal, shop):
+def test_concurrent_commands_start_one_engine(terminal, shop):
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(lambda _: terminal.run("search", "cart", "--json", cwd=shop), range(8)))
     assert [one.returncode for one in done] == [0] * 8, [one.stderr for one in done]
@@ -100,7 +100,7 @@ def test_many_front_ends_at_once_start_one_engine(terminal, shop):
     assert log.read_text().count("Engine 0.") == 1
 
 
-def test_a_second_engine_on_the_same_cache_refuses(shared_terminal, shared_state):
+def test_second_engine_on_same_cache_exits(shared_terminal, shared_state):
     done = shared_terminal.run("engine", "run")
     assert done.returncode == 3
     assert "already running" in done.stderr
@@ -108,14 +108,14 @@ def test_a_second_engine_on_the_same_cache_refuses(shared_terminal, shared_state
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
-def test_another_takes_the_place_of_a_killed_engine(terminal, shop, state):
+def test_killed_engine_is_replaced(terminal, shop, state):
     os.kill(state["pid"], signal.SIGKILL)
     assert terminal.json("search", "cart", cwd=shop)["hits"]
     assert read_state(terminal)["pid"] != state["pid"]
 
 
 @pytest.mark.parametrize("version", ["0.0.1", f"{__version__}rc1", f"{__version__}.dev3", "nightly"])
-def test_an_engine_of_another_version_is_asked_to_leave(terminal, shop, version):
+def test_engine_of_older_version_is_replaced(terminal, shop, version):
     with terminal.engine_of_version(version) as engine:
         assert read_state(terminal)["version"] == version
         assert terminal.json("search", "cart", cwd=shop)["hits"]
@@ -124,7 +124,7 @@ def test_an_engine_of_another_version_is_asked_to_leave(terminal, shop, version)
 
 
 @pytest.mark.parametrize("version", ["99.0.0", "99.0.0a1", f"{__version__}.post1"])
-def test_client_older_than_the_engine_asks_for_a_restart_and_leaves_the_engine(terminal, shop, version):
+def test_client_older_than_engine_asks_for_restart_and_keeps_engine(terminal, shop, version):
     with terminal.engine_of_version(version) as engine:
         done = terminal.run("search", "cart", cwd=shop)
         assert done.returncode == 3
@@ -135,14 +135,14 @@ def test_client_older_than_the_engine_asks_for_a_restart_and_leaves_the_engine(t
 @pytest.mark.parametrize(
     "garbled", ["", "{", "[]", '{"port": 1}', '{"port": "x", "token": 1, "pid": [], "version": 2}']
 )
-def test_a_garbled_state_file_does_no_harm(terminal, shop, garbled):
+def test_malformed_state_file_is_ignored(terminal, shop, garbled):
     terminal.json("index", shop)
     terminal.run("engine", "stop")
     terminal.state_file.write_text(garbled)
     assert terminal.json("search", "cart", cwd=shop)["hits"]
 
 
-def test_an_idle_engine_leaves(terminal, shop):
+def test_idle_engine_stops(terminal, shop):
     terminal.environment["SEMLS_IDLE_MINUTES"] = "0.01"
     process = subprocess.Popen([sys.executable, "-m", "semls", "engine", "run"], env=terminal.environment)
     assert process.wait(HANG) == 0
@@ -151,7 +151,7 @@ def test_an_idle_engine_leaves(terminal, shop):
     assert terminal.json("index", shop)["chunks"] > 0
 
 
-def test_a_folder_named_semls_in_the_workspace_is_never_imported(terminal, shop):
+def test_module_named_semls_in_workspace_is_not_imported(terminal, shop):
     (shop / "semls").mkdir()
     (shop / "semls/__init__.py").write_text(f"open({str(shop / 'ran')!r}, 'w')")
     (shop / "torch.py").write_text(f"open({str(shop / 'ran')!r}, 'w')")
@@ -169,7 +169,7 @@ def test_a_folder_named_semls_in_the_workspace_is_never_imported(terminal, shop)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
-async def test_a_front_end_that_stays_goes_on_when_its_engine_dies(terminal, shop, monkeypatch):
+async def test_client_whose_engine_is_killed_starts_another(terminal, shop, monkeypatch):
     for name in ("SEMLS_CACHE_DIR", "SEMLS_STATE_DIR"):
         monkeypatch.setenv(name, terminal.environment[name])
     client = Client(Settings(model="hashing"), EngineSettings.from_environment())
@@ -180,7 +180,7 @@ async def test_a_front_end_that_stays_goes_on_when_its_engine_dies(terminal, sho
     await client.close()
 
 
-def test_engine_writes_a_deleted_or_changed_state_file_again(terminal, state):
+def test_engine_restores_deleted_or_changed_state_file(terminal, state):
     for spoil in (
         lambda path: path.unlink(),
         lambda path: path.write_text("{"),
@@ -192,7 +192,7 @@ def test_engine_writes_a_deleted_or_changed_state_file_again(terminal, state):
         assert read_state(terminal) == state
 
 
-def test_engine_outlives_its_state_directory(terminal, shop, state):
+def test_engine_with_deleted_state_directory_keeps_running(terminal, shop, state):
     shutil.rmtree(terminal.state)
     (shop / "new.py").write_text("def quarantine_parcel(): pass\n")
     assert terminal.json("search", "quarantine_parcel", cwd=shop)["hits"][0]["name"] == "quarantine_parcel"
@@ -202,7 +202,7 @@ def test_engine_outlives_its_state_directory(terminal, shop, state):
     assert "Engine stopped" in log.read_text()
 
 
-def test_front_ends_with_different_state_directories_share_an_engine(terminal, shop, state, tmp_path):
+def test_clients_with_different_state_directories_share_engine(terminal, shop, state, tmp_path):
     other = {"SEMLS_STATE_DIR": str(tmp_path / "other")}
     assert terminal.json("search", "cart", cwd=shop, **other)["hits"]
     assert read_state(terminal) == state
@@ -211,7 +211,7 @@ def test_front_ends_with_different_state_directories_share_an_engine(terminal, s
 
 @pytest.mark.skipif(os.name == "nt", reason="a locked file cannot be deleted there")
 @pytest.mark.parametrize("only_the_lock", [False, True], ids=["cache directory", "lock"])
-def test_engine_whose_lock_was_deleted_stops(terminal, shop, only_the_lock):
+def test_engine_with_deleted_lock_stops(terminal, shop, only_the_lock):
     engine = subprocess.Popen([sys.executable, "-m", "semls", "engine", "run"], env=terminal.environment)
     while not terminal.state_file.exists():
         assert engine.poll() is None
@@ -228,7 +228,7 @@ def test_engine_whose_lock_was_deleted_stops(terminal, shop, only_the_lock):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a locked file cannot be read there")
-def test_stop_names_the_lock_of_an_engine_that_cannot_be_reached(terminal):
+def test_stop_of_unreachable_engine_names_its_lock(terminal):
     terminal.cache.mkdir(parents=True)
     with FileLock(terminal.cache / "engine.lock"):  # as an engine does that has not written its address yet
         for command in ("status", "stop"):
@@ -239,7 +239,7 @@ def test_stop_names_the_lock_of_an_engine_that_cannot_be_reached(terminal):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals end a process at once there")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_engine_in_the_foreground_stops_in_order_at_a_signal(terminal, number):
+def test_engine_in_foreground_stops_in_order_at_signal(terminal, number):
     command = [sys.executable, "-m", "semls", "engine", "run"]
     with subprocess.Popen(
         command,
@@ -257,7 +257,7 @@ def test_engine_in_the_foreground_stops_in_order_at_a_signal(terminal, number):
     assert "Engine stopped" in log.read_text()
 
 
-def test_front_end_whose_engine_fails_to_start_says_why(terminal, shop, tmp_path):
+def test_command_with_engine_that_fails_to_start_says_why(terminal, shop, tmp_path):
     modules = tmp_path / "modules"
     modules.mkdir()
     (modules / "uvicorn.py").write_text("raise ImportError('uvicorn is broken')\n")
@@ -270,7 +270,7 @@ def test_front_end_whose_engine_fails_to_start_says_why(terminal, shop, tmp_path
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows reports a folder in the place of a lock as held")
 @pytest.mark.parametrize("name", ["engine.lock", "engine-start.lock", "engine.json", ".out", ".log"])
-def test_front_end_whose_own_files_cannot_be_used_names_them(terminal, shop, name):
+def test_command_with_unusable_engine_file_names_it(terminal, shop, name):
     file = terminal.cache / name
     if name.startswith("."):  # a suffix
         file = EnginePaths(EngineSettings(terminal.cache, terminal.state)).log.with_suffix(name)

@@ -87,7 +87,7 @@ def git(root, *arguments):
     subprocess.run(["git", "-C", root, *identity, *arguments], check=True, capture_output=True)
 
 
-async def test_what_is_created_changed_renamed_and_deleted_is_seen(watched):
+async def test_created_changed_renamed_and_deleted_files_are_synced(watched):
     root = watched.root
     (root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
     assert await watched.is_fresh()
@@ -101,7 +101,7 @@ async def test_what_is_created_changed_renamed_and_deleted_is_seen(watched):
     assert await watched.is_fresh()
 
 
-async def test_folders_are_made_moved_and_deleted(watched):
+async def test_created_moved_and_deleted_folders_are_synced(watched):
     root = watched.root
     deep = root / "a/b/c/d"
     deep.mkdir(parents=True)
@@ -118,7 +118,7 @@ async def test_folders_are_made_moved_and_deleted(watched):
     assert await watched.is_fresh()
 
 
-async def test_rules_change(watched):
+async def test_changed_ignore_rules_are_applied(watched):
     root = watched.root
     (root / "out").mkdir()
     for number in range(5):
@@ -138,7 +138,7 @@ async def test_rules_change(watched):
     assert await watched.is_fresh()
 
 
-async def test_switching_branches_back_and_forth_embeds_nothing_twice(watched):
+async def test_switching_branches_embeds_nothing_twice(watched):
     root = watched.root
     git(root, "init", "--quiet")
     git(root, "add", ".")
@@ -163,7 +163,7 @@ async def test_switching_branches_back_and_forth_embeds_nothing_twice(watched):
     assert await watched.encoded() <= encoded + 1
 
 
-async def test_a_folder_that_gives_its_name_to_another(watched, workspace, tmp_path):
+async def test_folder_replaced_by_another_is_synced(watched, workspace, tmp_path):
     gpt = workspace("gpt")
     watched.root.rename(tmp_path / "away")
     gpt.rename(watched.root)
@@ -173,7 +173,7 @@ async def test_a_folder_that_gives_its_name_to_another(watched, workspace, tmp_p
     assert await watched.is_fresh()
 
 
-async def test_many_things_at_once(watched):
+async def test_many_simultaneous_changes_are_synced(watched):
     chance = random.Random(11)
     names = ["a.py", "b.ts", "c.md", ".gitignore", "d/e.go", "d/f/g.py", "h.bin"]
     for _ in range(3):
@@ -193,7 +193,7 @@ async def test_many_things_at_once(watched):
         assert await watched.is_fresh()
 
 
-async def test_twenty_cycles_of_change_leave_disk_and_recall_flat(tmp_path):
+async def test_twenty_cycles_of_change_keep_disk_use_and_recall(tmp_path):
     root, cache = tmp_path / "churned", tmp_path / "cache"
     root.mkdir()
     engine, encoder, sizes = Engine(cache), HashingEncoder(), []
@@ -238,7 +238,7 @@ async def test_twenty_cycles_of_change_leave_disk_and_recall_flat(tmp_path):
     assert all(found)
 
 
-async def test_two_writes_within_a_moment_are_both_seen(watched):
+async def test_two_writes_in_quick_succession_are_both_synced(watched):
     path = watched.root / "same.py"
     for number in range(10, 40):
         path.write_text(f"def f{number}(): pass\n")
@@ -247,7 +247,7 @@ async def test_two_writes_within_a_moment_are_both_seen(watched):
     assert await watched.is_fresh()
 
 
-async def test_a_burst_of_writes_is_looked_at_a_few_times(watched):
+async def test_burst_of_writes_is_read_few_times(watched):
     encoded = await watched.encoded()
     for number in range(300):
         (watched.root / "hot.py").write_text(f"def version_{number}(): pass\n")
@@ -257,9 +257,7 @@ async def test_a_burst_of_writes_is_looked_at_a_few_times(watched):
     assert await watched.encoded() < encoded + 300  # of the 600 that were written
 
 
-async def test_what_the_system_forgets_to_tell_is_found_when_the_branch_is_another(
-    workspace, tmp_path, monkeypatch
-):
+async def test_missed_change_is_found_when_branch_changes(workspace, tmp_path, monkeypatch):
     async def silent(_):
         yield set()
         await asyncio.Event().wait()
@@ -281,7 +279,7 @@ async def test_what_the_system_forgets_to_tell_is_found_when_the_branch_is_anoth
     await shop.engine.close()
 
 
-async def test_a_saved_file_is_looked_at_when_the_editor_says_so(workspace, tmp_path, monkeypatch):
+async def test_reported_file_is_read_without_file_event(workspace, tmp_path, monkeypatch):
     async def silent(_):
         yield set()
         await asyncio.Event().wait()

@@ -61,7 +61,7 @@ def everything(opened):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX")
-def test_nobody_else_can_read_what_is_written(terminal, shop):
+def test_written_files_are_readable_only_by_their_user(terminal, shop):
     former = os.umask(0)
     try:
         terminal.json("index", shop)
@@ -80,7 +80,7 @@ def test_nobody_else_can_read_what_is_written(terminal, shop):
 # Who may ask
 
 
-def test_what_only_resembles_the_token_opens_nothing(state):
+def test_request_with_similar_token_is_refused(state):
     token = state["token"]
     longer, shorter, other = token + "x", token[:-1], token[:-1] + ("x" if token[-1] != "x" else "y")
     for guess in (longer, shorter, other, token.swapcase(), "é" * 20, "x" * 10_000):
@@ -90,7 +90,7 @@ def test_what_only_resembles_the_token_opens_nothing(state):
     assert call(state).status_code == 200
 
 
-async def test_the_token_is_compared_in_constant_time(tmp_path, monkeypatch):
+async def test_token_is_compared_in_constant_time(tmp_path, monkeypatch):
     compared = []
 
     def compare(one, other):
@@ -122,12 +122,12 @@ async def test_the_token_is_compared_in_constant_time(tmp_path, monkeypatch):
         {"Origin": ""},
     ],
 )
-def test_a_web_page_cannot_ask_even_with_the_token(state, headers):
+def test_request_of_web_page_with_token_is_refused(state, headers):
     headers = {key: value.replace("PORT", str(state["port"])) for key, value in headers.items()}
     assert call(state, **headers).status_code == 403
 
 
-def test_a_browser_is_told_that_it_may_not(state):
+def test_preflight_request_is_refused(state):
     url = f"http://127.0.0.1:{state['port']}/search"
     headers = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
     for method in ("OPTIONS", "GET", "HEAD", "PUT"):
@@ -136,7 +136,7 @@ def test_a_browser_is_told_that_it_may_not(state):
         assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-def test_the_engine_has_no_other_address_than_the_loopback_interface(state):
+def test_engine_is_not_reachable_at_other_addresses(state):
     others = {str(info[4][0]) for info in socket.getaddrinfo(socket.gethostname(), None)}
     for address in {*others, "::1", "127.0.0.2"} - {"127.0.0.1"}:
         with pytest.raises(OSError), socket.create_connection((address, state["port"]), 5):  # noqa: PT011
@@ -148,7 +148,7 @@ def test_the_engine_has_no_other_address_than_the_loopback_interface(state):
 
 @pytest.mark.parametrize("token", [None, "guess"])
 @pytest.mark.parametrize("length", ["Transfer-Encoding: chunked", "Content-Length: 1000000000000"])
-def test_a_request_that_never_ends_is_cut_off(state, length, token):
+def test_endless_request_is_cut_off(state, length, token):
     with connection(state, length, token=token) as opened:
 
         def pour():
@@ -165,7 +165,7 @@ def test_a_request_that_never_ends_is_cut_off(state, length, token):
     assert call(state).status_code == 200
 
 
-def test_a_request_that_comes_too_slowly_is_refused(state):
+def test_slow_request_is_refused(state):
     with connection(state, "Content-Length: 1000") as opened:
         opened.sendall(b"{")
         answer = everything(opened)
@@ -173,7 +173,7 @@ def test_a_request_that_comes_too_slowly_is_refused(state):
     assert b"did not end" in answer
 
 
-def test_deep_and_odd_json_is_refused(state):
+def test_deep_or_invalid_json_is_refused(state):
     for body in (b"[" * 100_000, b'{"query": "\xff"}', b'{"query": "\\ud800"}', b'{"a":' * 50_000, b"NaN"):
         url = f"http://127.0.0.1:{state['port']}/search"
         headers = {"Authorization": f"Bearer {state['token']}"}
@@ -181,7 +181,7 @@ def test_deep_and_odd_json_is_refused(state):
     assert call(state).status_code == 200
 
 
-def test_request_of_a_wrong_type_is_refused_with_a_sentence(state):
+def test_request_with_invalid_field_names_the_problem(state):
     url = f"http://127.0.0.1:{state['port']}"
     headers = {"Authorization": f"Bearer {state['token']}"}
     for path, asked, sentence in (
@@ -239,7 +239,7 @@ def test_files_outside_the_workspace_are_not_read(shared_terminal, shop, secret,
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a right there")
-def test_a_file_that_becomes_a_link_to_the_outside_is_not_read(shared_terminal, shop, secret, state):
+def test_file_replaced_by_outside_link_is_not_read(shared_terminal, shop, secret, state):
     shared_terminal.json("index", shop)
     (shop / "worker/thumbnails.py").unlink()
     (shop / "worker/thumbnails.py").symlink_to(secret)
@@ -290,7 +290,7 @@ ATTACKS = [
 ]
 
 
-def test_a_hostile_file_is_not_imported(terminal, shop, tmp_path, importing):
+def test_hostile_cache_file_is_not_imported(terminal, shop, tmp_path, importing):
     sound = exported(terminal, tmp_path).read_bytes()
     for attack in ATTACKS:
         (tmp_path / "hostile").write_bytes(sound)
@@ -299,7 +299,7 @@ def test_a_hostile_file_is_not_imported(terminal, shop, tmp_path, importing):
         refused(terminal, importing, shop, tmp_path / "hostile")
 
 
-def test_a_garbled_file_does_no_harm(terminal, shop, tmp_path, importing):
+def test_corrupted_cache_file_is_refused_or_harmless(terminal, shop, tmp_path, importing):
     sound = exported(terminal, tmp_path).read_bytes()
     for at in range(0, len(sound), 3000):
         (tmp_path / "garbled").write_bytes(sound[:at] + b"\xa5" * 3000 + sound[at + 3000 :])
@@ -310,7 +310,7 @@ def test_a_garbled_file_does_no_harm(terminal, shop, tmp_path, importing):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are none")
-def test_what_is_no_file_is_not_imported(terminal, shop, tmp_path, importing):
+def test_path_that_is_not_a_cache_file_is_not_imported(terminal, shop, tmp_path, importing):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, "/dev/zero", "/etc/hosts"):
         refused(terminal, importing, shop, path)
@@ -389,7 +389,7 @@ def run(terminal, hostile, *arguments, **environment):
     )
 
 
-def test_what_lies_in_a_workspace_sets_nothing(terminal, hostile):
+def test_settings_files_in_workspace_are_ignored(terminal, hostile):
     assert run(terminal, hostile, "index").returncode == 0
     assert json.loads(run(terminal, hostile, "status", "--json").stdout)["model"] == "hashing"
     server = Raw(terminal.environment)
@@ -399,7 +399,7 @@ def test_what_lies_in_a_workspace_sets_nothing(terminal, hostile):
     server.end()
 
 
-def test_code_that_lies_in_a_workspace_does_not_run(terminal, hostile):
+def test_code_in_workspace_is_not_run(terminal, hostile):
     bundled = {"SEMLS_MODEL": "sentence-transformers/all-MiniLM-L6-v2"}  # brings torch
     for arguments in (["search", "cart"], ["similar", "torch.py:1"], ["status"], ["doctor"], ["lsp"]):
         done = run(terminal, hostile, *arguments, **bundled)
@@ -407,7 +407,7 @@ def test_code_that_lies_in_a_workspace_does_not_run(terminal, hostile):
     assert terminal.json("status", hostile, **bundled)["model"].endswith("all-MiniLM-L6-v2")
 
 
-def test_an_engine_that_is_run_inside_a_workspace_obeys_none_of_it(terminal, hostile):
+def test_engine_run_inside_workspace_ignores_its_files(terminal, hostile):
     engine = subprocess.Popen([COMMAND, "engine", "run"], cwd=hostile, env=terminal.environment)
     try:
         while terminal.run("engine", "status").returncode:

@@ -69,7 +69,7 @@ def fill(root, files, name="left"):
         )
 
 
-async def test_search_while_files_are_read_says_that_it_is_incomplete(client, tmp_path):
+async def test_search_while_files_are_read_is_incomplete(client, tmp_path):
     large = tmp_path / "large"
     fill(large, FILES)
     await client.pause()  # embedding thousands of chunks would take minutes
@@ -99,7 +99,7 @@ async def test_searches_are_answered_while_many_files_are_read(client, workspace
     assert (await index(client, large))["files"] == FILES + 1
 
 
-async def test_what_is_edited_now_comes_before_the_backlog(client, terminal, tmp_path):
+async def test_edited_file_is_read_before_backlog(client, terminal, tmp_path):
     large = tmp_path / "large"
     fill(large, BACKLOG)
     await client.pause()
@@ -119,7 +119,7 @@ async def test_what_is_edited_now_comes_before_the_backlog(client, terminal, tmp
     assert count(terminal, "centre_*") == BACKLOG
 
 
-async def test_what_is_edited_now_is_embedded_before_the_backlog(client, tmp_path):
+async def test_edited_file_is_embedded_before_backlog(client, tmp_path):
     large = tmp_path / "large"
     fill(large, BACKLOG)
     await client.pause()
@@ -136,7 +136,7 @@ async def test_what_is_edited_now_is_embedded_before_the_backlog(client, tmp_pat
     assert status["embedded"] < status["chunks"] == 2 * BACKLOG + 1
 
 
-async def test_two_workspaces_at_once(client, workspace):
+async def test_two_workspaces_are_indexed_concurrently(client, workspace):
     shop, gpt = workspace("shop"), workspace("gpt")
     first, second = await asyncio.gather(index(client, shop), index(client, gpt))
     assert first["embedded"] == first["chunks"] > 0
@@ -148,7 +148,7 @@ async def test_two_workspaces_at_once(client, workspace):
     )
 
 
-async def test_a_workspace_inside_another(client, workspace):
+async def test_nested_workspaces_have_own_indexes(client, workspace):
     outer = workspace("shop")
     inner = outer / "worker"
     await index(client, outer)
@@ -163,7 +163,7 @@ async def test_a_workspace_inside_another(client, workspace):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
-async def test_a_folder_under_two_names_has_one_index(client, terminal, workspace, tmp_path):
+async def test_folder_under_two_names_has_one_index(client, terminal, workspace, tmp_path):
     shop, link = workspace("shop"), tmp_path / "link"
     link.symlink_to(shop, target_is_directory=True)
     await index(client, shop)
@@ -178,7 +178,7 @@ async def test_a_folder_under_two_names_has_one_index(client, terminal, workspac
     assert len(list(terminal.cache.glob("*/index.sqlite"))) == 1
 
 
-async def test_a_hundred_thousand_functions(client, terminal, tmp_path):
+async def test_hundred_thousand_functions_are_searchable(client, terminal, tmp_path):
     root = tmp_path / "many"
     root.mkdir()
     functions = [f"def f{number}():0\n" for number in range(FUNCTIONS)]
@@ -195,7 +195,7 @@ async def test_a_hundred_thousand_functions(client, terminal, tmp_path):
     assert count(terminal, "f*") == FUNCTIONS
 
 
-async def test_while_paused_words_stay_up_to_date_and_nothing_is_embedded(client, workspace):
+async def test_paused_engine_updates_full_text_index_only(client, workspace):
     shop = workspace("shop")
     before = await index(client, shop)
     await client.pause()
@@ -216,7 +216,7 @@ async def test_while_paused_words_stay_up_to_date_and_nothing_is_embedded(client
 
 
 @pytest.mark.skipif(os.name == "nt", reason="other priorities there")
-async def test_the_engine_yields_to_the_person(client, workspace):
+async def test_engine_runs_with_lower_priority(client, workspace):
     shop = workspace("shop")
     await index(client, shop)
     engine = (await client.status(str(shop)))["pid"]
@@ -224,7 +224,7 @@ async def test_the_engine_yields_to_the_person(client, workspace):
     assert os.getpriority(os.PRIO_PROCESS, engine) > ours or ours >= 15  # there is nothing above 19
 
 
-def test_the_threads_of_the_model_can_be_set(terminal, workspace, tmp_path):
+def test_threads_setting_bounds_model_threads(terminal, workspace, tmp_path):
     told = tmp_path / "threads"
     (tmp_path / "sitecustomize.py").write_text(
         "import sys, threading, time\n"

@@ -94,7 +94,7 @@ def editor(place):
     return server
 
 
-def test_ten_front_ends_at_once_start_one_engine(place):
+def test_ten_concurrent_front_ends_start_one_engine(place):
     editors = [Raw(place.terminal.environment) for _ in range(3)]
 
     def ask(number):
@@ -111,14 +111,14 @@ def test_ten_front_ends_at_once_start_one_engine(place):
         server.end()
 
 
-async def test_many_requests_of_one_front_end_start_one_engine(place):
+async def test_concurrent_requests_of_one_client_start_one_engine(place):
     client = place.client()
     assert set(await asyncio.gather(*(place.find(client) for _ in range(10)))) == {"evict_expired"}
     assert place.started == 1
     await client.close()
 
 
-def test_a_process_that_has_the_number_of_a_dead_engine_is_left_alone(kept):
+def test_process_with_pid_of_killed_engine_is_not_touched(kept):
     stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     kept.kill()
     kept.pretend(pid=stranger.pid)
@@ -184,7 +184,7 @@ def stranger(dead, behaviour):
 
 
 @pytest.mark.parametrize("behaviour", [silent, garbled, endless, forged])
-async def test_another_program_at_the_port_of_a_dead_engine_is_not_even_asked(kept, behaviour):
+async def test_program_at_port_of_killed_engine_gets_no_request(kept, behaviour):
     client = kept.client()
     assert await kept.find(client) == "evict_expired"
     await client._connection._http._transport._pool.aclose()  # as after a while; else it keeps the port
@@ -199,7 +199,7 @@ async def test_another_program_at_the_port_of_a_dead_engine_is_not_even_asked(ke
     await client.close()
 
 
-async def test_all_go_on_when_an_older_engine_is_replaced(place):
+async def test_replacing_older_engine_answers_all_clients(place):
     with place.terminal.engine_of_version("0.0.1") as older:
         client, server = place.client(), editor(place)
         found = await asyncio.gather(place.find(client), asyncio.to_thread(place.find_in_a_terminal))
@@ -212,7 +212,7 @@ async def test_all_go_on_when_an_older_engine_is_replaced(place):
     server.end()
 
 
-async def test_who_asks_while_the_machine_falls_asleep_is_answered_when_it_wakes_up(kept):
+async def test_request_during_suspend_is_answered_after_resume(kept):
     client, newcomer = kept.client(), kept.client()
     assert await kept.find(client) == "evict_expired"
     engine = kept.engine
@@ -226,7 +226,7 @@ async def test_who_asks_while_the_machine_falls_asleep_is_answered_when_it_wakes
     await newcomer.close()
 
 
-async def test_an_engine_that_is_stuck_is_named_to_all(kept):
+async def test_hung_engine_is_reported_with_its_process(kept):
     client = kept.client()
     assert await kept.find(client) == "evict_expired"
     os.kill(kept.engine, signal.SIGSTOP)
@@ -245,7 +245,7 @@ async def test_an_engine_that_is_stuck_is_named_to_all(kept):
 
 
 @pytest.mark.parametrize("jump", ["86_400 * 365", "-86_400 * 365"])
-def test_a_clock_that_jumps_changes_nothing(place, tmp_path, jump):
+def test_jumping_clock_changes_nothing(place, tmp_path, jump):
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd/sitecustomize.py").write_text(
         "import itertools, time\n"
@@ -264,7 +264,7 @@ def test_a_clock_that_jumps_changes_nothing(place, tmp_path, jump):
     assert place.started == 1
 
 
-async def test_a_kill_in_the_middle_of_requests_is_noticed_by_none_who_asked(place):
+async def test_engine_killed_during_requests_still_answers_them(place):
     for number in range(200):
         (place.root / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {number}\n")
     client, server = place.client(), editor(place)
@@ -287,7 +287,7 @@ async def test_a_kill_in_the_middle_of_requests_is_noticed_by_none_who_asked(pla
     server.end()
 
 
-def test_an_idle_engine_leaves_but_not_while_an_editor_is_there(place):
+def test_idle_engine_stops_only_without_editor(place):
     place.terminal.environment["SEMLS_IDLE_MINUTES"] = "0.05"
     server = editor(place)
     symbols = server.ask("workspace/symbol", {"query": "evict_expired"})
@@ -301,7 +301,7 @@ def test_an_idle_engine_leaves_but_not_while_an_editor_is_there(place):
     assert place.paths.read_state() is None
 
 
-def test_a_terminal_that_dies_while_the_index_is_made_is_noticed(place):
+def test_engine_stops_after_indexing_command_is_killed(place):
     place.terminal.environment["SEMLS_IDLE_MINUTES"] = "0.01"
     for number in range(300):
         (place.root / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {number}\n")
@@ -316,7 +316,7 @@ def test_a_terminal_that_dies_while_the_index_is_made_is_noticed(place):
 
 
 @pytest.mark.parametrize("minutes", ["0", "0.01"])
-async def test_who_comes_while_the_engine_leaves_is_answered_by_another(place, monkeypatch, minutes):
+async def test_request_while_engine_stops_is_answered_by_another(place, monkeypatch, minutes):
     monkeypatch.setenv("SEMLS_IDLE_MINUTES", minutes)
     client = place.client()
     for _ in range(12):

@@ -26,7 +26,7 @@ async def index(engine, root):
         pass
 
 
-async def test_a_file_whose_parsing_took_too_long_is_parsed_again_when_next_opened(tmp_path):
+async def test_file_with_parse_timeout_is_parsed_again_when_reopened(tmp_path):
     root = tmp_path / "root"
     root.mkdir()
     slow = root / "slow.py"
@@ -51,7 +51,7 @@ async def test_a_file_whose_parsing_took_too_long_is_parsed_again_when_next_open
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists processes in /proc")
-async def test_search_while_the_parser_is_suspended_answers_without_the_changed_file(workspace, tmp_path):
+async def test_search_while_parser_is_suspended_omits_changed_file(workspace, tmp_path):
     engine, root = Engine(tmp_path / "cache"), workspace("shop")
     await index(engine, root)
     asked = query("read_settings", lexical_only=True)
@@ -70,7 +70,7 @@ async def test_search_while_the_parser_is_suspended_answers_without_the_changed_
 
 
 @pytest.mark.parametrize("executable", ["false", "no-such-program"])
-async def test_index_while_the_parser_does_not_start_says_so_and_is_retried(
+async def test_index_with_parser_that_does_not_start_reports_and_retries(
     workspace, tmp_path, monkeypatch, executable
 ):
     monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
@@ -88,7 +88,7 @@ async def test_index_while_the_parser_does_not_start_says_so_and_is_retried(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists processes in /proc")
-async def test_doctor_while_the_parser_is_suspended_answers(workspace, tmp_path):
+async def test_doctor_while_parser_is_suspended_answers(workspace, tmp_path):
     engine, root = Engine(tmp_path / "cache"), workspace("shop")
     await index(engine, root)
     suspended = parser()

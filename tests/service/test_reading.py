@@ -68,7 +68,7 @@ def failing(function, path_of):
         (catalog, "_replace_file", lambda _, file, chunks: file.path if chunks else ""),
     ],
 )
-async def test_index_with_an_error_in_one_file_indexes_the_others(
+async def test_index_with_error_in_one_file_indexes_others(
     root, tmp_path, monkeypatch, caplog, module, name, path_of
 ):
     with monkeypatch.context() as patch:
@@ -89,7 +89,7 @@ async def test_index_with_an_error_in_one_file_indexes_the_others(
     await engine.close()
 
 
-async def test_index_with_a_file_from_the_far_future_indexes_it(root, tmp_path):
+async def test_index_with_file_from_far_future_indexes_it(root, tmp_path):
     bad = root / f"{BAD}.py"
     os.utime(bad, ns=(0, 1 << 63))
     if bad.stat().st_mtime_ns < 1 << 63:
@@ -100,7 +100,7 @@ async def test_index_with_a_file_from_the_far_future_indexes_it(root, tmp_path):
     await engine.close()
 
 
-async def test_an_error_that_no_file_caused_is_shown_and_reading_is_retried(root, tmp_path, monkeypatch):
+async def test_error_not_caused_by_file_is_shown_and_reading_retried(root, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
     engine = Engine(tmp_path / "cache")
     await index(engine, root)

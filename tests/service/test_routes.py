@@ -11,7 +11,7 @@ from semls.settings import Settings
 from tests.conftest import HANG
 
 
-async def test_who_hangs_up_is_not_searched_for_any_more(tmp_path, workspace):
+async def test_search_of_disconnected_client_is_cancelled(tmp_path, workspace):
     shop, engine = workspace("shop"), Engine(tmp_path / "cache")
     async for _ in engine.index(str(shop), Settings(model="hashing")):
         pass

@@ -170,7 +170,7 @@ async def hire(workspace, tmp_path):
         await colleague.engine.close()
 
 
-async def test_what_one_has_embedded_nobody_embeds_again(chroma, hire):
+async def test_vectors_on_server_are_not_embedded_again(chroma, hire):
     first, second = hire(chroma.port), hire(chroma.port)
     done = await first.index()
     assert done.coverage.embedded == done.coverage.chunks
@@ -187,7 +187,7 @@ async def test_what_one_has_embedded_nobody_embeds_again(chroma, hire):
     assert (await first.index()).encoded == done.encoded
 
 
-async def test_the_server_is_given_vectors_and_no_text(chroma, hire):
+async def test_server_receives_vectors_but_no_text(chroma, hire):
     first = hire(chroma.port)
     await first.index()
     rows = chroma.collection.get(include=["documents", "metadatas", "embeddings"])
@@ -198,7 +198,7 @@ async def test_the_server_is_given_vectors_and_no_text(chroma, hire):
     assert not list(first.cache.glob("*/vectors/*"))
 
 
-async def test_similar_code_is_found_on_the_server(chroma, hire):
+async def test_similar_with_server_finds_similar_code(chroma, hire):
     first = hire(chroma.port)
     await first.index()
     file = str(first.root / "worker/thumbnails.py")
@@ -206,7 +206,7 @@ async def test_similar_code_is_found_on_the_server(chroma, hire):
     assert found.model == "hashing"
 
 
-async def test_what_others_have_there_does_not_crowd_out_ours(chroma, hire):
+async def test_search_with_many_foreign_vectors_finds_own_chunks(chroma, hire):
     first = hire(chroma.port)
     await first.index()
     asked = HashingEncoder().query("shrink a picture")
@@ -217,7 +217,7 @@ async def test_what_others_have_there_does_not_crowd_out_ours(chroma, hire):
     assert {hit.entry.path for _, hit in answer.hits} >= {"worker/thumbnails.py"}
 
 
-async def test_a_filter_that_many_pass_is_not_sent_along(chroma, hire):
+async def test_filter_with_many_matches_is_not_sent_to_server(chroma, hire):
     async with Wire(chroma.port) as wire:
         first = hire(wire.port)
         many = "\n\n".join(f"def made_{number}():\n    return {number}" for number in range(600))
@@ -230,7 +230,7 @@ async def test_a_filter_that_many_pass_is_not_sent_along(chroma, hire):
         assert len(wire.heard) - before < 10_000
 
 
-async def test_tenant_database_token_and_headers_go_along(chroma, hire):
+async def test_requests_to_server_have_tenant_database_token_and_headers(chroma, hire):
     chromadb.AdminClient(chroma.client.get_settings()).create_database("code")
     async with Wire(chroma.port) as wire:
         first = hire(wire.port, database="code", token="secret", headers={"X-Team": "shop"})
@@ -242,7 +242,7 @@ async def test_tenant_database_token_and_headers_go_along(chroma, hire):
     assert chroma.client.list_collections() == []
 
 
-async def test_a_server_that_is_down_lets_words_answer_and_vectors_come_later(hire, tmp_path, monkeypatch):
+async def test_server_that_is_down_leaves_lexical_search_and_is_retried(hire, tmp_path, monkeypatch):
     monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
     chroma = Chroma(tmp_path / "chroma")
     first = hire(chroma.port)
@@ -260,7 +260,7 @@ async def test_a_server_that_is_down_lets_words_answer_and_vectors_come_later(hi
     chroma.kill()
 
 
-async def test_a_server_that_dies_and_comes_back_loses_nothing(chroma, hire, monkeypatch):
+async def test_restarted_server_loses_nothing(chroma, hire, monkeypatch):
     monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
     first = hire(chroma.port)
     encoded = (await first.index()).encoded
@@ -275,7 +275,7 @@ async def test_a_server_that_dies_and_comes_back_loses_nothing(chroma, hire, mon
     assert (await first.status()).progress.encoded == encoded + 1
 
 
-async def test_a_server_that_has_lost_everything_is_filled_from_the_cache(chroma, hire, monkeypatch):
+async def test_emptied_server_is_filled_from_cache(chroma, hire, monkeypatch):
     monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
     first = hire(chroma.port)
     encoded = (await first.index()).encoded
@@ -286,7 +286,7 @@ async def test_a_server_that_has_lost_everything_is_filled_from_the_cache(chroma
     assert chroma.collection.count() > 0
 
 
-async def test_nobody_waits_for_a_server_that_is_silent(chroma, hire, monkeypatch):
+async def test_search_with_silent_server_does_not_wait(chroma, hire, monkeypatch):
     monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
     async with Wire(chroma.port) as wire:
         first = hire(wire.port)
@@ -299,7 +299,7 @@ async def test_nobody_waits_for_a_server_that_is_silent(chroma, hire, monkeypatc
         await until(first.resumes)
 
 
-async def test_client_without_settings_uses_the_store_of_the_client_that_follows(chroma, hire):
+async def test_client_without_settings_uses_store_of_following_client(chroma, hire):
     first = hire(chroma.port)
     states = first.engine.follow(str(first.root), first.settings)
     while (state := await anext(states)).progress.phase != "ready":
@@ -312,7 +312,7 @@ async def test_client_without_settings_uses_the_store_of_the_client_that_follows
     await states.aclose()
 
 
-async def test_the_environment_leads_a_terminal_there(chroma, terminal, workspace):
+async def test_command_with_store_url_uses_server(chroma, terminal, workspace):
     address = f"http://127.0.0.1:{chroma.port}"
     terminal.environment["SEMLS_STORE_URL"] = address
     root = workspace("shop")
@@ -393,7 +393,7 @@ async def test_invalid_response_is_reported_and_lexical_search_answers(hire, cap
         assert f"127.0.0.1:{server.port} cannot be used" in caplog.text
 
 
-async def test_something_else_at_the_address_is_named(hire):
+async def test_server_that_is_not_chroma_is_named(hire):
     async def answer(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>")

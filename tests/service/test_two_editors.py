@@ -96,7 +96,7 @@ def bundled(tmp_path):
     started.stop()
 
 
-async def test_both_always_see_both_and_there_is_one_of_everything(bundled, workspace, tmp_path):
+async def test_two_editors_share_engine_and_index(bundled, workspace, tmp_path):
     root = workspace("shop")
     pair = Pair(root, bundled.environment)
     end = time.monotonic() + SECONDS
@@ -131,7 +131,7 @@ def _until_ready(editor):
     return status
 
 
-def test_terminal_without_settings_uses_those_of_the_editor_that_has_the_folder_open(bundled, workspace):
+def test_command_without_settings_uses_settings_of_editor(bundled, workspace):
     root, own = workspace("shop"), "sentence-transformers/all-MiniLM-L6-v2"
     editor = Editor(bundled.environment, root, {"model": "hashing"})
     assert _until_ready(editor)["model"] == "hashing"

@@ -72,7 +72,7 @@ async def until(condition):
 
 
 @in_user_namespace
-async def test_search_without_inotify_instances_polls_until_there_are_some(workspace):
+async def test_search_without_inotify_instances_polls_until_available(workspace):
     (USER_LIMITS / "max_inotify_instances").write_text("0")
     await asyncio.wait_for(workspace.index(), SOON)
     assert "the limit of inotify instances or of open files is reached" in await workspace.notice()
@@ -83,7 +83,7 @@ async def test_search_without_inotify_instances_polls_until_there_are_some(works
 
 
 @in_user_namespace
-async def test_search_without_inotify_watches_polls_until_there_are_some(workspace):
+async def test_search_without_inotify_watches_polls_until_available(workspace):
     (USER_LIMITS / "max_inotify_watches").write_text("2")  # of three folders
     await asyncio.wait_for(workspace.index(), SOON)
     assert "the limit of inotify watches is reached" in await workspace.notice()
@@ -93,7 +93,7 @@ async def test_search_without_inotify_watches_polls_until_there_are_some(workspa
 
 
 @in_user_namespace
-async def test_a_folder_beyond_the_limit_of_inotify_watches_leads_to_polling(workspace, monkeypatch):
+async def test_folder_beyond_inotify_watch_limit_is_polled(workspace, monkeypatch):
     monkeypatch.setattr(watcher, "_SWEEP_INTERVAL", 0.5)
     monkeypatch.setattr(crawler, "_REPORT_TIMEOUT", 0.5)
     (USER_LIMITS / "max_inotify_watches").write_text("3")  # as many as there are folders
@@ -109,7 +109,7 @@ async def test_a_folder_beyond_the_limit_of_inotify_watches_leads_to_polling(wor
         await workspace.notices("the system does not report all changes")
 
 
-async def test_a_sweep_that_finds_reported_changes_goes_on_watching(workspace, monkeypatch):
+async def test_sweep_that_finds_reported_changes_keeps_watching(workspace, monkeypatch):
     monkeypatch.setattr(watcher, "_SWEEP_INTERVAL", 0.1)
     await workspace.index()
     for number in range(20):
@@ -120,7 +120,7 @@ async def test_a_sweep_that_finds_reported_changes_goes_on_watching(workspace, m
         assert not await workspace.notice()
 
 
-async def test_watching_after_a_file_name_that_is_not_utf8_goes_on(workspace):
+async def test_watching_continues_after_file_name_that_is_not_utf8(workspace):
     await workspace.index()
     (workspace.root / os.fsdecode(b"bad\xff.py")).touch()
     await workspace.notices(r"bad\xFF.py")
@@ -128,7 +128,7 @@ async def test_watching_after_a_file_name_that_is_not_utf8_goes_on(workspace):
     await workspace.write("found_by_watching")
 
 
-async def test_search_in_a_workspace_with_a_folder_name_that_is_not_utf8_polls(workspace):
+async def test_search_with_folder_name_that_is_not_utf8_polls(workspace):
     bad = workspace.root / os.fsdecode(b"dir\xe9")
     bad.mkdir()
     (bad / "left_out.py").touch()
@@ -141,7 +141,7 @@ async def test_search_in_a_workspace_with_a_folder_name_that_is_not_utf8_polls(w
 
 
 @without_override
-async def test_search_in_a_workspace_with_an_unreadable_folder_polls(workspace):
+async def test_search_with_unreadable_folder_polls(workspace):
     (workspace.root / "one").chmod(0)
     try:
         await asyncio.wait_for(workspace.index(), SOON)
@@ -159,7 +159,7 @@ async def test_search_on_a_network_file_system_polls(workspace, monkeypatch):
     await workspace.write("found_by_polling")
 
 
-async def test_a_workspace_folder_deleted_and_created_again_is_watched(workspace):
+async def test_recreated_workspace_is_watched(workspace):
     await workspace.index()
     for number in range(5):
         shutil.rmtree(workspace.root)
@@ -169,7 +169,7 @@ async def test_a_workspace_folder_deleted_and_created_again_is_watched(workspace
     await workspace.notices("")
 
 
-async def test_a_workspace_folder_that_comes_back_later_is_watched(workspace, tmp_path, caplog):
+async def test_workspace_that_reappears_later_is_watched(workspace, tmp_path, caplog):
     await workspace.index()
     workspace.root.rename(tmp_path / "away")
 
@@ -182,7 +182,7 @@ async def test_a_workspace_folder_that_comes_back_later_is_watched(workspace, tm
     await workspace.write("found_by_watching")
 
 
-async def test_closing_an_unused_workspace_releases_its_inotify_instance(workspace):
+async def test_closed_workspace_releases_its_inotify_instance(workspace):
     def instances():
         count = 0
         for descriptor in Path("/proc/self/fd").iterdir():
