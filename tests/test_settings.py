@@ -8,41 +8,41 @@ from semls.settings import EngineSettings, Server, Settings
 from tests.support.documents import PACKAGE, ROOT, settings_table, vscode_settings
 
 
-def test_wrong_options_keep_their_defaults_and_are_named():
-    settings, problems = Settings.read({"model": 3, "revision": "abc", "colour": "red"})
+def test_settings_parse_with_wrong_options_keeps_defaults_and_names_them():
+    settings, problems = Settings.parse({"model": 3, "revision": "abc", "colour": "red"})
     assert settings == Settings(revision="abc")
     assert len(problems) == 2
     assert any("'colour'" in problem for problem in problems)
     assert any("'model'" in problem for problem in problems)
 
 
-def test_empty_options_are_defaults():
-    assert Settings.read({"model": "", "revision": None}) == (Settings(), [])
+def test_settings_parse_with_empty_options_returns_defaults():
+    assert Settings.parse({"model": "", "revision": None}) == (Settings(), [])
 
 
-def test_the_environment_sets_them(monkeypatch):
+def test_settings_from_environment_strips_values(monkeypatch):
     monkeypatch.setenv("SEMLS_MODEL", " nomic-ai/CodeRankEmbed ")
     assert Settings.from_environment() == (Settings(model="nomic-ai/CodeRankEmbed"), [])
 
 
-def test_a_store_is_set_by_an_editor_and_by_the_environment(monkeypatch):
+def test_settings_of_editor_and_environment_describe_the_same_server(monkeypatch):
     store: dict[str, Any] = {
         "url": "https://a:8443",
         "token": "secret",
         "headers": {"X-Team": "a"},
         "tenant": "t",
     }
-    settings, problems = Settings.read({"store": store})
+    settings, problems = Settings.parse({"store": store})
     assert settings.store == Server("https://a:8443", "secret", {"X-Team": "a"}, "t")
     assert problems == []
-    assert Settings.read(asdict(settings)) == (settings, [])
+    assert Settings.parse(asdict(settings)) == (settings, [])
     for key in ("url", "token", "tenant"):
         monkeypatch.setenv(f"SEMLS_STORE_{key.upper()}", store[key])
     monkeypatch.setenv("SEMLS_STORE_HEADERS", '{"X-Team": "a"}')
     assert Settings.from_environment() == (settings, [])
 
 
-def test_a_token_is_not_shown():
+def test_server_repr_hides_token_and_headers():
     assert "secret" not in repr(Server("https://a", token="secret", headers={"Authorization": "secret"}))
 
 
@@ -58,8 +58,8 @@ def test_a_token_is_not_shown():
         ("https://a", "store"),
     ],
 )
-def test_a_store_that_is_wrong_is_not_used(store, named):
-    settings, problems = Settings.read({"store": store})
+def test_settings_parse_with_wrong_store_ignores_store_and_names_option(store, named):
+    settings, problems = Settings.parse({"store": store})
     assert settings == Settings()
     assert len(problems) == 1
     assert named in problems[0]
@@ -67,7 +67,7 @@ def test_a_store_that_is_wrong_is_not_used(store, named):
 
 
 @pytest.mark.parametrize(("text", "minutes"), [("2.5", 2.5), ("soon", 15.0), ("", 15.0)])
-def test_the_engine_reads_its_own_from_the_environment(monkeypatch, tmp_path, text, minutes):
+def test_engine_settings_from_environment_reads_directories_and_numbers(monkeypatch, tmp_path, text, minutes):
     monkeypatch.setenv("SEMLS_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setenv("SEMLS_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("SEMLS_IDLE_MINUTES", text)
@@ -76,12 +76,12 @@ def test_the_engine_reads_its_own_from_the_environment(monkeypatch, tmp_path, te
     )
 
 
-def test_the_readme_lists_every_setting():
+def test_reference_lists_every_setting():
     """`python -m tests.support.documents` writes the table."""
     assert settings_table() in (ROOT / "server" / "REFERENCE.md").read_text("utf-8")
 
 
-def test_vs_code_knows_every_setting():
+def test_vscode_extension_contributes_every_setting():
     """`python -m tests.support.documents` writes them."""
     contributed = json.loads(PACKAGE.read_text("utf-8"))["contributes"]["configuration"]["properties"]
     assert contributed.keys() == {"semls.path", *vscode_settings()}

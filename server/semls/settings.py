@@ -1,4 +1,4 @@
-"""What a user may set: options as sent become frozen settings and a list of problems."""
+"""Settings of the user: options of an editor or of the environment, checked and frozen."""
 
 import json
 import math
@@ -14,140 +14,157 @@ import platformdirs
 from semls.errors import UsageError
 
 DEFAULT_MODEL = "nomic-ai/nomic-embed-text-v1"
-_LONGEST = 10_000  # characters of a setting
+_MAX_LENGTH = 10_000  # characters of a setting
 
 
-def _says(variable: str, shown: str, says: str) -> dict[str, str]:
-    """What the documentation says of a setting: its variable, its default, and what it is."""
-    return {"variable": variable, "shown": shown, "says": says}
+def _documented(variable: str, default: str, description: str) -> dict[str, str]:
+    """Return a field's metadata, which the reference and the VS Code extension show."""
+    return {"variable": variable, "default": default, "description": description}
 
 
 @dataclass(frozen=True)
 class Server:
-    """A Chroma server that keeps the vectors of a team."""
+    """A Chroma server that stores the vectors of a team."""
 
-    url: str  # http or https, without a user's name
+    url: str  # http or https, without a user name
     token: str = field(default="", repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)  # of every request
+    headers: Mapping[str, str] = field(
+        default_factory=dict, repr=False, hash=False
+    )  # sent with every request
     tenant: str = "default_tenant"
     database: str = "default_database"
 
     @classmethod
-    def read(cls, options: object) -> tuple["Server | None", list[str]]:
-        """From options as an editor sends them. One that is wrong in any way is not used at all."""
+    def parse(cls, options: object) -> tuple["Server | None", list[str]]:
+        """Return the server that an editor's options describe, and what is wrong with them.
+
+        A single wrong option invalidates all, because the vectors must not go to another server.
+        """
         if not isinstance(options, Mapping):
-            return None, [f"The setting 'store' must be an object with a 'url', not {kind_of(options)}."]
-        texts, problems = _texts(options, ("url", "token", "tenant", "database"), "store.", ("headers",))
+            actual = json_type(options)
+            return None, [f"The setting 'store' must be an object with a 'url', not {actual}."]
+        strings, problems = _parse_strings(
+            options, ("url", "token", "tenant", "database"), prefix="store.", ignored=("headers",)
+        )
         headers = options.get("headers") or {}
-        if not isinstance(headers, Mapping) or not all(map(_is_sound, [*headers, *headers.values()])):
-            problems.append("The setting 'store.headers' must be an object of strings that can be printed.")
-        if "url" in texts and not _is_address(texts["url"]):
+        if not isinstance(headers, Mapping) or not all(map(_is_printable, [*headers, *headers.values()])):
+            problems.append("The setting 'store.headers' must be an object of printable strings.")
+        if "url" in strings and not _is_http_url(strings["url"]):
             problems.append(
-                "The setting 'store.url' is an address like https://chroma.example:8000 without a password: "
-                "that belongs into 'store.token' or 'store.headers'."
+                "The setting 'store.url' must be a URL like https://chroma.example:8000 without a password: "
+                "use 'store.token' or 'store.headers' for that."
             )
-        elif "url" not in texts and (texts or headers):
+        elif "url" not in strings and (strings or headers):
             problems.append("The setting 'store.url' is missing.")
-        if problems or "url" not in texts:
+        if problems or "url" not in strings:
             return None, problems
-        return cls(**texts, headers=dict(headers)), []
+        return cls(**strings, headers=dict(headers)), []
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What a client has set for a workspace: sent along with every request. None is not set."""
+    """The settings of a workspace, which clients send with every request. None means "not set"."""
 
     model: str | None = field(
         default=None,
-        metadata=_says(
+        metadata=_documented(
             "`SEMLS_MODEL`",
             f"`{DEFAULT_MODEL}`",
-            "the embedding model; also `nomic-ai/nomic-embed-text-v1.5`, `nomic-ai/CodeRankEmbed`, "
-            "`sentence-transformers/all-MiniLM-L6-v2`, or a folder with one",
+            "the embedding model: also `nomic-ai/nomic-embed-text-v1.5`, `nomic-ai/CodeRankEmbed`, "
+            "`sentence-transformers/all-MiniLM-L6-v2`, or a folder that contains a model",
         ),
     )
     revision: str | None = field(
         default=None,
-        metadata=_says(
-            "`SEMLS_REVISION`", "a fixed one for each model", "the commit of the model's repository"
+        metadata=_documented(
+            "`SEMLS_REVISION`", "a pinned one for each model", "the commit of the model's repository"
         ),
     )
     store: Server | None = field(
         default=None,
-        metadata=_says(
+        metadata=_documented(
             "`SEMLS_STORE_URL` and others",
             "none: this machine",
-            "[a team's server](#a-chroma-server-for-a-team) that keeps the vectors",
+            "[a team's server](#a-teams-server) that stores the vectors",
         ),
     )
 
     @classmethod
-    def read(cls, options: Mapping[str, Any]) -> tuple["Settings", list[str]]:
-        """From options as an editor sends them; a wrong one keeps its default and adds a sentence."""
-        texts, problems = _texts(options, ("model", "revision"), "", ("store",))
-        store, more = Server.read(options["store"]) if options.get("store") else (None, [])
-        return cls(**texts, store=store), [*problems, *more]
+    def parse(cls, options: Mapping[str, Any]) -> tuple["Settings", list[str]]:
+        """Return the settings that an editor's options describe, and what is wrong with the options.
+
+        A wrong option is not set.
+        """
+        strings, problems = _parse_strings(options, ("model", "revision"), prefix="", ignored=("store",))
+        store, store_problems = Server.parse(options["store"]) if options.get("store") else (None, [])
+        return cls(**strings, store=store), [*problems, *store_problems]
 
     @classmethod
     def from_environment(cls) -> tuple["Settings", list[str]]:
-        """`SEMLS_MODEL`, `SEMLS_REVISION`, and `SEMLS_STORE_URL` with `_TOKEN`, `_HEADERS` and so on."""
-        values = {key: _variable(f"SEMLS_{key.upper()}") for key in ("model", "revision")}
+        """Return the settings of `SEMLS_MODEL`, `SEMLS_REVISION`, `SEMLS_STORE_URL`, `SEMLS_STORE_TOKEN` etc.
+
+        The second value is what is wrong with them. `SEMLS_STORE_HEADERS` is a JSON object.
+        """
+        values = {key: _environment_variable(f"SEMLS_{key.upper()}") for key in ("model", "revision")}
         names = ("url", "token", "headers", "tenant", "database")
-        store: dict[str, Any] = {key: _variable(f"SEMLS_STORE_{key.upper()}") for key in names}
+        store: dict[str, Any] = {key: _environment_variable(f"SEMLS_STORE_{key.upper()}") for key in names}
         if store["headers"]:
-            store["headers"] = _table(store["headers"])
-        return cls.read({**values, "store": store})
+            store["headers"] = _parse_json(store["headers"])
+        return cls.parse({**values, "store": store})
 
 
-def kind_of(value: object) -> str:
-    """Say which kind of JSON a value is."""
-    kinds = ((type(None), "null"), (bool, "true or false"), (int | float, "a number"), (str, "a string"))
-    fallback = "an object" if isinstance(value, Mapping) else "a list"
-    return next((name for kind, name in kinds if isinstance(value, kind)), fallback)
+def json_type(value: object) -> str:
+    """Return the JSON type of a value, for messages: "a string", "an object"."""
+    types = ((type(None), "null"), (bool, "true or false"), (int | float, "a number"), (str, "a string"))
+    for kind, name in types:
+        if isinstance(value, kind):
+            return name
+    return "an object" if isinstance(value, Mapping) else "a list"
 
 
-def given(*layers: Mapping[str, Any]) -> dict[str, Any]:
-    """Several layers of options as one, in which the later count more; what is empty is not given."""
+def merge_options(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge layers of options, nested objects included. Later layers take precedence; empty values do not."""
     merged: dict[str, Any] = {}
     for layer in layers:
         for key, value in layer.items():
-            one = given(value) if isinstance(value, Mapping) else value
-            if one not in (None, "", {}):
-                merged[key] = one
+            option = merge_options(value) if isinstance(value, Mapping) else value
+            if option not in (None, "", {}):
+                merged[key] = option
     return merged
 
 
-def _texts(
-    options: Mapping[str, Any], keys: tuple[str, ...], prefix: str, others: tuple[str, ...]
+def _parse_strings(
+    options: Mapping[str, Any], keys: tuple[str, ...], *, prefix: str, ignored: tuple[str, ...]
 ) -> tuple[dict[str, str], list[str]]:
-    """Those of the options that are texts, and what is wrong with the options; the others are no concern."""
-    unknown = [key[:100] for key in options if key not in (*keys, *others)]
+    """Return the non-empty strings under `keys`, and what is wrong with the options.
+
+    `prefix` precedes the keys in messages; the keys in `ignored` are known, but not parsed here.
+    """
+    unknown = [key[:100] for key in options if key not in (*keys, *ignored)]
     problems = [f"There is no setting {prefix + key!r}." for key in unknown]
-    texts = {}
+    strings = {}
     for key in keys:
         value = options.get(key)
-        if isinstance(value, str) and not _is_sound(value.strip()):
-            problems.append(
-                f"The setting {prefix + key!r} is too long, or has characters that cannot be printed."
-            )
+        if isinstance(value, str) and not _is_printable(value.strip()):
+            problems.append(f"The setting {prefix + key!r} is too long or contains unprintable characters.")
         elif isinstance(value, str) and value.strip():
-            texts[key] = value.strip()
+            strings[key] = value.strip()
         elif value not in (None, ""):
-            problems.append(f"The setting {prefix + key!r} must be a string, not {kind_of(value)}.")
-    return texts, problems
+            problems.append(f"The setting {prefix + key!r} must be a string, not {json_type(value)}.")
+    return strings, problems
 
 
-def _is_sound(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= _LONGEST and value.isprintable()
+def _is_printable(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _MAX_LENGTH and value.isprintable()
 
 
-def _variable(name: str) -> str | None:
-    """Return a variable as text: where the locale is not UTF-8, Python has decoded it as something else."""
+def _environment_variable(name: str) -> str | None:
+    """Return a variable decoded as UTF-8, which Python does not do in every locale."""
     value = os.environ.get(name)
     return value and os.fsencode(value).decode("utf-8", "surrogateescape")
 
 
-def _is_address(url: str) -> bool:
+def _is_http_url(url: str) -> bool:
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
@@ -155,8 +172,8 @@ def _is_address(url: str) -> bool:
         return False
 
 
-def _table(text: str) -> object:
-    """JSON, or the text itself, which is no table."""
+def _parse_json(text: str) -> object:
+    """Return the JSON value, or the text itself if it is not JSON: `Server.parse` refuses that."""
     try:
         return json.loads(text)
     except ValueError:
@@ -165,51 +182,44 @@ def _table(text: str) -> object:
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """What belongs to the engine: read once, when a process starts."""
+    """The settings of the engine, which a process reads once when it starts."""
 
     cache_directory: Path = field(
-        metadata=_says("`SEMLS_CACHE_DIR`", "the system's", "where the index is kept")
+        metadata=_documented("`SEMLS_CACHE_DIR`", "the system's", "the directory of the index")
     )
     state_directory: Path = field(
-        metadata=_says(
-            "`SEMLS_STATE_DIR`",
-            "the system's",
-            "where the engine's log is kept",
-        )
+        metadata=_documented("`SEMLS_STATE_DIR`", "the system's", "the directory of the engine's log")
     )
     idle_minutes: float = field(
         default=15.0,
-        metadata=_says(
+        metadata=_documented(
             "`SEMLS_IDLE_MINUTES`",
             "`15`",
-            "how long the engine stays when no editor is open and nobody asks",
+            "the engine stops after this many minutes without a request and without an open editor",
         ),
     )
     cache_gigabytes: float = field(
         default=2.0,
-        metadata=_says(
+        metadata=_documented(
             "`SEMLS_CACHE_GB`",
             "`2`",
-            "how many gigabytes each model's vectors may take in the cache that keeps them from being "
-            "computed twice; those unused for longest make room",
+            "the maximum size of each model's embedding cache in gigabytes; the least recently used vectors "
+            "are evicted",
         ),
     )
     threads: int = field(
         default=0,
-        metadata=_says(
+        metadata=_documented(
             "`SEMLS_THREADS`",
             "`0`",
-            "how many threads compute vectors; `0` takes the cores but one, where there are more than two. "
-            "The engine always lets other programs go first",
+            "the number of threads that compute embeddings; `0` leaves one core free if there are more than "
+            "two. The engine runs at low priority",
         ),
     )
 
     @classmethod
     def from_environment(cls) -> "EngineSettings":
-        """`SEMLS_CACHE_DIR`, `SEMLS_STATE_DIR`, `SEMLS_IDLE_MINUTES`, `SEMLS_CACHE_GB`, `SEMLS_THREADS`.
-
-        Raises UsageError.
-        """
+        """Return the settings of the `SEMLS_` variables that the fields name. Raises UsageError."""
         return cls(
             _directory("SEMLS_CACHE_DIR", platformdirs.user_cache_dir("semls", appauthor=False)),
             _directory("SEMLS_STATE_DIR", platformdirs.user_state_dir("semls", appauthor=False)),
@@ -220,12 +230,12 @@ class EngineSettings:
 
 
 def _directory(variable: str, default: str) -> Path:
-    """An absolute path from the environment. Raises UsageError."""
-    named = os.environ.get(variable)
-    problem = f"{variable} is {named!r}" if named else "The home folder is unknown or not absolute"
+    """Return the absolute path in an environment variable, or the default. Raises UsageError."""
+    value = os.environ.get(variable)
+    problem = f"{variable} is {value!r}" if value else "The home folder is unknown or not absolute"
     try:
-        path = Path(named or default).expanduser()
-        if named or path.is_absolute():
+        path = Path(value or default).expanduser()
+        if value or path.is_absolute():
             os.fsencode(path).decode("utf-8")
             return path.absolute()
     except UnicodeDecodeError:
@@ -236,7 +246,7 @@ def _directory(variable: str, default: str) -> Path:
 
 
 def _number(variable: str, default: float) -> float:
-    """A number from the environment that is not negative."""
+    """Return the number in an environment variable, or the default if it is invalid or negative."""
     try:
         number = float(os.environ.get(variable) or default)
     except ValueError:

@@ -20,7 +20,7 @@ def settings_table() -> str:
     for kind in (Settings, EngineSettings):
         for field in fields(kind):
             about, editor = field.metadata, f"`{field.name}`" if kind is Settings else ""
-            cells = (about["variable"], editor, about["shown"], about["says"])
+            cells = (about["variable"], editor, about["default"], about["description"])
             rows += f"| {' | '.join(cells)} |\n".replace("|  |", "| |")
     return HEAD + rows
 
@@ -32,10 +32,10 @@ def vscode_settings() -> dict[str, Any]:
 
 def _property(field: "Field[Any]") -> dict[str, Any]:
     about = field.metadata
-    says = LINK.sub(r"\1", about["says"])
+    text = LINK.sub(r"\1", about["description"])
     description = (
-        f"{says[0].upper()}{says[1:]}. Where this is empty, {about['variable']} may name it; "
-        f"the default is {about['shown']}."
+        f"{text[0].upper()}{text[1:]}. If empty, {about['variable']} is used; "
+        f"the default is {about['default']}."
     )
     shape: dict[str, Any] = {"type": "string", "default": ""}
     if field.name == "store":

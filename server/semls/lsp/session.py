@@ -31,7 +31,7 @@ from semls.service.messages import (
     SimilarMessage,
     StatusMessage,
 )
-from semls.settings import EngineSettings, Settings, given, kind_of
+from semls.settings import EngineSettings, Settings, json_type, merge_options
 
 log = logging.getLogger(__name__)
 
@@ -113,7 +113,7 @@ class Session(LanguageServer):
         if isinstance(options, Mapping):
             return options
         if options not in (None, []):
-            text = f"The settings of semls must be an object, not {kind_of(options)}. Using the defaults."
+            text = f"The settings of semls must be an object, not {json_type(options)}. Using the defaults."
             self._show_message_once(text, types.MessageType.Warning)
         return {}
 
@@ -141,13 +141,13 @@ class Session(LanguageServer):
         folders = list(self.folders.values())
         fetched = await editor.fetch_settings(self, self.capabilities, [folder.uri for folder in folders])
         for folder, folder_options in zip(folders, fetched, strict=True):
-            options = given(
+            options = merge_options(
                 self._environment_options,
                 self._initialization_options,
                 self._pushed_options,
                 self._checked(folder_options),
             )
-            settings, problems = Settings.read(options)
+            settings, problems = Settings.parse(options)
             for problem in problems:
                 self._show_message_once(problem, types.MessageType.Warning)
             self._configure(folder, settings)

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationErr
 
 from semls.errors import UsageError
 from semls.limits import DEFAULT_HITS, DEFAULT_TOKENS, MAX_HITS, MAX_QUERY_LENGTH
-from semls.settings import Settings, kind_of
+from semls.settings import Settings, json_type
 
 _MAX_VALUES = 100  # of one filter
 _MAX_VALUE_LENGTH = 1_000
@@ -94,7 +94,7 @@ class Options(_Model):
 
     def to_settings(self) -> Settings:
         """Return them as settings. Raises UsageError if a value is invalid."""
-        settings, problems = Settings.read(self.model_dump())
+        settings, problems = Settings.parse(self.model_dump())
         if problems:
             raise UsageError(problems[0])
         return settings
@@ -198,7 +198,7 @@ def error_message(error: ValidationError, schema: type[BaseModel]) -> str:
     if location == ("workspaces",) and kind == "list_type":
         expected = "a list of objects"
     if expected:
-        problem = f"must be {expected}, not {kind_of(first['input'])}."
+        problem = f"must be {expected}, not {json_type(first['input'])}."
     else:
         problem = _PROBLEMS.get(kind, "is invalid.").format(**first.get("ctx", {}))
     fields = schema.model_fields
