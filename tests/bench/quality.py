@@ -29,7 +29,7 @@ from rich.table import Table
 from semls.engine.indexing.context import CachedEncoder, Services, Target
 from semls.engine.indexing.vector_sync import VectorSync
 from semls.engine.models.presets import BUNDLED, Model
-from semls.engine.models.registry import Encoders, model_of
+from semls.engine.models.registry import EncoderRegistry, model_from_settings
 from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search.query import query
 from semls.engine.storage.catalog import Catalog
@@ -120,7 +120,7 @@ class Bench:
     def __init__(self, benchmark: Path, checkouts: Path, cache: Path, settings: Row) -> None:
         self._benchmark, self._checkouts, self._cache, self._settings = benchmark, checkouts, cache, settings
         self._executor = PriorityExecutor()
-        self._encoders = Encoders(cache / "embeddings", self._executor, MOST_CACHED, lambda: None)
+        self._encoders = EncoderRegistry(cache / "embeddings", self._executor, MOST_CACHED, lambda: None)
         embedding_allowed = asyncio.Event()
         embedding_allowed.set()
         self._services = Services(self._executor, ParserProcess(), self, embedding_allowed)
@@ -130,7 +130,7 @@ class Bench:
         name, whole = repository["name"], self._settings["whole"]
         root = self._checkouts / name / ("" if whole else repository.get("benchmark_root") or "")
         directory = self._cache / f"{name}-{'whole' if whole else 'root'}"
-        target = Target(model_of(Settings(model=self._settings["model"])))
+        target = Target(model_from_settings(Settings(model=self._settings["model"])))
         began = time.perf_counter()
         workspace = await Workspace.open(root.resolve(strict=True), directory, self._services, target)
         indexer = workspace.indexer
@@ -184,7 +184,7 @@ class Bench:
 
 def _nearest(text: str, view: VectorIndex, catalog: Catalog) -> list[Entry]:
     """The chunks whose vectors are nearest, as they come."""
-    near = view.vectors.query(view.encoder.query(text), HITS)
+    near = view.vectors.query(view.encoder.encode_query(text), HITS)
     holders = catalog.find_by_hash([content for content, _ in near], ())
     numbers = [number for content, _ in near for number in holders.get(content, [])][:HITS]
     entries = catalog.entries(numbers)

@@ -30,9 +30,10 @@ from rich.table import Table
 from semls.engine.files.scan import Found, read_file, scan
 from semls.engine.indexing import read_pipeline
 from semls.engine.models import memory
-from semls.engine.models.encoder import HashingEncoder, TransformersEncoder, embedded_text, load
+from semls.engine.models.encoder import HashingEncoder, embedded_text
 from semls.engine.models.presets import BUNDLED, Model
-from semls.engine.models.registry import cache_file, model_of
+from semls.engine.models.registry import cache_file_name, load_encoder, model_from_settings
+from semls.engine.models.transformers_encoder import TransformersEncoder
 from semls.engine.storage.embedding_cache import EmbeddingCache
 from semls.engine.storage.schema import File
 from semls.engine.syntax.languages import detect
@@ -78,8 +79,8 @@ def main(
 ) -> None:
     """Measure, and print a table."""
     figures: list[Figure] = []
-    memory.keep()  # as the engine does
-    encoder = load(model_of(Settings(model=model)))
+    memory.reuse_freed()  # as the engine does
+    encoder = load_encoder(model_from_settings(Settings(model=model)))
     assert isinstance(encoder, TransformersEncoder)
     with tempfile.TemporaryDirectory() as directory:
         place = Path(directory).resolve()
@@ -121,15 +122,15 @@ def _encoder(root: Path, encoder: TransformersEncoder) -> Iterator[Figure]:
     texts = [text for _, text in itertools.islice(_texts(root), _TEXTS)]
     model = encoder.model
     gpu = not encoder.device.startswith("cpu")
-    encoder.documents(texts if gpu else texts[:8])  # it prepares something for each shape
+    encoder.encode_documents(texts if gpu else texts[:8])  # it prepares something for each shape
     inputs = [model.document_prefix + text for text in texts]
     tokens = sum(map(len, encoder._tokenize(inputs)))
-    seconds, vectors = _timed(lambda: encoder.documents(texts))
+    seconds, vectors = _timed(lambda: encoder.encode_documents(texts))
     theirs, others = _sentence_transformers(inputs, model, inputs if gpu else inputs[:8])
     same = float(np.min((vectors * others).sum(1))) if model.pooling == "mean" else float("nan")
     device, kind = encoder.device.split(", ")
     peak, work = _peak(device, kind), _work(encoder) * tokens / seconds / 1e9
-    questions = [_timed(partial(encoder.query, text))[0] for text in _some_questions()]
+    questions = [_timed(partial(encoder.encode_query, text))[0] for text in _some_questions()]
     yield Figure(root.name, "embedding", tokens / seconds, "tokens/s", f"{theirs / seconds:.2f} times theirs")
     yield Figure(root.name, "embedding", len(texts) / seconds, "chunks/s", f"lowest cosine {same:.5f}")
     yield Figure(root.name, "arithmetic", work, "GFLOP/s", f"{work / peak:.0%} of {kind} peak {peak:.0f}")
@@ -156,7 +157,7 @@ def _sentence_transformers(
     from sentence_transformers import SentenceTransformer
 
     theirs = SentenceTransformer(str(model.folder))
-    theirs.max_seq_length = model.longest_input  # the only setting: the same work
+    theirs.max_seq_length = model.max_tokens  # the only setting: the same work
     theirs.encode(list(before))
     return _timed(lambda: theirs.encode(list(texts), normalize_embeddings=True, show_progress_bar=False))
 
@@ -189,19 +190,19 @@ def _peak(device: str, kind: str) -> float:
 
 def _work(encoder: TransformersEncoder) -> float:
     """Operations for a token: two for each weight of a layer."""
-    network = encoder._network
+    network = encoder._network.module
     named = (*network.named_parameters(), *network.named_buffers())
     return float(2 * sum(weight.numel() for key, weight in named if "embeddings" not in key))
 
 
 def _fill_cache(root: Path, directory: Path, encoder: TransformersEncoder) -> None:
     """As if all had been embedded: vectors that are near each other when their texts share words."""
-    cache = EmbeddingCache(directory / cache_file(encoder), encoder.fingerprint, 8 << 30)
+    cache = EmbeddingCache(directory / cache_file_name(encoder), encoder.fingerprint, 8 << 30)
     size = (HashingEncoder.model.dimension, encoder.model.dimension)
     stretch = np.random.default_rng(0).normal(size=size).astype(np.float32)
     texts = _texts(root)
     while some := dict(itertools.islice(texts, 1000)):
-        vectors = HashingEncoder().documents(list(some.values())) @ stretch
+        vectors = HashingEncoder().encode_documents(list(some.values())) @ stretch
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
         cache.put(dict(zip(some, vectors, strict=True)))
     cache.close()

@@ -37,9 +37,9 @@ class Slow(HashingEncoder):
     def __init__(self):
         self.told = threading.Event()
 
-    def documents(self, texts, preempt=None):
+    def encode_documents(self, texts, preempt=None):
         self.told.wait(0.3)
-        return super().documents(texts, preempt)
+        return super().encode_documents(texts, preempt)
 
 
 class Hub:
@@ -50,8 +50,8 @@ class Hub:
         self.has_wanted = True
         self.ready = threading.Event()
         self.ready.set()
-        monkeypatch.setattr(registry, "load", self.load)
-        monkeypatch.setattr(registry, "bundled", lambda: presets.HASHING)
+        monkeypatch.setattr(registry, "load_encoder", self.load)
+        monkeypatch.setattr(registry, "bundled_model", lambda: presets.HASHING)
         monkeypatch.setattr(encoder_source, "_RETRY_INTERVAL", 0.01)
 
     def load(self, model, _fetched):
@@ -181,14 +181,14 @@ async def test_the_wanted_model_takes_over_when_it_comes(engine, shop, hub):
 
 async def test_without_any_model_words_alone_answer(engine, shop, hub, monkeypatch):
     hub.has_wanted = False
-    monkeypatch.setattr(registry, "bundled", lambda: None)
+    monkeypatch.setattr(registry, "bundled_model", lambda: None)
     last = await index(engine, shop, SETTINGS)
     assert (last.phase, last.coverage.embedded) == ("ready", 0)
     answer = await ask(engine, "evict_expired", shop, settings=SETTINGS)
     assert answer.model == ""
     assert names(answer)[0] == "evict_expired"
     status, _ = await engine.status(str(shop), SETTINGS)
-    assert "words alone" in status.notice
+    assert "lexical only" in status.notice
     assert "semls[offline]" in status.notice
 
 
@@ -418,7 +418,7 @@ def loads(hub, monkeypatch):
         names.append(model.name)
         return hub.load(model, fetched)
 
-    monkeypatch.setattr(registry, "load", load)
+    monkeypatch.setattr(registry, "load_encoder", load)
     return names
 
 

@@ -10,7 +10,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pytest_lsp import client_capabilities
 
-from semls.engine.models.download import bundled
+from semls.engine.models.download import bundled_model
 from tests.conftest import HANG, Terminal
 from tests.lsp.editors import as_range, editing, execute, request, symbols, text_at
 from tests.lsp.raw import Raw
@@ -84,7 +84,7 @@ async def test_cancelling_progress_pauses_indexing(place, many):
 
 async def test_progress_while_model_downloads_shows_percentage(request, tmp_path, workspace):
     workspace("shop")
-    model = bundled()
+    model = bundled_model()
     assert model
     assert model.folder
     terminal = Terminal(tmp_path / "semls", model=model.name)

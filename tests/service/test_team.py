@@ -209,7 +209,7 @@ async def test_similar_with_server_finds_similar_code(chroma, hire):
 async def test_search_with_many_foreign_vectors_finds_own_chunks(chroma, hire):
     first = hire(chroma.port)
     await first.index()
-    asked = HashingEncoder().query("shrink a picture")
+    asked = HashingEncoder().encode_query("shrink a picture")
     others = [f"other-{number}" for number in range(2000)]
     chroma.collection.upsert(ids=others, embeddings=[asked] * len(others))
     answer = await first.ask("shrink a picture")

@@ -93,7 +93,7 @@ def run(code, **environment):
     """What Python prints, with neither a network nor anything cached."""
     program = f"""if True:
         from pathlib import Path
-        from semls.engine.models import download, encoder, presets
+        from semls.engine.models import download, encoder, presets, registry
         from semls.errors import SemlsError
         try:
             {code}

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from semls.engine.files import watch
-from semls.engine.models.registry import Encoders, model_of
+from semls.engine.models.registry import model_from_settings
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import File
 from semls.engine.storage.vectors_local import LocalVectors
@@ -52,7 +52,7 @@ class Finding:
 class Doctor:
     """Runs all checks. A slow one goes on in the background, and its result is in a later report."""
 
-    def __init__(self, cache_directory: Path, encoders: Encoders) -> None:
+    def __init__(self, cache_directory: Path, encoders: EncoderRegistry) -> None:
         self._cache_directory, self._encoders = cache_directory, encoders
         self._running: dict[str, tuple[Settings, asyncio.Task[list[Finding]]]] = {}  # check by its name
 
@@ -89,12 +89,12 @@ class Doctor:
 
     async def _check_model(self, settings: Settings) -> list[Finding]:
         try:
-            model = model_of(settings)
-            found = await self._encoders.get_or_stand_in(model)
+            model = model_from_settings(settings)
+            found = await self._encoders.get_or_fallback(model)
         except SemlsError as error:
             return [Finding("model", False, str(error), "Set SEMLS_MODEL to another model.")]
         name = found[0].model.name if found else "lexical search only"
-        notice = self._encoders.notice(model)
+        notice = self._encoders.fallback_notice(model)
         return [Finding("model", not notice, name, notice)]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from semls.engine.indexing.context import CachedEncoder
 from semls.engine.models.encoder import Encoder
 from semls.engine.models.presets import Model
-from semls.engine.models.registry import Encoders, model_of
+from semls.engine.models.registry import model_from_settings
 from semls.errors import SemlsError
 from semls.settings import Settings
 
@@ -19,7 +19,7 @@ _RETRY_INTERVAL = 300.0  # seconds between two attempts to load the models that 
 class RegistryEncoders:
     """An `EncoderSource` that loads each model once for all workspaces."""
 
-    def __init__(self, registry: Encoders, on_available: Callable[[], None]) -> None:
+    def __init__(self, registry: EncoderRegistry, on_available: Callable[[], None]) -> None:
         """Call `on_available` when a model that was unavailable can be loaded."""
         self._registry, self._on_available = registry, on_available
         self._retries: asyncio.Task[None] | None = None
@@ -29,7 +29,7 @@ class RegistryEncoders:
 
         Raises ModelError when the model must not be loaded, StoreError when the cache cannot be opened.
         """
-        found = await self._registry.get_or_stand_in(model)
+        found = await self._registry.get_or_fallback(model)
         if model in self._registry.unavailable and self._retries is None:
             self._retries = asyncio.create_task(self._retry())
         return CachedEncoder(*found) if found else None
@@ -37,7 +37,7 @@ class RegistryEncoders:
     async def former(self, name: str) -> Encoder | None:
         """Return the encoder of the model with which an index was built; None if it cannot be loaded."""
         try:
-            encoder, _ = await self._registry.get(model_of(Settings(model=name)))
+            encoder, _ = await self._registry.get(model_from_settings(Settings(model=name)))
         except SemlsError as error:
             log.warning("The vectors of the former model %s are not used: %s", name, error)
             return None
@@ -51,6 +51,6 @@ class RegistryEncoders:
     async def _retry(self) -> None:
         while self._registry.unavailable:
             await asyncio.sleep(_RETRY_INTERVAL)
-            if await self._registry.look_again():
+            if await self._registry.retry_unavailable():
                 self._on_available()
         self._retries = None

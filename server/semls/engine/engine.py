@@ -19,7 +19,7 @@ from semls.engine.indexing.progress import Progress
 from semls.engine.indexing.vector_sync import VectorSync
 from semls.engine.lookups import LOOKUP_TIMEOUT
 from semls.engine.merging import merge
-from semls.engine.models.registry import Encoders, model_of
+from semls.engine.models.registry import EncoderRegistry, model_from_settings
 from semls.engine.request_paths import RequestPaths, absolute
 from semls.engine.results import Answer, Comparison, Explanation, SearchResult, Status, Usage
 from semls.engine.scheduler import Priority, PriorityExecutor
@@ -56,7 +56,9 @@ class Engine:
         """Keep indexes in a directory, and at most `max_cached` bytes of vectors for each model's cache."""
         self._directory = cache_directory
         executor = PriorityExecutor()
-        self._registry = Encoders(cache_directory / "embeddings", executor, max_cached, self._state_changed)
+        self._registry = EncoderRegistry(
+            cache_directory / "embeddings", executor, max_cached, self._state_changed
+        )
         self._encoders = RegistryEncoders(self._registry, self._restart_syncs)
         self._embedding_allowed = asyncio.Event()
         self._embedding_allowed.set()
@@ -131,7 +133,7 @@ class Engine:
     def _status(self, workspace: Workspace, sync: VectorSync) -> Status:
         indexer, target = workspace.indexer, sync.target
         encoder = sync.index.encoder if sync.index else None
-        notices = self._registry.notice(target.model), _watch_notice(workspace), workspace.notice
+        notices = self._registry.fallback_notice(target.model), _watch_notice(workspace), workspace.notice
         return Status(
             workspace.root,
             indexed=indexer.indexed,
@@ -256,7 +258,7 @@ class Engine:
 
     async def export_cache(self, settings: Settings, file: str) -> None:
         """Write the embedding cache of the settings' model to a file. Raises SemlsError."""
-        _, cache = await self._registry.get(model_of(settings))
+        _, cache = await self._registry.get(model_from_settings(settings))
         await asyncio.to_thread(cache.export, absolute(file))
 
     async def import_cache(self, settings: Settings, file: str) -> int:
@@ -264,7 +266,7 @@ class Engine:
 
         Raises SemlsError.
         """
-        encoder, cache = await self._registry.get(model_of(settings))
+        encoder, cache = await self._registry.get(model_from_settings(settings))
         executor = self._services.executor
         batches = read_export(absolute(file), encoder.fingerprint, encoder.model.dimension)
         count = 0
@@ -321,7 +323,9 @@ class Engine:
                 yield workspace, sync
 
     async def _open_workspace(self, root: Path) -> Workspace:
-        return await Workspace.open(root, self._home(root), self._services, Target(model_of(Settings())))
+        return await Workspace.open(
+            root, self._home(root), self._services, Target(model_from_settings(Settings()))
+        )
 
     def _home(self, root: Path) -> Path:
         """Return the directory of a workspace's index."""
@@ -330,7 +334,7 @@ class Engine:
 
 def _target(settings: Settings) -> Target | None:
     """Return the target of a client, None if it has no settings. Raises UsageError, ModelError."""
-    return Target(model_of(settings), settings.store) if settings != Settings() else None
+    return Target(model_from_settings(settings), settings.store) if settings != Settings() else None
 
 
 def _watch_notice(workspace: Workspace) -> str:

@@ -90,7 +90,7 @@ async def _serve(
     from semls.engine.models import memory
     from semls.service.routes import App
 
-    memory.keep()
+    memory.reuse_freed()
     engine = Engine(settings.cache_directory, int(settings.cache_gigabytes * (1 << 30)))
     app = App(engine, state.port, state.token)
     server = _http_server(app)

@@ -171,7 +171,7 @@ def test_a_context_is_opened_and_copied(person):
 def test_a_setting_counts_at_once(code, person):
     try:
         code.set(path=SEMLS, model="no-such-model")
-        expect(person.message).to_contain_text("There is no model 'no-such-model'")
+        expect(person.message).to_contain_text("Unknown model 'no-such-model'")
     finally:
         code.set(path=SEMLS)
     person.ask(QUESTION)

@@ -91,7 +91,7 @@ def test_the_settings_of_a_restricted_workspace_do_not_count(installed, terminal
     settings = shop / ".vscode" / "settings.json"
     settings.parent.mkdir()
     settings.write_text(json.dumps({"semls.model": "no-such-model"}))
-    complaint = "There is no model 'no-such-model'"
+    complaint = "Unknown model 'no-such-model'"
     with (
         serving(installed, tmp_path, terminal.environment, trusting=False, path=SEMLS) as code,
         browsing() as page,

@@ -4,25 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from semls.engine.models.download import bundled
+from semls.engine.models.download import bundled_model
 from semls.errors import ModelError, ModelUnavailable
 from semls.settings import DEFAULT_MODEL
 from tests.support.hub import COMMIT, TOKENIZER, run, served
 
-NAME = DEFAULT_MODEL
 FILES = ("config.json", "model.safetensors", *TOKENIZER)
-CONTENT = b"of the model" * 100_000
-LOCATE = f"print(download.locate(presets.resolve({NAME!r})))"
+CONTENT = b"some content" * 100_000
+LOCATE = f"print(download.locate(presets.resolve({DEFAULT_MODEL!r})))"
 
 
-def test_without_the_extra_nothing_is_bundled(monkeypatch):
+def test_bundled_model_without_the_extra_is_none(monkeypatch):
     monkeypatch.setattr(sys, "path", [])
-    assert bundled() is None
+    assert bundled_model() is None
 
 
-def cached(hub, *missing):
-    """A snapshot as the hub's own client caches it."""
-    repository = hub / ("models--" + NAME.replace("/", "--"))
+def cache_snapshot(hub, *missing):
+    """Write a snapshot as the hub's own client caches it; some of its files may be missing."""
+    repository = hub / ("models--" + DEFAULT_MODEL.replace("/", "--"))
     (repository / "refs").mkdir(parents=True)
     (repository / "refs" / "main").write_text(COMMIT)
     snapshot = repository / "snapshots" / COMMIT
@@ -34,30 +33,32 @@ def cached(hub, *missing):
 
 
 @pytest.mark.parametrize("environment", [{}, {"HF_HUB_OFFLINE": "1"}], ids=["unreachable", "offline"])
-def test_a_model_that_cannot_be_had(tmp_path, environment):
-    told = run(LOCATE, HF_HUB_CACHE=str(tmp_path), **environment)
-    assert told.startswith(ModelUnavailable.__name__)
-    assert "\n" not in told
+def test_locate_without_hub_raises_model_unavailable(tmp_path, environment):
+    output = run(LOCATE, HF_HUB_CACHE=str(tmp_path), **environment)
+    assert output.startswith(ModelUnavailable.__name__)
+    assert "\n" not in output
 
 
-def test_a_cached_model_needs_no_network(tmp_path):
-    snapshot = cached(tmp_path)
+def test_locate_cached_model_needs_no_network(tmp_path):
+    snapshot = cache_snapshot(tmp_path)
     assert run(LOCATE, HF_HUB_CACHE=str(tmp_path)) == str(snapshot)
-    pinned = f"print(download.locate(presets.resolve({NAME!r}, {COMMIT!r})))"
+    pinned = f"print(download.locate(presets.resolve({DEFAULT_MODEL!r}, {COMMIT!r})))"
     assert run(pinned, HF_HUB_CACHE=str(tmp_path), HF_HUB_OFFLINE="1") == str(snapshot)
 
 
 @pytest.mark.parametrize("missing", ["model.safetensors", "tokenizer.json"])
-def test_what_an_interrupted_download_left_is_not_taken_for_a_model(tmp_path, missing):
-    cached(tmp_path, missing)
+def test_locate_interrupted_download_does_not_return_it(tmp_path, missing):
+    cache_snapshot(tmp_path, missing)
     assert run(LOCATE, HF_HUB_CACHE=str(tmp_path)).startswith(ModelUnavailable.__name__)
 
 
-def test_a_silent_hub_is_not_waited_for(tmp_path):
+def test_locate_with_silent_hub_times_out(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        told = run(f"download._PATIENCE = 0.1; {LOCATE}", HF_ENDPOINT=endpoint, HF_HUB_CACHE=str(tmp_path))
-    assert told.startswith(ModelUnavailable.__name__)
+        output = run(
+            f"download._HUB_TIMEOUT = 0.1; {LOCATE}", HF_ENDPOINT=endpoint, HF_HUB_CACHE=str(tmp_path)
+        )
+    assert output.startswith(ModelUnavailable.__name__)
 
 
 @pytest.fixture
@@ -72,7 +73,7 @@ def hub():
         yield hub
 
 
-def test_a_download_brings_neither_code_nor_pickles_and_happens_once(tmp_path, hub):
+def test_locate_downloads_neither_code_nor_pickles_and_only_once(tmp_path, hub):
     cache = {"HF_HUB_CACHE": str(tmp_path / "cache")}
     folder = Path(run(LOCATE, HF_ENDPOINT=hub.endpoint, **cache))
     assert {path.name for path in folder.iterdir()} == set(FILES)
@@ -80,21 +81,21 @@ def test_a_download_brings_neither_code_nor_pickles_and_happens_once(tmp_path, h
     assert run(LOCATE, **cache) == str(folder)
 
 
-def test_a_download_is_counted(tmp_path, hub):
-    counted = run(
+def test_locate_reports_progress_in_bytes(tmp_path, hub):
+    output = run(
         "download.locate(presets.resolve('nomic-ai/nomic-embed-text-v1'), lambda *counts: print(*counts))",
         HF_ENDPOINT=hub.endpoint,
         HF_HUB_CACHE=str(tmp_path / "cache"),
     )
-    steps = [tuple(map(int, line.split())) for line in counted.splitlines()]
-    assert max(steps) == (len(FILES) * len(CONTENT),) * 2
-    assert all(0 < done <= size for done, size in steps)
-    assert len({size for _, size in steps}) == 1  # else the percentage would fall
+    reports = [tuple(map(int, line.split())) for line in output.splitlines()]
+    assert max(reports) == (len(FILES) * len(CONTENT),) * 2
+    assert all(0 < done <= total for done, total in reports)
+    assert len({total for _, total in reports}) == 1  # otherwise the percentage would fall
 
 
 @pytest.mark.parametrize("error", ["RepoNotFound", "RevisionNotFound", "GatedRepo"])
-def test_what_the_hub_refuses_is_not_a_matter_of_connecting(tmp_path, hub, error):
+def test_locate_refused_by_the_hub_raises_model_error(tmp_path, hub, error):
     hub.error = error
-    told = run(LOCATE, HF_ENDPOINT=hub.endpoint, HF_HUB_CACHE=str(tmp_path / "cache"))
-    assert told.startswith(f"{ModelError.__name__} The hub does not give out {NAME}")
-    assert "\n" not in told
+    output = run(LOCATE, HF_ENDPOINT=hub.endpoint, HF_HUB_CACHE=str(tmp_path / "cache"))
+    assert output.startswith(f"{ModelError.__name__} The hub refuses access to {DEFAULT_MODEL}")
+    assert "\n" not in output

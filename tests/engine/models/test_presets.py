@@ -10,7 +10,7 @@ from semls.settings import DEFAULT_MODEL
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder with a model, by the files that are given."""
+    """Make a folder with a model from its files: names with text or JSON."""
 
     def make(weights="model.safetensors", **files):
         config = {"hidden_size": 96, **files.pop("config", {})}
@@ -25,38 +25,38 @@ def folder(tmp_path):
 
 
 @pytest.mark.parametrize("name", presets.PRESETS)
-def test_a_preset_has_its_name(name):
+def test_resolve_preset_returns_model_with_its_name(name):
     assert presets.resolve(name).name == name
 
 
-def test_the_default_is_a_preset_with_the_prefixes_that_it_was_trained_with():
+def test_resolve_default_model_has_the_prefixes_of_its_training():
     model = presets.resolve(DEFAULT_MODEL)
     assert (model.document_prefix, model.query_prefix) == ("search_document: ", "search_query: ")
 
 
 @pytest.mark.parametrize("name", presets.PRESETS)
-def test_resolve_without_revision_has_the_pinned_commit(name):
+def test_resolve_without_revision_returns_the_pinned_commit(name):
     assert re.fullmatch("[0-9a-f]{40}", presets.resolve(name).revision or "")
 
 
-def test_resolve_with_revision_has_that_one():
+def test_resolve_with_revision_returns_it():
     assert presets.resolve(DEFAULT_MODEL, "abc").revision == "abc"
 
 
-def test_an_unknown_name_is_answered_with_those_that_there_are():
+def test_resolve_unknown_name_lists_the_presets():
     with pytest.raises(UsageError) as caught:
         presets.resolve("nomic")
     assert all(name in str(caught.value) for name in presets.PRESETS)
     assert "folder" in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["/no/such/folder", "~/no/such/folder", "~nobody-of-that-name/folder"])
-def test_a_missing_folder_is_named(name):
+@pytest.mark.parametrize("name", ["/no/such/folder", "~/no/such/folder", "~no-such-user/folder"])
+def test_resolve_missing_folder_is_refused(name):
     with pytest.raises(UsageError, match="no folder"):
         presets.resolve(name)
 
 
-def test_a_folder_tells_its_recipe(folder):
+def test_resolve_sentence_transformers_folder_reads_its_settings(folder):
     found = folder(
         **{
             "config_sentence_transformers.json": {"prompts": {"query": "q: ", "passage": "d: "}},
@@ -69,19 +69,19 @@ def test_a_folder_tells_its_recipe(folder):
     )
 
 
-def test_a_folder_in_the_home_directory(folder, monkeypatch):
+def test_resolve_folder_in_home_directory_expands_it(folder, monkeypatch):
     found = folder()
     monkeypatch.setenv("HOME", str(found.parent))
     monkeypatch.setenv("USERPROFILE", str(found.parent))
     assert presets.resolve(f"~/{found.name}").folder == found
 
 
-def test_a_folder_that_tells_little_is_read_by_the_mean_without_prefixes(folder):
+def test_resolve_folder_with_invalid_files_uses_mean_pooling_without_prefixes(folder):
     found = folder(**{"sentence_bert_config.json": "no JSON", "1_Pooling/config.json": "[]"})
     assert presets.resolve(str(found)) == presets.Model(str(found), 96, 512, folder=found)
 
 
-def test_no_input_is_longer_than_the_model_can_read(folder):
+def test_resolve_folder_limits_max_tokens_to_the_positions_of_the_model(folder):
     model = presets.resolve(
         str(
             folder(
@@ -90,13 +90,13 @@ def test_no_input_is_longer_than_the_model_can_read(folder):
             )
         )
     )
-    assert model.longest_input == 64
+    assert model.max_tokens == 64
 
 
-def test_nomic_has_its_prefixes_and_its_own_words_for_sizes(folder):
+def test_resolve_nomic_folder_reads_its_keys_and_has_its_prefixes(folder):
     config = {"model_type": "nomic_bert", "hidden_size": None, "n_embd": 32, "n_positions": 8192}
     model = presets.resolve(str(folder(config=config)))
-    assert (model.dimension, model.longest_input, model.query_prefix) == (32, 512, "search_query: ")
+    assert (model.dimension, model.max_tokens, model.query_prefix) == (32, 512, "search_query: ")
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_nomic_has_its_prefixes_and_its_own_words_for_sizes(folder):
         ({"pooling_mode": ["cls"]}, "cls"),
     ],
 )
-def test_pooling_as_written_by_newer_versions(folder, pooling, expected):
+def test_resolve_with_pooling_mode_returns_it(folder, pooling, expected):
     assert presets.resolve(str(folder(**{"1_Pooling/config.json": pooling}))).pooling == expected
 
 
@@ -138,8 +138,8 @@ def test_resolve_with_pooling_without_prompts_is_refused(folder):
         presets.resolve(str(folder(**{"1_Pooling/config.json": pooling})))
 
 
-def numbered(*kinds):
-    """As sentence-transformers writes modules.json."""
+def module_list(*kinds):
+    """The content of modules.json as sentence-transformers writes it."""
     paths = ["", *(f"{number}_{kind}" for number, kind in enumerate(kinds) if number)]
     types = [kind if "." in kind else f"sentence_transformers.models.{kind}" for kind in kinds]
     return [
@@ -151,17 +151,17 @@ def numbered(*kinds):
 @pytest.mark.parametrize(
     "modules",
     [
-        numbered("Transformer", "Pooling", "Dense"),
-        numbered("Transformer", "Pooling", "Dense", "Normalize"),
-        numbered("Transformer", "Pooling", "LayerNorm"),
-        numbered("Transformer", "Dense"),
-        numbered("Transformer"),
-        numbered("Transformer", "Normalize", "Pooling"),
-        numbered("Transformer", "Pooling", "Pooling"),
-        numbered("WordEmbeddings", "Pooling"),
-        numbered("StaticEmbedding"),
-        numbered("MLMTransformer", "SpladePooling"),
-        numbered("Transformer", "custom.Pooling"),
+        module_list("Transformer", "Pooling", "Dense"),
+        module_list("Transformer", "Pooling", "Dense", "Normalize"),
+        module_list("Transformer", "Pooling", "LayerNorm"),
+        module_list("Transformer", "Dense"),
+        module_list("Transformer"),
+        module_list("Transformer", "Normalize", "Pooling"),
+        module_list("Transformer", "Pooling", "Pooling"),
+        module_list("WordEmbeddings", "Pooling"),
+        module_list("StaticEmbedding"),
+        module_list("MLMTransformer", "SpladePooling"),
+        module_list("Transformer", "custom.Pooling"),
         [],
     ],
     ids=lambda modules: " ".join(module["type"].rpartition(".")[2] for module in modules),
@@ -184,7 +184,7 @@ def test_resolve_with_unreadable_modules_is_refused(folder, modules):
 
 
 def test_resolve_with_transformer_in_a_folder_of_its_own_is_refused(folder):
-    found = numbered("Transformer", "Pooling")
+    found = module_list("Transformer", "Pooling")
     found[0]["path"] = "0_Transformer"
     with pytest.raises(ModelError, match="0_Transformer"):
         presets.resolve(str(folder(**{"modules.json": found})))
@@ -205,7 +205,7 @@ def test_resolve_with_another_similarity_is_refused(folder, similarity):
 
 def test_resolve_with_dot_product_of_normalized_vectors_is_accepted(folder):
     recipe = {"config_sentence_transformers.json": {"similarity_fn_name": "dot"}}
-    modules = numbered("Transformer", "Pooling", "Normalize")
+    modules = module_list("Transformer", "Pooling", "Normalize")
     assert presets.resolve(str(folder(**recipe, **{"modules.json": modules}))).dimension == 96
 
 
@@ -219,7 +219,7 @@ def test_resolve_with_dot_product_of_normalized_vectors_is_accepted(folder):
         (None, "", ""),
     ],
 )
-def test_resolve_takes_prompts_for_queries_and_documents(folder, prompts, document, query):
+def test_resolve_with_prompts_uses_those_of_queries_and_documents(folder, prompts, document, query):
     found = folder(**{"config_sentence_transformers.json": {"prompts": prompts}})
     model = presets.resolve(str(found))
     assert (model.document_prefix, model.query_prefix) == (document, query)
@@ -238,7 +238,7 @@ def test_resolve_with_other_prompts_is_refused(folder, recipe):
         presets.resolve(str(folder(**{"config_sentence_transformers.json": recipe})))
 
 
-def test_pickle_weights_are_refused(folder):
+def test_resolve_with_pickle_weights_is_refused(folder):
     with pytest.raises(ModelError, match="only pickle weights"):
         presets.resolve(str(folder(weights="pytorch_model.bin")))
 
@@ -251,11 +251,11 @@ def test_pickle_weights_are_refused(folder):
         ({"config": {"hidden_size": "many"}}, "hidden_size"),
     ],
 )
-def test_an_unfit_folder_is_refused_with_the_reason(folder, files, message):
+def test_resolve_invalid_folder_is_refused_with_the_reason(folder, files, message):
     with pytest.raises(ModelError, match=message):
         presets.resolve(str(folder(**files)))
 
 
-def test_a_folder_without_a_model(tmp_path):
+def test_resolve_folder_without_config_is_refused(tmp_path):
     with pytest.raises(ModelError, match=r"config\.json"):
         presets.resolve(str(tmp_path))

@@ -7,7 +7,7 @@ import pytest
 from tokenizers import Tokenizer
 
 from semls.engine.engine import Engine
-from semls.engine.models.download import bundled
+from semls.engine.models.download import bundled_model
 from semls.engine.search.context import Document, count_tokens, markdown, pack
 from semls.engine.search.query import query
 from semls.engine.search.retrieval import Hit
@@ -220,7 +220,7 @@ def test_no_hits_are_an_empty_text():
 
 
 def test_the_estimate_is_not_below_a_real_tokenizer():
-    model = bundled()
+    model = bundled_model()
     assert model
     assert model.folder
     tokenizer = Tokenizer.from_file(str(model.folder / "tokenizer.json"))

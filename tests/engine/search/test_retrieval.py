@@ -44,7 +44,7 @@ def view(tmp_path):
     encoder = HashingEncoder()
     store = LocalVectors(tmp_path / "vectors", encoder.fingerprint, "hashing", encoder.model.dimension)
     names, texts = zip(*FILES.values(), strict=True)
-    vectors = encoder.documents([f"{name}\n{text}" for name, text in FILES.values()])
+    vectors = encoder.encode_documents([f"{name}\n{text}" for name, text in FILES.values()])
     assert len(texts) == len(vectors)
     store.upsert({f"hash of {name}": vector for name, vector in zip(names, vectors, strict=True)})
     yield VectorIndex(encoder, store, EXECUTOR)

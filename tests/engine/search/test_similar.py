@@ -176,15 +176,15 @@ class Slow(HashingEncoder):
     model = replace(presets.HASHING, name=DEFAULT_MODEL)
     told = threading.Event()
 
-    def documents(self, texts, preempt=None):
+    def encode_documents(self, texts, preempt=None):
         self.told.wait(0.5)
-        return super().documents(texts, preempt)
+        return super().encode_documents(texts, preempt)
 
 
 async def test_words_answer_until_half_of_the_workspace_has_vectors(engine, root, monkeypatch):
     slow = Slow()
     slow.told.set()
-    monkeypatch.setattr(registry, "load", lambda *_: slow)
+    monkeypatch.setattr(registry, "load_encoder", lambda *_: slow)
     before = await index(engine, root, Settings())
     slow.told.clear()
     for number in range(200):

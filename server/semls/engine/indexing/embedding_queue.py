@@ -67,7 +67,7 @@ def encode(
     in a second. `preempt` is called now and then to let tasks of a higher priority run.
     """
     began = time.perf_counter()
-    vectors = encoder.documents([text for _, text in texts], preempt)
+    vectors = encoder.encode_documents([text for _, text in texts], preempt)
     seconds = max(1e-6, time.perf_counter() - began)
     encoded = dict(zip((content_hash for content_hash, _ in texts), vectors, strict=True))
     cache.put(encoded)

@@ -141,7 +141,7 @@ class VectorSync:
             return False
         await self._switch_to(index)
         await self._vector_indexes.compact(index, self.coverage.embedded)
-        await self._executor.run(Priority.SEMANTIC, memory.give_back)
+        await self._executor.run(Priority.SEMANTIC, memory.release_freed)
         return True
 
     # Indexes

@@ -1,7 +1,7 @@
-"""What a network computes with on a processor: its linear layers, most of the work, and its attention.
+"""Faster layers and attention for networks on a CPU: packed weights, int8 quantization, fused gated MLPs.
 
-The layers are torch's own operations for compiled models, as compiling takes a compiler. This imports torch:
-it is imported by who needs it, in functions.
+They call the operations that torch uses for compiled models; compiling itself would need a C++ compiler. This
+module imports torch: import it inside functions.
 """
 
 import logging
@@ -19,18 +19,20 @@ from semls.errors import reason
 
 log = logging.getLogger(__name__)
 
-_SMALLEST = 1e-3  # of the largest input: what a channel counts as that was given nothing yet
-_SLOW = 10  # times slower: then oneDNN has no code for this processor, but only for reference
-_INSTANT = 1e-3  # seconds: with small layers, calls take longer than multiplications
-_TRIAL = 1.0  # seconds
-_ROWS = 64  # on which that is tried
+# The least maximum that a channel counts with, relative to the largest channel: for channels whose inputs
+# were all zero when the maxima were recorded.
+_MIN_RELATIVE_MAXIMUM = 1e-3
+_MAX_SLOWDOWN = 10  # oneDNN's reference code, which it uses for lack of instructions, is even slower
+_NEGLIGIBLE = 1e-3  # seconds; for small layers, the call takes longer than the product
+_TRIAL_SECONDS = 1.0
+_TRIAL_ROWS = 64
 _TINY = torch.finfo(torch.float32).tiny
 
 
-class Packed(nn.Module):  # type: ignore[misc]
-    """Its weights are laid out once, and not for each multiplication.
+class PackedLinear(nn.Module):  # type: ignore[misc]
+    """A linear layer whose weights oneDNN reorders once instead of in each call.
 
-    With float32, oneDNN doubles what MKL makes of AMD's processors (pytorch/builder#504), but not of Intel's.
+    With float32, oneDNN doubles the speed of MKL on AMD processors (pytorch/builder#504), but not on Intel's.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
@@ -39,96 +41,98 @@ class Packed(nn.Module):  # type: ignore[misc]
         self.bias = linear.bias
 
     def forward(self, rows: Tensor) -> Tensor:
-        """The same as of the linear layer."""
+        """Return what the linear layer returns."""
         return torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "none", [], "")
 
-    def activated(self, rows: Tensor) -> Tensor:
-        """After SiLU."""
+    def forward_silu(self, rows: Tensor) -> Tensor:
+        """Return SiLU of what the linear layer returns."""
         return torch.ops.mkldnn._linear_pointwise(rows, self.weight, self.bias, "swish", [], "")
 
-    def times(self, rows: Tensor, factor: Tensor) -> Tensor:
-        """Number by number."""
+    def forward_multiply(self, rows: Tensor, factor: Tensor) -> Tensor:
+        """Return the elementwise product of `factor` and what the linear layer returns."""
         return torch.ops.mkldnn._linear_pointwise.binary(rows, factor, self.weight, self.bias, "mul")
 
 
-class Quantized(nn.Module):  # type: ignore[misc]
-    """Multiplies integers of 8 bits; each row, and each channel of the weights, has a scale of its own.
+class QuantizedLinear(nn.Module):  # type: ignore[misc]
+    """A linear layer that multiplies int8 numbers, with a scale for each row and each output channel.
 
-    Channels with large inputs would leave few bits to the others: half of that their weights take over,
-    as in SmoothQuant, arXiv:2211.10438.
+    Input channels with large values would leave few bits to the others. As in SmoothQuant (arXiv:2211.10438,
+    with alpha = 0.5), half of their magnitude is moved to the weights.
     """
 
-    def __init__(self, linear: nn.Linear, largest: Tensor) -> None:
+    def __init__(self, linear: nn.Linear, input_maxima: Tensor) -> None:
+        """Quantize a linear layer. `input_maxima` has the largest absolute input of each channel."""
         super().__init__()
         weight = linear.weight.detach()
-        largest = largest.clamp(min=largest.max() * _SMALLEST).clamp_min(_TINY)
-        smaller = (weight.abs().amax(0).clamp_min(_TINY) / largest).sqrt()
-        weight = weight / smaller
+        maxima = input_maxima.clamp(min=input_maxima.max() * _MIN_RELATIVE_MAXIMUM).clamp_min(_TINY)
+        smoothing = (weight.abs().amax(0).clamp_min(_TINY) / maxima).sqrt()
+        weight = weight / smoothing
         scale = weight.abs().amax(1).clamp_min(_TINY) / 127
-        whole = (weight / scale.unsqueeze(1)).round().to(torch.int8)
-        self.register_buffer("smaller", smaller)
-        self.register_buffer("weight", torch.ops.onednn.qlinear_prepack(whole, None))
+        quantized = (weight / scale.unsqueeze(1)).round().to(torch.int8)
+        self.register_buffer("smoothing", smoothing)
+        self.register_buffer("weight", torch.ops.onednn.qlinear_prepack(quantized, None))
         self.register_buffer("scale", scale)
-        self.register_buffer("zero", torch.zeros_like(scale, dtype=torch.int64))
+        self.register_buffer("zero_point", torch.zeros_like(scale, dtype=torch.int64))
         self.bias = linear.bias
 
     def forward(self, rows: Tensor) -> Tensor:
-        """Nearly the same as of the linear layer."""
-        rows = rows * self.smaller
+        """Return approximately what the linear layer returns."""
+        rows = rows * self.smoothing
         scale = rows.abs().amax(-1, keepdim=True).clamp_min_(_TINY).div_(127)
-        whole = rows.div_(scale).add_(128.5).to(torch.uint8)  # rounded; 128 stands for 0
+        quantized = rows.div_(scale).add_(128.5).to(torch.uint8)  # rounded, with the zero point 128
         product = torch.ops.onednn.qlinear_pointwise(
-            *(whole, 1.0, 128),
-            *(self.weight, self.scale, self.zero, None),
-            *(1.0, 0, torch.float32, "none", [], ""),
+            *(quantized, 1.0, 128),  # with scale and zero point
+            *(self.weight, self.scale, self.zero_point, None),
+            *(1.0, 0, torch.float32, "none", [], ""),  # the output, and no operation after it
         ).mul_(scale)
         return product if self.bias is None else product.add_(self.bias)
 
-    def activated(self, rows: Tensor) -> Tensor:
-        """After SiLU."""
+    def forward_silu(self, rows: Tensor) -> Tensor:
+        """Return SiLU of what `forward` returns."""
         return nn.functional.silu(self.forward(rows), inplace=True)
 
-    def times(self, rows: Tensor, factor: Tensor) -> Tensor:
-        """Number by number."""
+    def forward_multiply(self, rows: Tensor, factor: Tensor) -> Tensor:
+        """Return the elementwise product of `factor` and what `forward` returns."""
         return self.forward(rows).mul_(factor)
 
 
-_Other: TypeAlias = Packed | Quantized
+_Replacement: TypeAlias = PackedLinear | QuantizedLinear
+_ReplaceLayer: TypeAlias = Callable[[str, nn.Linear], _Replacement]
 
 
-class Gated(nn.Module):  # type: ignore[misc]
-    """A gated network of three layers, as transformers names them.
+class GatedMLP(nn.Module):  # type: ignore[misc]
+    """The gated MLP of transformers, with SiLU and the product fused into the layers before them.
 
-    Its activation and its product are made of what is still in the processor's cache.
+    So they are computed while their inputs are still in the processor's cache.
     """
 
-    def __init__(self, block: nn.Module) -> None:
+    def __init__(self, mlp: nn.Module) -> None:
         super().__init__()
-        self.gate, self.up, self.down = block.gate_proj, block.up_proj, block.down_proj
+        self.gate, self.up, self.down = mlp.gate_proj, mlp.up_proj, mlp.down_proj
 
     def forward(self, rows: Tensor) -> Tensor:
-        """The same as of the block."""
-        return self.down(self.up.times(rows, self.gate.activated(rows)))
+        """Return what the original MLP returns."""
+        return self.down(self.up.forward_multiply(rows, self.gate.forward_silu(rows)))
 
 
-def packed(network: nn.Module) -> bool:
-    """Pack its layers; gives back whether this processor can do that."""
-    return _replace(network, lambda _, layer: Packed(layer))
+def pack(module: nn.Module) -> bool:
+    """Replace the linear layers of a network by packed ones. Return False if the processor cannot."""
+    return _replace_layers(module, lambda _, layer: PackedLinear(layer))
 
 
-def quantized(network: nn.Module, largest: Mapping[str, Tensor]) -> bool:
-    """Quantize its layers; gives back whether this processor can do that.
+def quantize(module: nn.Module, input_maxima: Mapping[str, Tensor]) -> bool:
+    """Replace the linear layers of a network by quantized ones. Return False if the processor cannot.
 
-    Those that make few numbers of many are packed: an activation gives them some that are far larger than the
-    others, each time in other channels.
+    `input_maxima` is what `recorded_input_maxima` has recorded. Layers that have fewer outputs than inputs
+    are packed instead: the activation before them produces outliers, each time in other channels.
     """
 
-    def made(name: str, layer: nn.Linear) -> _Other:
-        if name in largest and layer.out_features >= layer.in_features:
-            return Quantized(layer, largest[name])
-        return Packed(layer)
+    def replacement(name: str, layer: nn.Linear) -> _Replacement:
+        if name in input_maxima and layer.out_features >= layer.in_features:
+            return QuantizedLinear(layer, input_maxima[name])
+        return PackedLinear(layer)
 
-    return _replace(network, made)
+    return _replace_layers(module, replacement)
 
 
 def attention(
@@ -140,9 +144,12 @@ def attention(
     scaling: float | None = None,
     **_options: object,
 ) -> tuple[Tensor, None]:
-    """As transformers wants it: of short sequences, whose scores stay in the processor's cache.
+    """Compute attention in the interface of transformers, for sequences whose scores fit into the cache.
 
-    Torch's own is for long ones; with bfloat16 it takes more than twice as long.
+    `query`, `key` and `value` have the shape `(batch, heads, length, head_dimension)`; `key` and `value` may
+    have fewer heads (grouped-query attention). The result has the shape `(batch, length, heads,
+    head_dimension)`. Torch's own attention is made for long sequences: with bfloat16 it takes more than twice
+    as long.
     """
     groups = query.shape[1] // key.shape[1]
     if groups > 1:
@@ -155,79 +162,93 @@ def attention(
 
 
 @contextmanager
-def largest_inputs(network: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """While this lasts: the largest number that each linear layer is given in each channel, by name."""
-    largest: dict[str, Tensor] = {}
+def recorded_input_maxima(module: nn.Module) -> Iterator[dict[str, Tensor]]:
+    """Record the largest absolute input of each channel of each linear layer, by the layer's name.
 
-    def look(name: str, _: nn.Module, given: tuple[Tensor]) -> None:
-        found = given[0].abs().flatten(0, -2).amax(0)
-        largest[name] = torch.maximum(largest.get(name, found), found)
+    The dictionary that is yielded fills while the network is called in the block.
+    """
+    maxima: dict[str, Tensor] = {}
+
+    def record(name: str, _: nn.Module, inputs: tuple[Tensor]) -> None:
+        found = inputs[0].abs().flatten(0, -2).amax(0)
+        maxima[name] = torch.maximum(maxima.get(name, found), found)
 
     hooks = [
-        network.get_submodule(name).register_forward_pre_hook(partial(look, name))
-        for name in _layers(network)
+        module.get_submodule(name).register_forward_pre_hook(partial(record, name))
+        for name in _linear_layers(module)
     ]
     try:
-        yield largest
+        yield maxima
     finally:
         for hook in hooks:
             hook.remove()
 
 
-def _layers(network: nn.Module) -> list[str]:
-    return [name for name, layer in network.named_modules() if type(layer) is nn.Linear]
+def _linear_layers(module: nn.Module) -> list[str]:
+    return [name for name, layer in module.named_modules() if type(layer) is nn.Linear]
 
 
-def _replace(network: nn.Module, made: Callable[[str, nn.Linear], _Other]) -> bool:
-    layers = _layers(network)
-    if not torch.backends.mkldnn.is_available() or not layers or not _computes(network, layers[0], made):
+def _replace_layers(module: nn.Module, replacement: _ReplaceLayer) -> bool:
+    names = _linear_layers(module)
+    if not torch.backends.mkldnn.is_available() or not names:
         return False
-    for name in layers:
-        network.set_submodule(name, made(name, network.get_submodule(name)))
-    for name in [name for name, block in network.named_modules() if _is_gated(block)]:
-        network.set_submodule(name, Gated(network.get_submodule(name)))
-    for parameter in network.parameters():  # the whole file stays in memory while one of them lies in it
+    if not _is_supported(module.get_submodule(names[0]), partial(replacement, names[0])):
+        return False
+    for name in names:
+        module.set_submodule(name, replacement(name, module.get_submodule(name)))
+    for name in [name for name, child in module.named_modules() if _is_gated_mlp(child)]:
+        module.set_submodule(name, GatedMLP(module.get_submodule(name)))
+    for parameter in module.parameters():  # the whole file stays in memory while one of them is a view of it
         parameter.data = parameter.data.clone()
     return True
 
 
-def _is_gated(block: nn.Module) -> bool:
-    parts = (getattr(block, name, None) for name in ("gate_proj", "up_proj", "down_proj"))
-    numbers = torch.linspace(-4, 4, 9)
-    return (
-        all(isinstance(part, _Other) for part in parts)
-        and isinstance(activation := getattr(block, "act_fn", None), nn.Module)
-        and torch.allclose(activation(numbers), nn.functional.silu(numbers))  # it has several names
-    )
+def _is_gated_mlp(module: nn.Module) -> bool:
+    layers = (getattr(module, name, None) for name in ("gate_proj", "up_proj", "down_proj"))
+    if not all(isinstance(layer, _Replacement) for layer in layers):
+        return False
+    activation = getattr(module, "act_fn", None)
+    if not isinstance(activation, nn.Module):
+        return False
+    samples = torch.linspace(-4, 4, 9)
+    return bool(torch.allclose(activation(samples), nn.functional.silu(samples)))  # it has several names
 
 
-def _computes(network: nn.Module, name: str, made: Callable[[str, nn.Linear], _Other]) -> bool:
-    """Whether this processor has what it takes: else oneDNN refuses, or computes for reference."""
-    layer = network.get_submodule(name)
-    rows = layer.weight.new_ones(_ROWS, layer.in_features)
+def _is_supported(layer: nn.Linear, replacement: Callable[[nn.Linear], _Replacement]) -> bool:
+    """Return whether the processor supports the replacement of a layer.
+
+    If instructions are missing, oneDNN raises RuntimeError or runs its slow reference code.
+    """
+    rows = layer.weight.new_ones(_TRIAL_ROWS, layer.in_features)
     try:
         with torch.inference_mode():
-            other = made(name, layer)
-            other.times(rows, other.activated(rows))
+            other = replacement(layer)
+            other.forward_multiply(rows, other.forward_silu(rows))
             return _is_fast(other, layer, rows)
     except RuntimeError as error:
-        log.info("%s: %s", rows.dtype, reason(error))
+        log.info("The processor does not support %s: %s", rows.dtype, reason(error))
         return False
 
 
 def _is_fast(other: nn.Module, layer: nn.Module, rows: Tensor) -> bool:
-    """Compare the two until one time is short enough: other programs take the processor during some."""
-    usual = taken = math.inf
-    deadline = time.perf_counter() + _TRIAL
-    while taken >= max(_SLOW * usual, _INSTANT):
+    """Return whether `other` is not much slower than `layer`.
+
+    Repeats both until the shortest time of `other` is short enough, because other programs interrupt some
+    calls.
+    """
+    layer_seconds = other_seconds = math.inf
+    deadline = time.perf_counter() + _TRIAL_SECONDS
+    while other_seconds >= max(_MAX_SLOWDOWN * layer_seconds, _NEGLIGIBLE):
         if time.perf_counter() > deadline:
             return False
-        usual, taken = min(usual, _seconds(layer, rows)), min(taken, _seconds(other, rows))
+        layer_seconds = min(layer_seconds, _seconds(layer, rows))
+        other_seconds = min(other_seconds, _seconds(other, rows))
     return True
 
 
 def _seconds(layer: nn.Module, rows: Tensor) -> float:
+    """Return the time of the second of two calls, in seconds."""
     layer(rows)
-    began = time.perf_counter()
+    start = time.perf_counter()
     layer(rows)
-    return time.perf_counter() - began
+    return time.perf_counter() - start

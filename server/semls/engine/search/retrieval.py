@@ -31,7 +31,7 @@ async def near(
     asked: Query, catalog: Catalog, index: VectorIndex, executor: PriorityExecutor
 ) -> dict[int, float]:
     """Ids of chunks by their cosine, above that of the farthest one. Raises StoreError."""
-    vector = await executor.run(Priority.SEARCH, index.encoder.query, asked.text)
+    vector = await executor.run(Priority.SEARCH, index.encoder.encode_query, asked.text)
     found = await nearest(index, vector, _pool(asked), asked.filters, catalog, executor)
     farthest = min((cosine for cosine, _ in found), default=0.0)
     return {number: cosine - farthest for cosine, numbers in found for number in numbers}

@@ -74,7 +74,7 @@ async def near(
     vector = known.get(asked.entry.content_hash)
     if vector is None:
         embedded = [embedded_text(asked.entry.qualified_name, asked.text)]
-        vector = (await executor.run(Priority.SEARCH, index.encoder.documents, embedded))[0]
+        vector = (await executor.run(Priority.SEARCH, index.encoder.encode_documents, embedded))[0]
     found = await nearest(index, vector, max(_NEAR, 2 * limit), (), catalog, executor)
     return {numbers[0]: cosine for cosine, numbers in found}
 

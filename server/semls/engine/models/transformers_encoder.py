@@ -1,0 +1,150 @@
+"""The encoder for models in transformers: tokenization, batching, preemption and fallback to the CPU."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from semls.engine.models import memory
+from semls.engine.models.autotune import PROBE, fastest_network
+from semls.engine.models.download import fingerprint
+from semls.engine.models.encoder import Float32, Preempt, never_preempt
+from semls.engine.models.network import (
+    Network,
+    best_device,
+    import_libraries,
+    limit_threads,
+    load_module,
+    load_tokenizer,
+)
+from semls.engine.models.presets import Model
+from semls.errors import ModelError, reason
+
+log = logging.getLogger(__name__)
+
+# The most tokens of a batch, padding included. On a CPU, larger batches leave the cache. On a GPU, Python
+# launches each operation, and smaller batches would leave the GPU idle.
+_CPU_BATCH_TOKENS = 2048
+_GPU_BATCH_TOKENS = 8192
+_CACHED_QUERIES = 256  # embeddings of queries that are kept: a picker repeats its query with every key
+_MAX_CHARACTERS_PER_TOKEN = 50  # code has about four characters per token
+
+
+class TransformersEncoder:
+    """An encoder that computes with a network in transformers.
+
+    Not thread-safe. While `encode_documents` runs, its `preempt` callback may call `encode_query`.
+    """
+
+    def __init__(self, model: Model, folder: Path) -> None:
+        """Load the model from a folder. Raises ModelError."""
+        self.model = model
+        self._folder = folder
+        self.encode_query = lru_cache(_CACHED_QUERIES)(self._encode_query)
+        self._preempt: Preempt = never_preempt
+        try:
+            # Before the imports: hashing leaves the GIL to the thread that builds the lexical index.
+            self.fingerprint = fingerprint(model, folder)
+            import_libraries()
+            self._tokenizer = load_tokenizer(folder)
+            self._padding_id: int = self._tokenizer.pad_token_id or 0
+            limit_threads()
+            self._network, dimension = self._load()
+        except Exception as error:  # transformers and its dependencies raise anything for bad files
+            raise ModelError(f"Cannot load the model in {folder}: {reason(error)}.") from error
+        if dimension != model.dimension:
+            raise ModelError(
+                f"The embeddings of the model in {folder} have {dimension} dimensions instead of "
+                f"{model.dimension}: it is not {model.name}."
+            )
+
+    @property
+    def device(self) -> str:
+        """The device and the dtype that it computes with, such as "cpu, bfloat16"."""
+        return str(self._network)
+
+    def encode_documents(self, texts: Sequence[str], preempt: Preempt = never_preempt) -> Float32:
+        """Return the embeddings of `texts`: shape `(len(texts), model.dimension)`, L2-normalised."""
+        return self._encode([self.model.document_prefix + text for text in texts], preempt)
+
+    def _encode_query(self, text: str) -> Float32:
+        vector: Float32 = self._encode([self.model.query_prefix + text], never_preempt)[0]
+        return vector
+
+    def _encode(self, texts: Sequence[str], preempt: Preempt) -> Float32:
+        vectors = np.empty((len(texts), self.model.dimension), np.float32)
+        token_ids = self._tokenize(texts)
+        outer, self._preempt = self._preempt, preempt
+        try:
+            for batch in _batches([len(ids) for ids in token_ids], self._max_batch_tokens):
+                vectors[batch] = self._embed([token_ids[index] for index in batch])
+        finally:
+            self._preempt = outer
+        return vectors
+
+    @property
+    def _max_batch_tokens(self) -> int:
+        return _CPU_BATCH_TOKENS if self._network.device == "cpu" else _GPU_BATCH_TOKENS
+
+    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+        if not texts:
+            return []
+        max_tokens = self.model.max_tokens
+        # Cut first: tokenizing megabytes takes seconds.
+        max_characters = _MAX_CHARACTERS_PER_TOKEN * max_tokens
+        cut = [text[:max_characters].encode("utf-8", "replace").decode() for text in texts]
+        token_ids = self._tokenizer(cut, truncation=True, max_length=max_tokens)["input_ids"]
+        return [ids or [self._padding_id] for ids in token_ids]
+
+    def _embed(self, token_ids: list[list[int]]) -> Float32:
+        try:
+            return self._network.embed(token_ids)
+        except RuntimeError as error:
+            if self._network.device == "cpu":
+                raise
+            self._network, _ = self._load_on_cpu(self._network.device, error)
+            return self._network.embed(token_ids)
+
+    def _load(self) -> tuple[Network, int]:
+        """Return the network on the best device, and the dimension of its embeddings."""
+        device = best_device()
+        try:
+            return self._load_on(device)
+        except RuntimeError as error:
+            if device == "cpu":
+                raise
+            return self._load_on_cpu(device, error)
+
+    def _load_on_cpu(self, device: str, error: RuntimeError) -> tuple[Network, int]:
+        """Replace a GPU that failed: a game took its memory, or a suspended laptop lost it."""
+        log.warning("%s failed (%s); falling back to the CPU.", device, reason(error))
+        return self._load_on("cpu")
+
+    def _load_on(self, device: str) -> tuple[Network, int]:
+        def load(dtype: str) -> Network:
+            module = load_module(self._folder, dtype, device)
+            return Network(module, device, dtype, self.model.pooling, self._padding_id)
+
+        network = fastest_network(self.model.name, load, self._tokenize(PROBE))
+        memory.release_freed()
+        longest = self._tokenize(["a " * self.model.max_tokens])
+        dimension = network.embed(longest).shape[1]
+        network.call_before_layers(self._call_preempt)
+        return network, dimension
+
+    def _call_preempt(self) -> None:
+        self._preempt()
+
+
+def _batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
+    """Yield batches of indices of texts of similar lengths, each of at most `max_tokens` when padded."""
+    batch: list[int] = []
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) + 1) * lengths[index] > max_tokens:
+            yield batch
+            batch = []
+        batch.append(index)
+    if batch:
+        yield batch
