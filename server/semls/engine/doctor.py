@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from semls.engine.files import watch
-from semls.engine.models.registry import model_from_settings
+from semls.engine.models.registry import EncoderRegistry, model_from_settings
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import File
 from semls.engine.storage.vectors_local import LocalVectors

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from semls.engine.indexing.context import CachedEncoder
 from semls.engine.models.encoder import Encoder
 from semls.engine.models.presets import Model
-from semls.engine.models.registry import model_from_settings
+from semls.engine.models.registry import EncoderRegistry, model_from_settings
 from semls.errors import SemlsError
 from semls.settings import Settings
 

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,24 @@ def test_quantize_small_layers_with_avx2_only_succeeds():
         ONEDNN_MAX_CPU_ISA="AVX2",
     )
     assert output == "{True}"
+
+
+def test_pack_interrupted_for_longer_than_the_trial_succeeds(monkeypatch):
+    import torch
+
+    from semls.engine.models import cpu_kernels
+
+    interruptions = [0.0, 0.3]
+
+    def seconds(*_):
+        interruption = interruptions.pop() if interruptions else 0.0
+        time.sleep(interruption)
+        return interruption or 1e-5
+
+    monkeypatch.setattr(cpu_kernels, "_TRIAL_SECONDS", 0.2)
+    monkeypatch.setattr(cpu_kernels, "_seconds", seconds)
+    layer = torch.nn.Linear(8, 8)
+    assert cpu_kernels._is_fast(layer, layer, torch.ones(1, 8))
 
 
 def test_quantized_encoder_returns_similar_embeddings(monkeypatch):

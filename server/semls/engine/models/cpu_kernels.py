@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 _MIN_RELATIVE_MAXIMUM = 1e-3
 _MAX_SLOWDOWN = 10  # oneDNN's reference code, which it uses for lack of instructions, is even slower
 _NEGLIGIBLE = 1e-3  # seconds; for small layers, the call takes longer than the product
-_TRIAL_SECONDS = 1.0
+_TRIAL_SECONDS = 1.0  # of this thread's CPU time
 _TRIAL_ROWS = 64
 _TINY = torch.finfo(torch.float32).tiny
 
@@ -234,12 +234,12 @@ def _is_fast(other: nn.Module, layer: nn.Module, rows: Tensor) -> bool:
     """Return whether `other` is not much slower than `layer`.
 
     Repeats both until the shortest time of `other` is short enough, because other programs interrupt some
-    calls.
+    calls. The limit is CPU time: a thread that waited a second for its processor has tried nothing.
     """
     layer_seconds = other_seconds = math.inf
-    deadline = time.perf_counter() + _TRIAL_SECONDS
+    deadline = time.thread_time() + _TRIAL_SECONDS
     while other_seconds >= max(_MAX_SLOWDOWN * layer_seconds, _NEGLIGIBLE):
-        if time.perf_counter() > deadline:
+        if time.thread_time() > deadline:
             return False
         layer_seconds = min(layer_seconds, _seconds(layer, rows))
         other_seconds = min(other_seconds, _seconds(other, rows))
