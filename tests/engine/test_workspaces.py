@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from semls.engine.engine import Engine
+from semls.engine.index_directory import index_directory
 from semls.engine.indexing.context import Target
 from semls.engine.indexing.vector_sync import VectorSync
 from semls.engine.models import presets
@@ -187,7 +188,7 @@ async def test_open_that_fails_halfway_releases_what_was_opened(engines, root, r
     engine = next(engines)
     await index(engine, root)
     await engine.clear(str(root))
-    home = engine._home(root)
+    home = index_directory(engine._directory, root)
     Catalog(home / "index.sqlite").close()
     with contextlib.closing(sqlite3.connect(home / "index.sqlite")) as db, db:
         db.execute("DROP TABLE files")  # which is read after the catalog was opened
