@@ -33,7 +33,7 @@ async def test_file_with_parse_timeout_is_parsed_again_when_reopened(tmp_path):
     slow.write_text("def first(): pass\nx = [" + "f(1), " * 60_000 + "]\n")
     (root / "quick.py").write_text("def second(): pass\n")
     engine = Engine(tmp_path / "cache")
-    engine._services = replace(engine._services, parser=ParserProcess(limit=0.05))
+    engine._services = replace(engine._services, parser=ParserProcess(cpu_limit=0.05))
     await index(engine, root)
     explanation = await engine.why(str(root), HASHING, str(slow))
     assert (explanation.by_lines, explanation.definitions, explanation.skipped) == ("timeout", 0, "")
@@ -77,7 +77,7 @@ async def test_index_with_parser_that_does_not_start_reports_and_retries(
     engine, root = Engine(tmp_path / "cache"), workspace("shop")
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", executable)
-        with pytest.raises(EngineError, match="The parser process does not start"):
+        with pytest.raises(EngineError, match="The parser process cannot be started"):
             await index(engine, root)
     deadline = time.monotonic() + HANG
     while (await engine.status(str(root), HASHING))[0].error:
