@@ -3,108 +3,111 @@ import threading
 
 import pytest
 
-from semls.engine.scheduler import Priority, PriorityExecutor, RemoteExecutor
+from semls.engine.scheduler import Priority, PriorityExecutor, RemoteExecutor, opened
 from semls.errors import StoreError
 
 
 class Gate:
-    """What a step waits for, and the executor with it."""
+    """Blocks the executor's thread until the test opens it."""
 
     def __init__(self):
-        self._begun, self._opened = asyncio.Event(), threading.Event()
+        self._reached, self._opened = asyncio.Event(), threading.Event()
         self._loop = asyncio.get_running_loop()
         self.open = self._opened.set
 
     def wait(self):
-        self._loop.call_soon_threadsafe(self._begun.set)
+        self._loop.call_soon_threadsafe(self._reached.set)
         return self._opened.wait()
 
     async def reached(self):
-        """A step that is only queued might still be overtaken."""
-        await self._begun.wait()
+        """Wait until the task runs: one that is only queued could still be overtaken."""
+        await self._reached.wait()
 
 
-async def test_a_step_runs_on_the_worker_and_gives_its_result():
+async def test_executor_run_returns_result_of_its_thread():
     executor = PriorityExecutor()
     assert await executor.run(Priority.LEXICAL, lambda: threading.current_thread().name) == "executor"
 
 
-async def test_an_error_reaches_who_awaits_the_step():
+async def test_executor_run_with_failing_task_raises_and_continues():
     executor = PriorityExecutor()
     with pytest.raises(ZeroDivisionError):
         await executor.run(Priority.LEXICAL, lambda: 1 / 0)
     assert await executor.run(Priority.LEXICAL, str, 1) == "1"
 
 
-async def test_the_lower_rank_goes_first_and_equal_ones_in_turn():
+async def test_executor_runs_tasks_by_priority_and_order_of_submission():
     executor, gate = PriorityExecutor(), Gate()
-    order: list[tuple[Priority, int]] = []
+    order: list[int] = []
     first = asyncio.create_task(executor.run(Priority.SEMANTIC, gate.wait))
     await gate.reached()
-    ranks = [Priority.SEMANTIC, Priority.LEXICAL, Priority.SEARCH, Priority.SEMANTIC, Priority.SEARCH]
-    rest = [asyncio.create_task(executor.run(rank, order.append, (rank, i))) for i, rank in enumerate(ranks)]
+    priorities = [Priority.SEMANTIC, Priority.LEXICAL, Priority.SEARCH, Priority.SEMANTIC, Priority.SEARCH]
+    rest = [
+        asyncio.create_task(executor.run(priority, order.append, number))
+        for number, priority in enumerate(priorities)
+    ]
     await asyncio.sleep(0)
     gate.open()
     await asyncio.gather(first, *rest)
-    assert [i for _, i in order] == [2, 4, 1, 0, 3]
+    assert order == [2, 4, 1, 0, 3]
 
 
-async def test_a_long_step_gives_way_to_higher_ranks_only():
+async def test_preempt_runs_only_tasks_of_higher_priority():
     executor, gate = PriorityExecutor(), Gate()
     order: list[str] = []
 
-    def long() -> None:
+    def long_task() -> None:
         gate.wait()
         executor.preempt(Priority.SEMANTIC)
-        order.append("long")
+        order.append("long task")
 
-    first = asyncio.create_task(executor.run(Priority.SEMANTIC, long))
+    first = asyncio.create_task(executor.run(Priority.SEMANTIC, long_task))
     await gate.reached()
-    steps = [(Priority.SEMANTIC, "backlog"), (Priority.LEXICAL, "words"), (Priority.SEARCH, "search")]
-    rest = [asyncio.create_task(executor.run(rank, order.append, name)) for rank, name in steps]
+    tasks = [(Priority.SEMANTIC, "semantic"), (Priority.LEXICAL, "lexical"), (Priority.SEARCH, "search")]
+    rest = [asyncio.create_task(executor.run(priority, order.append, name)) for priority, name in tasks]
     await asyncio.sleep(0)
     gate.open()
     await asyncio.gather(first, *rest)
-    assert order == ["search", "words", "long", "backlog"]
+    assert order == ["search", "lexical", "long task", "semantic"]
 
 
-async def test_between_the_steps_of_a_search_nothing_else_begins():
+async def test_executor_runs_consecutive_tasks_of_a_search_without_interruption():
     executor, gate = PriorityExecutor(), Gate()
     order: list[str] = []
 
     async def search() -> None:
-        for step in range(20):
-            await executor.run(Priority.SEARCH, order.append, f"search {step}")
+        for number in range(20):
+            await executor.run(Priority.SEARCH, order.append, f"search {number}")
 
     first = asyncio.create_task(executor.run(Priority.SEMANTIC, gate.wait))
     await gate.reached()
-    rest = [asyncio.create_task(executor.run(Priority.LEXICAL, order.append, "words")) for _ in range(20)]
+    rest = [asyncio.create_task(executor.run(Priority.LEXICAL, order.append, "lexical")) for _ in range(20)]
     searching = asyncio.create_task(search())
     await asyncio.sleep(0)
     gate.open()
     await asyncio.gather(first, searching, *rest)
-    assert order == [f"search {step}" for step in range(20)] + ["words"] * 20
+    assert order == [f"search {number}" for number in range(20)] + ["lexical"] * 20
 
 
-async def test_an_error_of_what_is_given_way_to_is_not_that_of_the_long_step():
+async def test_preempt_with_failing_task_raises_only_in_that_task():
     executor, gate = PriorityExecutor(), Gate()
 
-    def long() -> str:
+    def long_task() -> str:
         gate.wait()
         executor.preempt(Priority.SEMANTIC)
-        return "whole"
+        return "result"
 
-    first = asyncio.create_task(executor.run(Priority.SEMANTIC, long))
+    first = asyncio.create_task(executor.run(Priority.SEMANTIC, long_task))
     await gate.reached()
     failing = asyncio.create_task(executor.run(Priority.SEARCH, lambda: 1 / 0))
     await asyncio.sleep(0)
     gate.open()
     with pytest.raises(ZeroDivisionError):
         await failing
-    assert await first == "whole"
+    assert await first == "result"
 
 
-async def test_a_cancelled_step_that_has_not_begun_never_runs():
+async def test_executor_run_cancelled_before_its_task_starts_never_runs_it():
     executor, gate = PriorityExecutor(), Gate()
     ran: list[int] = []
     first = asyncio.create_task(executor.run(Priority.LEXICAL, gate.wait))
@@ -120,8 +123,28 @@ async def test_a_cancelled_step_that_has_not_begun_never_runs():
     assert ran == []
 
 
-async def test_waiters_that_are_closed_raise_store_error():
-    waiters = RemoteExecutor()
-    await waiters.close(lambda: None)
+async def test_remote_executor_closed_raises_store_error():
+    executor = RemoteExecutor()
+    await executor.close(lambda: None)
     with pytest.raises(StoreError, match="closed"):
-        await waiters.run(Priority.SEARCH, str, 1)
+        await executor.run(Priority.SEARCH, str, 1)
+
+
+@pytest.mark.parametrize("wait", [True, False])
+async def test_opened_cancelled_while_opening_closes_the_resource(wait):
+    closed = asyncio.Event()
+
+    class Resource:
+        def close(self):
+            closed.set()
+
+    async def open_resource():
+        await asyncio.sleep(0.05)
+        return Resource()
+
+    opening = asyncio.create_task(opened(open_resource(), wait=wait))
+    await asyncio.sleep(0)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    await asyncio.wait_for(closed.wait(), 10)

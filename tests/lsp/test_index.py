@@ -14,7 +14,7 @@ from semls.engine.models.download import bundled_model
 from tests.conftest import HANG, Terminal
 from tests.lsp.editors import as_range, editing, execute, request, symbols, text_at
 from tests.lsp.raw import Raw
-from tests.support.hub import COMMIT, served
+from tests.support.hub import COMMIT, serve_hub
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ async def test_progress_while_model_downloads_shows_percentage(request, tmp_path
     terminal = Terminal(tmp_path / "semls", model=model.name)
     request.addfinalizer(terminal.stop)
     files = {path.name: path.read_bytes() for path in model.folder.iterdir() if path.is_file()}
-    with served(files) as hub:
+    with serve_hub(files) as hub:
         hub.gate.clear()
         terminal.environment |= {"HF_ENDPOINT": hub.endpoint, "SEMLS_REVISION": COMMIT}
         async with editing(

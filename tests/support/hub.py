@@ -1,4 +1,4 @@
-"""As much of the model hub as a download needs, and programs that have none."""
+"""A fake model hub, and Python processes that cannot reach the real one."""
 
 import json
 import subprocess
@@ -10,18 +10,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from semls.engine.models import presets
 from semls.settings import DEFAULT_MODEL
 
-NOWHERE = "http://127.0.0.1:9"
+UNREACHABLE = "http://127.0.0.1:9"
 TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json")
 COMMIT = presets.PRESETS[DEFAULT_MODEL].revision or ""
-_LARGE = 50_000_000  # bytes: that of weights
+_LARGE = 50_000_000  # bytes: only weights are larger
 
 
 class Hub(BaseHTTPRequestHandler):
-    """Gives out the files of one model, the second half of large ones as soon as the gate is open."""
+    """Serves the files of one model; blocks in the middle of large files until the gate is open."""
 
     files: dict[str, bytes]
     error: str
-    asked: list[str]
+    requests: list[str]
     endpoint: str
     gate: threading.Event
 
@@ -30,11 +30,11 @@ class Hub(BaseHTTPRequestHandler):
 
     def do_GET(self):
         path = self.path.split("?")[0]
-        self.asked.append(path)
+        self.requests.append(path)
         if self.error:
-            self.answer(404, b"{}", {"X-Error-Code": self.error, "X-Error-Message": "It is not here."})
+            self.respond(404, b"{}", {"X-Error-Code": self.error, "X-Error-Message": "It is not here."})
         elif "/tree/" in path:
-            self.json(
+            self.respond_json(
                 [
                     {"type": "file", "path": name, "size": len(content), "oid": name}
                     for name, content in self.files.items()
@@ -43,15 +43,15 @@ class Hub(BaseHTTPRequestHandler):
         elif path.startswith("/api/"):
             model = path.removeprefix("/api/models/").split("/revision/")[0]
             siblings = [{"rfilename": name, "size": len(content)} for name, content in self.files.items()]
-            self.json({"id": model, "sha": COMMIT, "siblings": siblings})
+            self.respond_json({"id": model, "sha": COMMIT, "siblings": siblings})
         else:
             name = path.rpartition("/")[2]
-            self.answer(200, self.files[name], {"ETag": f'"{name}"', "X-Repo-Commit": COMMIT})
+            self.respond(200, self.files[name], {"ETag": f'"{name}"', "X-Repo-Commit": COMMIT})
 
-    def json(self, content):
-        self.answer(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
+    def respond_json(self, content):
+        self.respond(200, json.dumps(content).encode(), {"Content-Type": "application/json"})
 
-    def answer(self, status, content, headers):
+    def respond(self, status, content, headers):
         self.send_response(status)
         for key, value in {**headers, "Content-Length": str(len(content))}.items():
             self.send_header(key, value)
@@ -68,13 +68,13 @@ class Hub(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def served(files):
-    """A hub, as a class that holds what is asked of it."""
+def serve_hub(files):
+    """Serve a hub with these files; yields its handler class, which records the requests."""
 
     class Handler(Hub):
-        """Of this hub alone."""
+        """The state of this hub alone."""
 
-    Handler.files, Handler.error, Handler.asked = files, "", []
+    Handler.files, Handler.error, Handler.requests = files, "", []
     Handler.gate = threading.Event()
     Handler.gate.set()
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
@@ -89,8 +89,8 @@ def served(files):
             thread.join()
 
 
-def run(code, **environment):
-    """What Python prints, with neither a network nor anything cached."""
+def run_offline(code, **environment):
+    """Return what Python prints; it has neither a network nor a cache, unless `environment` names them."""
     program = f"""if True:
         from pathlib import Path
         from semls.engine.models import download, encoder, presets, registry
@@ -99,7 +99,7 @@ def run(code, **environment):
             {code}
         except SemlsError as error:
             print(type(error).__name__, error)"""
-    environment = {"HF_ENDPOINT": NOWHERE, "HF_HUB_CACHE": "/no/such/folder", **environment}
+    environment = {"HF_ENDPOINT": UNREACHABLE, "HF_HUB_CACHE": "/no/such/folder", **environment}
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", program],
         env={"PATH": "/usr/bin", "HOME": "/no/such/home", **environment},

@@ -45,7 +45,7 @@ C = TypeVar("C", bound=Closable)
 
 
 async def opened(opening: Coroutine[None, None, C], *, wait: bool = True) -> C:
-    """Return the resource that `opening` opens; close it if the caller is cancelled meanwhile.
+    """Return the resource that `opening` opens; close it if the caller is cancelled before that.
 
     With `wait`, a cancelled caller waits until the resource is open, because what it does next may need the
     same files. Raises what `opening` raises.

@@ -5,7 +5,7 @@ import pytest
 
 from semls import engine
 from semls.engine.models.registry import load_encoder
-from tests.support.hub import run
+from tests.support.hub import run_offline
 from tests.support.models import FIBONACCI, MIN_SIMILARITY, installed_model, save_nomic_model, set_seconds
 
 SOURCES = sorted(Path(engine.__file__).parent.rglob("*.py"))
@@ -13,7 +13,7 @@ SOURCES = sorted(Path(engine.__file__).parent.rglob("*.py"))
 
 def test_quantize_small_layers_with_avx2_only_succeeds():
     """Their calls take longer than their products, so they were once taken for slow reference code."""
-    output = run(
+    output = run_offline(
         """
             import torch
             from semls.engine.models import cpu_kernels

@@ -7,7 +7,7 @@ import pytest
 from semls.engine.models.download import bundled_model
 from semls.errors import ModelError, ModelUnavailable
 from semls.settings import DEFAULT_MODEL
-from tests.support.hub import COMMIT, TOKENIZER, run, served
+from tests.support.hub import COMMIT, TOKENIZER, run_offline, serve_hub
 
 FILES = ("config.json", "model.safetensors", *TOKENIZER)
 CONTENT = b"some content" * 100_000
@@ -34,28 +34,28 @@ def cache_snapshot(hub, *missing):
 
 @pytest.mark.parametrize("environment", [{}, {"HF_HUB_OFFLINE": "1"}], ids=["unreachable", "offline"])
 def test_locate_without_hub_raises_model_unavailable(tmp_path, environment):
-    output = run(LOCATE, HF_HUB_CACHE=str(tmp_path), **environment)
+    output = run_offline(LOCATE, HF_HUB_CACHE=str(tmp_path), **environment)
     assert output.startswith(ModelUnavailable.__name__)
     assert "\n" not in output
 
 
 def test_locate_cached_model_needs_no_network(tmp_path):
     snapshot = cache_snapshot(tmp_path)
-    assert run(LOCATE, HF_HUB_CACHE=str(tmp_path)) == str(snapshot)
+    assert run_offline(LOCATE, HF_HUB_CACHE=str(tmp_path)) == str(snapshot)
     pinned = f"print(download.locate(presets.resolve({DEFAULT_MODEL!r}, {COMMIT!r})))"
-    assert run(pinned, HF_HUB_CACHE=str(tmp_path), HF_HUB_OFFLINE="1") == str(snapshot)
+    assert run_offline(pinned, HF_HUB_CACHE=str(tmp_path), HF_HUB_OFFLINE="1") == str(snapshot)
 
 
 @pytest.mark.parametrize("missing", ["model.safetensors", "tokenizer.json"])
 def test_locate_interrupted_download_does_not_return_it(tmp_path, missing):
     cache_snapshot(tmp_path, missing)
-    assert run(LOCATE, HF_HUB_CACHE=str(tmp_path)).startswith(ModelUnavailable.__name__)
+    assert run_offline(LOCATE, HF_HUB_CACHE=str(tmp_path)).startswith(ModelUnavailable.__name__)
 
 
 def test_locate_with_silent_hub_times_out(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        output = run(
+        output = run_offline(
             f"download._HUB_TIMEOUT = 0.1; {LOCATE}", HF_ENDPOINT=endpoint, HF_HUB_CACHE=str(tmp_path)
         )
     assert output.startswith(ModelUnavailable.__name__)
@@ -69,20 +69,20 @@ def hub():
         "pytorch_model.bin": b"pickle",
         "1_Pooling/model.safetensors": b"",
     }
-    with served(files) as hub:
+    with serve_hub(files) as hub:
         yield hub
 
 
 def test_locate_downloads_neither_code_nor_pickles_and_only_once(tmp_path, hub):
     cache = {"HF_HUB_CACHE": str(tmp_path / "cache")}
-    folder = Path(run(LOCATE, HF_ENDPOINT=hub.endpoint, **cache))
+    folder = Path(run_offline(LOCATE, HF_ENDPOINT=hub.endpoint, **cache))
     assert {path.name for path in folder.iterdir()} == set(FILES)
-    assert not [path for path in hub.asked if path.endswith((".py", ".bin"))]
-    assert run(LOCATE, **cache) == str(folder)
+    assert not [path for path in hub.requests if path.endswith((".py", ".bin"))]
+    assert run_offline(LOCATE, **cache) == str(folder)
 
 
 def test_locate_reports_progress_in_bytes(tmp_path, hub):
-    output = run(
+    output = run_offline(
         "download.locate(presets.resolve('nomic-ai/nomic-embed-text-v1'), lambda *counts: print(*counts))",
         HF_ENDPOINT=hub.endpoint,
         HF_HUB_CACHE=str(tmp_path / "cache"),
@@ -96,6 +96,6 @@ def test_locate_reports_progress_in_bytes(tmp_path, hub):
 @pytest.mark.parametrize("error", ["RepoNotFound", "RevisionNotFound", "GatedRepo"])
 def test_locate_refused_by_the_hub_raises_model_error(tmp_path, hub, error):
     hub.error = error
-    output = run(LOCATE, HF_ENDPOINT=hub.endpoint, HF_HUB_CACHE=str(tmp_path / "cache"))
+    output = run_offline(LOCATE, HF_ENDPOINT=hub.endpoint, HF_HUB_CACHE=str(tmp_path / "cache"))
     assert output.startswith(f"{ModelError.__name__} The hub refuses access to {DEFAULT_MODEL}")
     assert "\n" not in output

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from semls.engine.models.encoder import HashingEncoder
-from tests.support.hub import run
+from tests.support.hub import run_offline
 from tests.support.models import FIBONACCI
 
 
@@ -15,7 +15,7 @@ def test_hashing_encoder_with_shared_words_returns_similar_embeddings():
 
 
 def test_hashing_encoder_in_another_process_returns_same_embedding():
-    output = run("print(encoder.HashingEncoder().encode_query('parse the header').tolist())")
+    output = run_offline("print(encoder.HashingEncoder().encode_query('parse the header').tolist())")
     expected = HashingEncoder().encode_query("parse the header")
     np.testing.assert_allclose(json.loads(output), expected, atol=1e-6)
 

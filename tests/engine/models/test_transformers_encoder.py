@@ -13,7 +13,7 @@ from semls.engine.models.registry import load_encoder
 from semls.engine.models.transformers_encoder import TransformersEncoder
 from semls.errors import ModelError
 from semls.settings import DEFAULT_MODEL
-from tests.support.hub import run
+from tests.support.hub import run_offline
 from tests.support.models import FIBONACCI, MIN_SIMILARITY, hub_weights, installed_model, save_nomic_model
 
 
@@ -38,7 +38,7 @@ def test_encode_related_texts_returns_similar_embeddings(encoder):
 
 @pytest.mark.parametrize("instructions", ["SSE41", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"])
 def test_encode_with_fewer_cpu_instructions_returns_similar_embedding(encoder, instructions):
-    output = run(
+    output = run_offline(
         f"print(registry.load_encoder(download.bundled_model()).encode_query({FIBONACCI!r}).tolist())",
         ONEDNN_MAX_CPU_ISA=instructions,
     )
@@ -255,7 +255,7 @@ def test_load_unreadable_file_raises_error_with_the_folder(tmp_path, file, conte
 
 def test_load_with_broken_library_raises_error_with_its_message(tmp_path):
     (tmp_path / "torch.py").write_text("raise ImportError('libtorch.so: it is not there')")
-    output = run("registry.load_encoder(download.bundled_model())", PYTHONPATH=str(tmp_path))
+    output = run_offline("registry.load_encoder(download.bundled_model())", PYTHONPATH=str(tmp_path))
     assert output.startswith(ModelError.__name__)
     assert output.endswith(": libtorch.so: it is not there.")
 
@@ -288,7 +288,7 @@ def test_load_modified_bundled_model_is_refused(tmp_path, monkeypatch):
 
 
 def test_load_neither_prints_nor_connects():
-    output = run("""
+    output = run_offline("""
             import socket
             socket.socket.connect = socket.create_connection = lambda *_: print("connects")
             one = registry.load_encoder(download.bundled_model())
@@ -297,12 +297,14 @@ def test_load_neither_prints_nor_connects():
 
 
 def test_import_does_not_import_torch():
-    output = run("import sys; print([name for name in sys.modules if name in ('torch', 'transformers')])")
+    output = run_offline(
+        "import sys; print([name for name in sys.modules if name in ('torch', 'transformers')])"
+    )
     assert output == "[]"
 
 
 def test_load_excludes_library_objects_from_garbage_collection():
-    output = run("""
+    output = run_offline("""
             import gc
             one = registry.load_encoder(download.bundled_model())
             print(gc.isenabled(), len(gc.get_objects()) < 50_000)""")

@@ -1,4 +1,4 @@
-"""Which of SQLite's errors rebuild a database file, which are explained, and which surface."""
+"""Errors of SQLite that rebuild the file, that are translated, and that propagate."""
 
 import contextlib
 import sqlite3
@@ -10,7 +10,7 @@ from semls.engine.storage.database import Database, Layout
 from semls.errors import StoreCorrupted, StoreError
 
 LAYOUT = Layout(
-    "letter box",
+    "sample database",
     application_id=7,
     version=1,
     schema="CREATE TABLE letters (id INTEGER PRIMARY KEY, text TEXT);"
@@ -54,7 +54,7 @@ def count(database):
         (OverflowError, "SELECT ?", (1 << 70,)),
     ],
 )
-def test_database_programming_error_surfaces_and_keeps_the_rows(database, path, kind, statement, values):
+def test_database_programming_error_propagates_and_keeps_rows(database, path, kind, statement, values):
     if kind is sqlite3.DataError:
         if sys.version_info < (3, 11):
             pytest.skip("Python 3.10 cannot lower SQLite's limits")
@@ -67,13 +67,13 @@ def test_database_programming_error_surfaces_and_keeps_the_rows(database, path, 
     assert not path.with_name("letters.sqlite.broken").exists()
 
 
-def test_database_closed_connection_surfaces_and_keeps_the_rows(database, path):
+def test_database_closed_connection_raises_and_keeps_rows(database, path):
     database.close()
     with pytest.raises(sqlite3.ProgrammingError, match="closed"):
         count(database)
-    again = Database(path, LAYOUT, lambda _: None)
-    assert count(again) == 100
-    again.close()
+    reopened = Database(path, LAYOUT, lambda _: None)
+    assert count(reopened) == 100
+    reopened.close()
 
 
 def malformed_page(path):
@@ -108,20 +108,20 @@ def test_database_corrupted_file_is_quarantined_and_rebuilt(database, path, corr
     database.close()
     corrupt(path)
     corrupted = path.read_bytes()
-    again = Database(path, LAYOUT, lambda _: None)
+    reopened = Database(path, LAYOUT, lambda _: None)
     with (
         contextlib.suppress(StoreCorrupted),
-        again.translate_errors(),
+        reopened.translate_errors(),
     ):  # opening may read too little to notice
-        again.connection.execute("SELECT * FROM letters").fetchall()
-        again.connection.execute("SELECT * FROM words WHERE words MATCH 'letter'").fetchall()
-    assert count(again) == 0
-    assert str(path) in again.notice
+        reopened.connection.execute("SELECT * FROM letters").fetchall()
+        reopened.connection.execute("SELECT * FROM words WHERE words MATCH 'letter'").fetchall()
+    assert count(reopened) == 0
+    assert str(path) in reopened.notice
     assert path.with_name("letters.sqlite.broken").read_bytes() == corrupted
-    again.close()
+    reopened.close()
 
 
-def test_database_locked_by_another_program_is_explained_and_keeps_the_rows(database, path):
+def test_database_locked_by_another_program_raises_store_error_and_keeps_rows(database, path):
     database.connection.execute("PRAGMA busy_timeout = 0")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")

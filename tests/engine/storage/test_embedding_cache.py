@@ -11,7 +11,7 @@ from semls.engine.storage import embedding_cache
 from semls.engine.storage.embedding_cache import EmbeddingCache, read_export
 from semls.errors import StoreCorrupted, StoreError, UsageError
 
-PLENTY = 1 << 30
+UNLIMITED = 1 << 30
 
 
 def vectors(count, dimension=32):
@@ -20,7 +20,7 @@ def vectors(count, dimension=32):
     return {f"hash {number}": row for number, row in enumerate(rows)}
 
 
-def open_cache(path, fingerprint="0123", max_bytes=PLENTY):
+def open_cache(path, fingerprint="0123", max_bytes=UNLIMITED):
     return EmbeddingCache(path, fingerprint, max_bytes)
 
 
@@ -31,7 +31,7 @@ def cache(tmp_path):
     opened.close()
 
 
-def test_what_was_put_is_got_in_half_precision(cache):
+def test_cache_get_returns_put_vectors_in_half_precision(cache):
     put = vectors(5)
     cache.put(put)
     got = cache.get([*put, "unknown"])
@@ -41,42 +41,42 @@ def test_what_was_put_is_got_in_half_precision(cache):
         np.testing.assert_allclose(vector, put[key], atol=1e-3)
 
 
-def test_nothing_asked_and_nothing_put(cache):
+def test_cache_put_and_get_of_nothing_succeed(cache):
     cache.put({})
     assert cache.get([]) == {}
 
 
-def test_more_hashes_at_once_than_sqlite_takes_parameters(cache):
+def test_cache_get_of_more_hashes_than_sqlite_parameters_succeeds(cache):
     put = vectors(3)
     cache.put(put)
     assert cache.get([*put, *map(str, range(300_000))]).keys() == put.keys()
 
 
-def test_a_later_vector_replaces_the_earlier(cache):
+def test_cache_put_of_known_hash_replaces_vector(cache):
     first, second = vectors(2).values()
     cache.put({"hash": first})
     cache.put({"hash": second})
     np.testing.assert_allclose(cache.get(["hash"])["hash"], second, atol=1e-3)
 
 
-def test_everything_is_there_after_opening_again(tmp_path):
+def test_cache_reopened_contains_everything(tmp_path):
     path = tmp_path / "cache.sqlite"
     first = open_cache(path)
     first.put(vectors(3))
     first.close()
-    again = open_cache(path)
-    assert len(again.get(list(vectors(3)))) == 3
-    again.close()
+    reopened = open_cache(path)
+    assert len(reopened.get(list(vectors(3)))) == 3
+    reopened.close()
 
 
-def test_made_in_one_thread_and_used_in_another(cache):
+def test_cache_is_usable_from_another_thread(cache):
     thread = threading.Thread(target=cache.put, args=[vectors(1)])
     thread.start()
     thread.join()
     assert len(cache.get(["hash 0"])) == 1
 
 
-def test_a_full_disk_keeps_what_there_is(cache):
+def test_cache_put_on_full_disk_raises_store_error_and_keeps_vectors(cache):
     cache.put(vectors(10))
     pages = cache._database.connection.execute("PRAGMA page_count").fetchone()[0]
     cache._database.connection.execute(f"PRAGMA max_page_count = {pages}")
@@ -85,29 +85,37 @@ def test_a_full_disk_keeps_what_there_is(cache):
     assert len(cache.get(list(vectors(10)))) == 10
     assert cache.get(["more hash 0"]) == {}
     cache._database.connection.execute("PRAGMA max_page_count = 1000000")
-    cache.put({"at last": next(iter(vectors(1).values()))})
-    assert len(cache.get(["at last"])) == 1
+    cache.put({"another": next(iter(vectors(1).values()))})
+    assert len(cache.get(["another"])) == 1
 
 
-@pytest.mark.parametrize("damaged", [b"no database at all, but a letter\n" * 100, None])
-def test_a_damaged_file_is_set_aside_and_made_anew(tmp_path, damaged):
+def other_format(path):
+    path.write_bytes(b"no database at all, but a letter\n" * 100)
+
+
+def zeros(path):
+    content = path.read_bytes()
+    path.write_bytes(content[:4096] + bytes(len(content) - 4096))
+
+
+@pytest.mark.parametrize("corrupt", [other_format, zeros])
+def test_cache_corrupted_file_is_quarantined_and_rebuilt(tmp_path, corrupt):
     path = tmp_path / "cache.sqlite"
     first = open_cache(path)
     first.put(vectors(1000))
     first.close()
-    content = path.read_bytes()
-    path.write_bytes(damaged or content[:4096] + bytes(len(content) - 4096))
-    again = open_cache(path)
-    with contextlib.suppress(StoreCorrupted):  # opening may look at too little to see the damage
-        again.get(list(vectors(1000)))
-    assert again.get(list(vectors(1000))) == {}
-    again.put(vectors(3))
-    assert len(again.get(list(vectors(1000)))) == 3
-    again.close()
+    corrupt(path)
+    reopened = open_cache(path)
+    with contextlib.suppress(StoreCorrupted):  # opening may read too little to notice
+        reopened.get(list(vectors(1000)))
+    assert reopened.get(list(vectors(1000))) == {}
+    reopened.put(vectors(3))
+    assert len(reopened.get(list(vectors(1000)))) == 3
+    reopened.close()
     assert path.with_name("cache.sqlite.broken").exists()
 
 
-def test_what_was_unused_for_longest_makes_room(tmp_path, monkeypatch):
+def test_cache_put_beyond_max_bytes_evicts_least_recently_used(tmp_path, monkeypatch):
     hour = itertools.count(1000)
     monkeypatch.setattr(embedding_cache, "_hour", lambda: next(hour))
     cache = open_cache(tmp_path / "cache.sqlite", max_bytes=1_000_000)
@@ -123,7 +131,7 @@ def test_what_was_unused_for_longest_makes_room(tmp_path, monkeypatch):
     assert (tmp_path / "cache.sqlite").stat().st_size < 1_300_000
 
 
-def test_what_one_cache_exports_another_imports(tmp_path, cache):
+def test_cache_export_is_read_back_in_half_precision(tmp_path, cache):
     put = vectors(2500)
     cache.put(put)
     cache.export(tmp_path / "some.semls")
@@ -162,7 +170,7 @@ def test_cache_export_to_a_bad_path_names_the_path(tmp_path, cache, name, why):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names are decodable there")
-def test_cache_export_to_an_undecodable_name_is_imported(tmp_path, cache):
+def test_cache_export_to_an_undecodable_name_is_read_back(tmp_path, cache):
     file = tmp_path / os.fsdecode(b"caf\xe9.semls")
     cache.put(vectors(3))
     cache.export(file)
@@ -177,14 +185,14 @@ def test_cache_export_of_a_corrupted_cache_leaves_no_file(tmp_path):
     first.close()
     content = path.read_bytes()
     path.write_bytes(content[:-50_000] + bytes(50_000))
-    again = open_cache(path)
+    reopened = open_cache(path)
     with pytest.raises(StoreError, match="is corrupted"):
-        again.export(tmp_path / "some.semls")
+        reopened.export(tmp_path / "some.semls")
     assert not (tmp_path / "some.semls").exists()
-    again.close()
+    reopened.close()
 
 
-def test_a_file_that_is_no_export_of_this_model_is_refused(tmp_path, cache):
+def test_read_export_of_another_file_raises_usage_error(tmp_path, cache):
     cache.put(vectors(3) | {"bad": np.full(32, np.nan, np.float32)})
     cache.export(tmp_path / "bad.semls")
     (tmp_path / "letter").write_text("no database at all, but a letter\n" * 100)
@@ -206,7 +214,7 @@ def test_a_file_that_is_no_export_of_this_model_is_refused(tmp_path, cache):
     assert not (tmp_path / "missing").exists()
 
 
-def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
+def test_cache_in_an_unwritable_directory_raises_store_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="file"):
         open_cache(tmp_path / "file" / "cache.sqlite")

@@ -52,7 +52,7 @@ def copy(filled, tmp_path):
     return shutil.copytree(filled, tmp_path / "store")
 
 
-def test_the_nearest_come_first_with_their_cosine(store):
+def test_query_returns_nearest_vectors_with_their_cosine(store):
     rows = vectors(300)
     store.upsert(rows)
     found = store.query(rows["id-7"], 10)
@@ -61,17 +61,20 @@ def test_the_nearest_come_first_with_their_cosine(store):
         assert similarity == pytest.approx(float(rows[key] @ rows["id-7"]), abs=1e-5)
 
 
-def test_nothing_is_found_in_nothing(store):
+def test_query_of_empty_store_returns_nothing(store):
     assert store.query(vectors(1)["id-0"], 10) == []
-    assert len(store) == 0
     store.upsert({})
+    assert len(store) == 0
+
+
+def test_query_with_limit_beyond_the_size_returns_all_vectors(store):
     store.upsert(vectors(3))
-    assert store.query(vectors(1)["id-0"], 10, among=[]) == []
     assert len(store.query(vectors(1)["id-0"], 10)) == 3
+    assert store.query(vectors(1)["id-0"], 10, among=[]) == []
 
 
 @pytest.mark.parametrize("count", [5, 400, 1000])
-def test_only_those_among_are_found_and_unknown_ones_do_no_harm(copy, count):
+def test_query_among_ids_returns_only_these_and_ignores_unknown_ids(copy, count):
     store, rows = open_store(copy), vectors(1250)
     some = [f"id-{number}" for number in range(1250 - count, 1250)]
     found = store.query(rows["id-0"], 20, among=[*some, *some, *(f"unknown-{n}" for n in range(700))])
@@ -80,7 +83,7 @@ def test_only_those_among_are_found_and_unknown_ones_do_no_harm(copy, count):
     store.close()
 
 
-def test_the_same_ids_again_replace_their_vectors(store):
+def test_upsert_of_known_id_replaces_its_vector(store):
     rows = vectors(2)
     store.upsert(rows)
     store.upsert({"id-0": rows["id-1"]})
@@ -88,7 +91,7 @@ def test_the_same_ids_again_replace_their_vectors(store):
     assert {similarity > 0.999 for _, similarity in store.query(rows["id-1"], 2)} == {True}
 
 
-def test_everything_is_there_after_opening_again(copy, caplog):
+def test_store_reopened_twice_contains_everything(copy, caplog):
     for _ in range(2):
         store = open_store(copy)
         assert store.existing(vectors(1250)) == set(vectors(1250))
@@ -99,13 +102,13 @@ def test_everything_is_there_after_opening_again(copy, caplog):
 
 
 @pytest.mark.parametrize("other", [{"fingerprint": "another"}, {"model": "another"}])
-def test_the_vectors_of_another_model_are_not_shown(copy, other):
+def test_store_of_another_model_is_empty(copy, other):
     store = open_store(copy, **other)
     assert len(store) == 0
     store.close()
 
 
-def test_vectors_compared_in_another_way_are_not_believed(tmp_path, caplog):
+def test_store_with_another_distance_is_rebuilt(tmp_path, caplog):
     import chromadb
 
     directory = tmp_path / "store"
@@ -138,7 +141,7 @@ def test_directory_that_names_an_embedding_function_is_rebuilt_without_building_
     assert not hostile.ran.exists()
 
 
-def test_pickles_of_a_directory_run_no_code(copy, tmp_path):
+def test_store_with_hostile_pickle_runs_no_code(copy, tmp_path):
     class Hostile:
         def __reduce__(self):
             return open, (str(tmp_path / "ran"), "w")
@@ -148,7 +151,7 @@ def test_pickles_of_a_directory_run_no_code(copy, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
-def cut(file):
+def truncate(file):
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
 
 
@@ -156,11 +159,11 @@ def garble(file):
     file.write_bytes(np.random.default_rng(0).bytes(file.stat().st_size))
 
 
-@pytest.mark.parametrize("damage", [cut, garble])
+@pytest.mark.parametrize("corrupt", [truncate, garble])
 @pytest.mark.parametrize("file", ["chroma.sqlite3", "*/index_metadata.pickle", "*/length.bin"])
-def test_a_broken_store_is_set_aside_and_made_anew(copy, caplog, file, damage):
+def test_store_with_corrupted_file_is_quarantined_and_rebuilt(copy, caplog, file, corrupt):
     (found,) = copy.glob(file)
-    damage(found)
+    corrupt(found)
     store = open_store(copy)
     assert [record.levelno for record in caplog.records] == [logging.WARNING]
     assert str(copy) in caplog.text
@@ -171,8 +174,8 @@ def test_a_broken_store_is_set_aside_and_made_anew(copy, caplog, file, damage):
     assert [path.name for path in copy.parent.iterdir() if path != copy] == ["store.broken-1"]
 
 
-def test_a_graph_that_lost_vectors_is_not_believed(copy, caplog):
-    """Without this file every vector is counted and none is found, and Chroma says nothing."""
+def test_store_with_incomplete_graph_is_rebuilt(copy, caplog):
+    """Without this file Chroma counts all vectors, finds none and raises no error."""
     next(copy.glob("*/index_metadata.pickle")).unlink()
     store = open_store(copy)
     assert len(store) == 0
@@ -180,7 +183,7 @@ def test_a_graph_that_lost_vectors_is_not_believed(copy, caplog):
     store.close()
 
 
-def test_vectors_that_are_noise_are_not_believed(copy, caplog):
+def test_store_with_random_vectors_is_rebuilt(copy, caplog):
     file = next(copy.glob("*/data_level0.bin"))
     rows = np.frombuffer(file.read_bytes(), np.uint8).reshape(1000, -1).copy()  # links, vector, number
     rows[:, -4 * DIMENSION - 8 : -8] = np.random.default_rng(0).integers(256, size=(1000, 4 * DIMENSION))
@@ -191,7 +194,7 @@ def test_vectors_that_are_noise_are_not_believed(copy, caplog):
     store.close()
 
 
-def test_of_broken_stores_only_the_last_is_kept(tmp_path):
+def test_quarantine_keeps_only_the_last_store(tmp_path):
     directory = tmp_path / "store"
     for number in range(3):
         open_store(directory, model=f"model {number}").close()
@@ -199,7 +202,7 @@ def test_of_broken_stores_only_the_last_is_kept(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"store", "store.broken-2", "store.broken-hands"}
 
 
-def test_a_store_that_killed_its_process_is_not_opened_again(copy, caplog):
+def test_store_that_killed_its_process_is_rebuilt(copy, caplog):
     code = f"""if True:
         import os, pathlib
         from semls.engine.storage import vectors_local
@@ -212,7 +215,7 @@ def test_a_store_that_killed_its_process_is_not_opened_again(copy, caplog):
     store.close()
 
 
-def test_discarding(copy):
+def test_delete_store_leaves_no_directory_and_may_be_repeated(copy):
     delete_store(copy)
     delete_store(copy)
     assert not copy.exists()
@@ -221,7 +224,7 @@ def test_discarding(copy):
     store.close()
 
 
-def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
+def test_store_in_an_unwritable_directory_raises_store_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="file"):
         open_store(tmp_path / "file" / "store")
@@ -229,16 +232,26 @@ def test_a_place_that_cannot_be_written_to_is_named(tmp_path):
         delete_store(tmp_path / "file" / "store")
 
 
-def test_a_vector_of_a_wrong_length_is_refused(store):
+def test_upsert_of_another_dimension_raises_store_error(store):
     store.upsert(vectors(3))
     with pytest.raises(StoreError, match="dimension"):
         store.upsert({"id": np.ones(DIMENSION + 1, np.float32)})
     assert store.existing(vectors(3)) == set(vectors(3))
 
 
-def test_nothing_is_printed(tmp_path, capfd):
+def test_store_prints_nothing(tmp_path, capfd):
     store = open_store(tmp_path / "store")
     store.upsert(vectors(3))
     store.query(vectors(1)["id-0"], 3)
     store.close()
     assert capfd.readouterr() == ("", "")
+
+
+def test_replace_with_takes_over_the_vectors_of_the_replacement(store, tmp_path):
+    store.upsert(vectors(3))
+    replacement = store.create_replacement()
+    replacement.upsert({"id-1": vectors(3)["id-1"]})
+    store.replace_with(replacement)
+    assert store.existing(vectors(3)) == {"id-1"}
+    assert store.query(vectors(3)["id-1"], 3)[0][0] == "id-1"
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]

@@ -1,4 +1,4 @@
-"""Responses of a Chroma server that must not be believed."""
+"""Responses of a Chroma server, which is not trusted."""
 
 import gzip
 import json
@@ -19,18 +19,18 @@ from tests.support.hostile import chroma
 NORTH, EAST = np.eye(2, dtype=np.float32)
 
 
-def team(url, **store):
+def connect(url, **store):
     return closing(
         RemoteVectors(Server(url, **store), "example.org/team/shop", "0123456789abcdef", "a model", 2)
     )
 
 
-def test_store_on_well_behaved_server_returns_what_it_sends():
+def test_remote_vectors_on_valid_server_returns_its_rows():
     answers = {
         "get": {"ids": ["a", "b"], "embeddings": [[1, 0.0], [0.6, -0.8]], "include": [], "more": None},
         "query": {"ids": [["b", "a"]], "distances": [[-1e-7, 2.0]]},
     }
-    with chroma(answers) as server, team(server.url) as store:
+    with chroma(answers) as server, connect(server.url) as store:
         assert store.existing(["a", "b", "c"]) == {"a", "b"}
         np.testing.assert_allclose(store.get(["a", "b"])["b"], [0.6, -0.8])
         assert store.query(NORTH, 5) == [("b", 1.0), ("a", -1.0)]
@@ -38,7 +38,7 @@ def test_store_on_well_behaved_server_returns_what_it_sends():
         assert server_version(Server(server.url)) == "1.0.0"
 
 
-NO_ROWS = [
+INVALID_ROWS = [
     b"",
     b"<html>",
     b"null",
@@ -57,9 +57,13 @@ NO_ROWS = [
 ]
 
 
-@pytest.mark.parametrize("rows", NO_ROWS, ids=str)
-def test_having_with_invalid_ids_raises_store_error(rows):
-    with chroma({"get": rows}) as server, team(server.url) as store, pytest.raises(StoreError) as caught:
+@pytest.mark.parametrize("rows", INVALID_ROWS, ids=str)
+def test_existing_with_invalid_ids_raises_store_error(rows):
+    with (
+        chroma({"get": rows}) as server,
+        connect(server.url) as store,
+        pytest.raises(StoreError) as caught,
+    ):
         store.existing(["a", "b"])
     assert server.url in str(caught.value)
     assert str(caught.value).isprintable()
@@ -91,7 +95,7 @@ def test_having_with_invalid_ids_raises_store_error(rows):
 )
 def test_get_with_invalid_vectors_raises_store_error(embeddings):
     rows = {"ids": ["a"], "embeddings": embeddings}
-    with chroma({"get": rows}) as server, team(server.url) as store:
+    with chroma({"get": rows}) as server, connect(server.url) as store:
         with pytest.raises(StoreError):
             store.get(["a"])
         with pytest.raises(StoreError):
@@ -121,11 +125,11 @@ def test_get_with_invalid_vectors_raises_store_error(embeddings):
 )
 def test_query_with_invalid_hits_raises_store_error(ids, distances):
     answers = {"query": {"ids": ids, "distances": distances}}
-    with chroma(answers) as server, team(server.url) as store, pytest.raises(StoreError):
+    with chroma(answers) as server, connect(server.url) as store, pytest.raises(StoreError):
         store.query(NORTH, 3)
 
 
-def test_query_with_id_that_was_not_asked_for_raises_store_error():
+def test_query_with_unrequested_id_raises_store_error():
     many = [f"id-{number}" for number in range(500)]
     answers = {"query": {"ids": [["other"]], "distances": [[0.1]]}}
     with chroma(answers) as server, closing(chroma_http.ChromaServer(Server(server.url))) as connection:
@@ -155,45 +159,49 @@ def test_query_with_id_that_was_not_asked_for_raises_store_error():
     ],
     ids=str,
 )
-def test_opening_an_invalid_collection_raises_store_error(collection):
-    with chroma(**collection) as server, pytest.raises(StoreError), team(server.url):
+def test_remote_vectors_with_invalid_collection_raises_store_error(collection):
+    with chroma(**collection) as server, pytest.raises(StoreError), connect(server.url):
         pass
 
 
 @pytest.mark.parametrize("version", [b"1.0.0", {}, "", "1\n2", "\x1b[31m", "v" * 1000], ids=str)
-def test_greet_with_invalid_version_raises_store_error(version):
+def test_server_version_with_invalid_version_raises_store_error(version):
     with chroma({"version": version}) as server, pytest.raises(StoreError):
         server_version(Server(server.url))
 
 
-def refuse(handler):
+def send_error_status(handler):
     handler.send_error(503, "down\x1b[31m")
 
 
-def garble(handler):
+def send_garbage(handler):
     handler.wfile.write(b"HTTP/1.1 OK\r\n\r\n")
 
 
-def cut(handler):
+def close_early(handler):
     handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
 
 
-def compress(handler):
+def send_compressed(handler):
     bomb = gzip.compress(b" " * 50_000_000)
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: {len(bomb)}\r\n\r\n"
     handler.wfile.write(head.encode() + bomb)
 
 
-def head_of_megabytes(handler):
+def send_long_head(handler):
     handler.wfile.write(b"HTTP/1.1 200 OK\r\n" + b"X-Header: value\r\n" * 1_000_000 + b"\r\n{}")
 
 
 @pytest.mark.parametrize("end", ["version", "collections", "get", "query", "upsert"])
-@pytest.mark.parametrize("answer", [refuse, garble, cut, compress, head_of_megabytes, b"<html>"], ids=str)
-def test_broken_response_raises_store_error(answer, end):
+@pytest.mark.parametrize(
+    "answer",
+    [send_error_status, send_garbage, close_early, send_compressed, send_long_head, b"<html>"],
+    ids=str,
+)
+def test_request_with_broken_response_raises_store_error(answer, end):
     def use_all():
         server_version(Server(server.url))
-        with team(server.url) as store:
+        with connect(server.url) as store:
             store.existing(["a"])
             store.upsert({"a": NORTH})
             store.query(NORTH, 3)
@@ -204,7 +212,7 @@ def test_broken_response_raises_store_error(answer, end):
     assert len(str(caught.value)) < 500
 
 
-def test_endless_response_is_given_up_after_its_limit():
+def test_request_with_endless_response_is_aborted_at_the_limit():
     sent = 0
 
     def answer(handler):
@@ -216,7 +224,7 @@ def test_endless_response_is_given_up_after_its_limit():
 
     with (
         chroma({"get": answer}) as server,
-        team(server.url) as store,
+        connect(server.url) as store,
         pytest.raises(StoreError, match="longer than"),
     ):
         store.existing(["a"])
@@ -226,28 +234,28 @@ def test_endless_response_is_given_up_after_its_limit():
 @pytest.mark.parametrize(
     "head", [b"HTTP/1.1 ", b"HTTP/1.1 200 OK\r\nX-Slow: ", b"HTTP/1.1 200 OK\r\n\r\n"], ids=str
 )
-def test_response_that_comes_byte_by_byte_is_given_up(monkeypatch, head):
+def test_request_with_slow_response_times_out(monkeypatch, head):
     monkeypatch.setattr(chroma_http, "_REQUEST_TIMEOUT", 0.5)
-    gone = threading.Event()
+    finished = threading.Event()
 
     def answer(handler):
         handler.wfile.write(head)
         with suppress(OSError):
-            while not gone.wait(0.02):
+            while not finished.wait(0.02):
                 handler.wfile.write(b"2")
 
     with chroma({"get": answer}) as server:
         try:
-            with team(server.url) as store:
+            with connect(server.url) as store:
                 began = time.monotonic()
                 with pytest.raises(StoreError, match="0 s"):
                     store.existing(["a"])
                 assert time.monotonic() - began < 10
         finally:
-            gone.set()
+            finished.set()
 
 
-def test_redirect_is_not_followed_and_token_stays():
+def test_request_with_redirect_raises_store_error_and_sends_no_token():
     with chroma() as other:
 
         def answer(handler):
@@ -256,7 +264,7 @@ def test_redirect_is_not_followed_and_token_stays():
 
         with (
             chroma({"get": answer}) as server,
-            team(server.url, token="secret") as store,
+            connect(server.url, token="secret") as store,
             pytest.raises(StoreError, match="redirects") as caught,
         ):
             store.existing(["a"])
@@ -265,13 +273,13 @@ def test_redirect_is_not_followed_and_token_stays():
 
 
 @pytest.mark.parametrize("token", ["secret\ncret", "sécret", "secret\x00"])
-def test_token_that_http_does_not_allow_is_not_shown(token):
+def test_request_with_invalid_token_hides_the_token(token):
     with chroma() as server, pytest.raises(StoreError) as caught:
         server_version(Server(server.url, token=token))
     assert "cret" not in str(caught.value)
 
 
-def test_token_that_a_server_repeats_is_not_shown():
+def test_error_that_contains_the_token_hides_the_token():
     def answer(handler):
         handler.send_error(401, handler.headers["Authorization"])
 
@@ -280,7 +288,7 @@ def test_token_that_a_server_repeats_is_not_shown():
     assert "secret" not in str(caught.value)
 
 
-def test_cookies_of_a_server_are_not_kept():
+def test_request_after_set_cookie_sends_no_cookie():
     def answer(handler):
         content = json.dumps({"ids": []}).encode()
         cookies.append(handler.headers["Cookie"])
@@ -288,18 +296,18 @@ def test_cookies_of_a_server_are_not_kept():
         handler.wfile.write(head.encode() + content)
 
     cookies: list[str | None] = []
-    with chroma({"get": answer}) as server, team(server.url) as store:
+    with chroma({"get": answer}) as server, connect(server.url) as store:
         for _ in range(2):
             store.existing(["a"])
     assert cookies == [None, None]
 
 
-def test_close_cancels_a_request_that_runs():
-    arrived, gone = threading.Event(), threading.Event()
+def test_close_cancels_running_requests():
+    arrived, finished = threading.Event(), threading.Event()
 
     def answer(_):
         arrived.set()
-        gone.wait()
+        finished.wait()
 
     with chroma({"get": answer}) as server:
         store = RemoteVectors(Server(server.url), "example.org/team/shop", "0123456789abcdef", "a model", 2)
@@ -317,13 +325,13 @@ def test_close_cancels_a_request_that_runs():
         store.close()
         store.close()
         thread.join(10)
-        gone.set()
+        finished.set()
         with pytest.raises(StoreError, match="closed"):
             store.existing(["a"])
     assert len(failures) == 1
 
 
-def test_server_that_is_not_there_is_named():
+def test_request_to_unreachable_server_names_its_address():
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     with pytest.raises(StoreError, match=f"127.0.0.1:{port} cannot be used"):

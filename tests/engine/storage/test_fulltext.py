@@ -1,0 +1,61 @@
+import pytest
+
+from semls.engine.storage.schema import File
+from tests.support.entries import make_entry
+
+
+def search(catalog, *terms, filters=()):
+    return [chunk for chunk, _ in catalog.fulltext.search(terms, filters, 10)]
+
+
+@pytest.mark.parametrize(
+    "term",
+    [
+        pytest.param("parseheader", id="name"),
+        pytest.param("header", id="part of the name"),
+        pytest.param("headers", id="other ending"),
+        pytest.param("parse", id="first part of the name"),
+        pytest.param("a", id="path"),
+        pytest.param("body", id="body"),
+    ],
+)
+def test_fulltext_search_finds_chunk_by_all_columns(catalog, names, term):
+    catalog.replace(File("a.py"), [(make_entry(), "the body of it")])
+    ((chunk, score),) = catalog.fulltext.search([term], (), 10)
+    assert names([chunk]) == ["parseHeader"]
+    assert score > 0
+
+
+def test_fulltext_search_ranks_name_above_body(catalog, names):
+    catalog.replace(File("a.py"), [(make_entry(name="other"), "header header header")])
+    catalog.replace(File("b.py"), [(make_entry("b.py", "header"), "nothing")])
+    catalog.replace(File("c.py"), [(make_entry("c.py", "unrelated"), "nothing")])
+    assert names(search(catalog, "header")) == ["header", "other"]
+
+
+def test_fulltext_search_with_frequent_term_only_raises_scores(catalog, names, monkeypatch):
+    monkeypatch.setattr("semls.engine.storage.fulltext._MAX_SCORED", 3)
+    texts = {"rare": "quarantine of a letter", "both": "quarantine of a parcel"}
+    texts |= {f"frequent{number}": "parcel" for number in range(5)}
+    texts |= {f"other{number}": "nothing" for number in range(20)}
+    for name, text in texts.items():
+        catalog.replace(File(f"{name}.py"), [(make_entry(f"{name}.py", name), text)])
+    found = dict(catalog.fulltext.search(["parcel", "quarantine"], (), 10))
+    assert names(list(found)) == ["both", "rare"]
+    assert max(found.values()) < 1
+
+
+@pytest.mark.parametrize("term", ['"', "AND", "NOT", "*", "(", "name:x", "'; DROP TABLE files; --"])
+def test_fulltext_search_with_operators_treats_them_as_text(catalog, term):
+    catalog.replace(File("a.py"), [(make_entry(), 'say "AND" NOT (x) *')])
+    search(catalog, term)
+    assert "a.py" in catalog.files_after("")
+
+
+def test_fulltext_search_after_replace_and_remove_finds_only_current_text(catalog):
+    catalog.replace(File("a.py"), [(make_entry(), "old words")])
+    catalog.replace(File("a.py"), [(make_entry(name="fresh"), "new words")])
+    assert search(catalog, "old") == []
+    assert len(search(catalog, "new")) == 1
+    catalog.remove(["a.py"])
+    assert search(catalog, "new") == []
