@@ -216,7 +216,7 @@ def test_nothing_similar_is_an_answer_of_its_own(terminal, tmp_path):
     (tmp_path / "w/a.py").write_text("def alone():\n    return 1\n")
     done = terminal.run("similar", "a.py:1", cwd=tmp_path / "w")
     assert done.returncode == 1
-    assert "Nothing is like it" in done.stdout
+    assert "No similar code." in done.stdout
 
 
 def test_context_prints_markdown_within_the_budget(terminal, shop):
@@ -304,9 +304,9 @@ def test_status_says_all_about_a_folder_and_its_engine(own_terminal, own_shop, w
         f"{own_shop}\n  ready\n",
         f"7 files, {status['chunks']} chunks, {status['embedded']} embedded, 0 queued",
         "model: hashing on cpu",
-        "of embeddings for all folders",
+        "embedding cache of all folders ",
         f"engine: process {status['pid']}",
-        "folders open: 2",
+        "open folders: 2",
         f"    {gpt}\n",
     ):
         assert words in shown
@@ -345,8 +345,8 @@ def test_why_and_status_of_a_file_that_crashes_its_parser_say_so(terminal, own_s
     (own_shop / "crash.md").write_text("> " * 300 + "found\n")
     terminal.json("index", own_shop)
     assert terminal.json("why", "crash.md", cwd=own_shop)["by_lines"] == "crash"
-    assert "  parsed by lines: crash\n" in terminal.run("why", "crash.md", cwd=own_shop).stdout
-    assert "  parsed by lines 1: crash\n    crash.md\n" in terminal.run("status", own_shop).stdout
+    assert "  split by lines: crash\n" in terminal.run("why", "crash.md", cwd=own_shop).stdout
+    assert "  split by lines 1: crash\n    crash.md\n" in terminal.run("status", own_shop).stdout
 
 
 def test_why_a_file_is_indexed_or_not(terminal, own_shop):
@@ -463,7 +463,7 @@ def test_the_doctor_says_what_to_do(terminal, tmp_path):
     model = tmp_path / "nowhere"
     done = terminal.run("doctor", SEMLS_MODEL=str(model))
     assert done.returncode == 3
-    assert f"look  model: There is no folder {model}" in done.stdout
+    assert f"warn  model: There is no folder {model}" in done.stdout
     assert "Set SEMLS_MODEL to another model" in done.stdout
 
 
@@ -485,7 +485,7 @@ def test_a_missing_path_and_a_file_in_the_place_of_a_folder(terminal, shop):
     [
         (["search", ""], ["empty"]),
         (["search", "   "], ["empty"]),
-        (["search"], ["question"]),
+        (["search"], ["--from"]),
         (["search", "x" * 100_000], ["10,000"]),
         (["search", "x", "-k", "0"], ["at least 1"]),
         (["search", "x", "--lang", "klingon"], ["klingon"]),
@@ -495,7 +495,7 @@ def test_a_missing_path_and_a_file_in_the_place_of_a_folder(terminal, shop):
         (["search", "where", "lang:pyton"], ["python"]),
         (["search", "where is lang:"], ["lang:python"]),
         (["search", "--from", "no-such-file"], ["no-such-file"]),
-        (["search", "--from", os.devnull], ["no question"]),
+        (["search", "--from", os.devnull], ["no query"]),
         (["search", "x", "--colour"], ["--colour"]),
         (["similar"], ["FILE:LINE"]),
         (["similar", "api/orders.go"], ["src/http.py:42"]),
@@ -691,7 +691,7 @@ LATIN = os.fsdecode(b"caf\xe9")
         (["search", "x", "--path", LATIN], "no folder"),
         (["context", LATIN], "not valid UTF-8"),
         (["pick", LATIN], "not valid UTF-8"),
-        (["similar", LATIN], "'caf\\xe9' names no line"),
+        (["similar", LATIN], "'caf\\xe9' is not a location"),
         (["similar", f"{LATIN}:1"], "no file"),
         (["why", LATIN], "no file"),
         (["index", LATIN], "no folder"),

@@ -150,7 +150,7 @@ def test_nothing_is_opened_by_escape(pick, tmp_path):
 @pytest.mark.parametrize(
     ("visual", "status", "words"),
     [
-        ("vim 'unbalanced", 2, "cannot be understood (No closing quotation)"),
+        ("vim 'unbalanced", 2, "cannot be parsed (No closing quotation)"),
         ("/nowhere/vim", 2, "The editor /nowhere/vim cannot be started"),
         ("not-a-program", 2, "The editor not-a-program cannot be started"),
         (f"{FIXTURES}/shop/store/session.rs", 2, "cannot be started (Permission denied)"),
@@ -176,7 +176,7 @@ def test_pick_runs_no_program_of_the_current_folder(terminal, tmp_path):
     (tmp_path / "fzf").chmod(0o755)
     done = terminal.run("pick", "--path", FIXTURES / "shop", cwd=tmp_path, PATH=f".{os.pathsep}")
     assert done.returncode == 2
-    assert "needs fzf" in done.stderr
+    assert "fzf is not installed" in done.stderr
     assert not (tmp_path / "was-run").exists()
 
 
@@ -210,7 +210,7 @@ def test_preview_without_bat_marks_the_line_of_the_hit(terminal):
 def test_without_fzf_one_is_told_what_to_do(terminal):
     done = terminal.run("pick", "--path", FIXTURES / "shop", PATH="/nowhere")
     assert done.returncode == 2
-    assert "needs fzf" in done.stderr
+    assert "fzf is not installed" in done.stderr
 
 
 def test_a_filter_that_is_wrong_leaves_the_screen_alone_and_a_file_that_is_gone_is_named(pick, terminal):

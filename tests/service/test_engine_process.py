@@ -197,7 +197,7 @@ def test_engine_with_deleted_state_directory_keeps_running(terminal, shop, state
     (shop / "new.py").write_text("def quarantine_parcel(): pass\n")
     assert terminal.json("search", "quarantine_parcel", cwd=shop)["hits"][0]["name"] == "quarantine_parcel"
     assert read_state(terminal) == state
-    assert terminal.run("engine", "stop").stdout == "The engine has left.\n"
+    assert terminal.run("engine", "stop").stdout == "Engine stopped.\n"
     (log,) = terminal.state.glob("engine-*.log")
     assert "Engine stopped" in log.read_text()
 
@@ -206,7 +206,7 @@ def test_clients_with_different_state_directories_share_engine(terminal, shop, s
     other = {"SEMLS_STATE_DIR": str(tmp_path / "other")}
     assert terminal.json("search", "cart", cwd=shop, **other)["hits"]
     assert read_state(terminal) == state
-    assert terminal.run("engine", "stop", **other).stdout == "The engine has left.\n"
+    assert terminal.run("engine", "stop", **other).stdout == "Engine stopped.\n"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a locked file cannot be deleted there")

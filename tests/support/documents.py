@@ -34,7 +34,7 @@ def _property(field: "Field[Any]") -> dict[str, Any]:
     about = field.metadata
     text = LINK.sub(r"\1", about["description"])
     description = (
-        f"{text[0].upper()}{text[1:]}. If empty, {about['variable']} is used; "
+        f"{text[0].upper()}{text[1:]}. If empty, semls uses {about['variable']}; "
         f"the default is {about['default']}."
     )
     shape: dict[str, Any] = {"type": "string", "default": ""}

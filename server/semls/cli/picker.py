@@ -1,4 +1,4 @@
-"""Search in fzf while one types, and open what was chosen in an editor."""
+"""Select a hit in fzf, which searches on every key, and open it in an editor."""
 
 import contextlib
 import os
@@ -15,119 +15,124 @@ from urllib.request import url2pathname
 
 from semls.errors import SemlsError, UsageError
 
-_GOTO = ("code", "code-insiders", "codium", "cursor", "windsurf")
-_COLONS = ("hx", "helix", "subl", "zed", "zeditor")
-_PAUSE = "" if os.name == "nt" else "sleep 0.1; "  # the next key ends it before anybody is asked
-_ENDINGS = (0, 1, 130)  # of fzf: a choice, no match, Escape or Ctrl-C
+_GOTO_EDITORS = ("code", "code-insiders", "codium", "cursor", "windsurf")  # --goto PATH:LINE
+_COLON_EDITORS = ("hx", "helix", "subl", "zed", "zeditor")  # PATH:LINE
+# Debounce: fzf kills the command on the next key, before it has sent a request.
+_DEBOUNCE = "" if os.name == "nt" else "sleep 0.1; "
+_FZF_STATUSES = (0, 1, 130)  # selected, no match, Escape or Ctrl-C
 
 
-class Place(NamedTuple):
-    """Where the name of a definition stands; lines count from 1."""
+class Location(NamedTuple):
+    """The position of a definition's name; lines count from 1."""
 
     line: int
     path: str
 
 
-def choose(query: str, workspace: str, *, force: bool = False) -> Place | None:
-    """Return the place that the user chooses in fzf, or None. Raises SemlsError.
+def select_hit(query: str, workspace: str, *, force: bool = False) -> Location | None:
+    """Return the location that the user selects in fzf, or None. Raises SemlsError.
 
-    fzf asks `semls rows` for records of line, what is shown, and URI, with every key.
+    On every key fzf runs `semls rows`, whose records have three fields: line, displayed text, URI.
     """
-    fzf = _program("fzf")
+    fzf = _find_program("fzf")
     if fzf is None:
-        raise UsageError("`semls pick` needs fzf: install that, or use `semls search`.")
-    rows = _command("rows", *(["--force"] if force else []), workspace)
-    with _in_the_foreground():
+        raise UsageError("fzf is not installed: install it, or use `semls search`.")
+    rows = _semls_command("rows", *(["--force"] if force else []), workspace)
+    with _ignoring_sigint():
         done = subprocess.run(  # noqa: S603 -- the user's own fzf
             [
                 *(fzf, "--disabled", "--ansi", "--read0", "--print0", "--no-sort", "--layout=reverse"),
                 *("--delimiter=\t", "--with-nth=2", "--prompt=semls> ", f"--query={query}"),
-                f"--bind=change:reload:{_PAUSE}{rows} -- {{q}}",
-                *(f"--preview={_preview()}", "--preview-window=+{1}/3"),
+                f"--bind=change:reload:{_DEBOUNCE}{rows} -- {{q}}",
+                *(f"--preview={_preview_command()}", "--preview-window=+{1}/3"),
             ],
-            env={**os.environ, "FZF_DEFAULT_COMMAND": f"{rows} -- {_quoted(query)}"},
+            env={**os.environ, "FZF_DEFAULT_COMMAND": f"{rows} -- {_quote(query)}"},
             stdout=subprocess.PIPE,
-            cwd=Path(sys.executable).parent,  # not a workspace: Python would import what lies there
+            cwd=Path(sys.executable).parent,  # `python -m` would import modules from a workspace
             check=False,
         )
-    if done.returncode not in _ENDINGS:
-        raise SemlsError(
-            f"fzf failed with status {done.returncode}: see what it says, or use `semls search`."
-        )
+    if done.returncode not in _FZF_STATUSES:
+        raise SemlsError(f"fzf failed with status {done.returncode}: see its message, or use `semls search`.")
     fields = done.stdout.rstrip(b"\0").decode("ascii", "replace").split("\t")
-    return Place(int(fields[0]), path_of(fields[-1])) if len(fields) == 3 else None
+    return Location(int(fields[0]), path_of_uri(fields[-1])) if len(fields) == 3 else None
 
 
-def path_of(uri: str) -> str:
-    """The path of a file URI, also of one whose bytes are not UTF-8."""
+def path_of_uri(uri: str) -> str:
+    """Return the path of a file URI, whose bytes may not be UTF-8."""
     path = urlsplit(uri).path
     return url2pathname(path) if os.name == "nt" else os.fsdecode(unquote_to_bytes(os.fsencode(path)))
 
 
-def edit(place: Place) -> None:
-    """Open a place in $VISUAL or $EDITOR. Raises SemlsError."""
-    wanted = os.environ.get("VISUAL", "").strip() or os.environ.get("EDITOR", "").strip() or "vi"
+def open_in_editor(location: Location) -> None:
+    """Open a location in $VISUAL or $EDITOR, by default in vi. Raises SemlsError."""
+    command = os.environ.get("VISUAL", "").strip() or os.environ.get("EDITOR", "").strip() or "vi"
     try:
-        name, *options = shlex.split(wanted)
+        name, *options = shlex.split(command)
     except ValueError as error:
         raise UsageError(
-            f"The editor {wanted!r} cannot be understood ({error}): set $VISUAL to yours."
+            f"The editor command {command!r} cannot be parsed ({error}): set $VISUAL to your editor."
         ) from error
-    program = name if os.path.dirname(name) else _program(name)
+    program = name if os.path.dirname(name) else _find_program(name)
     try:
-        arguments = [*options, *_arguments(Path(name).stem, place)]
-        with _in_the_foreground():
+        arguments = [*options, *_editor_arguments(Path(name).stem, location)]
+        with _ignoring_sigint():
             status = subprocess.run([program or name, *arguments], check=False).returncode  # noqa: S603
     except OSError as error:
         raise UsageError(
-            f"The editor {name} cannot be started ({error.strerror}): set $VISUAL to yours."
+            f"The editor {name} cannot be started ({error.strerror}): set $VISUAL to your editor."
         ) from error
     if status:
         raise SemlsError(f"The editor {name} failed with status {status}.")
 
 
-def _program(name: str) -> str | None:
-    """The path of a program, but not in the current folder, which may be a workspace."""
+def _find_program(name: str) -> str | None:
+    """Return the absolute path of a program, or None.
+
+    The current folder is not searched, even if it is on the PATH: it may be an untrusted workspace.
+    """
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
     found = shutil.which(name, path=os.pathsep.join(filter(os.path.isabs, folders)))
     return found if found and os.path.isabs(found) else None
 
 
 @contextlib.contextmanager
-def _in_the_foreground() -> Iterator[None]:
-    """Leave Ctrl-C to the program that has the terminal."""
+def _ignoring_sigint() -> Iterator[None]:
+    """Ignore SIGINT while another program controls the terminal and handles Ctrl-C."""
     before = signal.getsignal(signal.SIGINT)
-    signal.signal(signal.SIGINT, lambda *_: None)  # unlike SIG_IGN, the program does not inherit it
+    signal.signal(signal.SIGINT, lambda *_: None)  # unlike SIG_IGN, the child process does not inherit it
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
 
 
-def _arguments(editor: str, place: Place) -> list[str]:
-    """As the editors' own manuals say; most know `+LINE`."""
-    if editor in _GOTO:
-        return ["--goto", f"{place.path}:{place.line}"]
-    if editor in _COLONS:
-        return [f"{place.path}:{place.line}"]
-    return [f"+{place.line}", place.path]
+def _editor_arguments(editor: str, location: Location) -> list[str]:
+    """Return the arguments with which an editor opens a location, as its manual says. Most know `+LINE`."""
+    if editor in _GOTO_EDITORS:
+        return ["--goto", f"{location.path}:{location.line}"]
+    if editor in _COLON_EDITORS:
+        return [f"{location.path}:{location.line}"]
+    return [f"+{location.line}", location.path]
 
 
-def _preview() -> str:
-    """In the user's colours where bat is installed, which does not escape what it prints."""
-    bat = _program("bat") or _program("batcat")
+def _preview_command() -> str:
+    """Return the shell command that prints the preview, with bat's highlighting where bat is installed.
+
+    bat does not escape control characters, so `semls preview --plain` does and pipes the file to it.
+    """
+    bat = _find_program("bat") or _find_program("batcat")
     if bat is None:
-        return f"{_command('preview')} {{1}} {{3}}"
+        return f"{_semls_command('preview')} {{1}} {{3}}"
     options = "--color=always --style=numbers --paging=never --highlight-line={1} --file-name={3}"
-    return f"{_command('preview', '--plain')} {{1}} {{3}} | {_quoted(bat)} {options}"
+    return f"{_semls_command('preview', '--plain')} {{1}} {{3}} | {_quote(bat)} {options}"
 
 
-def _command(*arguments: str) -> str:
-    return _quoted(sys.executable, "-m", "semls", *arguments)
+def _semls_command(*arguments: str) -> str:
+    return _quote(sys.executable, "-m", "semls", *arguments)
 
 
-def _quoted(*arguments: str) -> str:
-    """Arguments as fzf's shell reads them. On Windows cmd.exe takes `&` and `|` as text only in quotes."""
+def _quote(*arguments: str) -> str:
+    """Quote arguments for the shell that fzf uses. cmd.exe takes `&` and `|` literally only in quotes."""
     if os.name == "nt":
         return " ".join('"' + argument.replace('"', "") + '"' for argument in arguments)
     return shlex.join(arguments)

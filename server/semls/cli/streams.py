@@ -1,4 +1,9 @@
-"""Repair the standard streams, so that writing to them never ends in a traceback."""
+"""Replace the standard streams, so that a write to them never ends in a traceback.
+
+The replacements are subclasses of `io.TextIOWrapper` because rich, click and `print` use the whole interface
+of `sys.stdout` (`buffer`, `encoding`, `isatty`, `line_buffering`). Each of these libraries writes on its own,
+so catching OSError at the call sites would miss some writes, including the flush at the end of the process.
+"""
 
 import contextlib
 import errno
@@ -10,46 +15,50 @@ from typing import TextIO
 
 from semls.errors import OutputClosed, OutputError
 
-_CLOSED = {errno.EPIPE, errno.ESHUTDOWN} | ({errno.EINVAL} if os.name == "nt" else set())
+_CLOSED_ERRNOS = {errno.EPIPE, errno.ESHUTDOWN} | ({errno.EINVAL} if os.name == "nt" else set())
 
 
 def repair() -> None:
     """Replace `sys.stdin`, `sys.stdout` and `sys.stderr`.
 
-    A character that an encoding lacks is written as an escape sequence. Standard output raises OutputError
-    instead of OSError; messages that standard error does not take are dropped. A closed stream is opened on
-    the null device, as the next file that is opened would become that stream; standard output is opened for
-    reading, so that writing to it fails.
+    - A character that the encoding cannot represent is written as an escape sequence.
+    - A failed write to stdout raises OutputError instead of OSError; one to stderr is ignored.
+    - A closed descriptor is opened on the null device, because otherwise the next file that is opened would
+      get its number and receive the output. Stdout is opened for reading, so that writing to it fails.
     """
     for descriptor, flags in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, flags)  # the lowest free descriptor, thus this one
+            os.open(os.devnull, flags)  # POSIX returns the lowest free descriptor, which is this one
     if sys.stdin is None:
-        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open as long as the process
-    sys.stdout = _wrapped(sys.stdout, 1, _Output)
-    sys.stderr = _wrapped(sys.stderr, 2, _Messages)
+        sys.stdin = open(0, encoding="utf-8", closefd=False)  # noqa: SIM115 - open until the process ends
+    sys.stdout = _wrap(sys.stdout, 1, _Stdout)
+    sys.stderr = _wrap(sys.stderr, 2, _Stderr)
 
 
 def discard_output() -> None:
-    """Drop what is still buffered for standard output, and what is written from now on."""
+    """Discard everything that is buffered for stdout or written to it from now on."""
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.close(null)
 
 
-class _Output(io.TextIOWrapper):
+class _Stdout(io.TextIOWrapper):
+    """Raises OutputError where `io.TextIOWrapper` raises OSError."""
+
     def write(self, text: str, /) -> int:
-        with writing():
+        with translating_errors():
             return super().write(text)
 
     def flush(self) -> None:
-        with writing():
+        with translating_errors():
             super().flush()
 
 
-class _Messages(io.TextIOWrapper):
+class _Stderr(io.TextIOWrapper):
+    """Ignores failed writes: an error message that cannot be shown must not raise another error."""
+
     def write(self, text: str, /) -> int:
         with contextlib.suppress(OSError):
             super().write(text)
@@ -61,18 +70,18 @@ class _Messages(io.TextIOWrapper):
 
 
 @contextlib.contextmanager
-def writing() -> Iterator[None]:
-    """Write to standard output. Raises OutputError."""
+def translating_errors() -> Iterator[None]:
+    """Translate an OSError that a write to stdout raises to OutputError."""
     try:
         yield
     except OSError as error:
-        if error.errno in _CLOSED:
+        if error.errno in _CLOSED_ERRNOS:
             raise OutputClosed("The reader of the output has closed it.") from error
         raise OutputError(f"The output cannot be written: {error.strerror}.") from error
 
 
-def _wrapped(stream: TextIO | None, descriptor: int, kind: type[io.TextIOWrapper]) -> io.TextIOWrapper:
+def _wrap(stream: TextIO | None, descriptor: int, kind: type[io.TextIOWrapper]) -> io.TextIOWrapper:
     if stream is None:
         return kind(open(descriptor, "wb", closefd=False), "utf-8", "backslashreplace")
-    by_line = descriptor == 2 or stream.isatty()
-    return kind(stream.buffer, stream.encoding, "backslashreplace", line_buffering=by_line)
+    line_buffering = descriptor == 2 or stream.isatty()
+    return kind(stream.buffer, stream.encoding, "backslashreplace", line_buffering=line_buffering)

@@ -1,4 +1,7 @@
-"""How things look in a terminal. Nothing from a workspace reaches it unescaped."""
+"""Print results to the terminal.
+
+Everything that comes from a workspace, such as code and file names, is escaped before it is printed.
+"""
 
 import io
 import json
@@ -29,86 +32,97 @@ from semls.service.messages import (
 )
 
 for _size in ("COLUMNS", "LINES"):
-    if not re.fullmatch("[0-9]{2,4}", os.environ.get(_size, "")):  # rich would take 0 or fail
+    if not re.fullmatch("[0-9]{2,4}", os.environ.get(_size, "")):  # rich would use 0 or raise ValueError
         os.environ.pop(_size, None)
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
-_LINES = 12  # of a snippet
-_LINES_ABOVE = 3  # the line where a reader starts, if that is not among the first ones
-_NARROW = 40  # columns, below which numbers and indentation leave no room for code
-_FILES = 20  # of the skipped ones
+_MAX_SNIPPET_LINES = 12
+_LINES_ABOVE_MATCH = 3  # shown when the matching line is not among the first _MAX_SNIPPET_LINES
+_MIN_COLUMNS = 40  # in a narrower terminal, line numbers and indentation leave no room for code
+_MAX_LISTED_FILES = 20
 
 
-def answer(message: AnswerMessage) -> None:
-    """The question and its hits."""
+def print_answer(message: AnswerMessage) -> None:
+    """Print a query and its hits."""
     out.print(Text(escape_line(message["query"]), style="bold"))
     for rank, hit in enumerate(message["hits"], 1):
-        _hit(rank, hit)
+        _print_hit(rank, hit)
     if not message["hits"]:
         out.print(_no_hits(message))
-    _coverage(message)
+    _print_coverage(message)
 
 
-def similar(message: SimilarMessage) -> None:
-    """What was asked about, its copies, and what is like it."""
-    out.print(_place(message))
+def print_similar(message: SimilarMessage) -> None:
+    """Print the location that was compared, its exact copies and the similar code."""
+    out.print(_location(message))
     for copy in message["copies"]:
-        out.print(Text.assemble(("  =  ", "dim"), _place(copy)))
+        out.print(Text.assemble(("  =  ", "dim"), _location(copy)))
     for rank, hit in enumerate(message["hits"], 1):
-        _hit(rank, hit, f", in {hit['count']:,} places" if hit["count"] > 1 else "")
+        _print_hit(rank, hit, f", in {hit['count']:,} locations" if hit["count"] > 1 else "")
     if not message["hits"]:
-        out.print("Nothing is like it.")
-    _coverage(message)
+        out.print("No similar code.")
+    _print_coverage(message)
 
 
-def context(message: ContextMessage) -> None:
-    """The Markdown as it is: rich would wrap lines and expand tabs."""
+def print_context(message: ContextMessage) -> None:
+    """Print Markdown without rich, which would wrap lines and expand tabs."""
     out.file.write(escape_text(message["markdown"]) or f"{_no_hits(message)}\n")
-    _coverage(message)
+    _print_coverage(message)
 
 
 def _no_hits(message: AnswerMessage | ContextMessage) -> Text:
     return Text(escape_line(f"No hits. {message['notice']}".rstrip()))
 
 
-def rows(message: AnswerMessage) -> None:
-    """Records for the picker, each ended by NUL: line, what is shown, and URI, which is ASCII."""
+def print_picker_rows(message: AnswerMessage) -> None:
+    """Print a record for each hit, which fzf reads: line, styled text and URI, separated by tabs.
+
+    Records end with NUL, because an escaped file name cannot contain it. URIs are ASCII.
+    """
     for hit in message["hits"]:
         line = hit["selectionRange"]["start"]["line"] + 1
-        drawn = io.StringIO()
-        console = Console(file=drawn, force_terminal=True, color_system="standard", soft_wrap=True)
-        console.print(_place(hit), Text(hit["kind"], style="dim"), end="")
-        out.file.write(f"{line}	{drawn.getvalue()}	{hit['uri']}\0")
+        styled = io.StringIO()
+        console = Console(file=styled, force_terminal=True, color_system="standard", soft_wrap=True)
+        console.print(_location(hit), Text(hit["kind"], style="dim"), end="")
+        out.file.write(f"{line}\t{styled.getvalue()}\t{hit['uri']}\0")
 
 
-def preview(content: str, marked: int) -> None:
-    """A file with its lines' numbers, and one of them marked, for fzf, which reads styles from a pipe."""
+def print_preview(content: str, marked_line: int) -> None:
+    """Print a file with line numbers and one line marked.
+
+    The styles are written even into a pipe, from which fzf reads them.
+    """
     for number, line in enumerate(escape_text(content).split("\n"), 1):
-        shown = f"\x1b[1;7m{line}\x1b[0m" if number == marked else line
-        out.file.write(f"{number:>5} {shown}\n")
+        styled = f"\x1b[1;7m{line}\x1b[0m" if number == marked_line else line
+        out.file.write(f"{number:>5} {styled}\n")
 
 
-def plain(content: str) -> None:
-    """A file that another program colours."""
+def print_plain(content: str) -> None:
+    """Print the content of a file without styles, for a program that highlights it."""
     out.file.write(escape_text(content))
 
 
-def place(path: str, line: int) -> None:
-    """A place for another program, with the bytes of the path as they are."""
+def print_location(path: str, line: int) -> None:
+    """Print `path:line` for another program, with the unchanged bytes of the path."""
     out.file.flush()
-    with streams.writing():
+    with streams.translating_errors():
         sys.stdout.buffer.write(os.fsencode(f"{path}:{line}\n"))
 
 
-def data(message: object) -> None:
-    """JSON in ASCII, a line each, with the only control character escaped that JSON leaves as it is."""
+def print_json(message: object) -> None:
+    """Print a message as one line of ASCII JSON. DEL is escaped too, which JSON does not require."""
     out.file.write(json.dumps(message).replace("\x7f", "\\u007f") + "\n")
     out.file.flush()
 
 
-def _coverage(message: AnswerMessage | SimilarMessage | ContextMessage) -> None:
+def print_line(text: str) -> None:
+    """Print one line of text without styles."""
+    out.print(Text(escape_line(text)))
+
+
+def _print_coverage(message: AnswerMessage | SimilarMessage | ContextMessage) -> None:
     coverage = message["coverage"]
     if message["model"] and coverage["embedded"] < coverage["chunks"]:
         err.print(
@@ -116,115 +130,121 @@ def _coverage(message: AnswerMessage | SimilarMessage | ContextMessage) -> None:
         )
 
 
-def _hit(rank: int, hit: HitMessage, note: str = "") -> None:
-    out.print(Text.assemble((f"{rank:>3}  ", "dim"), _place(hit), (f"  {hit['score']:.2f}{note}", "dim")))
-    _snippet(hit)
+def _print_hit(rank: int, hit: HitMessage, note: str = "") -> None:
+    score = (f"  {hit['score']:.2f}{note}", "dim")
+    out.print(Text.assemble((f"{rank:>3}  ", "dim"), _location(hit), score))
+    _print_snippet(hit)
 
 
-def _place(place: ChunkMessage) -> Text:
-    name = f"{place['container']}.{place['name']}" if place["container"] else place["name"]
-    line = place["selectionRange"]["start"]["line"] + 1
+def _location(chunk: ChunkMessage) -> Text:
+    name = f"{chunk['container']}.{chunk['name']}" if chunk["container"] else chunk["name"]
+    line = chunk["selectionRange"]["start"]["line"] + 1
     return Text.assemble(
-        (f"{escape_line(place['path'])}:{line}", "cyan"), "  ", (escape_line(name), "bold green")
+        (f"{escape_line(chunk['path'])}:{line}", "cyan"), "  ", (escape_line(name), "bold green")
     )
 
 
-def _snippet(hit: HitMessage) -> None:
-    lines = _aligned(hit)
-    row = hit["selectionRange"]["start"]["line"] - hit["range"]["start"]["line"]
-    top = row - _LINES_ABOVE if _LINES <= row < len(lines) else 0
-    shown = "\n".join(lines[top : top + _LINES])
+def _print_snippet(hit: HitMessage) -> None:
+    lines = _dedented_lines(hit)
+    match_row = hit["selectionRange"]["start"]["line"] - hit["range"]["start"]["line"]
+    top = match_row - _LINES_ABOVE_MATCH if _MAX_SNIPPET_LINES <= match_row < len(lines) else 0
+    bottom = top + _MAX_SNIPPET_LINES
+    snippet = "\n".join(lines[top:bottom])
     if top:
         out.print(Text(f"     … {top} lines above", style="dim"))
-    if out.is_terminal and out.width >= _NARROW:
-        lexer = Syntax.guess_lexer(hit["path"], shown)
-        first = hit["range"]["start"]["line"] + top + 1
-        out.print(
-            Padding(
-                Syntax(shown, lexer, theme="ansi_dark", line_numbers=True, start_line=first), (0, 0, 0, 5)
-            )
-        )
+    if out.is_terminal and out.width >= _MIN_COLUMNS:
+        lexer = Syntax.guess_lexer(hit["path"], snippet)
+        first_line = hit["range"]["start"]["line"] + top + 1
+        code = Syntax(snippet, lexer, theme="ansi_dark", line_numbers=True, start_line=first_line)
+        out.print(Padding(code, (0, 0, 0, 5)))
     else:
-        out.print(Text("\n".join(f"     {line}".rstrip() for line in shown.split("\n"))))
-    if len(lines) > top + _LINES:
-        out.print(Text(f"     … {len(lines) - top - _LINES} more lines", style="dim"))
+        out.print(Text("\n".join(f"     {line}".rstrip() for line in snippet.split("\n"))))
+    if len(lines) > bottom:
+        out.print(Text(f"     … {len(lines) - bottom} more lines", style="dim"))
 
 
-def _aligned(hit: HitMessage) -> list[str]:
-    """Return a snippet's lines, all without the indentation that its first line lacks."""
+def _dedented_lines(hit: HitMessage) -> list[str]:
+    """Return the lines of a snippet, dedented by the column where the snippet starts.
+
+    A snippet starts at its first token, so its first line lacks the indentation that the others have.
+    """
     first, *others = escape_text(hit["snippet"].rstrip()).split("\n")
     indentations = [len(line) - len(line.lstrip()) for line in others if line.strip()]
     margin = min(hit["range"]["start"]["character"], *indentations) if indentations else 0
     return [first, *(line[margin:] for line in others)]
 
 
-async def progress(steps: AsyncIterator[ProgressMessage]) -> tuple[ProgressMessage, int]:
-    """A bar while the steps come in; gives the last of them and the texts encoded meanwhile."""
+async def show_progress(messages: AsyncIterator[ProgressMessage]) -> tuple[ProgressMessage, int]:
+    """Show a progress bar. Return the last message and how many texts were embedded in between."""
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}")
     first = last = None
-    shown = err.is_interactive and sys.stderr.isatty()  # FORCE_COLOR makes rich take a pipe for a terminal
-    with Progress(*columns, console=err, transient=True, disable=not shown) as bar:
+    is_visible = (
+        err.is_interactive and sys.stderr.isatty()
+    )  # FORCE_COLOR makes rich take a pipe for a terminal
+    with Progress(*columns, console=err, transient=True, disable=not is_visible) as bar:
         task = bar.add_task(PHASE_LABELS["reading"], total=None, count="")
-        async for last in steps:
+        async for last in messages:
             first = first or last
-            done, total, count = _measure(last)
+            completed, total, count = _progress_fields(last)
             bar.update(
-                task, description=PHASE_LABELS[last["phase"]], completed=done, total=total, count=count
+                task, description=PHASE_LABELS[last["phase"]], completed=completed, total=total, count=count
             )
     if first is None or last is None:
-        raise RuntimeError("An index answers with one step at least.")
+        raise RuntimeError("The engine sent no progress message.")
     return last, last["encoded"] - first["encoded"]
 
 
-def _measure(step: ProgressMessage) -> tuple[int, int | None, str]:
-    """Where the bar is, what it goes up to, if that is known, and the counts beside it."""
-    if step["phase"] == "embedding":
-        return step["embedded"], step["chunks"], f"{step['embedded']:,}/{step['chunks']:,} chunks"
-    if step["phase"] == "downloading":
-        done, size = step["downloaded"], step["download"]
-        return done, size, f"{done / 1e6:,.0f}/{size / 1e6:,.0f} MB"
-    return 0, None, f"{step['files']:,} files, {step['chunks']:,} chunks"
+def _progress_fields(message: ProgressMessage) -> tuple[int, int | None, str]:
+    """Return the completed amount, the total if it is known, and a text with both."""
+    if message["phase"] == "embedding":
+        embedded, chunks = message["embedded"], message["chunks"]
+        return embedded, chunks, f"{embedded:,}/{chunks:,} chunks"
+    if message["phase"] == "downloading":
+        downloaded, size = message["downloaded"], message["download"]
+        return downloaded, size, f"{downloaded / 1e6:,.0f}/{size / 1e6:,.0f} MB"
+    return 0, None, f"{message['files']:,} files, {message['chunks']:,} chunks"
 
 
-def summary(last: ProgressMessage, embedded: int, seconds: float) -> None:
-    """What an index run did."""
-    done = f"{embedded:,} texts embedded" if embedded else "nothing to embed"
-    out.print(f"{last['files']:,} files, {last['chunks']:,} chunks, {done}, {seconds:.1f} s")
+def print_summary(last: ProgressMessage, embedded: int, seconds: float) -> None:
+    """Print what `semls index` did."""
+    work = f"{embedded:,} texts embedded" if embedded else "nothing to embed"
+    out.print(f"{last['files']:,} files, {last['chunks']:,} chunks, {work}, {seconds:.1f} s")
 
 
-def status(message: StatusMessage) -> None:
-    """A workspace's state and its skipped files by reason."""
+def print_status(message: StatusMessage) -> None:
+    """Print the state of a workspace and of its engine, with the skipped files by reason."""
     out.print(Text(escape_line(message["workspace"]), style="bold"))
     out.print(f"  {_phase(message)}")
     counts = f"{message['files']:,} files, {message['chunks']:,} chunks, {message['embedded']:,} embedded"
     out.print(f"  {counts}, {message['queue']:,} queued")
-    model = f"{message['model']} on {message['device']}" if message["model"] else "none: words alone"
+    model = (
+        f"{message['model']} on {message['device']}" if message["model"] else "none, full-text search only"
+    )
     out.print(Text(f"  model: {escape_line(model)}"))
     if message["store"]:
-        out.print(Text(f"  vectors: {escape_line(message['store'])}"))
-    out.print(
-        f"  on disk: {_bytes(message['disk'])}, and {_bytes(message['cache'])} of embeddings for all folders"
-    )
-    memory = f", {_bytes(message['memory'])} of memory" if message["memory"] else ""
-    out.print(f"  engine: process {message['pid']}{memory}, folders open: {len(message['workspaces'])}")
+        out.print(Text(f"  vector store: {escape_line(message['store'])}"))
+    disk, cache = _megabytes(message["disk"]), _megabytes(message["cache"])
+    out.print(f"  disk: index {disk}, embedding cache of all folders {cache}")
+    memory = f", {_megabytes(message['memory'])} of memory" if message["memory"] else ""
+    out.print(f"  engine: process {message['pid']}{memory}, open folders: {len(message['workspaces'])}")
     for workspace in message["workspaces"]:
         out.print(Text(f"    {escape_line(workspace)}", style="dim"))
     for reason, count in message["skipped"].items():
         out.print(Text(f"  skipped {count:,}: {escape_line(reason)}"))
-        _paths([file["path"] for file in message["skipped_files"] if file["reason"] == reason])
+        _print_paths([file["path"] for file in message["skipped_files"] if file["reason"] == reason])
     for reason in sorted({file["reason"] for file in message["by_lines"]}):
         files = [file["path"] for file in message["by_lines"] if file["reason"] == reason]
-        out.print(Text(f"  parsed by lines {len(files):,}: {escape_line(reason)}"))
-        _paths(files)
+        out.print(Text(f"  split by lines {len(files):,}: {escape_line(reason)}"))
+        _print_paths(files)
     if message["error"]:
-        problem(message["error"])
+        print_error(message["error"])
 
 
-def _paths(paths: Sequence[str]) -> None:
-    for path in paths[:_FILES]:
+def _print_paths(paths: Sequence[str]) -> None:
+    for path in paths[:_MAX_LISTED_FILES]:
         out.print(Text(f"    {escape_line(path)}", style="dim"))
-    if len(paths) > _FILES:
-        out.print(Text(f"    … {len(paths) - _FILES:,} more: --json lists them", style="dim"))
+    if len(paths) > _MAX_LISTED_FILES:
+        out.print(Text(f"    … {len(paths) - _MAX_LISTED_FILES:,} more: use --json to list all", style="dim"))
 
 
 def _phase(message: StatusMessage) -> str:
@@ -233,50 +253,53 @@ def _phase(message: StatusMessage) -> str:
     return PHASE_LABELS[message["phase"]].lower()
 
 
-def why(message: ExplanationMessage) -> None:
-    """Whether and how a file is indexed."""
+def print_explanation(message: ExplanationMessage) -> None:
+    """Print how a file is indexed, or why it is skipped."""
     out.print(Text(escape_line(message["path"]), style="bold"))
     if message["skipped"]:
         out.print(Text(f"  not indexed: {escape_line(message['skipped'])}"))
         return
-    counts = f"{message['chunks']:,} chunks, {message['definitions']:,} of them of definitions"
     if message["by_lines"]:
-        out.print(Text(f"  parsed by lines: {escape_line(message['by_lines'])}"))
-    out.print(f"  indexed as {message['language']}: {counts}, {message['embedded']:,} embedded")
+        out.print(Text(f"  split by lines: {escape_line(message['by_lines'])}"))
+    counts = (
+        f"{message['chunks']:,} chunks ({message['definitions']:,} definitions), "
+        f"{message['embedded']:,} embedded"
+    )
+    out.print(f"  indexed as {message['language']}: {counts}")
 
 
-def _bytes(count: int) -> str:
+def _megabytes(count: int) -> str:
     return f"{count / (1 << 30):.1f} GB" if count >= 1 << 30 else f"{count / (1 << 20):,.1f} MB"
 
 
-def findings(messages: Sequence[FindingMessage]) -> None:
-    """What the doctor found."""
+def print_findings(messages: Sequence[FindingMessage]) -> None:
+    """Print findings of `semls doctor`, each with advice where something is wrong."""
     for message in messages:
-        mark = ("ok  ", "green") if message["well"] else ("look", "yellow")
+        mark = ("ok  ", "green") if message["well"] else ("warn", "yellow")
         out.print(Text.assemble(mark, f"  {message['name']}: {escape_line(message['detail'])}"))
         if message["advice"]:
             out.print(Text(f"      {escape_line(message['advice'])}"))
 
 
-def notice(text: str) -> None:
-    """Something worth knowing that is no failure."""
+def print_notice(text: str) -> None:
+    """Print to stderr what the user should know although nothing failed. An empty text prints nothing."""
     if text:
         err.print(Text(escape_line(text), style="yellow"))
 
 
-def waiting(doing: str) -> None:
-    """What a request waits for, where a person looks on."""
+def print_waiting(activity: str) -> None:
+    """Print what the engine is doing while a request waits, if stderr is a terminal."""
     if sys.stderr.isatty():
-        err.print(Text(f"Waiting for the engine: {escape_line(doing)}", style="dim"))
+        err.print(Text(f"Waiting for the engine: {escape_line(activity)}", style="dim"))
 
 
-def problem(text: str) -> None:
-    """Something a person has to do something about."""
+def print_error(text: str) -> None:
+    """Print an error to stderr."""
     err.print(Text(f"semls: {escape_line(text)}", style="red"))
 
 
-def wrong_use(text: str, command: str) -> None:
-    """A command line that cannot be understood; `text` is empty where typer has printed the help instead."""
+def print_usage_error(text: str, command: str) -> None:
+    """Print a usage error and how to get help; nothing if `text` is empty, as typer has printed the help."""
     if text:
-        problem(text)
+        print_error(text)
         err.print(Text(f"Try `{command} --help`."))
