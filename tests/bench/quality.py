@@ -31,7 +31,7 @@ from semls.engine.indexing.vector_sync import VectorSync
 from semls.engine.models.presets import BUNDLED, Model
 from semls.engine.models.registry import EncoderRegistry, model_from_settings
 from semls.engine.scheduler import Priority, PriorityExecutor
-from semls.engine.search.query import query
+from semls.engine.search.query import parse_query
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import Entry
 from semls.engine.syntax.parser_process import ParserProcess
@@ -167,7 +167,7 @@ class Bench:
         seconds = {}
         for way in ("words", "both") if index else ("words",):
             began = time.perf_counter()
-            result = await workspace.search(query(text, HITS, lexical_only=way == "words"), sync)
+            result = await workspace.search(parse_query(text, HITS, lexical_only=way == "words"), sync)
             seconds[way] = time.perf_counter() - began
             found[way] = [hit.entry for hit in result.hits]
         if index:

@@ -15,7 +15,7 @@ from semls.engine.engine import Engine
 from semls.engine.indexing import indexer, read_pipeline
 from semls.engine.models import presets, registry
 from semls.engine.models.encoder import HashingEncoder
-from semls.engine.search.query import query
+from semls.engine.search.query import parse_query
 from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.vectors_local import LocalVectors
 from semls.errors import ModelUnavailable, StoreCorrupted, StoreError, UsageError
@@ -89,7 +89,7 @@ async def index(engine, root, settings=HASHING):
 
 
 async def ask(engine, text, *roots, settings=HASHING, **options):
-    return await engine.search({str(root): settings for root in roots}, query(text, **options))
+    return await engine.search({str(root): settings for root in roots}, parse_query(text, **options))
 
 
 def names(answer):

@@ -18,7 +18,7 @@ from semls.engine.engine import Engine
 from semls.engine.indexing.context import Target
 from semls.engine.indexing.vector_sync import VectorSync
 from semls.engine.models import presets
-from semls.engine.search.query import query
+from semls.engine.search.query import parse_query
 from semls.engine.storage.catalog import Catalog
 from semls.engine.workspace import Workspace
 from semls.errors import SemlsError
@@ -155,7 +155,7 @@ async def index(engine, root):
 
 
 async def search(engine, root):
-    return await engine.search({str(root): HASHING}, query("weigh_parcel"))
+    return await engine.search({str(root): HASHING}, parse_query("weigh_parcel"))
 
 
 async def works(engine, root):

@@ -69,7 +69,7 @@ async def test_workspace_symbol_with_incomplete_filter_logs_instead_of_failing(p
             await symbols(client, query[:end])
         assert (await symbols(client, query))[0].name == "evict_expired"
         assert not any("language" in message.message for message in client.messages)
-        assert any("There is no language 'rus'" in message.message for message in client.log_messages)
+        assert any("Unknown language 'rus'" in message.message for message in client.log_messages)
 
 
 async def test_search_command_with_filters_returns_locations(place):

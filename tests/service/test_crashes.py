@@ -9,7 +9,7 @@ import time
 import pytest
 
 from semls.engine.models.encoder import HashingEncoder
-from semls.engine.search.retrieval import _POOL
+from semls.engine.search.retrieval import MIN_CANDIDATES
 from semls.engine.storage.vectors_local import LocalVectors
 from semls.service.client import Client
 from semls.service.state import EnginePaths
@@ -90,7 +90,9 @@ class Victim:
         wanted = {row[7] for row in snapshot(self.settings.cache_directory)["chunks"]}
         vectors = store.get(wanted)
         # Asked for one alone, the graph, which is approximate, missed some in one of several hundred rounds.
-        lost = [name for name, vector in vectors.items() if name not in dict(store.query(vector, _POOL))]
+        lost = [
+            name for name, vector in vectors.items() if name not in dict(store.query(vector, MIN_CANDIDATES))
+        ]
         store.close()
         return {"vectors": vectors.keys() == wanted, "neighbours": not lost}
 

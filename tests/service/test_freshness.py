@@ -18,7 +18,7 @@ from semls.engine.indexing import watcher
 from semls.engine.indexing.context import Target
 from semls.engine.models import presets
 from semls.engine.models.encoder import HashingEncoder
-from semls.engine.search.query import query
+from semls.engine.search.query import parse_query
 from semls.engine.storage.vectors_local import LocalVectors
 from semls.settings import Settings
 from tests.conftest import HANG
@@ -55,7 +55,7 @@ class Watched:
         self.engine = Engine(directory / "cache")
 
     async def ask(self, text, **options):
-        answer = await self.engine.search({str(self.root): HASHING}, query(text, **options))
+        answer = await self.engine.search({str(self.root): HASHING}, parse_query(text, **options))
         return [hit.entry.path for _, hit in answer.hits]
 
     async def encoded(self):
@@ -201,7 +201,7 @@ async def test_twenty_cycles_of_change_keep_disk_use_and_recall(tmp_path):
 
     async def ask_all_the_time():
         while True:
-            answered_by.add((await engine.search({str(root): HASHING}, query("return a number"))).model)
+            answered_by.add((await engine.search({str(root): HASHING}, parse_query("return a number"))).model)
 
     asking = None
     for cycle in range(20):
@@ -212,7 +212,7 @@ async def test_twenty_cycles_of_change_keep_disk_use_and_recall(tmp_path):
             pass
         sizes.append(sum(path.stat().st_size for path in cache.glob("*/vectors/**/*")))
         for number in range(0, 600, 60):
-            assert (await engine.search({str(root): HASHING}, query(f"made_{cycle}_{number}"))).hits[0][
+            assert (await engine.search({str(root): HASHING}, parse_query(f"made_{cycle}_{number}"))).hits[0][
                 1
             ].entry.name == f"made_{cycle}_{number}"
         (opened,) = engine._workspaces

@@ -11,7 +11,7 @@ import pytest
 
 from semls.engine.engine import Engine
 from semls.engine.indexing import loop
-from semls.engine.search.query import query
+from semls.engine.search.query import parse_query
 from semls.engine.syntax.parser_process import ParserProcess
 from semls.errors import EngineError
 from semls.settings import Settings
@@ -54,7 +54,7 @@ async def test_file_with_parse_timeout_is_parsed_again_when_reopened(tmp_path):
 async def test_search_while_parser_is_suspended_omits_changed_file(workspace, tmp_path):
     engine, root = Engine(tmp_path / "cache"), workspace("shop")
     await index(engine, root)
-    asked = query("read_settings", lexical_only=True)
+    asked = parse_query("read_settings", lexical_only=True)
     before = await engine.search({str(root): HASHING}, asked)
     _, hit = before.hits[0]
     suspended = parser()
@@ -83,7 +83,7 @@ async def test_index_with_parser_that_does_not_start_reports_and_retries(
     while (await engine.status(str(root), HASHING))[0].error:
         assert time.monotonic() < deadline
         await asyncio.sleep(0.02)
-    assert (await engine.search({str(root): HASHING}, query("settings", lexical_only=True))).hits
+    assert (await engine.search({str(root): HASHING}, parse_query("settings", lexical_only=True))).hits
     await engine.close()
 
 

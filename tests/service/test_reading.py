@@ -9,7 +9,7 @@ import pytest
 from semls.engine.engine import Engine
 from semls.engine.files import scan
 from semls.engine.indexing import loop, read_pipeline
-from semls.engine.search.query import query
+from semls.engine.search.query import parse_query
 from semls.engine.storage import catalog
 from semls.engine.storage.catalog import Catalog
 from semls.engine.syntax import languages
@@ -37,7 +37,7 @@ async def index(engine, root):
 
 async def found(engine, root):
     """The names whose definitions a search finds."""
-    answer = await engine.search({str(root): HASHING}, query("file", lexical_only=True))
+    answer = await engine.search({str(root): HASHING}, parse_query("file", lexical_only=True))
     return sorted(hit.entry.name for _, hit in answer.hits)
 
 

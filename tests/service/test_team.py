@@ -18,7 +18,7 @@ import pytest
 from semls.engine.engine import Engine
 from semls.engine.indexing import loop
 from semls.engine.models.encoder import HashingEncoder
-from semls.engine.search.query import query
+from semls.engine.search.query import parse_query
 from semls.errors import StoreError
 from semls.settings import Server, Settings
 from tests.conftest import HANG
@@ -118,7 +118,7 @@ class Colleague:
         return [step async for step in self.engine.index(str(self.root), self.settings)][-1]
 
     async def ask(self, text):
-        return await self.engine.search({str(self.root): self.settings}, query(text))
+        return await self.engine.search({str(self.root): self.settings}, parse_query(text))
 
     async def status(self):
         return (await self.engine.status(str(self.root), self.settings))[0]
@@ -306,7 +306,7 @@ async def test_client_without_settings_uses_store_of_following_client(chroma, hi
         pass
     status, _ = await first.engine.status(str(first.root), Settings())
     assert status == state
-    answer = await first.engine.search({str(first.root): Settings()}, query("shrink a picture"))
+    answer = await first.engine.search({str(first.root): Settings()}, parse_query("shrink a picture"))
     assert answer.model == "hashing"
     assert not list(first.cache.glob("*/vectors/*"))
     await states.aclose()

@@ -13,7 +13,7 @@ import pytest
 from semls.engine.engine import Engine
 from semls.engine.files import watch
 from semls.engine.indexing import crawler, watcher
-from semls.engine.search.query import query
+from semls.engine.search.query import parse_query
 from semls.settings import Settings
 from tests.support.namespace import USER_LIMITS, in_user_namespace, without_override
 
@@ -38,7 +38,7 @@ class Workspace:
 
     async def find(self, name):
         """Whether a search finds a definition, without a request to look at the files."""
-        answer = await self.engine.search({str(self.root): HASHING}, query(name, lexical_only=True))
+        answer = await self.engine.search({str(self.root): HASHING}, parse_query(name, lexical_only=True))
         return any(hit.entry.name == name for _, hit in answer.hits)
 
     async def notice(self):

@@ -238,7 +238,7 @@ class Engine:
 
         Raises SemlsError.
         """
-        answer = await self.search(workspaces, replace(query, limit=context.CANDIDATES, by_chunk=True))
+        answer = await self.search(workspaces, replace(query, limit=context.MAX_HITS, by_chunk=True))
         settings_of = {Path(path): settings for path, settings in workspaces.items()}
         documents = {}
         for root in {root for root, _ in answer.hits}:

@@ -19,7 +19,7 @@ async def merge(query: Query, results: Mapping[str, SearchResult]) -> Answer:
         hits = await asyncio.to_thread(_without_duplicates, hits)
     models = [result.model for result in results.values() if result.model]
     return Answer(
-        query.typed,
+        query.raw_text,
         model=models[0] if models and not query.lexical_only else "",
         coverage=Coverage(
             chunks=sum(result.coverage.chunks for result in results.values()),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from semls.engine.indexing.progress import Progress
 from semls.engine.search.retrieval import Hit
-from semls.engine.search.similar import Similar
+from semls.engine.search.similar import SimilarCode
 from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.schema import File
 
@@ -45,7 +45,7 @@ class Answer:
 class Comparison:
     """Code that is similar to a chunk. `model` and `coverage` are those of `SearchResult`."""
 
-    similar: Similar
+    similar: SimilarCode
     model: str
     coverage: Coverage
 

@@ -19,10 +19,9 @@ from semls.engine.indexing.vector_sync import VectorSync
 from semls.engine.results import Comparison, Explanation, SearchResult
 from semls.engine.scheduler import Priority, opened
 from semls.engine.search import no_hits, similar
-from semls.engine.search.context import Document
-from semls.engine.search.documents import load_documents
+from semls.engine.search.documents import Document, load_documents
 from semls.engine.search.query import Query
-from semls.engine.search.retrieval import near, search
+from semls.engine.search.retrieval import nearest_chunks, search
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.schema import File
@@ -117,7 +116,7 @@ class Workspace:
         return await self._with_fallback(index, partial(self._search_with, query, sync.coverage))
 
     async def _search_with(self, query: Query, coverage: Coverage, index: VectorIndex | None) -> SearchResult:
-        similarities = await near(query, self._catalog, index, self._executor) if index else {}
+        similarities = await nearest_chunks(query, self._catalog, index, self._executor) if index else {}
         complete = self.indexer.complete  # before the catalog is read: files may be added while it is
         hits = await self._executor.run(Priority.SEARCH, search, query, self._catalog, similarities)
         return SearchResult(hits, index.encoder.model.name if index else "", coverage, complete)
@@ -169,9 +168,14 @@ class Workspace:
     async def _similar_with(
         self, path: str, row: int, limit: int, coverage: Coverage, index: VectorIndex | None
     ) -> Comparison:
-        asked = await self._executor.run(Priority.SEARCH, similar.at, self._catalog, path, row)
-        near = await similar.near(asked, limit, self._catalog, index, self._executor) if index else None
-        found = await self._executor.run(Priority.SEARCH, similar.similar, asked, self._catalog, near, limit)
+        catalog, executor = self._catalog, self._executor
+        reference = await executor.run(Priority.SEARCH, similar.reference_at, catalog, path, row)
+        similarities = None
+        if index:
+            similarities = await similar.nearest_chunks(reference, limit, catalog, index, executor)
+        found = await executor.run(
+            Priority.SEARCH, similar.find_similar, reference, catalog, similarities, limit
+        )
         return Comparison(found, index.encoder.model.name if index else "", coverage)
 
     async def documents(self, root: Path, paths: Iterable[str]) -> dict[str, Document]:

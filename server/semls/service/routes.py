@@ -18,7 +18,7 @@ from starlette.types import Receive, Scope, Send
 from semls import __version__
 from semls.engine.engine import STATUS_TIMEOUT, Engine
 from semls.engine.lookups import LOOKUP_TIMEOUT
-from semls.engine.search.query import Query, query
+from semls.engine.search.query import Query, parse_query
 from semls.errors import SemlsError, UsageError, reason
 from semls.limits import DEFAULT_HITS
 from semls.service import messages, responses, schemas, serializers
@@ -236,7 +236,7 @@ def _validated(content: bytes, schema: type[Body]) -> Body:
 
 
 def _query(body: schemas.QueryBody, limit: int = DEFAULT_HITS) -> Query:
-    return query(
+    return parse_query(
         body.query,
         limit,
         languages=body.languages,

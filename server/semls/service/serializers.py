@@ -8,7 +8,7 @@ from pathlib import Path
 from semls.engine.doctor import Finding
 from semls.engine.indexing.progress import Progress
 from semls.engine.results import Answer, Comparison, Explanation, Status, Usage
-from semls.engine.search.context import Section, count_tokens, markdown
+from semls.engine.search.context import Section, estimate_tokens, render_markdown
 from semls.engine.search.retrieval import Hit
 from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.schema import Entry
@@ -47,17 +47,17 @@ def similar_message(root: Path, comparison: Comparison) -> SimilarMessage:
         **_chunk(root, similar.entry),
         "model": comparison.model,
         "coverage": _coverage(comparison.coverage),
-        "copies": [_chunk(root, copy) for copy in similar.copies],
+        "copies": [_chunk(root, copy) for copy in similar.duplicates],
         "hits": [{**_hit(root, hit), "count": count} for hit, count in similar.hits],
     }
 
 
 def context_message(answer: Answer, sections: Sequence[Section]) -> ContextMessage:
     """Return the message for the code that answers a question."""
-    text = markdown(sections)
+    text = render_markdown(sections)
     return {
         **_header(answer),
-        "tokens": count_tokens(text),
+        "tokens": estimate_tokens(text),
         "markdown": text,
         "sections": [_section(section) for section in sections],
     }
@@ -154,7 +154,7 @@ def _section(section: Section) -> SectionMessage:
         "tokens": section.tokens,
         "parts": [
             {"range": _range(lines.start, 0, lines.stop, 0), "text": document.text(lines)}
-            for lines in section.stretches
+            for lines in section.spans
         ],
     }
 

@@ -110,7 +110,7 @@
 (ert-deftest semls-test-search-shows-what-the-server-says-of-a-wrong-filter ()
   (test-in "shop/web/src/cart.ts"
     (let ((said (cadr (should-error (semls-search "kind:nonsense visitors") :type 'user-error))))
-      (should (string-prefix-p "There is no kind 'nonsense': use one of " said)))))
+      (should (string-prefix-p "Unknown kind 'nonsense'. Use one of " said)))))
 
 (ert-deftest semls-test-search-says-that-nothing-is-found ()
   (test-in "shop/web/src/cart.ts"
@@ -134,7 +134,7 @@
   (test-in "shop/web/src/cart.ts"
     (let ((candidates (semls--candidates (test-root "shop") "kind:nonsense")))
       (should (= (length candidates) 1))
-      (should (string-prefix-p "There is no kind" (car candidates)))
+      (should (string-prefix-p "Unknown kind" (car candidates)))
       (should-not (semls--chosen (car candidates) candidates)))))
 
 (ert-deftest semls-test-a-key-ends-the-waiting ()

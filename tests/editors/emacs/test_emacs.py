@@ -225,7 +225,7 @@ def test_leaving_the_search_leads_back_and_what_is_wrong_is_said(screen):
     screen.press("C-c", "s", "s")
     screen.until("Search by meaning:")
     screen.type("kind:nonsense")
-    screen.until("There is no kind 'nonsense'")
+    screen.until("Unknown kind 'nonsense'")
     screen.press("C-a", "C-k")
     screen.type(f"#{QUESTION}")
     screen.until("impl SessionStore {")

@@ -123,4 +123,4 @@ def test_its_quickfix_list_has_the_servers_order(picker, screen, folder, termina
 
 def test_it_says_what_is_wrong_with_a_filter(screen):
     screen.type(":Semls search kind:nonsense\r")
-    screen.shows("There is no kind")
+    screen.shows("Unknown kind")

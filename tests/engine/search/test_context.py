@@ -1,4 +1,4 @@
-"""What is packed for a language model: from hand-made hits, and by the engine in this process."""
+"""Contexts for language models: packed from made-up hits, and by the engine in this process."""
 
 import re
 from pathlib import Path
@@ -8,8 +8,9 @@ from tokenizers import Tokenizer
 
 from semls.engine.engine import Engine
 from semls.engine.models.download import bundled_model
-from semls.engine.search.context import Document, count_tokens, markdown, pack
-from semls.engine.search.query import query
+from semls.engine.search.context import estimate_tokens, pack, render_markdown
+from semls.engine.search.documents import Document
+from semls.engine.search.query import parse_query
 from semls.engine.search.retrieval import Hit
 from semls.errors import UsageError
 from semls.settings import Settings
@@ -35,8 +36,8 @@ class Shape(
 
     # Five lines
     # of comments
-    # that belong
-    # to nobody:
+    # outside of
+    # definitions:
     # left out.
 
     def scale(self, factor):
@@ -50,19 +51,19 @@ def draw(shape):
     second(shape)
     third(shape)
 '''
-CHUNKS = [  # name, container, first and last row, row of the name
+CHUNKS = [  # name, container, first row, last row, row of the name
     ("", "", 0, 0, 0),
     ("Shape", "", 2, 5, 2),
     ("area", "Shape", 7, 8, 7),
     ("perimeter", "Shape", 10, 11, 10),
     ("", "Shape", 13, 17, 13),
     ("scale", "Shape", 19, 20, 19),
-    ("draw", "", 22, 26, 22),  # in two parts
+    ("draw", "", 22, 26, 22),  # two chunks
     ("draw", "", 27, 28, 22),
 ]
 
 
-def document(path="shapes.py", source=SHAPES, chunks=CHUNKS):
+def make_document(path="shapes.py", source=SHAPES, chunks=CHUNKS):
     lines = source.split("\n")
     offsets = [sum(len(line.encode()) + 1 for line in lines[:row]) for row in range(len(lines) + 1)]
     entries = []
@@ -88,138 +89,141 @@ def document(path="shapes.py", source=SHAPES, chunks=CHUNKS):
     return Document(Path("/work"), path, "python", source.encode(), entries)
 
 
-def hits(of, *scored):
-    """Hits by the numbers of their chunks; scores fall slowly unless they are given."""
+def hits(document, *scored):
+    """Return hits by the indices of their chunks, with the given or slowly falling scores."""
     found = []
     for rank, each in enumerate(scored):
-        number, score = each if isinstance(each, tuple) else (each, 1 - rank / 100)
-        entry = of.entries[number]
-        text = of.content[entry.start_byte : entry.end_byte].decode()
-        found.append((of, Hit(entry, score, text)))
+        index, score = each if isinstance(each, tuple) else (each, 1 - rank / 100)
+        entry = document.entries[index]
+        text = document.content[entry.start_byte : entry.end_byte].decode()
+        found.append((document, Hit(entry, score, text)))
     return found
 
 
-def packed(found, budget=PLENTY):
-    return markdown(pack(found, budget))
+def pack_markdown(found, budget=PLENTY):
+    return render_markdown(pack(found, budget))
 
 
-def heading(text):
+def headings(text):
     return re.findall(r"^## `+ ?(.*?) ?`+$", text, re.MULTILINE)
 
 
-def test_a_method_comes_under_the_header_of_its_class():
-    text = packed(hits(document(), 5), budget=90)
+def test_pack_method_includes_signature_of_its_class():
+    text = pack_markdown(hits(make_document(), 5), budget=90)
     assert text == (
         "## `shapes.py:3-5, 20-21`\n\n```python\n"
         "class Shape(\n    Base,\n):\n…\n    def scale(self, factor):\n        return factor\n```\n"
     )
 
 
-def test_methods_of_a_class_share_one_header_and_come_by_line():
-    text = packed(hits(document(), 5, 2), budget=110)
-    assert heading(text) == ["shapes.py:3-9, 20-21"]  # with the docstring, which lies in a small gap
+def test_pack_methods_of_a_class_includes_its_signature_once():
+    text = pack_markdown(hits(make_document(), 5, 2), budget=110)
+    assert headings(text) == ["shapes.py:3-9, 20-21"]  # with the docstring, which lies in a small gap
     assert text.count("class Shape") == 1
     assert text.index("def area") < text.index("def scale")
 
 
-def test_small_gaps_are_filled_and_large_ones_are_not():
-    assert heading(packed(hits(document(), 2, 3))) == ["shapes.py:3-12"]
-    assert heading(packed(hits(document(), 3, 5))) == ["shapes.py:3-5, 11-12, 20-21"]
+def test_pack_fills_small_gaps_only():
+    assert headings(pack_markdown(hits(make_document(), 2, 3))) == ["shapes.py:3-12"]
+    assert headings(pack_markdown(hits(make_document(), 3, 5))) == ["shapes.py:3-5, 11-12, 20-21"]
 
 
-def test_a_part_brings_its_whole_definition_or_else_the_line_it_begins_with():
-    whole = packed(hits(document(), 7))
-    assert heading(whole) == ["shapes.py:23-29"]
-    assert packed(hits(document(), 7), budget=count_tokens(whole)) == whole
-    alone = packed(hits(document(), 7), budget=count_tokens(whole) - 1)
+def test_pack_chunk_includes_whole_definition_if_it_fits_else_signature():
+    whole = pack_markdown(hits(make_document(), 7))
+    assert headings(whole) == ["shapes.py:23-29"]
+    assert pack_markdown(hits(make_document(), 7), budget=estimate_tokens(whole)) == whole
+    alone = pack_markdown(hits(make_document(), 7), budget=estimate_tokens(whole) - 1)
     assert alone.startswith("## `shapes.py:23, 28-29`\n\n```python\ndef draw(shape):\n…\n    second(shape)\n")
 
 
-def test_a_class_comes_with_all_its_members_where_there_is_much_room():
-    assert heading(packed(hits(document(), 1))) == ["shapes.py:3-21"]
-    assert heading(packed(hits(document(), 1), budget=120)) == ["shapes.py:3-6"]
+def test_pack_class_includes_members_if_budget_is_large():
+    assert headings(pack_markdown(hits(make_document(), 1))) == ["shapes.py:3-21"]
+    assert headings(pack_markdown(hits(make_document(), 1), budget=120)) == ["shapes.py:3-6"]
 
 
-def test_the_line_that_closes_a_class_comes_with_it():
+def test_pack_class_includes_closing_line():
     source = "class A {\n  int x;\n\n  int get() { return x; }\n}\n"
     chunks = [("A", "", 0, 1, 0), ("get", "A", 3, 3, 3)]
-    assert "}\n}\n```" in packed(hits(document("A.java", source, chunks), 0))
+    assert "}\n}\n```" in pack_markdown(hits(make_document("A.java", source, chunks), 0))
 
 
-def test_what_is_far_below_the_best_is_left_out():
-    assert heading(packed(hits(document(), (7, 1.0), (2, 0.1)))) == ["shapes.py:23-29"]
+def test_pack_leaves_out_hits_with_low_scores():
+    assert headings(pack_markdown(hits(make_document(), (7, 1.0), (2, 0.1)))) == ["shapes.py:23-29"]
 
 
-def test_an_exact_name_does_not_shut_out_what_is_good():
-    assert "def area" in packed(hits(document(), (7, 4.0), (2, 0.8)))
+def test_pack_with_boosted_best_hit_keeps_good_hits():
+    assert "def area" in pack_markdown(hits(make_document(), (7, 4.0), (2, 0.8)))
 
 
-def test_a_hit_that_does_not_fit_makes_room_for_smaller_ones():
-    large = document("large.py", "def f():\n" + "    call(1, 2, 3)\n" * 200, [("f", "", 0, 199, 0)])
-    text = packed([*hits(large, (0, 1.0)), *hits(document(), (2, 0.9))], budget=120)
-    assert heading(text) == ["shapes.py:3-9"]
+def test_pack_skips_hit_that_does_not_fit():
+    large = make_document("large.py", "def f():\n" + "    call(1, 2, 3)\n" * 200, [("f", "", 0, 199, 0)])
+    text = pack_markdown([*hits(large, (0, 1.0)), *hits(make_document(), (2, 0.9))], budget=120)
+    assert headings(text) == ["shapes.py:3-9"]
 
 
-def test_files_come_best_first():
-    one, other = document("one.py"), document("other.py", SHAPES.replace("area", "surface"))
-    text = packed([*hits(other, (7, 1.0)), *hits(one, (3, 0.9)), *hits(other, (2, 0.8))])
-    assert [place.partition(":")[0] for place in heading(text)] == ["other.py", "one.py"]
+def test_pack_orders_files_by_best_hit():
+    one, other = make_document("one.py"), make_document("other.py", SHAPES.replace("area", "surface"))
+    text = pack_markdown([*hits(other, (7, 1.0)), *hits(one, (3, 0.9)), *hits(other, (2, 0.8))])
+    assert [heading.partition(":")[0] for heading in headings(text)] == ["other.py", "one.py"]
 
 
-def test_what_stands_between_sections_counts():
-    found = [*hits(document("one.py"), 7), *hits(document("other.py", SHAPES.replace("(shape", "(box")), 7)]
-    both = packed(found)
-    assert len(heading(both)) == 2
-    assert packed(found, budget=count_tokens(both)) == both
-    assert count_tokens(packed(found, budget=count_tokens(both) - 1)) < count_tokens(both)
+def test_pack_counts_separators_of_sections():
+    found = [
+        *hits(make_document("one.py"), 7),
+        *hits(make_document("other.py", SHAPES.replace("(shape", "(box")), 7),
+    ]
+    both = pack_markdown(found)
+    assert len(headings(both)) == 2
+    assert pack_markdown(found, budget=estimate_tokens(both)) == both
+    assert estimate_tokens(pack_markdown(found, budget=estimate_tokens(both) - 1)) < estimate_tokens(both)
 
 
-def test_an_exact_copy_comes_once():
+def test_pack_includes_exact_duplicate_once():
     indented = "class Box:\n    def area(self):\n            return 0\n"
-    copy = document("copy.py", indented, [("Box", "", 0, 0, 0), ("area", "Box", 1, 2, 1)])
-    text = packed([*hits(document(), (2, 1.0)), *hits(copy, (1, 0.9))])
+    duplicate = make_document("copy.py", indented, [("Box", "", 0, 0, 0), ("area", "Box", 1, 2, 1)])
+    text = pack_markdown([*hits(make_document(), (2, 1.0)), *hits(duplicate, (1, 0.9))])
     assert text.count("def area") == 1
     assert "copy.py" not in text
 
 
-def test_what_is_there_already_is_not_taken_again():
-    assert packed(hits(document(), 1, 2, 3, 2)) == packed(hits(document(), 1))
+def test_pack_includes_same_chunk_once():
+    assert pack_markdown(hits(make_document(), 1, 2, 3, 2)) == pack_markdown(hits(make_document(), 1))
 
 
-def test_nothing_in_a_file_can_close_the_fence():
+def test_pack_fence_is_longer_than_any_in_the_code():
     source = "def f():\n    return '''\n````\n## injected\n'''\n"
-    text = packed(hits(document("f.py", source, [("f", "", 0, 4, 0)]), 0))
+    text = pack_markdown(hits(make_document("f.py", source, [("f", "", 0, 4, 0)]), 0))
     assert text.splitlines()[2] == "`````python"
     assert text.splitlines()[-1] == "`````"
 
 
-def test_a_path_cannot_forge_a_heading():
-    text = packed(hits(document("a`\n## b\x1b[2J.py"), 2), budget=90)
+def test_pack_escapes_path_in_headings():
+    text = pack_markdown(hits(make_document("a`\n## b\x1b[2J.py"), 2), budget=90)
     assert text.splitlines()[0] == "## `` a`\\n## b\\x1b[2J.py:3-9 ``"
 
 
 @pytest.mark.parametrize("ending", ["\r\n", "\r"])
-def test_line_ends_of_all_kinds_become_one(ending):
+def test_pack_normalizes_line_ends(ending):
     source = "def f():\n    return 1"
-    given = document("f.py", source, [("f", "", 0, 1, 0)])
+    given = make_document("f.py", source, [("f", "", 0, 1, 0)])
     other = Document(Path("/work"), "f.py", "python", source.replace("\n", ending).encode(), given.entries)
-    assert packed([(other, hits(given, 0)[0][1])]) == packed(hits(given, 0))
+    assert pack_markdown([(other, hits(given, 0)[0][1])]) == pack_markdown(hits(given, 0))
 
 
-def test_a_budget_for_nothing_is_refused_with_the_least_that_helps():
+def test_pack_with_too_small_budget_reports_the_needed_tokens():
     with pytest.raises(UsageError, match="too few") as raised:
-        pack(hits(document(), 5, 2), 20)
-    least = int(re.findall(r"\d+", str(raised.value))[-1])
-    assert count_tokens(packed(hits(document(), 5, 2), least)) <= least
+        pack(hits(make_document(), 5, 2), 20)
+    needed = int(re.findall(r"\d+", str(raised.value))[-1])
+    assert estimate_tokens(pack_markdown(hits(make_document(), 5, 2), needed)) <= needed
     with pytest.raises(UsageError):
-        pack(hits(document(), 5, 2), least - 1)
+        pack(hits(make_document(), 5, 2), needed - 1)
 
 
-def test_no_hits_are_an_empty_text():
-    assert packed([], 1) == ""
+def test_pack_without_hits_returns_empty_text():
+    assert pack_markdown([], 1) == ""
 
 
-def test_the_estimate_is_not_below_a_real_tokenizer():
+def test_estimate_tokens_is_not_below_a_real_tokenizer():
     model = bundled_model()
     assert model
     assert model.folder
@@ -234,11 +238,11 @@ def test_the_estimate_is_not_below_a_real_tokenizer():
     for path in sources:
         text = path.read_text("utf-8")
         real = len(tokenizer.encode(text, add_special_tokens=False).ids)
-        assert real <= count_tokens(text) <= 2.5 * real, path
+        assert real <= estimate_tokens(text) <= 2.5 * real, path
 
 
 @pytest.mark.parametrize(
-    ("text", "least"),
+    ("text", "minimum"),
     [
         ("", 0),
         ("x", 1),
@@ -250,8 +254,8 @@ def test_the_estimate_is_not_below_a_real_tokenizer():
         ("0" * 30, 10),
     ],
 )
-def test_the_estimate_of_odd_texts(text, least):
-    assert least <= count_tokens(text) <= max(3 * least, 4 * len(text))
+def test_estimate_tokens_of_unusual_text_is_plausible(text, minimum):
+    assert minimum <= estimate_tokens(text) <= max(3 * minimum, 4 * len(text))
 
 
 # With the engine
@@ -259,9 +263,9 @@ def test_the_estimate_of_odd_texts(text, least):
 
 @pytest.fixture
 async def engine(tmp_path):
-    made = Engine(tmp_path / "cache")
-    yield made
-    await made.close()
+    engine = Engine(tmp_path / "cache")
+    yield engine
+    await engine.close()
 
 
 async def index(engine, root):
@@ -269,82 +273,82 @@ async def index(engine, root):
         pass
 
 
-async def ask(engine, text, *roots, budget=4000, **options):
+async def find(engine, text, *roots, budget=4000, **options):
     for root in roots:
         await index(engine, root)
     answer, sections = await engine.context(
-        {str(root): HASHING for root in roots}, query(text, **options), budget
+        {str(root): HASHING for root in roots}, parse_query(text, **options), budget
     )
-    return answer, markdown(sections)
+    return answer, render_markdown(sections)
 
 
-async def test_the_whole_of_a_long_definition_is_found_by_a_part_of_it(engine, tmp_path):
+async def test_context_of_one_chunk_includes_whole_long_definition(engine, tmp_path):
     (tmp_path / "w").mkdir()
     lines = [f"    sum_{number} = first_{number} + second_{number}\n" for number in range(150)]
     lines[140] = "    quarantine = parcel.customs\n"
     (tmp_path / "w/long.py").write_text(f"import os\n\ndef process(parcel):\n{''.join(lines)}    return 1\n")
-    _, text = await ask(engine, "quarantine of a parcel by customs", tmp_path / "w", budget=10_000)
-    assert heading(text)[0] == "long.py:3-154"
-    _, part = await ask(engine, "quarantine of a parcel by customs", tmp_path / "w", budget=2500)
-    assert "def process(parcel):\n…\n" in part
-    assert "quarantine = parcel.customs" in part
+    _, text = await find(engine, "quarantine of a parcel by customs", tmp_path / "w", budget=10_000)
+    assert headings(text)[0] == "long.py:3-154"
+    _, excerpt = await find(engine, "quarantine of a parcel by customs", tmp_path / "w", budget=2500)
+    assert "def process(parcel):\n…\n" in excerpt
+    assert "quarantine = parcel.customs" in excerpt
 
 
-async def test_no_budget_is_ever_exceeded(engine, workspace):
+async def test_context_never_exceeds_budget(engine, workspace):
     shop = workspace("shop")
-    _, everything = await ask(engine, "sessions orders pictures", shop, budget=PLENTY)
-    largest = count_tokens(everything)
+    _, everything = await find(engine, "sessions orders pictures", shop, budget=PLENTY)
+    largest = estimate_tokens(everything)
     assert largest > 600
     used = set()
-    for budget in [*range(1, largest, 19), 5 * largest]:  # a class comes whole at a quarter of the budget
+    for budget in [*range(1, largest, 19), 5 * largest]:  # a class with its members takes at most a quarter
         try:
             _, sections = await engine.context(
-                {str(shop): HASHING}, query("sessions orders pictures"), budget
+                {str(shop): HASHING}, parse_query("sessions orders pictures"), budget
             )
         except UsageError:
             assert budget < 200
             continue
-        used.add(count_tokens(markdown(sections)))
+        used.add(estimate_tokens(render_markdown(sections)))
         assert max(used) <= budget
     assert len(used) > 5
     assert largest in used
 
 
-async def test_every_line_stands_where_the_heading_says(engine, workspace):
+async def test_context_headings_give_the_lines_of_the_code(engine, workspace):
     shop = workspace("shop")
-    _, text = await ask(engine, "evict expired sessions", shop)
+    _, text = await find(engine, "evict expired sessions", shop)
     blocks = re.findall(r"^## `(.+?):([\d, -]+)`\n\n(`{3,})\w*\n(.*?)\n\3$", text, re.MULTILINE | re.DOTALL)
     assert "store/session.rs" in {path for path, *_ in blocks}
-    assert len(blocks) == len(set(heading(text)))
-    for path, places, _, code in blocks:
+    assert len(blocks) == len(set(headings(text)))
+    for path, numbers, _, code in blocks:
         lines = (shop / path).read_text("utf-8").splitlines()
-        stretches = [place.split("-") for place in places.split(", ")]
-        expected = ["\n".join(lines[int(place[0]) - 1 : int(place[-1])]) for place in stretches]
+        spans = [span.split("-") for span in numbers.split(", ")]
+        expected = ["\n".join(lines[int(span[0]) - 1 : int(span[-1])]) for span in spans]
         assert code.split("\n…\n") == expected
 
 
-async def test_filters_hold(engine, workspace):
-    _, text = await ask(engine, "session of a visitor", workspace("shop"), languages=["rust"])
-    assert {place.partition(":")[0] for place in heading(text)} == {"store/session.rs"}
+async def test_context_with_filters_includes_matching_files_only(engine, workspace):
+    _, text = await find(engine, "session of a visitor", workspace("shop"), languages=["rust"])
+    assert {heading.partition(":")[0] for heading in headings(text)} == {"store/session.rs"}
 
 
-async def test_a_file_that_changed_is_packed_as_it_is_now(engine, workspace):
+async def test_context_of_changed_file_has_its_current_code(engine, workspace):
     shop = workspace("shop")
-    await ask(engine, "fit_into", shop)
+    await find(engine, "fit_into", shop)
     path = shop / "worker/thumbnails.py"
     path.write_text("\n\n\n" + path.read_text())
-    _, sections = await engine.context({str(shop): HASHING}, query("fit_into"), 4000)
-    (section,) = (one for one in sections if one.document.path == "worker/thumbnails.py")
+    _, sections = await engine.context({str(shop): HASHING}, parse_query("fit_into"), 4000)
+    (section,) = (each for each in sections if each.document.path == "worker/thumbnails.py")
     start = path.read_text().splitlines().index("def fit_into(picture: Size, frame: Size) -> Size:")
     assert start in section.rows
     assert section.document.lines[start].startswith("def fit_into")
     path.unlink()
-    _, text = await ask(engine, "fit_into", shop)
+    _, text = await find(engine, "fit_into", shop)
     assert "thumbnails.py" not in text
 
 
 @pytest.mark.parametrize("read_again", [False, True])
-async def test_a_file_that_changes_after_the_search_is_left_out(tmp_path, workspace, read_again):
+async def test_context_leaves_out_file_that_changes_after_the_search(tmp_path, workspace, read_again):
     shop = workspace("shop")
     path = shop / "worker/thumbnails.py"
 
@@ -360,16 +364,18 @@ async def test_a_file_that_changes_after_the_search_is_left_out(tmp_path, worksp
             return answer
 
     engine = Interrupted(tmp_path / "cache")
-    _, before = await ask(engine, "fit_into or evict_expired", shop)
+    _, before = await find(engine, "fit_into or evict_expired", shop)
     engine.edited = True
-    _, after = await ask(engine, "fit_into or evict_expired", shop)
+    _, after = await find(engine, "fit_into or evict_expired", shop)
     await engine.close()
     assert "thumbnails.py" in before
     assert "thumbnails.py" not in after
     assert "session.rs" in after
 
 
-async def test_folders_are_packed_together(engine, workspace):
-    answer, text = await ask(engine, "load_decoder evict_expired", workspace("shop"), workspace("gpt"))
-    assert {"store/session.rs", "model/tokenizer.py"} <= {place.partition(":")[0] for place in heading(text)}
+async def test_context_of_several_workspaces_combines_them(engine, workspace):
+    answer, text = await find(engine, "load_decoder evict_expired", workspace("shop"), workspace("gpt"))
+    assert {"store/session.rs", "model/tokenizer.py"} <= {
+        heading.partition(":")[0] for heading in headings(text)
+    }
     assert answer.model == "hashing"

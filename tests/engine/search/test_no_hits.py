@@ -1,9 +1,7 @@
-"""Why a query found nothing, with a real catalog."""
-
 import pytest
 
 from semls.engine.search import no_hits
-from semls.engine.search.query import query
+from semls.engine.search.query import parse_query
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import File
 from tests.support.entries import make_entry
@@ -26,7 +24,7 @@ def fill(catalog):
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("text", "expected"),
     [
         ("x path:nowhere", "No indexed file matches path:nowhere."),
         ("x path:nowhere path:src/*.go", "No indexed file matches path:nowhere or path:src/*.go."),
@@ -36,24 +34,24 @@ def fill(catalog):
         ('x "no Such"', 'No indexed code matches "no Such".'),
         ('x "übung" "serve"', 'No indexed code passes these filters together: "übung" "serve".'),
         ("x path:src lang:go", "No indexed code passes these filters together: path:src lang:go."),
-        ("x -path:** lang:go", "All indexed code is left out by -path:**."),
-        ('x -"e"', 'All indexed code is left out by -"e".'),
+        ("x -path:** lang:go", "All indexed code is excluded by -path:**."),
+        ('x -"e"', 'All indexed code is excluded by -"e".'),
         (r'x "a \"b\""', r'No indexed code matches "a \"b\"".'),
         ('x path:"my folder"', 'No indexed file matches path:"my folder".'),
         ("x path:src lang:python", ""),
         ("x", ""),
     ],
 )
-def test_explain_filters_that_no_chunk_passes_names_them(catalog, asked, said):
+def test_explain_filters_that_exclude_everything_names_them(catalog, text, expected):
     fill(catalog)
-    assert no_hits.explain(query(asked), catalog) == said
+    assert no_hits.explain(parse_query(text), catalog) == expected
 
 
-def test_explain_filters_beside_the_text_are_named_alike(catalog):
+def test_explain_explicit_filters_names_them_like_typed_ones(catalog):
     fill(catalog)
-    asked = query("x", languages=["Rust"], paths=["src"])
-    assert no_hits.explain(asked, catalog) == "No indexed file matches lang:Rust."
+    query = parse_query("x", languages=["Rust"], paths=["src"])
+    assert no_hits.explain(query, catalog) == "No indexed file matches lang:Rust."
 
 
-def test_explain_empty_catalog_says_that_no_file_is_indexed(catalog):
-    assert no_hits.explain(query("x path:nowhere"), catalog) == "No file is indexed."
+def test_explain_empty_catalog_says_no_file_is_indexed(catalog):
+    assert no_hits.explain(parse_query("x path:nowhere"), catalog) == "No file is indexed."

@@ -1,24 +1,22 @@
-"""What a typed text asks for: filters, phrases, and what is left as the question."""
-
 import re
 import time
 from contextlib import suppress
 
 import pytest
 
-from semls.engine.search.query import MOST_FILTERS, query
+from semls.engine.search.query import MAX_FILTERS, parse_query
 from semls.engine.storage.filters import Filter
 from semls.errors import UsageError
 from semls.limits import MAX_QUERY_LENGTH
 
 
 def filters(text):
-    """The filters of a query; `!` stands for "must not"."""
-    return [f"{'!' * one.negated}{one.field}={','.join(one.values)}" for one in query(text).filters]
+    """Return the filters of a query as strings; `!` marks a negated one."""
+    return [f"{'!' * one.negated}{one.field}={','.join(one.values)}" for one in parse_query(text).filters]
 
 
 @pytest.mark.parametrize(
-    ("text", "question", "expected"),
+    ("text", "remaining", "expected"),
     [
         ("lang:go how are tokens read", "how are tokens read", ["language=go"]),
         ("how are lang:go tokens read", "how are  tokens read", ["language=go"]),
@@ -54,8 +52,8 @@ def filters(text):
         ('kind:class "a" name:b c', "a  c", ["kind=Class", "name=b", "text=a"]),
     ],
 )
-def test_filters_and_phrases_are_taken_out_of_the_text(text, question, expected):
-    assert query(text).text == question
+def test_parse_query_removes_filters_and_quotes_from_text(text, remaining, expected):
+    assert parse_query(text).text == remaining
     assert filters(text) == expected
 
 
@@ -104,61 +102,61 @@ def test_filters_and_phrases_are_taken_out_of_the_text(text, question, expected)
         "retry -word",
     ],
 )
-def test_everything_else_is_a_part_of_the_question(text):
-    assert query(text).text == text
-    assert query(text).filters == ()
+def test_parse_query_with_other_text_keeps_it(text):
+    assert parse_query(text).text == text
+    assert parse_query(text).filters == ()
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "parts"),
     [
-        ("where is lang:go?", ["'go?'", "did you mean go?"]),
-        ("kind:klass x", ["'klass'", "did you mean class?"]),
-        ("kind:thing x", ["'thing'", "use one of", "class"]),
-        ("lang:pyton x", ["'pyton'", "did you mean python?"]),
+        ("where is lang:go?", ["'go?'", "Did you mean 'go'?"]),
+        ("kind:klass x", ["'klass'", "Did you mean 'class'?"]),
+        ("kind:thing x", ["'thing'", "Use one of", "class"]),
+        ("lang:pyton x", ["'pyton'", "Did you mean 'python'?"]),
         ("lang:klingon x", ["'klingon'", "python"]),
         ("x -lang:klingon", ["klingon"]),
-        ("lang:", ["nothing behind lang:", "lang:python"]),
-        ("how language:", ["nothing behind language:", "language:python"]),
-        ("how -kind: ", ["nothing behind kind:", "kind:class"]),
-        ('path:"" x', ["nothing behind path:", "path:src/**"]),
-        ('name:" " x', ["nothing behind name:", "name:parse*"]),
+        ("lang:", ["value after lang:", "lang:python"]),
+        ("how language:", ["value after language:", "language:python"]),
+        ("how -kind: ", ["value after kind:", "kind:class"]),
+        ('path:"" x', ["value after path:", "path:src/**"]),
+        ('name:" " x', ["value after name:", "name:parse*"]),
         ("path:/ x", ["pattern is empty"]),
-        ('x path:"my folder', ["quotation mark behind path:", "close it"]),
+        ('x path:"my folder', ["quotation mark after path:", "Close"]),
         (
-            " ".join(f"lang:go -path:{number}" for number in range(MOST_FILTERS)),
-            [f"{2 * MOST_FILTERS}", "at most"],
+            " ".join(f"lang:go -path:{number}" for number in range(MAX_FILTERS)),
+            [f"{2 * MAX_FILTERS}", "at most"],
         ),
     ],
 )
-def test_a_wrong_filter_is_explained(text, words):
+def test_parse_query_with_wrong_filter_explains_it(text, parts):
     with pytest.raises(UsageError) as raised:
-        query(text)
-    for word in words:
-        assert word in str(raised.value)
+        parse_query(text)
+    for part in parts:
+        assert part in str(raised.value)
 
 
-def test_filters_in_the_text_and_beside_it_hold_together():
-    asked = query("x lang:go", languages=["go", "rust"], kinds=["class"])
-    assert asked.filters == (
+def test_parse_query_with_explicit_filters_combines_them():
+    query = parse_query("x lang:go", languages=["go", "rust"], kinds=["class"])
+    assert query.filters == (
         Filter("language", ("go",)),
         Filter("language", ("go", "rust")),
         Filter("kind", ("Class",)),
     )
 
 
-def test_filters_alone_need_no_model():
-    assert query("lang:go").lexical_only
-    assert query("", kinds=["class"]).lexical_only
-    assert not query("x lang:go").lexical_only
+def test_parse_query_with_filters_alone_is_lexical_only():
+    assert parse_query("lang:go").lexical_only
+    assert parse_query("", kinds=["class"]).lexical_only
+    assert not parse_query("x lang:go").lexical_only
 
 
-def test_what_was_typed_is_kept():
-    assert query(" lang:go  how ").typed == "lang:go  how"
+def test_parse_query_keeps_raw_text():
+    assert parse_query(" lang:go  how ").raw_text == "lang:go  how"
 
 
 def matching(glob, *paths):
-    (wanted,) = query(f'x path:"{glob}"').filters
+    (wanted,) = parse_query(f'x path:"{glob}"').filters
     return [path for path in paths if re.match(wanted.values[0], path)]
 
 
@@ -179,21 +177,21 @@ def matching(glob, *paths):
         ("***", ["a", "a/b"], []),
     ],
 )
-def test_path_patterns(glob, inside, outside):
+def test_path_pattern_matches_paths(glob, inside, outside):
     assert matching(glob, *inside, *outside) == inside
 
 
 @pytest.mark.parametrize(
     "glob", ["*a" * 20 + "b", "**/a/" * 20 + "b", "**/*a*a*a/" * 8 + "b", "**a" * 99 + "b"]
 )
-def test_path_with_hostile_glob_takes_no_time(glob):
+def test_path_pattern_with_many_stars_matches_in_linear_time(glob):
     began = time.monotonic()
     assert not matching(glob, "a" * 200, "a/" * 80 + "x", "aaaaaaaaaaaa/" * 40 + "x")
     assert time.monotonic() - began < 1
 
 
 @pytest.mark.parametrize(
-    "piece",
+    "part",
     [
         '"',
         '" ',
@@ -213,9 +211,9 @@ def test_path_with_hostile_glob_takes_no_time(glob):
         "\n",
     ],
 )
-def test_hostile_texts_take_no_time(piece):
+def test_parse_query_with_hostile_text_takes_linear_time(part):
     began = time.monotonic()
-    for text in (piece * MAX_QUERY_LENGTH, "x " + piece * MAX_QUERY_LENGTH):
+    for text in (part * MAX_QUERY_LENGTH, "x " + part * MAX_QUERY_LENGTH):
         with suppress(UsageError):
-            query(text[:MAX_QUERY_LENGTH])
+            parse_query(text[:MAX_QUERY_LENGTH])
     assert time.monotonic() - began < 1

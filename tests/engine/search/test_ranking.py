@@ -1,29 +1,30 @@
 import pytest
 
-from semls.engine.search.ranking import Candidate, Question, best_row, rank
+from semls.engine.search.analysis import AnalyzedQuery
+from semls.engine.search.ranking import Candidate, best_row, rank
 from tests.support.entries import make_entry
 
 
 def entry(name="", path="src/a.py", **changes):
-    """A chunk whose content is its own."""
+    """Return a chunk with a content hash of its own."""
     return make_entry(path, name, **{"content_hash": f"{path} {name}", **changes})
 
 
-def order(question, *entries, words=0.5):
-    """Names in the order of their rank; all are found equally well by words."""
-    candidates = {number: Candidate(one, words) for number, one in enumerate(entries)}
-    return [entries[number].name for number, _ in rank(Question.of(question), candidates)]
+def order(text, *entries, lexical=0.5):
+    """Return the names of chunks with equal lexical scores, best first."""
+    candidates = {number: Candidate(entry, lexical) for number, entry in enumerate(entries)}
+    return [entries[number].name for number, _ in rank(AnalyzedQuery.from_text(text), candidates)]
 
 
-def test_stop_words_are_dropped_unless_there_is_nothing_else():
-    assert Question.of("Where is the decoder loaded?").terms == ("decoder", "loaded")
-    assert Question.of("what is this").terms == ("what", "is", "this")
+def test_analyze_drops_stop_words_unless_all_words_are():
+    assert AnalyzedQuery.from_text("Where is the decoder loaded?").terms == ("decoder", "loaded")
+    assert AnalyzedQuery.from_text("what is this").terms == ("what", "is", "this")
 
 
-def test_an_identifier_is_asked_for_whole_and_in_parts():
-    question = Question.of("parseHTTPHeader")
-    assert question.terms == ("parsehttpheader", "parse", "http", "header")
-    assert question.names == ("parseHTTPHeader",)
+def test_analyze_identifier_returns_it_and_its_parts():
+    query = AnalyzedQuery.from_text("parseHTTPHeader")
+    assert query.terms == ("parsehttpheader", "parse", "http", "header")
+    assert query.names == ("parseHTTPHeader",)
 
 
 @pytest.mark.parametrize(
@@ -36,68 +37,68 @@ def test_an_identifier_is_asked_for_whole_and_in_parts():
         ("how does the tokenizer work", ()),
     ],
 )
-def test_names_of_symbols_are_seen_in_a_question(text, names):
-    assert Question.of(text).names == names
+def test_analyze_finds_names_of_symbols(text, names):
+    assert AnalyzedQuery.from_text(text).names == names
 
 
-def test_words_and_vectors_add_up():
+def test_rank_adds_lexical_and_semantic_scores():
     candidates = {
-        1: Candidate(entry("words"), words=9.0),
-        2: Candidate(entry("both", "src/b.py"), words=9.0, nearness=0.4),
-        3: Candidate(entry("vector", "src/c.py"), nearness=0.2),
+        1: Candidate(entry("lexical"), lexical=9.0),
+        2: Candidate(entry("both", "src/b.py"), lexical=9.0, semantic=0.4),
+        3: Candidate(entry("semantic", "src/c.py"), semantic=0.2),
         4: Candidate(entry("neither", "src/d.py")),
     }
-    assert [number for number, _ in rank(Question.of("anything"), candidates)] == [2, 1, 3, 4]
+    assert [number for number, _ in rank(AnalyzedQuery.from_text("anything"), candidates)] == [2, 1, 3, 4]
 
 
-@pytest.mark.parametrize(("share", "first"), [(0.1, "meaning"), (0.6, "words")])
-def test_the_less_of_the_question_any_words_say_the_more_its_meaning_decides(share, first):
+@pytest.mark.parametrize(("lexical", "first"), [(0.1, "semantic"), (0.6, "lexical")])
+def test_rank_with_low_lexical_scores_raises_semantic_weight(lexical, first):
     candidates = {
-        1: Candidate(entry("words"), words=share),
-        2: Candidate(entry("meaning", "src/b.py"), nearness=0.4),
+        1: Candidate(entry("lexical"), lexical=lexical),
+        2: Candidate(entry("semantic", "src/b.py"), semantic=0.4),
     }
-    assert candidates[rank(Question.of("anything"), candidates)[0][0]].entry.name == first
+    assert candidates[rank(AnalyzedQuery.from_text("anything"), candidates)[0][0]].entry.name == first
 
 
-def test_the_symbol_that_is_named_comes_first_though_few_words_found_it():
+def test_rank_boosts_symbol_that_the_query_names():
     candidates = {
         1: Candidate(entry("decoder"), 0.3),
         2: Candidate(entry("load_decoder_for_tokenizer", "src/b.py"), 1.0),
     }
-    assert next(iter(rank(Question.of("decoder"), candidates)))[0] == 1
+    assert next(iter(rank(AnalyzedQuery.from_text("decoder"), candidates)))[0] == 1
 
 
-def test_a_type_comes_before_its_constructor():
+def test_rank_type_before_its_constructor():
     method = entry("Decoder", container="Decoder", kind="Constructor")
     assert order("Decoder", method, entry("Decoder", kind="Class", content_hash="type"))[0] == "Decoder"
     candidates = {1: Candidate(method, 1.0), 2: Candidate(entry("Decoder", kind="Class"), 1.0)}
-    assert rank(Question.of("Decoder"), candidates)[0][0] == 2
+    assert rank(AnalyzedQuery.from_text("Decoder"), candidates)[0][0] == 2
 
 
-def test_a_member_is_looked_for_in_its_container():
+def test_rank_qualified_name_boosts_member_of_that_container():
     inside = entry("decode", "src/a.py", container="text.Tokenizer")
     outside = entry("decode", "src/b.py", container="Video")
     candidates = {1: Candidate(outside, 1.0), 2: Candidate(inside, 0.6)}
-    assert rank(Question.of("Tokenizer::decode"), candidates)[0][0] == 2
+    assert rank(AnalyzedQuery.from_text("Tokenizer::decode"), candidates)[0][0] == 2
 
 
-@pytest.mark.parametrize("typed", ["parseHTTP", "pHH", "parHead"])
-def test_a_name_is_found_by_its_beginning_and_by_its_humps(typed):
+@pytest.mark.parametrize("prefix", ["parseHTTP", "pHH", "parHead"])
+def test_rank_boosts_name_that_starts_with_the_query(prefix):
     other = entry("unrelated", "src/b.py")
-    wanted = entry("parseHTTPHeader") if typed != "parHead" else entry("parseHeader")
-    assert order(typed, other, wanted)[0] == wanted.name
+    wanted = entry("parseHTTPHeader") if prefix != "parHead" else entry("parseHeader")
+    assert order(prefix, other, wanted)[0] == wanted.name
 
 
-def test_a_file_named_after_the_subject_counts():
+def test_rank_boosts_file_with_matching_name():
     assert order("session eviction", entry("x"), entry("y", "src/session/eviction.py"))[0] == "y"
 
 
-def test_a_file_that_defines_the_subject_counts():
+def test_rank_boosts_file_with_matching_definition():
     helper = entry("warn", "src/b.py")
     assert order("load the decoder", entry("save"), helper, entry("load_decoder", "src/b.py"))[0] != "save"
 
 
-def test_a_file_that_speaks_of_it_throughout_comes_before_one_that_mentions_it():
+def test_rank_boosts_file_with_many_candidates():
     spoken = [entry(f"part{number}", "src/one.py") for number in range(3)]
     assert order("anything", entry("once", "src/b.py"), *spoken)[0] == "part0"
 
@@ -113,48 +114,48 @@ def test_a_file_that_speaks_of_it_throughout_comes_before_one_that_mentions_it()
         ("dist/parse.js", "generated"),
     ],
 )
-def test_what_is_seldom_meant_stands_behind_unless_asked_for(path, word):
-    code, aside = entry("code", "src/parse.py"), entry("aside", path)
-    assert order("how is text parsed", aside, code)[0] == "code"
-    assert order(f"{word} of parsing", code._replace(path="src/other.py"), aside)[0] == "aside"
+def test_rank_penalizes_auxiliary_files_unless_the_query_asks_for_them(path, word):
+    code, auxiliary = entry("code", "src/parse.py"), entry("auxiliary", path)
+    assert order("how is text parsed", auxiliary, code)[0] == "code"
+    assert order(f"{word} of parsing", code._replace(path="src/other.py"), auxiliary)[0] == "auxiliary"
 
 
 @pytest.mark.parametrize("newer", ["src/v2/parse.py", "src/parse.py", "src/v10/json.py"])
-def test_an_older_version_stands_behind_a_newer_one_unless_asked_for(newer):
+def test_rank_penalizes_older_version_unless_the_query_asks_for_it(newer):
     old, new = entry("old", "src/v1/parse.py"), entry("new", newer)
     assert order("how is text read", old, new) == ["new", "old"]
     assert order("how is text read in v1", new, old)[0] == "old"
     assert order("the legacy way of reading", old, new)[0] == "old"
 
 
-def test_a_version_without_a_newer_one_is_not_lowered():
+def test_rank_does_not_penalize_version_without_newer_one():
     assert order("how is text read", entry("api", "api/v1/read.py"), entry("x", "src/v2/x.py"))[0] == "api"
 
 
-def test_prose_stands_behind_code_unless_asked_for():
+def test_rank_penalizes_prose_unless_the_query_asks_for_it():
     code, prose = entry("code", "src/parse.py"), entry("prose", "parse.md", language="markdown")
     assert order("how is text parsed", prose, code)[0] == "code"
     assert order("changelog of parse", code._replace(path="src/other.py"), prose)[0] == "prose"
 
 
-def test_build_files_stand_behind_code_unless_asked_for():
+def test_rank_penalizes_build_files_unless_the_query_asks_for_them():
     code, build = entry("code", "src/parse.c"), entry("build", "src/CMakeLists.txt", language="cmake")
     assert order("how is text parsed", build, code)[0] == "code"
     assert order("how does it build", code._replace(path="src/other.c"), build)[0] == "build"
 
 
-def test_one_file_does_not_fill_the_answer():
+def test_rank_penalizes_further_chunks_of_a_file():
     same = [entry(name, "src/one.py") for name in "abc"]
     assert order("anything else", *same, entry("other", "src/two.py"))[:2] == ["a", "other"]
 
 
-def test_copies_do_not_fill_the_answer():
-    copies = [entry(f"copy{number}", f"src/{number}.py", content_hash="same") for number in range(3)]
-    assert order("anything else", *copies, entry("other", "src/x.py"))[:2] == ["copy0", "other"]
+def test_rank_penalizes_exact_duplicates():
+    duplicates = [entry(f"copy{number}", f"src/{number}.py", content_hash="same") for number in range(3)]
+    assert order("anything else", *duplicates, entry("other", "src/x.py"))[:2] == ["copy0", "other"]
 
 
 @pytest.mark.parametrize(
-    ("question", "text", "row"),
+    ("query", "text", "row"),
     [
         ("where is the mail rejected", "def send(mail):\n    queue(mail)\n    reject(mail)", 2),
         ("mail", "def send():\n    mail = 1\n    return mail", 1),
@@ -163,5 +164,5 @@ def test_copies_do_not_fill_the_answer():
         ("where is it", "", 0),
     ],
 )
-def test_best_row_shares_the_rarest_terms(question, text, row):
-    assert best_row(Question.of(question), text) == row
+def test_best_row_returns_row_with_rarest_stems(query, text, row):
+    assert best_row(AnalyzedQuery.from_text(query), text) == row

@@ -1,4 +1,4 @@
-"""Questions against a real catalog and a real Chroma store, with the hashing encoder."""
+"""Search with a real catalog and a real Chroma store, with the hashing encoder."""
 
 import asyncio
 
@@ -6,8 +6,8 @@ import pytest
 
 from semls.engine.models.encoder import HashingEncoder
 from semls.engine.scheduler import PriorityExecutor
-from semls.engine.search.query import MOST_FILTERS, query
-from semls.engine.search.retrieval import near, search
+from semls.engine.search.query import MAX_FILTERS, parse_query
+from semls.engine.search.retrieval import nearest_chunks, search
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import File
 from semls.engine.storage.vectors_local import LocalVectors
@@ -40,7 +40,7 @@ def catalog(tmp_path):
 
 
 @pytest.fixture
-def view(tmp_path):
+def index(tmp_path):
     encoder = HashingEncoder()
     store = LocalVectors(tmp_path / "vectors", encoder.fingerprint, "hashing", encoder.model.dimension)
     names, texts = zip(*FILES.values(), strict=True)
@@ -51,35 +51,35 @@ def view(tmp_path):
     store.close()
 
 
-def answers(asked, catalog, view=None):
-    vectors = asyncio.run(near(asked, catalog, view, EXECUTOR)) if view else {}
-    return search(asked, catalog, vectors)
+def find(query, catalog, index=None):
+    semantic = asyncio.run(nearest_chunks(query, catalog, index, EXECUTOR)) if index else {}
+    return search(query, catalog, semantic)
 
 
 def paths(hits):
     return [hit.entry.path for hit in hits]
 
 
-def test_words_and_vectors_find_each_on_its_own_and_together(catalog, view):
-    asked = query("send the request again")
-    assert paths(answers(asked, catalog))[0] == "src/http/client.py"
-    assert paths(answers(asked, catalog, view))[0] == "src/http/client.py"
+def test_search_lexical_and_hybrid_find_the_same_best_hit(catalog, index):
+    query = parse_query("send the request again")
+    assert paths(find(query, catalog))[0] == "src/http/client.py"
+    assert paths(find(query, catalog, index))[0] == "src/http/client.py"
 
 
-def test_a_hit_carries_its_source_and_scores_fall(catalog, view):
-    hits = answers(query("header"), catalog, view)
+def test_search_returns_snippets_with_descending_scores(catalog, index):
+    hits = find(parse_query("header"), catalog, index)
     assert hits[0].snippet == "read a header"
     scores = [hit.score for hit in hits]
     assert scores == sorted(scores, reverse=True)
 
 
-def test_the_limit_is_kept(catalog, view):
-    assert len(answers(query("header request retry", 2), catalog, view)) == 2
+def test_search_returns_at_most_limit_hits(catalog, index):
+    assert len(find(parse_query("header request retry", 2), catalog, index)) == 2
 
 
 @pytest.fixture
 def long_definition(catalog):
-    """A function of three chunks, and a short one in the same file."""
+    """Add a function of three chunks, and a short one in the same file."""
 
     def chunk(name, number, start, name_row):
         return make_entry(
@@ -106,36 +106,34 @@ def long_definition(catalog):
 
 
 @pytest.mark.usefixtures("long_definition")
-def test_search_long_definition_is_one_hit_with_the_best_chunk(catalog):
-    hits = answers(query("audit the invoice in the warehouse ledger"), catalog)
+def test_search_long_definition_returns_its_best_chunk_once(catalog):
+    hits = find(parse_query("audit the invoice in the warehouse ledger"), catalog)
     found = [(hit.entry.name, hit.snippet) for hit in hits]
     assert found.count(("process_order", "audit the ledger of the warehouse")) == 1
     assert [name for name, _ in found].count("process_order") == 1
-    assert len(answers(query("audit the invoice in the warehouse ledger", 2), catalog)) == 2
+    assert len(find(parse_query("audit the invoice in the warehouse ledger", 2), catalog)) == 2
 
 
 @pytest.mark.usefixtures("long_definition")
-@pytest.mark.parametrize(
-    "question", ["process_order", "process_ord", "how does process_order audit the ledger"]
-)
-def test_search_long_definition_asked_for_by_name_is_one_hit_with_the_name(catalog, question):
-    hits = [hit for hit in answers(query(question), catalog) if hit.entry.name == "process_order"]
+@pytest.mark.parametrize("text", ["process_order", "process_ord", "how does process_order audit the ledger"])
+def test_search_long_definition_by_name_returns_the_chunk_with_the_name(catalog, text):
+    hits = [hit for hit in find(parse_query(text), catalog) if hit.entry.name == "process_order"]
     assert [hit.snippet for hit in hits] == ["def process_order(order):"]
 
 
-def test_as_many_hits_as_are_asked_for(catalog):
+def test_search_with_high_limit_returns_as_many_hits(catalog):
     for number in range(300):
         entry = make_entry(f"many/{number}.py", f"f{number}")
         catalog.replace(File(entry.path), [(entry, "a widget")])
-    assert len(answers(query("widget", 300), catalog)) == 300
+    assert len(find(parse_query("widget", 300), catalog)) == 300
 
 
-def test_what_the_vectors_know_but_the_catalog_does_not_is_no_hit(catalog, view):
+def test_search_vector_of_removed_file_is_no_hit(catalog, index):
     catalog.remove(["src/http/client.py"])
-    assert "src/http/client.py" not in paths(answers(query("send request again", 50), catalog, view))
+    assert "src/http/client.py" not in paths(find(parse_query("send request again", 50), catalog, index))
 
 
-@pytest.mark.parametrize("seen", [False, True])
+@pytest.mark.parametrize("is_hybrid", [False, True])
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
@@ -155,14 +153,16 @@ def test_what_the_vectors_know_but_the_catalog_does_not_is_no_hit(catalog, view)
         ({"paths": ["sr", "a+b", "[x]"]}, set()),
     ],
 )
-def test_filters(catalog, view, seen, filters, expected):
+def test_search_with_explicit_filters_returns_only_matching_files(
+    catalog, index, is_hybrid, filters, expected
+):
     everything = "retry request listen and serve parse header test"
-    hits = answers(query(everything, 50, **filters), catalog, view if seen else None)
+    hits = find(parse_query(everything, 50, **filters), catalog, index if is_hybrid else None)
     assert set(paths(hits)) == expected
 
 
 @pytest.mark.parametrize(
-    ("wrong", "word"),
+    ("arguments", "message"),
     [
         ({"text": ""}, "empty"),
         ({"text": " \n"}, "empty"),
@@ -176,25 +176,25 @@ def test_filters(catalog, view, seen, filters, expected):
         ({"text": "x", "paths": ["/"]}, "pattern"),
     ],
 )
-def test_a_wrong_question_is_explained(wrong, word):
-    with pytest.raises(UsageError, match=word):
-        query(**wrong)
+def test_parse_query_with_wrong_argument_explains_it(arguments, message):
+    with pytest.raises(UsageError, match=message):
+        parse_query(**arguments)
 
 
 @pytest.mark.parametrize(
     "text", ['"', "'; DROP TABLE chunks; --", "*", "a AND (b", "\0", "ä" * 5000, "日本語", "😀"]
 )
-def test_no_question_is_too_odd(catalog, view, text):
-    answers(query(text), catalog, view)
+def test_search_any_text_succeeds(catalog, index, text):
+    find(parse_query(text), catalog, index)
     assert len(catalog.files_after("")) == len(FILES)
 
 
-def test_an_identifier_in_another_case_is_found(catalog, view):
-    hits = answers(query("PARSE_HEADER"), catalog, view)
+def test_search_identifier_in_other_case_finds_it(catalog, index):
+    hits = find(parse_query("PARSE_HEADER"), catalog, index)
     assert hits[0].entry.name == "parse_header"
 
 
-@pytest.mark.parametrize("seen", [False, True])
+@pytest.mark.parametrize("is_hybrid", [False, True])
 @pytest.mark.parametrize(
     ("filters", "expected"),
     [
@@ -221,57 +221,59 @@ def test_an_identifier_in_another_case_is_found(catalog, view):
         ('"header read"', set()),
     ],
 )
-def test_filters_in_the_question(catalog, view, seen, filters, expected):
+def test_search_with_typed_filters_returns_only_matching_files(catalog, index, is_hybrid, filters, expected):
     everything = "retry request listen and serve parse header test"
-    hits = answers(query(f"{everything} {filters}", 50), catalog, view if seen else None)
+    hits = find(parse_query(f"{everything} {filters}", 50), catalog, index if is_hybrid else None)
     assert set(paths(hits)) == expected
-    listed = answers(query(filters, 50), catalog, view if seen else None)
+    listed = find(parse_query(filters, 50), catalog, index if is_hybrid else None)
     assert set(paths(listed)) == expected
 
 
-def test_filters_in_the_question_and_beside_it_hold_together(catalog, view):
-    assert paths(answers(query("header lang:py", paths=["tests"]), catalog, view)) == ["tests/test_parse.py"]
-    assert answers(query("header lang:py", languages=["go"]), catalog, view) == []
+def test_search_with_typed_and_explicit_filters_combines_them(catalog, index):
+    assert paths(find(parse_query("header lang:py", paths=["tests"]), catalog, index)) == [
+        "tests/test_parse.py"
+    ]
+    assert find(parse_query("header lang:py", languages=["go"]), catalog, index) == []
 
 
-def test_filters_alone_list_definitions_by_path(catalog, view):
-    hits = answers(query("-lang:md"), catalog, view)
+def test_search_with_filters_alone_lists_definitions_by_path(catalog, index):
+    hits = find(parse_query("-lang:md"), catalog, index)
     assert paths(hits) == sorted(path for path in FILES if not path.endswith(".md"))
-    assert len(answers(query("-lang:md", 2), catalog, view)) == 2
+    assert len(find(parse_query("-lang:md", 2), catalog, index)) == 2
 
 
 @pytest.mark.parametrize(
     "name", ["Parser.feed", "http::Parser::feed", "Parser#f*", "PARSER->feed", "Parser.*"]
 )
-def test_a_member_is_named_with_its_container(catalog, name):
+def test_search_with_container_in_name_filter_matches_members(catalog, name):
     for path, container in [("a.py", "http.Parser"), ("b.py", "OtherParser"), ("c.py", "")]:
         entry = make_entry(path, "feed", kind="Method", container=container)
         catalog.replace(File(path), [(entry, "")])
-    assert paths(answers(query(f"name:{name}"), catalog)) == ["a.py"]
-    assert "a.py" not in paths(answers(query(f"-name:{name}"), catalog))
+    assert paths(find(parse_query(f"name:{name}"), catalog)) == ["a.py"]
+    assert "a.py" not in paths(find(parse_query(f"-name:{name}"), catalog))
 
 
-def test_a_heading_with_a_dot_is_a_name(catalog):
+def test_search_with_dot_in_name_filter_matches_heading(catalog):
     entry = make_entry("a.md", "1.2 Install", language="markdown", kind="Module", container="Guide")
     catalog.replace(File("a.md"), [(entry, "")])
-    assert paths(answers(query('name:"1.2 install"'), catalog)) == ["a.md"]
+    assert paths(find(parse_query('name:"1.2 install"'), catalog)) == ["a.md"]
 
 
 @pytest.mark.parametrize(
     "phrase",
     ['"std::vector<int> v = {1, 2};"', r'"print(\"hi\")"', '"%_*"', '"it\'s"', '"STRASSE"', '"x.y[0]"'],
 )
-def test_a_phrase_may_be_code(catalog, phrase):
+def test_search_with_code_as_phrase_matches_it(catalog, phrase):
     text = """std::vector<int> v = {1, 2}; print("hi") %_* it's Straße x.y[0]"""
     catalog.replace(File("a.cpp"), [(make_entry("a.cpp", "f", language="cpp"), text)])
-    assert paths(answers(query(phrase), catalog)) == ["a.cpp"]
-    assert "a.cpp" not in paths(answers(query(f"-{phrase}"), catalog))
+    assert paths(find(parse_query(phrase), catalog)) == ["a.cpp"]
+    assert "a.cpp" not in paths(find(parse_query(f"-{phrase}"), catalog))
 
 
-def test_many_filters_are_still_one_query(catalog, view):
-    many = [f'-"{number}" -path:{number} -name:{number}*' for number in range(MOST_FILTERS // 3)]
-    assert answers(query(f"header {' '.join(many)}"), catalog, view)
+def test_search_with_maximum_of_filters_succeeds(catalog, index):
+    many = [f'-"{number}" -path:{number} -name:{number}*' for number in range(MAX_FILTERS // 3)]
+    assert find(parse_query(f"header {' '.join(many)}"), catalog, index)
     assert (
-        answers(query(" ".join(f'"{"e" * number}"' for number in range(1, MOST_FILTERS))), catalog, view)
+        find(parse_query(" ".join(f'"{"e" * number}"' for number in range(1, MAX_FILTERS))), catalog, index)
         == []
     )

@@ -1,216 +1,146 @@
-"""Hits → the code that a language model should read to answer, within a budget of tokens."""
+"""Packs the code of hits into a context for a language model, within a budget of tokens."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import groupby, pairwise, takewhile
+from itertools import groupby, pairwise
 from pathlib import Path
 
+from semls.engine.search.documents import Document, rows_between
 from semls.engine.search.retrieval import Hit
 from semls.engine.storage.schema import Entry
-from semls.engine.syntax.source import Source, normalized_text
+from semls.engine.syntax.source import normalized_text
 from semls.errors import UsageError
 from semls.escaping import escape_line, escape_text
 
-CANDIDATES = 50  # hits that may be packed
+MAX_HITS = 50  # that a context is packed from
 
-_FLOOR = 0.3  # of the best score, or of what is good without a name that was asked for
-_GOOD = 2.5
-_GAP = 3  # rows between two stretches that are rather filled
-_ENTIRE = 4  # a class comes with all that is in it where that takes at most a quarter of the budget
-_LONGEST = 20  # characters that a token can have by our estimate, and some more
-_HEADER = 8  # rows that a signature may take
+# Hits with a lower share of the best score are left out. A best score above `_GOOD_SCORE` counts as that: it
+# has the boost for a symbol that the query names, which must not exclude other good hits.
+_MIN_RELATIVE_SCORE = 0.3
+_GOOD_SCORE = 2.5
+_MAX_GAP = 3  # rows between two spans that are included, too
+_MEMBERS_BUDGET_SHARE = 4  # a definition comes with its members if these take at most a quarter of the budget
+_MAX_CHARACTERS_PER_TOKEN = 20  # that the estimate can have, rounded up
 
-_TICKS = re.compile("`+")
-_CLOSING = re.compile(r"\s*(?:[)}\]]+[;,]?|end)\s*")
-# A token has four letters at most, or is a digit, a sign, a line break with the indentation behind it.
+_BACKTICKS = re.compile("`+")
+# A token has at most four letters, or is a digit, a sign, spaces, or a line break with the indentation after.
 _TOKEN = re.compile(r"[A-Za-z]{1,4}|\n[ \t]{0,15}|[ \t]{2,16}|[!-~]")
-_OTHER = re.compile(r"[^ -~\n\t]")
+_NON_ASCII = re.compile(r"[^ -~\n\t]")
 
 
-def count_tokens(text: str) -> int:
-    """An estimate from above, since nobody knows which tokenizer the reader has.
+def estimate_tokens(text: str) -> int:
+    """Return an upper estimate of the tokens of a text, because the reader's tokenizer is unknown.
 
-    Of 254 files in 20 languages it put none lower than the tokenizers of GPT-4, Claude 2 and DeepSeek do, but
-    1.4 to 1.6 times as high. Against Mistral 7B's, with its 32,000 tokens, it is 1.2 times as high, and for 4
-    of the files too low, by a sixth at most.
+    Measured on 254 files in 20 languages: it was never too low for GPT-4, Claude 2 and DeepSeek, and 1.4 to
+    1.6 times too high. For Mistral 7B, whose vocabulary has 32,000 tokens, it was 1.2 times too high, and too
+    low for 4 files, by a sixth at most.
     """
-    return len(_TOKEN.findall(text)) + sum(max(3, len(other.encode())) for other in _OTHER.findall(text))
-
-
-@dataclass(frozen=True)
-class Document:
-    """A file as it stands on the disk, and its chunks in their order."""
-
-    root: Path
-    path: str
-    language: str
-    content: bytes
-    entries: Sequence[Entry]
-
-    @cached_property
-    def _source(self) -> Source:
-        return Source(self.content)
-
-    @cached_property
-    def lines(self) -> list[str]:
-        """Its rows."""
-        text = self._source.data.decode(self._source.encoding)
-        return [line.removesuffix("\r") for line in text.split("\n")]
-
-    def text(self, rows: range) -> str:
-        """Some of its rows."""
-        return "\n".join(self.lines[rows.start : rows.stop])
-
-    def normalized_texts(self, rows: frozenset[int]) -> set[str]:
-        """Of the chunks that lie in some rows as a whole."""
-        covered = (entry for entry in self.entries if rows.issuperset(_rows(entry, entry)))
-        encoding = self._source.encoding
-        return {
-            normalized_text(self.content[one.start_byte : one.end_byte].decode(encoding)) for one in covered
-        }
-
-    def definition(self, entry: Entry) -> range:
-        """The rows of all parts of the definition that a chunk is a part of."""
-        parts = self._parts(entry)
-        return _rows(parts[0], parts[-1])
-
-    def entire(self, entry: Entry) -> range:
-        """The rows of that definition with all that is defined in it, and the line that closes it."""
-        parts, members = self._parts(entry), list(self._members(entry))
-        end = [*parts, *members][-1].end_row + 1
-        closes = members and end < len(self.lines) and _CLOSING.fullmatch(self.lines[end])
-        return range(parts[0].start_row, end + bool(closes))
-
-    def headers(self, entry: Entry) -> set[int]:
-        """The rows of the signatures of what a chunk lies in, and of its own definition."""
-        names = entry.qualified_name.split(".")
-        outer = {".".join(names[:depth]) for depth in range(1, len(names) + 1)}
-        before = takewhile(lambda one: one.start_byte <= entry.start_byte, self.entries)
-        nearest = {one.qualified_name: one for one in before if one.signature and one.qualified_name in outer}
-        return {row for one in nearest.values() for row in self._signature(one)}
-
-    def _parts(self, entry: Entry) -> list[Entry]:
-        if not entry.name:
-            return [entry]
-        return [one for one in self.entries if one.definition == entry.definition]
-
-    def _members(self, entry: Entry) -> Iterator[Entry]:
-        if not entry.name:
-            return iter(())
-        last = self._parts(entry)[-1]
-        behind = (one for one in self.entries if one.start_byte > last.start_byte)
-        within = f"{entry.qualified_name}."
-        return takewhile(lambda one: f"{one.container}.".startswith(within), behind)
-
-    def _signature(self, entry: Entry) -> range:
-        name = entry.name_row
-        spans = (
-            range(start, end)
-            for end in range(name + 1, min(entry.end_row, name + _HEADER) + 2)
-            for start in range(name, max(entry.start_row, name - _HEADER) - 1, -1)
-        )
-        whole = (span for span in spans if entry.signature in normalized_text(self.text(span)))
-        return next(whole, range(name, name + 1))
+    non_ascii = _NON_ASCII.findall(text)
+    return len(_TOKEN.findall(text)) + sum(max(3, len(character.encode())) for character in non_ascii)
 
 
 @dataclass(frozen=True)
 class Section:
-    """What is taken of a file."""
+    """The rows of one file that a context contains."""
 
     document: Document
     rows: frozenset[int] = frozenset()
 
     @cached_property
-    def stretches(self) -> list[range]:
-        """Its rows as stretches without gaps."""
+    def spans(self) -> list[range]:
+        """The rows as spans without gaps, in order."""
+        # In a span, the difference between row and index is constant.
         groups = groupby(enumerate(sorted(self.rows)), key=lambda item: item[1] - item[0])
-        stretches = [[row for _, row in group] for _, group in groups]
-        return [range(rows[0], rows[-1] + 1) for rows in stretches]
+        spans = [[row for _, row in group] for _, group in groups]
+        return [range(rows[0], rows[-1] + 1) for rows in spans]
 
     @cached_property
     def markdown(self) -> str:
-        """A heading that says where, and the code in a fence that nothing in it can close."""
-        places = ", ".join(_place(rows) for rows in self.stretches)
-        where = escape_line(self.document.path)
-        code = escape_text("\n…\n".join(map(self.document.text, self.stretches)))
-        mark, space, fence = _ticks(where, 1), " " * ("`" in where), _ticks(code, 3)
-        heading = f"## {mark}{space}{where}:{places}{space}{mark}"
+        """A heading with the path and the lines, and a code block that the code cannot close."""
+        lines = ", ".join(map(_line_numbers, self.spans))
+        path = escape_line(self.document.path)
+        code = escape_text("\n…\n".join(map(self.document.text, self.spans)))
+        mark, fence = _backticks(path, 1), _backticks(code, 3)
+        space = " " if "`" in path else ""
+        heading = f"## {mark}{space}{path}:{lines}{space}{mark}"
         return f"{heading}\n\n{fence}{self.document.language}\n{code}\n{fence}\n"
 
     @cached_property
     def tokens(self) -> int:
-        """What it takes of the budget."""
-        return count_tokens(self.markdown)
+        """The estimated tokens of the section."""
+        return estimate_tokens(self.markdown)
 
-    def fits(self, room: int) -> bool:
-        """Whether it takes no more; what is far too long need not be counted."""
-        return len(self.markdown) <= _LONGEST * room and self.tokens <= room
+    def fits(self, budget: int) -> bool:
+        """Return whether the section has at most `budget` tokens. Far longer sections are not tokenized."""
+        return len(self.markdown) <= _MAX_CHARACTERS_PER_TOKEN * budget and self.tokens <= budget
 
-    def grown(self, entry: Entry, budget: int) -> Iterator["Section"]:
-        """The section with a chunk: if possible with all of its definition and with small gaps filled."""
-        ways = [self.document.definition(entry), _rows(entry, entry)]
-        entire = self.document.entire(entry)
-        if Section(self.document, frozenset(entire)).fits(budget // _ENTIRE):
-            ways.insert(0, entire)
-        for rows in ways:
-            wanted = self.rows | self.document.headers(entry) | frozenset(rows)
-            yield Section(self.document, wanted | _gaps(wanted))
+    def with_chunk(self, entry: Entry, budget: int) -> Iterator["Section"]:
+        """Yield sections that contain a chunk, too: the best first, the smallest last.
+
+        They have the signatures of the definitions around the chunk, and, from the best to the smallest: the
+        chunk's definition with its members if there is much room, the definition, the chunk. Small gaps are
+        filled first, and then not.
+        """
+        variants = [self.document.definition_rows(entry), rows_between(entry, entry)]
+        with_members = self.document.definition_rows_with_members(entry)
+        if Section(self.document, frozenset(with_members)).fits(budget // _MEMBERS_BUDGET_SHARE):
+            variants.insert(0, with_members)
+        for rows in variants:
+            wanted = self.rows | self.document.signature_rows(entry) | frozenset(rows)
+            yield Section(self.document, wanted | _small_gaps(wanted))
             yield Section(self.document, wanted)
 
 
 def pack(hits: Iterable[tuple[Document, Hit]], budget: int) -> list[Section]:
-    """What fits of the hits, which come best first. Raises UsageError when nothing does.
+    """Return sections with the code of the hits, which are given best first, of at most `budget` tokens.
 
-    What is far below the best is left out. A hit that does not fit makes room for the smaller ones behind it.
-    A copy of what is there already is not taken again.
+    Hits with a far lower score than the best one, and duplicates of code that is already included, are left
+    out. A hit that does not fit is skipped, so that smaller ones after it may fit.
+
+    Raises UsageError if no hit fits.
     """
-    worthy = _worthy(list(hits))
+    relevant = _relevant(list(hits))
     sections: dict[Path, Section] = {}
-    seen: set[str] = set()
-    for document, hit in worthy:
-        place = document.root / document.path
-        others = [one for other, one in sections.items() if other != place]
-        room = budget - sum(one.tokens + 1 for one in others)  # with a blank line between
-        grown = sections.get(place, Section(document)).grown(hit.entry, budget)
-        fitting = (one for one in grown if one.fits(room))
+    seen: set[str] = set()  # normalized texts
+    for document, hit in relevant:
+        path = document.root / document.path
+        others = [section for other, section in sections.items() if other != path]
+        room = budget - sum(section.tokens + 1 for section in others)  # with a blank line between sections
+        variants = sections.get(path, Section(document)).with_chunk(hit.entry, budget)
+        fitting = (variant for variant in variants if variant.fits(room))
         if normalized_text(hit.snippet) not in seen and (section := next(fitting, None)):
-            sections[place] = section
+            sections[path] = section
             seen |= document.normalized_texts(section.rows)
-    if worthy and not sections:
-        smallest = [list(Section(document).grown(hit.entry, 0))[-1] for document, hit in worthy]
-        least = min(section.tokens for section in smallest)
-        raise UsageError(f"{budget:,} tokens are too few: the smallest of the hits takes {least:,}.")
+    if relevant and not sections:
+        smallest = [list(Section(document).with_chunk(hit.entry, 0))[-1] for document, hit in relevant]
+        needed = min(section.tokens for section in smallest)
+        raise UsageError(f"{budget:,} tokens are too few. The smallest hit needs {needed:,}.")
     return list(sections.values())
 
 
-def markdown(sections: Sequence[Section]) -> str:
-    """Sections as one text."""
+def render_markdown(sections: Sequence[Section]) -> str:
+    """Return sections as one Markdown text."""
     return "\n".join(section.markdown for section in sections)
 
 
-def _worthy(hits: list[tuple[Document, Hit]]) -> list[tuple[Document, Hit]]:
-    floor = _FLOOR * min(max((hit.score for _, hit in hits), default=0.0), _GOOD)
-    return [(document, hit) for document, hit in hits if hit.score >= floor]
+def _relevant(hits: list[tuple[Document, Hit]]) -> list[tuple[Document, Hit]]:
+    best = max((hit.score for _, hit in hits), default=0.0)
+    min_score = _MIN_RELATIVE_SCORE * min(best, _GOOD_SCORE)
+    return [(document, hit) for document, hit in hits if hit.score >= min_score]
 
 
-def _rows(first: Entry, last: Entry) -> range:
-    return range(first.start_row, last.end_row + 1)
+def _small_gaps(rows: frozenset[int]) -> set[int]:
+    """Return the rows of all gaps that are at most `_MAX_GAP` rows long."""
+    gaps = (range(row + 1, following) for row, following in pairwise(sorted(rows)))
+    return {row for gap in gaps if len(gap) <= _MAX_GAP for row in gap}
 
 
-def _gaps(rows: frozenset[int]) -> set[int]:
-    """The rows between those that only a small gap divides."""
-    ordered = sorted(rows)
-    return {
-        row for one, other in pairwise(ordered) if other - one <= _GAP + 1 for row in range(one + 1, other)
-    }
-
-
-def _place(rows: range) -> str:
+def _line_numbers(rows: range) -> str:
     return f"{rows.start + 1}-{rows.stop}" if len(rows) > 1 else f"{rows.stop}"
 
 
-def _ticks(text: str, least: int) -> str:
-    """Backticks that a text cannot end."""
-    return "`" * max([least, *(len(run) + 1 for run in _TICKS.findall(text))])
+def _backticks(text: str, minimum: int) -> str:
+    """Return a run of backticks that is longer than any in a text, and at least `minimum` long."""
+    return "`" * max([minimum, *(len(run) + 1 for run in _BACKTICKS.findall(text))])

@@ -1,4 +1,4 @@
-"""What is asked: text → filters, phrases and a question."""
+"""Parses queries: text → filters, phrases and the rest, which is searched for."""
 
 import difflib
 import re
@@ -12,45 +12,46 @@ from semls.engine.syntax.chunker import KINDS
 from semls.errors import UsageError
 from semls.limits import MAX_HITS, MAX_QUERY_LENGTH
 
-MOST_FILTERS = 30  # in the text of a question
+MAX_FILTERS = 30  # in the text of a query
 
-# A word of its own, unlike what code is likely to hold: `name: str`, `path::Path`, `print("a", "b")`.
+# A filter is a word of its own, and unlike code such as `name: str`, `path::Path` or `print("a", "b")`.
 _FILTER = re.compile(
     r"""
     (?<!\S) (?P<minus>-?)
-    (?: (?P<word>lang|language|path|kind|name):
+    (?: (?P<prefix>lang|language|path|kind|name):
         (?: "(?P<quoted>[^"\n]*)"(?!\S) | (?P<unclosed>"[^"\n]*\Z) | (?P<plain>(?!["=:]|//)\S+|\Z) )
     | "(?P<phrase>(?!\s*")(?:[^"\\\n]|\\.)+)"(?=[.?!]*(?!\S)) )
     """,
     re.VERBOSE,
 )
-_FIELDS: Mapping[str, tuple[Field, str]] = {  # with an example
+_FIELDS: Mapping[str, tuple[Field, str]] = {  # prefix → field, and an example of a value
     "lang": ("language", "python"),
     "language": ("language", "python"),
     "path": ("path", "src/**"),
     "kind": ("kind", "class"),
     "name": ("name", "parse*"),
 }
-_NEAR = 0.75  # of 1: pyton is near python, klingon is not near kotlin
+# The least similarity of a suggestion, from 0 to 1: pyton is similar to python, klingon not to kotlin.
+_MIN_SUGGESTION_RATIO = 0.75
 
 _ELLIPSIS = re.compile(r"…|\.\.\.$")
-_MEMBER_OF = re.compile(r"(?<=\w)(?:::|->|#)(?=[\w*~$])")
-_DEEP = re.compile(r"((?:^|(?<=/))\*{2,}/|\*{2,})")
+_MEMBER_SEPARATOR = re.compile(r"(?<=\w)(?:::|->|#)(?=[\w*~$])")
+_DOUBLE_STAR = re.compile(r"((?:^|(?<=/))\*{2,}/|\*{2,})")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked, and for how many hits; without any text, for the definitions that pass the filters."""
+    """A parsed query. Without text, it asks for all definitions that pass the filters."""
 
-    typed: str
-    text: str  # what is left of it without the filters
-    limit: int
+    raw_text: str  # as the user typed it
+    text: str  # without the filters
+    limit: int  # of hits
     filters: Filters
     lexical_only: bool
-    by_chunk: bool = False  # whether a long definition may be found once for each of its chunks
+    by_chunk: bool = False  # whether each chunk of a definition is a hit of its own
 
 
-def query(
+def parse_query(
     text: str,
     limit: int = 10,
     *,
@@ -59,29 +60,27 @@ def query(
     kinds: Iterable[str] = (),
     lexical_only: bool = False,
 ) -> Query:
-    """A checked query; filters in its text and those given beside it hold together.
+    """Parse a query. Hits pass the filters in its text and those in the other arguments.
 
-    Raises UsageError with a sentence about what is wrong.
+    Raises UsageError.
     """
     if len(text) > MAX_QUERY_LENGTH:
-        raise UsageError(
-            f"The question has {len(text):,} characters: ask with at most {MAX_QUERY_LENGTH:,} of them."
-        )
+        raise UsageError(f"The query has {len(text):,} characters. The limit is {MAX_QUERY_LENGTH:,}.")
     if not 1 <= limit <= MAX_HITS:
-        raise UsageError(f"The number of hits is {limit}: it must be from 1 to {MAX_HITS:,}.")
-    typed = text.strip()
-    question, within = _parse(typed)
-    beside = _filters({("language", False): languages, ("path", False): paths, ("kind", False): kinds})
-    if not question and not within and not beside:
-        raise UsageError("The question is empty: ask for something, for example: where are files read")
-    return Query(typed, question, limit, within + beside, lexical_only or not question)
+        raise UsageError(f"Invalid number of hits {limit}. Use a number from 1 to {MAX_HITS:,}.")
+    raw_text = text.strip()
+    remaining, inline = _extract_filters(raw_text)
+    explicit = _make_filters({("language", False): languages, ("path", False): paths, ("kind", False): kinds})
+    if not remaining and not inline and not explicit:
+        raise UsageError("The query is empty. Type what you search for, such as: where are files read")
+    return Query(raw_text, remaining, limit, inline + explicit, lexical_only or not remaining)
 
 
-def _parse(text: str) -> tuple[str, Filters]:
-    """A text without its filters, and these. A phrase that must occur is a part of the question, too."""
+def _extract_filters(text: str) -> tuple[str, Filters]:
+    """Return a text without its filters, and the filters. Phrases that must occur stay in the text, too."""
     matches = list(_FILTER.finditer(text))
-    if len(matches) > MOST_FILTERS:
-        raise UsageError(f"The question has {len(matches):,} filters: use at most {MOST_FILTERS} of them.")
+    if len(matches) > MAX_FILTERS:
+        raise UsageError(f"The query has {len(matches):,} filters. Use at most {MAX_FILTERS}.")
     phrases: list[Filter] = []
     values: dict[tuple[Field, bool], list[str]] = {}
     for match in matches:
@@ -90,91 +89,89 @@ def _parse(text: str) -> tuple[str, Filters]:
             phrase = _phrase(match)
             phrases.append(Filter("text", (phrase.casefold(),), negated, raw_values=(phrase,)))
         else:
-            field, value = _value(match)
+            field, value = _field_and_value(match)
             values.setdefault((field, negated), []).append(value)
-    question = _FILTER.sub(lambda match: "" if match["minus"] else _phrase(match), text)
-    return question.strip(), _filters(values) + tuple(dict.fromkeys(phrases))
+    remaining = _FILTER.sub(lambda match: "" if match["minus"] else _phrase(match), text)
+    return remaining.strip(), _make_filters(values) + tuple(dict.fromkeys(phrases))
 
 
 def _phrase(match: re.Match[str]) -> str:
     return (match["phrase"] or "").replace(r"\"", '"')
 
 
-def _value(match: re.Match[str]) -> tuple[Field, str]:
-    word = match["word"]
-    field, example = _FIELDS[word]
+def _field_and_value(match: re.Match[str]) -> tuple[Field, str]:
+    prefix = match["prefix"]
+    field, example = _FIELDS[prefix]
     if match["unclosed"]:
-        raise UsageError(f"The quotation mark behind {word}: has no second one: close it, or leave it out.")
+        raise UsageError(f"The quotation mark after {prefix}: is not closed. Close or remove it.")
     value = (match["quoted"] or match["plain"] or "").strip()
     if not value:
-        raise UsageError(f"There is nothing behind {word}: write, for example, {word}:{example}.")
+        raise UsageError(f"The value after {prefix}: is missing. Example: {prefix}:{example}")
     return field, value
 
 
-def _filters(given: Mapping[tuple[Field, bool], Iterable[str]]) -> Filters:
-    """Of the values for one field, a hit must have any."""
+def _make_filters(values_by_field: Mapping[tuple[Field, bool], Iterable[str]]) -> Filters:
+    """Return a filter for each field (and for its negation) that has values. Raises UsageError."""
     filters = []
-    for (field, negated), values in given.items():
-        typed = tuple(dict.fromkeys(values))
-        checked = tuple(dict.fromkeys(map(_CHECKS[field], typed)))
-        filters += [Filter(field, checked, negated, typed)] if typed else []
+    for (field, negated), values in values_by_field.items():
+        raw_values = tuple(dict.fromkeys(values))
+        if raw_values:
+            parsed = tuple(dict.fromkeys(map(_PARSERS[field], raw_values)))
+            filters.append(Filter(field, parsed, negated, raw_values))
     return tuple(filters)
 
 
-def _language(name: str) -> str:
+def _parse_language(name: str) -> str:
     language = languages.by_name(name)
     if language is None:
-        raise UsageError(
-            f"There is no language {name!r}: "
-            + _advice(name, languages.NAMES, "use a name such as python, typescript, c++ or markdown")
-        )
+        hint = "Use a name such as python, typescript, c++ or markdown."
+        raise UsageError(f"Unknown language {name!r}. {_suggestion(name, languages.NAMES) or hint}")
     return language.name
 
 
-def _kind(name: str) -> str:
+def _parse_kind(name: str) -> str:
     kinds = {kind.lower(): kind for kind in KINDS}
     if name.lower() not in kinds:
-        raise UsageError(
-            f"There is no kind {name!r}: " + _advice(name, kinds, f"use one of {', '.join(kinds)}")
-        )
+        hint = f"Use one of {', '.join(kinds)}."
+        raise UsageError(f"Unknown kind {name!r}. {_suggestion(name, kinds) or hint}")
     return kinds[name.lower()]
 
 
-def _advice(name: str, names: Iterable[str], otherwise: str) -> str:
-    near = difflib.get_close_matches(name.lower(), names, 1, _NEAR)
-    return f"did you mean {near[0]}?" if near else f"{otherwise}."
+def _suggestion(name: str, names: Iterable[str]) -> str:
+    matches = difflib.get_close_matches(name.lower(), names, 1, _MIN_SUGGESTION_RATIO)
+    return f"Did you mean {matches[0]!r}?" if matches else ""
 
 
-def _name(name: str) -> str:
-    """As the catalog has it: `A.b` for `A::b`, and `*` for an ellipsis."""
-    return _MEMBER_OF.sub(".", _ELLIPSIS.sub("*", name))
+def _parse_name(name: str) -> str:
+    """Return a name as the catalog has it: `A.b` for `A::b`, and `*` for an ellipsis."""
+    return _MEMBER_SEPARATOR.sub(".", _ELLIPSIS.sub("*", name))
 
 
-def _path(glob: str) -> str:
-    """A glob as a regular expression.
+def _parse_path(glob: str) -> str:
+    """Translate a glob into a regular expression. Raises UsageError.
 
-    Without a slash it names a file or folder at any depth; a folder stands for all that is in it.
+    Without a slash, the glob matches a file or folder at any depth. A folder matches all files in it.
     """
     glob = glob.strip().replace("\\", "/").removeprefix("./").rstrip("/")
     if not glob:
-        raise UsageError("A path pattern is empty: give one such as src/**/*.py or src.")
-    first, *rest = _DEEP.split(glob.removeprefix("/") if "/" in glob else f"**/{glob}")
+        raise UsageError("The path pattern is empty. Examples: src/**/*.py, src")
+    first, *rest = _DOUBLE_STAR.split(glob.removeprefix("/") if "/" in glob else f"**/{glob}")
     groups = AtomicGroups()
     deeper = [
-        ("(?:[^/]*/)*?" if stars.endswith("/") else ".*?") + _shallow(part, groups)
+        ("(?:[^/]*/)*?" if stars.endswith("/") else ".*?") + _translate_without_double_stars(part, groups)
         for stars, part in zip(rest[::2], rest[1::2], strict=True)
     ]
-    return groups.concatenate([_shallow(first, groups), *deeper]) + "(?:/.*)?$"
+    return groups.concatenate([_translate_without_double_stars(first, groups), *deeper]) + "(?:/.*)?$"
 
 
-def _shallow(glob: str, groups: AtomicGroups) -> str:
+def _translate_without_double_stars(glob: str, groups: AtomicGroups) -> str:
     first, *rest = (re.escape(part).replace(r"\?", "[^/]") for part in glob.split("*"))
     return groups.concatenate([first, *(f"[^/]*?{part}" for part in rest)])
 
 
-_CHECKS: Mapping[Field, Callable[[str], str]] = {
-    "language": _language,
-    "path": _path,
-    "kind": _kind,
-    "name": _name,
+_PARSERS: Mapping[Field, Callable[[str], str]] = {
+    "language": _parse_language,
+    "path": _parse_path,
+    "kind": _parse_kind,
+    "name": _parse_name,
 }

@@ -1,104 +1,112 @@
-"""A question → candidates by words, names and vectors → ranked hits."""
+"""Hybrid search: collects candidates from full-text search, names and vectors, and ranks them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from semls.engine.scheduler import Priority, PriorityExecutor
+from semls.engine.search.analysis import AnalyzedQuery
 from semls.engine.search.query import Query
-from semls.engine.search.ranking import Candidate, Question, best_row, is_named, matched, rank
+from semls.engine.search.ranking import Candidate, best_row, is_named, matched, rank
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import DefinitionKey, Entry
 from semls.engine.vector_index import VectorIndex, nearest
 
-_POOL = 300  # candidates from each side, at least
+MIN_CANDIDATES = 300  # from each source; more for queries with a higher limit
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """An answer: a chunk, how well it fits (higher is better, about 0 to 3), its source, what found it.
+    """A chunk that answers a query.
 
-    `row` counts from the first row of the snippet: where a reader starts if the name is not in the chunk.
+    `score` orders the hits of one query, higher is better. It is not bounded (usually between 0 and 3) and
+    not comparable across queries. Hits of `search` without text have the score 0.
+
+    `snippet` is the chunk's text, and `row` the row in it that a reader should see first, counted from 0.
     """
 
     entry: Entry
     score: float
     snippet: str
     row: int = 0
-    matched: tuple[str, ...] = ()  # "name", "lexical", "semantic"; none where filters alone were asked for
+    matched: tuple[str, ...] = ()  # any of "name", "lexical" and "semantic"; empty for a query without text
 
 
-async def near(
-    asked: Query, catalog: Catalog, index: VectorIndex, executor: PriorityExecutor
+async def nearest_chunks(
+    query: Query, catalog: Catalog, index: VectorIndex, executor: PriorityExecutor
 ) -> dict[int, float]:
-    """Ids of chunks by their cosine, above that of the farthest one. Raises StoreError."""
-    vector = await executor.run(Priority.SEARCH, index.encoder.encode_query, asked.text)
-    found = await nearest(index, vector, _pool(asked), asked.filters, catalog, executor)
-    farthest = min((cosine for cosine, _ in found), default=0.0)
-    return {number: cosine - farthest for cosine, numbers in found for number in numbers}
+    """Return the chunks nearest to a query, as ids with scores.
 
-
-def search(asked: Query, catalog: Catalog, near: Mapping[int, float]) -> list[Hit]:
-    """The best hits first, from what the words find and the chunks that are near.
-
-    A definition of several chunks is one hit: its best chunk, or the one that holds its name where the
-    question asks for that.
+    A score is the cosine similarity minus that of the farthest of these chunks. Raises StoreError.
     """
-    if not asked.text:
-        return _listed(asked, catalog)
-    question = Question.of(asked.text)
-    candidates = _candidates(asked, question, catalog, near)
-    ranked = rank(question, candidates)
-    if not asked.by_chunk:
-        ranked = _merged(ranked, question, candidates)
-    ranked = ranked[: asked.limit]
-    texts = catalog.texts([number for number, _ in ranked])
-    return [_hit(question, candidates[number], score, texts[number]) for number, score in ranked]
+    vector = await executor.run(Priority.SEARCH, index.encoder.encode_query, query.text)
+    neighbours = await nearest(index, vector, _limit(query), query.filters, catalog, executor)
+    farthest = min((similarity for similarity, _ in neighbours), default=0.0)
+    return {chunk: similarity - farthest for similarity, chunks in neighbours for chunk in chunks}
 
 
-def _hit(question: Question, found: Candidate, score: float, text: str) -> Hit:
-    opens_at_name = found.entry.name and found.entry.holds_name
-    row = 0 if opens_at_name else best_row(question, text)
-    return Hit(found.entry, score, text, row, matched(question, found))
+def search(query: Query, catalog: Catalog, semantic: Mapping[int, float]) -> list[Hit]:
+    """Return the hits of a query, best first. `semantic` is what `nearest_chunks` returns, or empty.
+
+    Unless `query.by_chunk`, a definition of several chunks is one hit: its best chunk, or the chunk that
+    contains its name if the query asks for it by name.
+
+    A query without text lists the definitions that pass its filters. Raises StoreError.
+    """
+    if not query.text:
+        return _list_definitions(query, catalog)
+    analyzed = AnalyzedQuery.from_text(query.text)
+    candidates = _candidates(query, analyzed, catalog, semantic)
+    ranked = rank(analyzed, candidates)
+    if not query.by_chunk:
+        ranked = _group_by_definition(ranked, analyzed, candidates)
+    ranked = ranked[: query.limit]
+    texts = catalog.texts([chunk for chunk, _ in ranked])
+    return [_hit(analyzed, candidates[chunk], score, texts[chunk]) for chunk, score in ranked]
 
 
-def _merged(
-    ranked: Iterable[tuple[int, float]], question: Question, candidates: Mapping[int, Candidate]
+def _hit(query: AnalyzedQuery, candidate: Candidate, score: float, text: str) -> Hit:
+    entry = candidate.entry
+    row = 0 if entry.name and entry.holds_name else best_row(query, text)
+    return Hit(entry, score, text, row, matched(query, candidate))
+
+
+def _group_by_definition(
+    ranked: Iterable[tuple[int, float]], query: AnalyzedQuery, candidates: Mapping[int, Candidate]
 ) -> list[tuple[int, float]]:
-    """One chunk for each definition, with the score of its best."""
+    """Return one chunk for each definition, with the score of its best chunk."""
     best: dict[DefinitionKey, tuple[int, float]] = {}
-    for number, score in ranked:
-        best.setdefault(candidates[number].entry.definition, (number, score))
-    named = {one.entry.definition: number for number, one in candidates.items() if one.entry.holds_name}
+    for chunk, score in ranked:
+        best.setdefault(candidates[chunk].entry.definition, (chunk, score))
+    with_name = {each.entry.definition: chunk for chunk, each in candidates.items() if each.entry.holds_name}
     return [
-        (named.get(definition, number) if is_named(question, candidates[number]) else number, score)
-        for definition, (number, score) in best.items()
+        (with_name.get(definition, chunk) if is_named(query, candidates[chunk]) else chunk, score)
+        for definition, (chunk, score) in best.items()
     ]
 
 
-def _pool(asked: Query) -> int:
-    return max(_POOL, asked.limit)
+def _limit(query: Query) -> int:
+    return max(MIN_CANDIDATES, query.limit)
 
 
 def _candidates(
-    asked: Query, question: Question, catalog: Catalog, near: Mapping[int, float]
+    query: Query, analyzed: AnalyzedQuery, catalog: Catalog, semantic: Mapping[int, float]
 ) -> dict[int, Candidate]:
-    pool = _pool(asked)
-    words = dict(catalog.fulltext.search(question.terms, asked.filters, pool))
-    numbers = {
-        *words,
-        *near,
-        *catalog.find_by_name(question.names, asked.filters, pool),
-        *catalog.find_by_prefix(question.symbol, asked.filters, pool),
-        *catalog.find_by_text(asked.filters, pool),
+    limit = _limit(query)
+    lexical = dict(catalog.fulltext.search(analyzed.terms, query.filters, limit))
+    chunks = {
+        *lexical,
+        *semantic,
+        *catalog.find_by_name(analyzed.names, query.filters, limit),
+        *catalog.find_by_prefix(analyzed.symbol, query.filters, limit),
+        *catalog.find_by_text(query.filters, limit),
     }
     return {
-        number: Candidate(entry, words.get(number, 0.0), near.get(number, 0.0))
-        for number, entry in catalog.entries(list(numbers)).items()
+        chunk: Candidate(entry, lexical.get(chunk, 0.0), semantic.get(chunk, 0.0))
+        for chunk, entry in catalog.entries(list(chunks)).items()
     }
 
 
-def _listed(asked: Query, catalog: Catalog) -> list[Hit]:
-    """What passes the filters, where nothing else is asked for."""
-    numbers = catalog.find_definitions(asked.filters, asked.limit)
-    entries, texts = catalog.entries(numbers), catalog.texts(numbers)
-    return [Hit(entries[number], 0.0, texts[number]) for number in numbers]
+def _list_definitions(query: Query, catalog: Catalog) -> list[Hit]:
+    chunks = catalog.find_definitions(query.filters, query.limit)
+    entries, texts = catalog.entries(chunks), catalog.texts(chunks)
+    return [Hit(entries[chunk], 0.0, texts[chunk]) for chunk in chunks]

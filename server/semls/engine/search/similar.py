@@ -1,4 +1,4 @@
-"""A chunk → its exact copies, and other code that does the same."""
+"""Finds code that is similar to a chunk, and the exact duplicates of the chunk."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,128 +15,149 @@ from semls.engine.vector_index import VectorIndex, nearest
 from semls.errors import UsageError
 from semls.limits import MAX_HITS
 
-_POOL = 200  # candidates by words, at least
-_NEAR = 300  # and by vectors: copies of one another are among them
-_PIECE = 0.8  # what lies between definitions, and prose, when neither is asked about
+_MIN_LEXICAL_CANDIDATES = 200
+_MIN_SEMANTIC_CANDIDATES = 300  # more, because exact duplicates of one another are among them
+_MODULE_PENALTY = 0.8  # for prose and code between definitions, unless the reference chunk is such a chunk
 
 _WORD = re.compile(r"[^\W\d_]\w*")
 
 
 @dataclass(frozen=True, slots=True)
-class Similar:
-    """The chunk that was asked about, the places of its exact copies, and what is like it, best first.
+class SimilarCode:
+    """A reference chunk, its exact duplicates, and similar chunks with the numbers of their duplicates.
 
-    A score is the cosine of two vectors; by words alone, it is the share of the score that the chunk itself
-    would have. Copies of one another are one hit, with the number of places where it stands.
+    Duplicates have the same normalized text. They are ordered by path and position, the similar chunks by
+    score, best first. The score of a hit is the cosine similarity, or, for lexical search alone, the chunk's
+    BM25 relative to that of the reference chunk. Chunks that are duplicates of one another are one hit, and
+    its number counts all of them.
     """
 
     entry: Entry
     text: str
-    copies: tuple[Entry, ...]
+    duplicates: tuple[Entry, ...]
     hits: tuple[tuple[Hit, int], ...]
 
     @property
     def entries(self) -> list[Entry]:
-        """All chunks in it."""
-        return [self.entry, *self.copies, *(hit.entry for hit, _ in self.hits)]
+        """The reference chunk, its duplicates and the hits."""
+        return [self.entry, *self.duplicates, *(hit.entry for hit, _ in self.hits)]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The chunk that is asked about."""
+class ReferenceChunk:
+    """The chunk that others are compared with."""
 
-    number: int
+    id: int
     entry: Entry
     text: str
 
 
-def at(catalog: Catalog, path: str, row: int) -> Asked:
-    """The chunk at a row. Raises UsageError where there is none."""
-    number = catalog.chunk_at(path, row)
-    if number is None:
-        raise UsageError(_without_code(path, row, catalog.entries_of_file(path)))
-    return Asked(number, catalog.entries([number])[number], catalog.texts([number])[number])
+def reference_at(catalog: Catalog, path: str, row: int) -> ReferenceChunk:
+    """Return the chunk at a row of a file. Raises UsageError if there is none, and StoreError."""
+    chunk = catalog.chunk_at(path, row)
+    if chunk is None:
+        raise UsageError(_missing_chunk_message(path, row, catalog.entries_of_file(path)))
+    return ReferenceChunk(chunk, catalog.entries([chunk])[chunk], catalog.texts([chunk])[chunk])
 
 
-def _without_code(path: str, row: int, chunks: Sequence[Entry]) -> str:
-    if not chunks:
-        return f"There is no code in {path}: name a file that has some."
-    last = chunks[-1].end_row
-    end = f", whose code ends in line {last + 1}" if row > last else ""
-    return f"There is no code in line {row + 1} of {path}{end}: name a line that has some."
+def _missing_chunk_message(path: str, row: int, entries: Sequence[Entry]) -> str:
+    if not entries:
+        return f"There is no code in {path}. Name a file with code."
+    last = entries[-1].end_row
+    end = f": the last line with code is {last + 1}" if row > last else ""
+    return f"There is no code in line {row + 1} of {path}{end}. Name a line with code."
 
 
-async def near(
-    asked: Asked, limit: int, catalog: Catalog, index: VectorIndex, executor: PriorityExecutor
+async def nearest_chunks(
+    reference: ReferenceChunk, limit: int, catalog: Catalog, index: VectorIndex, executor: PriorityExecutor
 ) -> dict[int, float]:
-    """Ids of chunks by their cosine to this one, one for each content. Raises StoreError."""
-    known = await index.executor.run(Priority.SEARCH, index.vectors.get, [asked.entry.content_hash])
-    vector = known.get(asked.entry.content_hash)
+    """Return the ids of the chunks nearest to the reference chunk, with their cosine similarities.
+
+    Of chunks with the same content hash, the first one is returned. Raises StoreError.
+    """
+    content_hash = reference.entry.content_hash
+    known = await index.executor.run(Priority.SEARCH, index.vectors.get, [content_hash])
+    vector = known.get(content_hash)
     if vector is None:
-        embedded = [embedded_text(asked.entry.qualified_name, asked.text)]
-        vector = (await executor.run(Priority.SEARCH, index.encoder.encode_documents, embedded))[0]
-    found = await nearest(index, vector, max(_NEAR, 2 * limit), (), catalog, executor)
-    return {numbers[0]: cosine for cosine, numbers in found}
+        texts = [embedded_text(reference.entry.qualified_name, reference.text)]
+        vector = (await executor.run(Priority.SEARCH, index.encoder.encode_documents, texts))[0]
+    count = max(_MIN_SEMANTIC_CANDIDATES, 2 * limit)
+    neighbours = await nearest(index, vector, count, (), catalog, executor)
+    return {chunks[0]: similarity for similarity, chunks in neighbours}
 
 
-def similar(asked: Asked, catalog: Catalog, near: Mapping[int, float] | None, limit: int) -> Similar:
-    """What is like a chunk: what is near, or what has its most telling words where that is not known."""
-    number, entry, text = asked.number, asked.entry, asked.text
-    copies = _copies(text, catalog)
-    if near is None:
-        near = _alike(number, text, catalog, max(_POOL, limit) + len(copies))
-    others = catalog.entries(sorted(copies.keys() - {number}))
-    return Similar(
-        entry,
-        text,
-        tuple(sorted(others.values(), key=lambda other: (other.path, other.start_byte))),
-        tuple(
-            (hit, len(_copies(hit.snippet, catalog)) or 1)
-            for hit in _hits(asked, others.values(), near, catalog)[:limit]
-        ),
+def find_similar(
+    reference: ReferenceChunk, catalog: Catalog, similarities: Mapping[int, float] | None, limit: int
+) -> SimilarCode:
+    """Return at most `limit` chunks that are similar to the reference chunk, and all its duplicates.
+
+    `similarities` is what `nearest_chunks` returns. Without it, chunks that share rare terms are returned.
+    Raises StoreError.
+    """
+    duplicates = _duplicates(reference.text, catalog)
+    if similarities is None:
+        similarities = _lexical_similarities(
+            reference, catalog, max(_MIN_LEXICAL_CANDIDATES, limit) + len(duplicates)
+        )
+    others = catalog.entries(sorted(duplicates - {reference.id})).values()
+    hits = _hits(reference, others, similarities, catalog)[:limit]
+    return SimilarCode(
+        reference.entry,
+        reference.text,
+        tuple(sorted(others, key=lambda entry: (entry.path, entry.start_byte))),
+        # A text without words has no duplicates that full-text search finds, not even itself.
+        tuple((hit, max(1, len(_duplicates(hit.snippet, catalog)))) for hit in hits),
     )
 
 
-def _hits(asked: Asked, copies: Iterable[Entry], near: Mapping[int, float], catalog: Catalog) -> list[Hit]:
-    """The best chunk of each definition, best first."""
-    entries, texts = catalog.entries(list(near)), catalog.texts(list(near))
-    hits, seen = list[Hit](), {normalized_text(asked.text)}
-    definitions = {copy.definition for copy in copies}
-    scores = {number: near[number] * _standing(entry, asked.entry) for number, entry in entries.items()}
-    for number in sorted(scores, key=lambda number: (-scores[number], number)):
-        entry = entries[number]
-        if normalized_text(texts[number]) in seen or _is_itself(entry, asked.entry):
+def _hits(
+    reference: ReferenceChunk,
+    duplicates: Iterable[Entry],
+    similarities: Mapping[int, float],
+    catalog: Catalog,
+) -> list[Hit]:
+    """Return the best chunk of each definition, best first, without duplicates of other hits."""
+    entries, texts = catalog.entries(list(similarities)), catalog.texts(list(similarities))
+    scores = {
+        chunk: similarities[chunk] * _penalty(entry, reference.entry) for chunk, entry in entries.items()
+    }
+    hits: list[Hit] = []
+    seen_texts = {normalized_text(reference.text)}
+    seen_definitions = {entry.definition for entry in duplicates}
+    for chunk in sorted(scores, key=lambda chunk: (-scores[chunk], chunk)):
+        entry, text = entries[chunk], normalized_text(texts[chunk])
+        if text in seen_texts or _overlaps(entry, reference.entry):
             continue
-        seen.add(normalized_text(texts[number]))
-        if entry.definition not in definitions:
-            definitions.add(entry.definition)
-            hits.append(Hit(entry, scores[number], texts[number]))
+        seen_texts.add(text)
+        if entry.definition not in seen_definitions:
+            seen_definitions.add(entry.definition)
+            hits.append(Hit(entry, scores[chunk], texts[chunk]))
     return hits
 
 
-def _is_itself(other: Entry, asked: Entry) -> bool:
-    """Whether it is the same chunk, a part of the same long definition, or a definition in it."""
-    if other.path != asked.path:
+def _overlaps(other: Entry, reference: Entry) -> bool:
+    """Return whether a chunk belongs to the definition of the reference chunk, or is a member of it."""
+    if other.path != reference.path:
         return False
-    is_member = asked.name and f"{other.container}.".startswith(f"{asked.qualified_name}.")
-    return other.definition == asked.definition or bool(is_member)
+    is_member = reference.name and f"{other.container}.".startswith(f"{reference.qualified_name}.")
+    return other.definition == reference.definition or bool(is_member)
 
 
-def _standing(other: Entry, asked: Entry) -> float:
-    return _PIECE if other.kind == "Module" != asked.kind else 1.0
+def _penalty(other: Entry, reference: Entry) -> float:
+    return _MODULE_PENALTY if other.kind == "Module" and reference.kind != "Module" else 1.0
 
 
-def _copies(text: str, catalog: Catalog) -> dict[int, str]:
-    """The chunks with this essence, the one asked about included; none for a text without any words."""
+def _duplicates(text: str, catalog: Catalog) -> set[int]:
+    """Return the chunks with the same normalized text; none for a text without words."""
     wanted = normalized_text(text)
     found = catalog.fulltext.find_phrase(wanted, MAX_HITS)
-    return {number: other for number, other in found.items() if normalized_text(other) == wanted}
+    return {chunk for chunk, other in found.items() if normalized_text(other) == wanted}
 
 
-def _alike(number: int, text: str, catalog: Catalog, pool: int) -> dict[int, float]:
-    """Chunks by the rarest words that they share, against what the chunk shares with itself."""
-    words = _WORD.findall(text)
+def _lexical_similarities(reference: ReferenceChunk, catalog: Catalog, limit: int) -> dict[int, float]:
+    """Return the chunks that share rare terms with the reference chunk, with scores relative to its own."""
+    words = _WORD.findall(reference.text)
     terms = dict.fromkeys(part.lower() for word in words for part in (word, *identifiers.split(word)))
-    found = dict(catalog.fulltext.search(list(terms), (), pool))
-    own = found.get(number) or max(found.values(), default=1.0)
-    return {other: score / own for other, score in found.items()}
+    scores = dict(catalog.fulltext.search(list(terms), (), limit))
+    own = scores.get(reference.id) or max(scores.values(), default=1.0)
+    return {chunk: score / own for chunk, score in scores.items()}

@@ -1,0 +1,86 @@
+"""Text analysis of queries and code: tokenization, stop words and stemming, as in a full-text index."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from itertools import chain
+
+import snowballstemmer
+
+from semls.engine.syntax import identifiers
+
+_CACHE_SIZE = 1 << 14
+
+_WORD = re.compile(r"[^\W_]+(?:_+[^\W_]+)*", re.UNICODE)
+_QUALIFIED_NAME = re.compile(r"[\w$]+(?:(?:::|\.|#|->)[\w$]+)+|[\w$]+")
+_SEPARATOR = re.compile(r"::|\.|#|->")
+_CAMEL_CASE = re.compile(r"[a-z0-9][A-Z]|[A-Z]{2}[a-z]")
+_STOP_WORDS = frozenset(
+    """
+    a about all an and any are as at be been but by can could do does did for from get gets given had has have
+    how i if in into is it its like me my no not of on one or our out over should show so some such than that
+    the their them then there these they this those through to use used uses using via was we were what when
+    where which while who why will with would you your
+    """.split()
+)
+
+
+@dataclass(frozen=True)
+class AnalyzedQuery:
+    """The text of a query, tokenized and stemmed."""
+
+    terms: tuple[str, ...]  # lower-case words and their parts, without stop words, for full-text search
+    names: tuple[str, ...]  # of symbols that the query seems to ask for
+    containers: Mapping[str, str]  # lower-case name → the container that the query gives it, as in `A.b`
+    stems: frozenset[str]  # of the terms
+    symbol: str = ""  # the name, if the query consists of nothing else
+
+    @classmethod
+    def from_text(cls, text: str) -> "AnalyzedQuery":
+        """Analyze the text of a query. If all words are stop words, they are kept."""
+        words = _WORD.findall(text)
+        parts = [part for word in words for part in (word, *identifiers.split(word))]
+        all_terms = dict.fromkeys(part.lower() for part in parts)
+        terms = tuple(term for term in all_terms if term not in _STOP_WORDS) or tuple(all_terms)
+        names = [_SEPARATOR.split(name) for name in _QUALIFIED_NAME.findall(text)]
+        is_single = len(names) == 1
+        symbols = [path for path in names if is_single or _looks_like_code(path)]
+        containers = {path[-1].lower(): ".".join(path[:-1]).lower() for path in symbols}
+        return cls(
+            terms,
+            tuple(path[-1] for path in symbols),
+            containers,
+            frozenset(map(_stem, terms)),
+            names[0][-1] if is_single else "",
+        )
+
+    def has_any(self, terms: Collection[str]) -> bool:
+        """Return whether the query has any of these terms."""
+        return not frozenset(self.terms).isdisjoint(terms)
+
+
+def text_stems(text: str) -> frozenset[str]:
+    """Return the stems of all parts of the words in a text."""
+    return frozenset(chain.from_iterable(identifier_stems(word) for word in _WORD.findall(text)))
+
+
+@lru_cache(_CACHE_SIZE)
+def identifier_stems(name: str) -> frozenset[str]:
+    """Return the stems of the parts of an identifier."""
+    return frozenset(_stem(part.lower()) for part in identifiers.split(name))
+
+
+@lru_cache(_CACHE_SIZE)
+def _stem(word: str) -> str:
+    return str(_stemmer().stemWord(word))
+
+
+@cache
+def _stemmer() -> "snowballstemmer.stemmer":
+    return snowballstemmer.stemmer("english")
+
+
+def _looks_like_code(path: Sequence[str]) -> bool:
+    """Return whether a qualified name, split at its separators, is more likely an identifier than a word."""
+    return len(path) > 1 or "_" in path[0].strip("_") or bool(_CAMEL_CASE.search(path[0]))
