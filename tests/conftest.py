@@ -70,7 +70,7 @@ class Terminal:
             self.run("engine", "stop")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_terminal(tmp_path_factory):
     """For tests that leave the engine and the settings as they are; workspaces are their own."""
     started = Terminal(tmp_path_factory.mktemp("shared"))

@@ -15,7 +15,10 @@ QUESTION = "throw out visitors who were idle for too long"
 TMUX = shutil.which("tmux") or ""
 FOUND = "SessionStore.evict_expired"
 
-pytestmark = pytest.mark.skipif(not (shutil.which("fzf") and TMUX), reason="fzf and tmux are not installed")
+pytestmark = [
+    pytest.mark.editors,
+    pytest.mark.skipif(not (shutil.which("fzf") and TMUX), reason="fzf and tmux are not installed"),
+]
 
 
 @pytest.fixture(scope="module")

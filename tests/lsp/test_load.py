@@ -11,6 +11,8 @@ import pytest
 from tests.conftest import HANG, Terminal
 from tests.lsp.raw import Raw
 
+pytestmark = pytest.mark.slow
+
 FILES, FUNCTIONS = 300, 25
 MINUTE = 60.0
 RATE = 20.0  # requests a second

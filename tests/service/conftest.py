@@ -3,7 +3,7 @@ import json
 import pytest
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shared_state(shared_terminal, tmp_path_factory):
     """Port, token and process of the shared engine."""
     shared_terminal.json("index", tmp_path_factory.mktemp("empty"))

@@ -16,6 +16,8 @@ from tests.conftest import HANG, Terminal
 from tests.service.test_connections import EngineProcess
 from tests.service.test_lifecycle import until
 
+pytestmark = pytest.mark.slow
+
 SOON = 2.0  # seconds
 HASHING = {"model": "hashing"}
 

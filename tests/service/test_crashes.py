@@ -101,6 +101,7 @@ async def stop(terminal):
     await asyncio.to_thread(terminal.run, "engine", "stop")
 
 
+@pytest.mark.slow
 async def test_engine_killed_at_random_moments_loses_nothing(terminal, tmp_path, monkeypatch, capsys):
     settings = EngineSettings(terminal.cache, terminal.state)
     for name in ("SEMLS_CACHE_DIR", "SEMLS_STATE_DIR"):

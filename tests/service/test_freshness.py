@@ -193,6 +193,7 @@ async def test_many_simultaneous_changes_are_synced(watched):
         assert await watched.is_fresh()
 
 
+@pytest.mark.slow
 async def test_twenty_cycles_of_change_keep_disk_use_and_recall(tmp_path):
     root, cache = tmp_path / "churned", tmp_path / "cache"
     root.mkdir()

@@ -290,6 +290,7 @@ ATTACKS = [
 ]
 
 
+@pytest.mark.slow
 def test_hostile_cache_file_is_not_imported(terminal, shop, tmp_path, importing):
     sound = exported(terminal, tmp_path).read_bytes()
     for attack in ATTACKS:

@@ -69,6 +69,7 @@ def fill(root, files, name="left"):
         )
 
 
+@pytest.mark.slow
 async def test_search_while_files_are_read_is_incomplete(client, tmp_path):
     large = tmp_path / "large"
     fill(large, FILES)
@@ -80,6 +81,7 @@ async def test_search_while_files_are_read_is_incomplete(client, tmp_path):
     await reading
 
 
+@pytest.mark.slow
 async def test_searches_are_answered_while_many_files_are_read(client, workspace, tmp_path):
     shop, large = workspace("shop"), tmp_path / "large"
     fill(large, FILES)
@@ -99,6 +101,7 @@ async def test_searches_are_answered_while_many_files_are_read(client, workspace
     assert (await index(client, large))["files"] == FILES + 1
 
 
+@pytest.mark.slow
 async def test_edited_file_is_read_before_backlog(client, terminal, tmp_path):
     large = tmp_path / "large"
     fill(large, BACKLOG)
@@ -119,6 +122,7 @@ async def test_edited_file_is_read_before_backlog(client, terminal, tmp_path):
     assert count(terminal, "centre_*") == BACKLOG
 
 
+@pytest.mark.slow
 async def test_edited_file_is_embedded_before_backlog(client, tmp_path):
     large = tmp_path / "large"
     fill(large, BACKLOG)
@@ -178,6 +182,7 @@ async def test_folder_under_two_names_has_one_index(client, terminal, workspace,
     assert len(list(terminal.cache.glob("*/index.sqlite"))) == 1
 
 
+@pytest.mark.slow
 async def test_hundred_thousand_functions_are_searchable(client, terminal, tmp_path):
     root = tmp_path / "many"
     root.mkdir()

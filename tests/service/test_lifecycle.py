@@ -226,6 +226,7 @@ async def test_request_during_suspend_is_answered_after_resume(kept):
     await newcomer.close()
 
 
+@pytest.mark.slow
 async def test_hung_engine_is_reported_with_its_process(kept):
     client = kept.client()
     assert await kept.find(client) == "evict_expired"
@@ -264,6 +265,7 @@ def test_jumping_clock_changes_nothing(place, tmp_path, jump):
     assert place.started == 1
 
 
+@pytest.mark.slow
 async def test_engine_killed_during_requests_still_answers_them(place):
     for number in range(200):
         (place.root / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {number}\n")
@@ -315,6 +317,7 @@ def test_engine_stops_after_indexing_command_is_killed(place):
     assert place.terminal.json("index", place.root)["files"] == 307
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("minutes", ["0", "0.01"])
 async def test_request_while_engine_stops_is_answered_by_another(place, monkeypatch, minutes):
     monkeypatch.setenv("SEMLS_IDLE_MINUTES", minutes)

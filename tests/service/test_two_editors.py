@@ -96,6 +96,7 @@ def bundled(tmp_path):
     started.stop()
 
 
+@pytest.mark.slow
 async def test_two_editors_share_engine_and_index(bundled, workspace, tmp_path):
     root = workspace("shop")
     pair = Pair(root, bundled.environment)

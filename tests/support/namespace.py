@@ -36,9 +36,9 @@ def _through(command: list[str], test: Callable[..., Any]) -> Callable[..., Any]
     def rerun(request: pytest.FixtureRequest, tmp_path: Path) -> None:
         if not shutil.which(command[0]) or subprocess.run([*command, "true"], check=False).returncode:
             pytest.skip(f"{command[0]} is not permitted here")
-        pytest_again = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", request.node.nodeid]
+        options = ["-q", "-m", "", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'inside'}"]
         done = subprocess.run(
-            [*command, *pytest_again, f"--basetemp={tmp_path / 'inside'}"],
+            [*command, sys.executable, "-m", "pytest", *options, request.node.nodeid],
             cwd=request.config.rootpath,
             env={**os.environ, _INSIDE: "1"},
             capture_output=True,

@@ -34,7 +34,10 @@ FILES = {
 """,
 }
 
-pytestmark = pytest.mark.skipif(shutil.which("emacs") is None, reason="emacs is not installed")
+pytestmark = [
+    pytest.mark.editors,
+    pytest.mark.skipif(shutil.which("emacs") is None, reason="emacs is not installed"),
+]
 
 
 SETUP = "(progn (setq native-comp-deferred-compilation nil) (package-initialize))"

@@ -11,6 +11,8 @@ import pytest
 from tests.conftest import HANG
 from tests.editors.nvim.neovim import NVIM, PLUGIN
 
+pytestmark = pytest.mark.editors
+
 MODULES = Path(os.environ.get("SEMLS_EDITORS", "")) / "node_modules"
 STYLUA = MODULES / "@johnnymorganz" / "stylua"
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.editors.nvim.neovim import QUESTION, SEMLS
 
+pytestmark = pytest.mark.editors
+
 
 def test_the_quickfix_list_has_the_servers_order_and_columns(nvim, terminal, folder):
     nvim.nvim.command(f"Semls! search {QUESTION}")

@@ -22,7 +22,10 @@ from tests.editors.nvim.neovim import QUESTION, Screen
 
 PLUGINS = os.environ.get("SEMLS_NVIM_PLUGINS")
 
-pytestmark = pytest.mark.skipif(not shutil.which("tmux"), reason="there is no tmux")
+pytestmark = [
+    pytest.mark.editors,
+    pytest.mark.skipif(not shutil.which("tmux"), reason="there is no tmux"),
+]
 
 
 class Picker(NamedTuple):

@@ -12,6 +12,8 @@ OTHER = """
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
 
+pytestmark = pytest.mark.editors
+
 server = LanguageServer("other", "0")
 
 

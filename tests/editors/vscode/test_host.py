@@ -7,6 +7,8 @@ import pytest
 from tests.editors.vscode.code import EXTENSION, browsing, serving
 from tests.editors.vscode.conftest import SEMLS
 
+pytestmark = pytest.mark.editors
+
 HOST = Path(__file__).parent / "host"
 
 

@@ -13,6 +13,8 @@ from playwright.sync_api import expect
 from tests.conftest import FIXTURES, HANG
 from tests.editors.vscode.conftest import SEMLS
 
+pytestmark = pytest.mark.editors
+
 QUESTION = "throw out visitors who were idle for too long"
 
 

@@ -14,6 +14,8 @@ from tests.conftest import HANG
 from tests.editors.vscode.code import Person, browsing, serving
 from tests.editors.vscode.conftest import SEMLS
 
+pytestmark = pytest.mark.editors
+
 QUESTION = "throw out visitors who were idle for too long"
 
 

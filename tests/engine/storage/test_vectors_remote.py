@@ -196,7 +196,6 @@ def send_long_head(handler):
 @pytest.mark.parametrize(
     "answer",
     [send_error_status, send_garbage, close_early, send_compressed, send_long_head, b"<html>"],
-    ids=str,
 )
 def test_request_with_broken_response_raises_store_error(answer, end):
     def use_all():
