@@ -1,6 +1,6 @@
-"""Limits that front-ends and the engine share."""
+"""Limits and defaults that front-ends and the engine share."""
 
-MAX_FILE_BYTES = 1 << 20  # of a file that is indexed
+MAX_FILE_BYTES = 1 << 20  # larger files are not indexed
 DEFAULT_HITS = 10
 MAX_HITS = 1_000
 MAX_QUERY_LENGTH = 10_000  # characters

@@ -1,15 +1,15 @@
-"""Which files may hold secrets: by their names, and by a private key at their beginning.
+"""Recognize files that may hold secrets, by their names and by private keys in them.
 
-The names are those that gitleaks, gitrob and GitHub's templates for .gitignore list. Source code
-stays, as do public keys, certificates, and files that show with examples what such a file holds.
+The names are those that gitleaks, gitrob and GitHub's .gitignore templates list. Source code, public keys,
+certificates, and examples of such files (`.env.example`) do not count.
 """
 
 import re
 
 MAY_HOLD_SECRETS = "may hold secrets"
 
-_FOLDERS = frozenset({".ssh", ".gnupg", ".password-store", ".env", ".envs"})
-_NAMES = frozenset(
+_SECRET_FOLDERS = frozenset({".ssh", ".gnupg", ".password-store", ".env", ".envs"})
+_SECRET_NAMES = frozenset(
     """
     .netrc _netrc .pgpass pgpass.conf .my.cnf .mylogin.cnf .npmrc .pypirc .htpasswd .htdigest .git-credentials
     .dockercfg .dockerconfigjson .s3cfg .boto .passwd-s3fs rclone.conf .databrickscfg .terraformrc
@@ -18,33 +18,33 @@ _NAMES = frozenset(
     .ftpconfig sftp-config.json filezilla.xml recentservers.xml sitemanager.xml settings-security.xml
     """.split()
 )
-_IN_FOLDERS = frozenset(
+_SECRET_PATHS = frozenset(
     """
     .docker/config.json .kube/config .m2/settings.xml .composer/auth.json .vscode/sftp.json gh/hosts.yml
     """.split()
 )
-_TEMPLATES = frozenset(
-    f"templates/{name}.{end}" for name in ("secret", "secrets") for end in ("yml", "yaml")
-)  # of Helm
-_KEYS = frozenset(
+_HELM_TEMPLATES = frozenset(
+    f"templates/{name}.{suffix}" for name in ("secret", "secrets") for suffix in ("yml", "yaml")
+)
+_KEY_SUFFIXES = frozenset(
     """
     .pem .key .p8 .pk8 .p12 .pfx .pkcs12 .ppk .jks .jceks .bks .keystore .kdb .kdbx .psafe3 .keychain
     .keychain-db .ovpn .publishsettings
     """.split()
 )
-_DATA = frozenset({".env", ".tfvars", ".tfstate"})
-_CODE = frozenset(
+_SECRET_SUFFIXES = frozenset({".env", ".tfvars", ".tfstate"})
+_CODE_SUFFIXES = frozenset(
     """
     .c .cc .cpp .h .hpp .cs .dart .ex .exs .go .java .js .jsx .mjs .cjs .ts .tsx .mts .cts .kt .lua .pl .py
     .pyi .rb .rs .scala .swift .md .rst .adoc .html .css .pub
     """.split()
 )
-_BACKUP = re.compile(r"(?:\.(?:bak|backup|copy|old|orig|save)|~)+$")
+_BACKUP_SUFFIX = re.compile(r"(?:\.(?:bak|backup|copy|old|orig|save)|~)+$")
 _EXAMPLE = re.compile(
     r"(?:^|[._-])(?:examples?|samples?|templates?|dist|schema|tmpl|tpl)(?:\.[a-z0-9]+)?$|\.(?:j2|jinja2?|erb)$"
 )
 _STAGE = "(?:dev(?:elopment)?|prod(?:uction)?|stag(?:e|ing)|test(?:ing)?|qa|uat|ci|live|local)"
-_SHAPES = re.compile(
+_SECRET_NAME_PATTERN = re.compile(
     rf"""
       \.env(?:[._-].+|\d+|file) | \.envrc.* | \.dev\.vars\..+
     | id_(?:rsa|dsa|ecdsa|ed25519|xmss)(?:[._-].*)?
@@ -61,31 +61,37 @@ _SHAPES = re.compile(
     """,
     re.VERBOSE,
 )
-_PEM = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:----[- ]BEGIN |Bag Attributes|PuTTY-User-Key-File-)")
+_KEY_FILE_START = re.compile(rb"(?:\xef\xbb\xbf)?\s*(?:----[- ]BEGIN |Bag Attributes|PuTTY-User-Key-File-)")
 _PRIVATE_KEY = re.compile(
     rb"^[ \t]*(?:----[- ]BEGIN [A-Z0-9 ]*PRIVATE KEY|PuTTY-User-Key-File-)", re.MULTILINE
 )
 _KEY_IN_JSON = re.compile(rb'"private_key"\s*:\s*"-----BEGIN ')
+_MAX_JSON_BYTES = 8192  # at the start of a file that are searched for such a key
 
 
 def name_suggests_secrets(path: str, name: str, is_folder: bool) -> bool:
-    """Return whether a file or folder is likely to hold secrets, judged by its absolute path alone."""
+    """Return whether a file or folder is likely to hold secrets, judging by its absolute path only."""
     name = name.lower()
     if is_folder:
-        return name in _FOLDERS
-    if name[name.rfind(".") :] in _CODE:
+        return name in _SECRET_FOLDERS
+    if name[name.rfind(".") :] in _CODE_SUFFIXES:
         return False
-    name = _BACKUP.sub("", name)
+    name = _BACKUP_SUFFIX.sub("", name)
     suffix = name[max(name.rfind("."), 0) :]
-    if suffix in _KEYS:
+    if suffix in _KEY_SUFFIXES:
         return True
-    place = "/".join(path.lower().rsplit("/", 2)[-2:])
-    likely = suffix in _DATA or name in _NAMES or place in _IN_FOLDERS or _SHAPES.fullmatch(name)
-    return bool(likely) and not _EXAMPLE.search(name) and place not in _TEMPLATES
+    folder_and_name = "/".join(path.lower().rsplit("/", 2)[-2:])
+    is_likely = (
+        suffix in _SECRET_SUFFIXES
+        or name in _SECRET_NAMES
+        or folder_and_name in _SECRET_PATHS
+        or _SECRET_NAME_PATTERN.fullmatch(name) is not None
+    )
+    return is_likely and not _EXAMPLE.search(name) and folder_and_name not in _HELM_TEMPLATES
 
 
 def contains_private_key(name: str, content: bytes) -> bool:
-    """Return whether a file is a private key: PEM, PuTTY's form, or the JSON of a service account."""
+    """Return whether a file is a private key in PEM or PuTTY format, or the JSON key of a service account."""
     if name.lower().endswith(".json"):
-        return bool(_KEY_IN_JSON.search(content[:8192]))
-    return bool(_PEM.match(content) and _PRIVATE_KEY.search(content))
+        return bool(_KEY_IN_JSON.search(content[:_MAX_JSON_BYTES]))
+    return bool(_KEY_FILE_START.match(content) and _PRIVATE_KEY.search(content))

@@ -1,4 +1,4 @@
-"""Reports which files of a workspace change, as far as the operating system tells."""
+"""Watch a workspace for changed files, where the operating system reports them."""
 
 import asyncio
 import contextlib
@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path, PurePath
+from typing import TypeAlias
 
 from watchfiles import Change, watch
 
@@ -15,11 +16,11 @@ from semls.engine.files.scan import path_to_rescan
 
 log = logging.getLogger(__name__)
 
-_STEP = 50  # milliseconds without a change that end a burst
-_BURST = 400  # milliseconds that a burst may last
+_QUIET_MS = 50  # milliseconds without a change that end a burst
+_MAX_BURST_MS = 400  # milliseconds after which a burst ends in any case
 _MOUNTS = Path("/proc/self/mountinfo")
 
-# File systems that change without the kernel's knowledge, as GNU tail lists them.
+# File systems that change without the kernel's knowledge, according to GNU tail.
 _REMOTE = frozenset(
     """
     9p acfs afs ceph cifs coda fhgfs gfs gfs2 gpfs ibrix lustre ncpfs nfs nfs4 nfsd ocfs2 panfs prl_fs smb2
@@ -31,57 +32,62 @@ _REASONS = {
     "watch limit reached": "the limit of inotify watches is reached",
 }
 
-Report = Callable[[set[str] | BaseException | None], None]
+# Changed paths, an error that ends watching, or None: the folder was deleted or moved, or watching was
+# stopped.
+_Event: TypeAlias = "set[str] | BaseException | None"
+_Report: TypeAlias = Callable[[_Event], None]
 
 
 class WatchError(Exception):
-    """The system reports no changes. The message says why, as a part of a sentence."""
+    """The system does not report changes. The message is the reason, to be used inside a sentence."""
 
 
 async def changes(root: Path) -> AsyncGenerator[set[str], None]:
-    """Yield the changed places in bursts; the first, empty burst says that watching has begun.
+    """Yield the paths to scan, relative to the root, in bursts; first an empty set when watching has started.
 
-    Ends when the folder is deleted or moved. Raises WatchError when watching ends in any other way.
+    Ends when the folder is deleted or moved. Raises WatchError if watching ends for any other reason.
     """
-    if remote := network_file_system(root):
-        raise WatchError(f"a file system of type {remote} does not report changes")
-    loop, reported = asyncio.get_running_loop(), asyncio.Queue[set[str] | BaseException | None]()
+    file_system = network_file_system(root)
+    if file_system:
+        raise WatchError(f"a file system of type {file_system} does not report changes")
+    loop, events = asyncio.get_running_loop(), asyncio.Queue[_Event]()
     stop = threading.Event()
 
-    def report(news: set[str] | BaseException | None) -> None:
+    def report(event: _Event) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            loop.call_soon_threadsafe(reported.put_nowait, news)
+            loop.call_soon_threadsafe(events.put_nowait, event)
 
-    # Setting up takes 25 microseconds for each folder.
-    watcher = threading.Thread(target=_watch, args=(root, report, stop), name="watcher", daemon=True)
+    # Starting a watch takes 25 microseconds per folder, so it happens in the thread.
+    thread = threading.Thread(target=_watch, args=(root, report, stop), name="watcher", daemon=True)
     try:
-        watcher.start()
+        thread.start()
     except RuntimeError as error:
         raise WatchError("no thread can be started") from error
     try:
-        while isinstance(news := await reported.get(), set):
-            yield news
-        if news is not None:
-            raise WatchError(_reason(news)) from news
+        while isinstance(event := await events.get(), set):
+            yield event
+        if event is not None:
+            raise WatchError(_reason(event)) from event
     finally:
         stop.set()
 
 
 def probe(folder: Path) -> None:
-    """Watch a folder until watching has begun. Raises WatchError."""
-    reported, stop = list[set[str] | BaseException | None](), threading.Event()
+    """Check that a folder can be watched. Raises WatchError."""
+    events, stop = list[_Event](), threading.Event()
 
-    def report(news: set[str] | BaseException | None) -> None:
-        reported.append(news)
+    def report(event: _Event) -> None:
+        events.append(event)
         stop.set()
 
     _watch(folder, report, stop)
-    if isinstance(end := reported[-1], BaseException):
-        raise WatchError(_reason(end)) from end
+    last = events[-1]
+    if isinstance(last, BaseException):
+        raise WatchError(_reason(last)) from last
 
 
 def network_file_system(folder: Path) -> str:
-    """Return the type of the network file system that a folder lies on, or "". Knows those of Linux only."""
+    """Return the type of the network file system that contains a folder, or "". Works on Linux only."""
     try:
         mounts = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     except OSError:
@@ -89,55 +95,61 @@ def network_file_system(folder: Path) -> str:
     longest, found = 0, ""
     for mount in mounts:
         fields, _, file_system = mount.partition(" - ")
-        point = PurePath(re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields.split()[4]))
-        if len(point.parts) >= longest and folder.is_relative_to(point):
-            longest, found = len(point.parts), file_system.split()[0]
+        mount_point = PurePath(_decode_octal_escapes(fields.split()[4]))
+        if len(mount_point.parts) >= longest and folder.is_relative_to(mount_point):
+            longest, found = len(mount_point.parts), file_system.split()[0]
     return found if found.partition(".")[0] in _REMOTE else ""
 
 
-def _watch(root: Path, report: Report, stop: threading.Event) -> None:
-    """Report bursts, and at last how watching ended: None for a stop or a folder that is gone."""
+def _decode_octal_escapes(text: str) -> str:
+    r"""Decode the escape sequences of /proc/self/mountinfo, such as \040 for a space."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), text)
+
+
+def _watch(root: Path, report: _Report, stop: threading.Event) -> None:
+    """Report changed paths until `stop` is set, then report how watching ended."""
     end: BaseException | None = None
     try:
         _report_bursts(root, report, stop)
-    except BaseException as error:  # noqa: BLE001 - also a panic in Rust; `changes` raises it
+    except BaseException as error:  # noqa: BLE001 - includes panics of Rust; `changes` raises the error
         end = error
     report(end)
 
 
-def _report_bursts(root: Path, report: Report, stop: threading.Event) -> None:
-    begun = False
+def _report_bursts(root: Path, report: _Report, stop: threading.Event) -> None:
+    has_started = False
     bursts = watch(
         root,
         watch_filter=None,
-        debounce=_BURST,
-        step=_STEP,
-        rust_timeout=1,  # so that it soon says that it has begun
+        debounce=_MAX_BURST_MS,
+        step=_QUIET_MS,
+        rust_timeout=1,  # to yield soon after watching has started
         yield_on_timeout=True,
         stop_event=stop,
-        # True would ignore every error, also a reached limit, and leave all folders after it unwatched:
+        # True would ignore all errors, including a reached limit, and leave the remaining folders unwatched:
         # https://github.com/samuelcolvin/watchfiles/pull/224
         ignore_permission_denied=False,
-        force_polling=False,  # semls polls less often, and only where watching fails
+        force_polling=False,  # the crawler polls less often, and only if watching fails
         raise_interrupt=False,
     )
-    for changed in bursts:
-        if (Change.deleted, str(root)) in changed:
+    for burst in bursts:
+        if (Change.deleted, str(root)) in burst:
             return
-        paths = (Path(os.path.relpath(path, root)).as_posix() for _, path in changed)
-        places = {place for path in paths if (place := path_to_rescan(path)) is not None}
-        if places or not begun:
-            report(places)
-            begun = True
+        changed = {Path(os.path.relpath(path, root)).as_posix() for _, path in burst}
+        paths = {path for path in map(path_to_rescan, changed) if path is not None}
+        if paths or not has_started:
+            report(paths)
+            has_started = True
 
 
 def _reason(error: BaseException) -> str:
-    """Say why watching ended. Only their messages tell most errors of watchfiles apart."""
+    """Return why watching ended. Most errors of watchfiles differ in their messages only."""
     message = str(error).partition("\n")[0]
-    if undecodable := re.match(r"Unable to decode path (.+) to string", message):
+    undecodable = re.match(r"Unable to decode path (.+) to string", message)
+    if undecodable:
         return f"{undecodable[1]} is not UTF-8: rename it"
-    for sign, reason in _REASONS.items():
-        if sign in message:
+    for part, reason in _REASONS.items():
+        if part in message:
             return reason
     if isinstance(error, OSError):
         return message

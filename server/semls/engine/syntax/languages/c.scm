@@ -15,7 +15,7 @@
   declarator: (type_identifier) @name) @definition.struct
 (type_definition type: (enum_specifier body: (_) @body) declarator: (type_identifier) @name) @definition.enum
 
-; A table: what takes some lines
+; Tables: values that take several lines
 (declaration
   declarator: (init_declarator
     declarator: [

@@ -27,7 +27,7 @@
     declarator: (identifier) @name
     value: (lambda_expression body: (_) @body))) @definition.function
 
-; A table: what takes some lines
+; Tables: values that take several lines
 (declaration
   declarator: (init_declarator
     declarator: [

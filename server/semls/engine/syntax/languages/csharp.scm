@@ -19,5 +19,5 @@
 (property_declaration name: (_) @name value: (arrow_expression_clause) @body) @definition.property
 (indexer_declaration "this" @name) @definition.property
 (local_function_statement name: (_) @name) @definition.function
-; What is in a short interface is told with it.
+; The members of a short interface are part of its chunk.
 (interface_declaration) @scope

@@ -1,7 +1,7 @@
 (comment) @comment
 (js_comment) @comment
 
-; Rules of a few lines; shorter ones stay with their neighbours.
+; Rules of several lines; shorter ones share a chunk with their neighbours.
 ((rule_set (selectors . (_) @name) (block) @body) @definition.class @scope
   (#match? @definition.class "(\\n.*){4}|.{150}"))
 

@@ -10,7 +10,7 @@
 (type_spec name: (type_identifier) @name) @definition.class
 (type_alias name: (type_identifier) @name) @definition.class
 
-; A table: what takes some lines
+; Tables: values that take several lines
 (source_file
   (var_declaration
     (var_spec name: (identifier) @name value: (_) @body (#match? @body "(\\n.*){3}"))) @definition.variable)

@@ -1,11 +1,11 @@
 [(comment) (haddock)] @comment
 ((haddock) @clause @doc (#match? @clause "^(--|\\{-) *\\^"))
-; Right below a definition they are its own, else that of the next.
+; A pragma, fixity or role right below a definition belongs to it, any other one to the next definition.
 [(pragma) (fixity) (role_annotation)] @attribute @clause
-; Documentation may stand above a blank line.
+; A blank line may follow documentation.
 (declarations ((haddock) @outer . (_) @inner (#match? @outer "^(--|\\{-) *\\|")))
 
-; A function is its signature and all its equations.
+; A function consists of its signature and all its equations.
 [
   (signature name: [(variable) @name (prefix_id (_) @name)])
   (signature names: (binding_list . name: [(variable) @name (prefix_id (_) @name)]))
@@ -41,5 +41,5 @@
   (data_family name: (_) @name)
 ] @definition.interface
 
-; What is in a short one is told with it.
+; The members of a short one are part of its chunk.
 [(class) (instance) (local_binds) (let) (let_in)] @scope

@@ -1,6 +1,6 @@
 (comment) @comment
 
-; Headings reach as far as the next one of this or a higher rank.
+; A heading extends to the next one of the same or a higher rank.
 ((element . (start_tag . (tag_name) @_tag)) @definition.module @title @level.1 (#any-of? @_tag "h1" "H1"))
 ((element . (start_tag . (tag_name) @_tag)) @definition.module @title @level.2 (#any-of? @_tag "h2" "H2"))
 ((element . (start_tag . (tag_name) @_tag)) @definition.module @title @level.3 (#any-of? @_tag "h3" "H3"))
@@ -8,7 +8,7 @@
 ((element . (start_tag . (tag_name) @_tag)) @definition.module @title @level.5 (#any-of? @_tag "h5" "H5"))
 ((element . (start_tag . (tag_name) @_tag)) @definition.module @title @level.6 (#any-of? @_tag "h6" "H6"))
 
-; What the page itself names, from a few lines on.
+; Elements with an id, a name or a landmark tag, most of them only if they are long.
 ((element
   . (start_tag
     (attribute

@@ -13,5 +13,5 @@
 (constructor_declaration name: (identifier) @name) @definition.constructor
 (compact_constructor_declaration name: (identifier) @name) @definition.constructor
 (method_declaration name: (identifier) @name) @definition.method
-; What is in a short interface is told with it.
+; The members of a short interface are part of its chunk.
 (interface_declaration) @scope

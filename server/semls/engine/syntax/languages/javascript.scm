@@ -67,7 +67,7 @@
       key: (property_identifier) @name
       value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
 
-; What a call makes of a function: const Row = memo(() => { … })
+; Functions that are passed to a call: const Row = memo(() => { … })
 (variable_declarator
   name: (identifier) @name
   value: (call_expression
@@ -83,7 +83,7 @@
       (function_expression body: (_) @body)
     ]))) @definition.property
 
-; A table, a schema, a store: what takes some lines at the top of a file
+; Tables, schemas, stores: values that take several lines at the top level
 (program
   (lexical_declaration
     (variable_declarator name: (identifier) @name value: (_) @body (#match? @body "(\\n.*){3}")) @definition.constant))

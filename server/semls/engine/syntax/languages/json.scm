@@ -1,6 +1,6 @@
 (comment) @comment
 
-; A small file stays in one piece, and small values with their neighbours.
+; A small file is one chunk, and small values share a chunk with their neighbours.
 ((document) @scope (#not-match? @scope "[\\s\\S]{1000}"))
 ((document
   (object

@@ -26,7 +26,7 @@
   . (macro_argument_list . [(identifier) @name (typed_expression . (identifier) @name)])
   (#eq? @_macro "enum")) @definition.enum
 
-; What is called: area, Base.show, +, Cart{T}, or an object (cart::Cart)
+; The function that is called: area, Base.show, +, Cart{T}, or an object (cart::Cart)
 ([
   (function_definition . (signature . [
     (call_expression . [(identifier) (field_expression) (operator)] @qualified)
@@ -54,7 +54,7 @@
   . (macro_identifier (identifier) @_macro)
   . (macro_argument_list . (string_literal) @name (compound_statement) @body .)
   (#eq? @_macro "testset")) @definition.function
-; A table: what takes some lines
+; Tables: values that take several lines
 (const_statement
   . (assignment . [(identifier) @name (typed_expression . (identifier) @name)] . (operator) . (_) @body)
     @definition.constant

@@ -12,5 +12,5 @@
 (function_declaration (simple_identifier) @name (function_body)? @body) @definition.function
 (secondary_constructor "constructor" @name) @definition.constructor
 (type_alias (type_identifier) @name) @definition.class
-; What is in a short interface is told with it.
+; The members of a short interface are part of its chunk.
 (class_declaration "interface") @scope

@@ -4,7 +4,7 @@
 (assignment_statement
   (variable_list . name: (_) @qualified .)
   (expression_list . value: (function_definition body: (_)? @body) .)) @definition.function
-; What is documented: --- Finds files.  M.find = lazy("find")
+; Documented values: --- Finds files.  M.find = lazy("find")
 ((comment) @_above .
   (assignment_statement (variable_list . name: (_) @qualified .)) @definition.variable
   (#match? @_above "^---"))

@@ -1,4 +1,4 @@
-; Documentation may stand above or right below.
+; Documentation can be above a definition or right below it.
 (comment) @comment @clause @doc
 
 (let_binding
@@ -10,7 +10,7 @@
   body: [(function_expression) (fun_expression)] @body) @definition.function
 ; A test: let%expect_test "adds" = …
 (let_binding pattern: (string) @name body: (_) @body) @definition.function
-; Another value is told apart at the top, and where it takes some lines.
+; Other values are definitions at the top level, and where they take several lines.
 (compilation_unit
   (value_definition
     (let_binding
@@ -35,7 +35,7 @@
 (method_definition (method_name) @name) @definition.method
 (method_specification (method_name) @name) @definition.method
 
-; What is in a short signature is told with it, and what is in a module or a class of a few lines.
+; The members of a short signature, module or class are part of its chunk.
 [(module_type_definition) (class_type_definition)] @scope
 (module_binding module_type: (signature) @scope body: (_))
 ([(module_binding) (class_definition)] @scope (#not-match? @scope "(\n.*){5}"))

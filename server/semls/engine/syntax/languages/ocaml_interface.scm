@@ -1,4 +1,4 @@
-; Documentation may stand above or right below.
+; Documentation can be above a definition or right below it.
 (comment) @comment @clause @doc
 
 (value_specification . [(value_name) @name (parenthesized_operator (_) @name)]) @definition.function
@@ -11,6 +11,6 @@
 (class_type_binding (class_type_name) @name) @definition.interface
 (method_specification (method_name) @name) @definition.method
 
-; What is in a short signature is told with it, and what is in a module or a class of a few lines.
+; The members of a short signature, module or class are part of its chunk.
 [(module_type_definition) (class_type_definition)] @scope
 ([(module_definition) (class_definition)] @scope (#not-match? @scope "(\n.*){5}"))

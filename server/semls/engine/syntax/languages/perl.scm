@@ -1,5 +1,5 @@
 [(comment) (pod)] @comment
-; Documentation stands above a blank line.
+; A blank line follows documentation.
 ((pod) @outer . (subroutine_declaration_statement) @inner)
 ((pod) @outer . (method_declaration_statement) @inner)
 
@@ -7,7 +7,7 @@
 (package_statement name: (_) @qualified) @definition.class @level.1
 (class_statement name: (_) @qualified (block) @body) @definition.class
 (class_statement name: (_) @qualified) @definition.class @level.1
-; To the grammar, the body of a forward declaration is the rest of the file.
+; The grammar takes the rest of the file for the body of a forward declaration.
 ((subroutine_declaration_statement name: (_) @name body: (_) @body) @definition.function
   (#not-match? @body "^;"))
 (method_declaration_statement name: (_) @name) @definition.method
@@ -19,7 +19,7 @@
     (list_expression . (_) @name)
   ]
   (#eq? @_has "has"))) @definition.property
-; What a call makes of a function: around name => sub { … }, subtest "It adds" => sub { … }
+; Functions that are passed to a call: around name => sub { … }, subtest "It adds" => sub { … }
 (expression_statement [
   (ambiguous_function_call_expression
     function: (function)
@@ -36,7 +36,7 @@
     left: [(variable_declaration variable: (_) @name) (glob (varname) @name)]
     right: (anonymous_subroutine_expression body: (_) @body))
   (#match? @body "\n")) @definition.function
-; A table: what takes some lines
+; Tables: values that take several lines
 (source_file
   (expression_statement
     (assignment_expression . (variable_declaration variable: (_) @name) . (_) @body .)

@@ -12,5 +12,5 @@
 (method_declaration name: (_) @name) @definition.method
 (function_definition name: (_) @name) @definition.function
 (anonymous_function) @scope
-; What is in a short interface is told with it.
+; The members of a short interface are part of its chunk.
 (interface_declaration) @scope

@@ -5,6 +5,6 @@
 (service (service_name) @name) @definition.interface
 (rpc (rpc_name) @name) @definition.method
 (extend (full_ident) @name (message_body) @body) @definition.class
-; What is in a short message or service is told with it.
+; The members of a short message or service are part of its chunk.
 (message) @scope
 (service) @scope

@@ -7,6 +7,6 @@
 (function_definition name: (identifier) @name) @definition.function
 (type_alias_statement left: (type) @name) @definition.type_parameter
 
-; A table: what takes some lines at the top of a file
+; Tables: values that take several lines at the top level
 (module
   (assignment left: (identifier) @name right: (_) @body (#match? @body "(\\n.*){3}")) @definition.constant)

@@ -40,7 +40,7 @@
     . (comma)
     . (argument value: (braced_expression) @body) .)
   (#any-of? @_maker "test_that" "describe" "it")) @definition.function
-; A table, a pipeline: what takes some lines
+; Tables and pipelines: values that take several lines
 (program
   (binary_operator
     lhs: (identifier) @name

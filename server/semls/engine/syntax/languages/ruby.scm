@@ -8,5 +8,5 @@
 (singleton_class body: (_ (method name: (_) @name) @definition.method))
 (method name: (_) @name) @definition.function
 
-; A table: what takes some lines
+; Tables: values that take several lines
 (assignment left: (constant) @name right: (_) @body (#match? @body "(\\n.*){3}")) @definition.constant

@@ -15,7 +15,7 @@
 (enum_item name: (type_identifier) @name) @definition.enum
 (trait_item name: (type_identifier) @name) @definition.interface
 (mod_item name: (identifier) @name body: (_)) @definition.namespace
-; An impl of nothing but its type says no more than the type's own definition.
+; An impl without a trait is a namespace, since its head adds nothing to the definition of the type.
 (impl_item !trait type: [
   (type_identifier) @name
   (generic_type type: (type_identifier) @name)
@@ -29,13 +29,13 @@
 ]) @definition.object
 (impl_item type: (_) @name) @definition.object
 
-; A table: what takes some lines
+; Tables: values that take several lines
 ([
   (const_item name: (_) @name value: (_) @body)
   (static_item name: (_) @name value: (_) @body)
 ] @definition.constant (#match? @body "(\\n.*){3}"))
 
-; What is in a short trait is told with it.
+; The members of a short trait are part of its chunk.
 (trait_item) @scope
 
 ; Conditional items: cfg_feature! { pub fn … }

@@ -11,5 +11,5 @@
 (init_declaration "init" @name) @definition.constructor
 (deinit_declaration "deinit" @name) @definition.method
 (typealias_declaration name: (type_identifier) @name) @definition.class
-; What is in a short protocol is told with it.
+; The members of a short protocol are part of its chunk.
 (protocol_declaration) @scope

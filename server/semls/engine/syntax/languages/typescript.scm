@@ -69,7 +69,7 @@
       key: (property_identifier) @name
       value: [(arrow_function body: (_) @body) (function_expression body: (_) @body)]) @definition.method))
 
-; What a call makes of a function: const Row = memo(() => { … })
+; Functions that are passed to a call: const Row = memo(() => { … })
 (variable_declarator
   name: (identifier) @name
   value: (call_expression
@@ -85,7 +85,7 @@
       (function_expression body: (_) @body)
     ]))) @definition.property
 
-; A table, a schema, a store: what takes some lines at the top of a file
+; Tables, schemas, stores: values that take several lines at the top level
 (program
   (lexical_declaration
     (variable_declarator name: (identifier) @name value: (_) @body (#match? @body "(\\n.*){3}")) @definition.constant))
@@ -103,5 +103,5 @@
 (function_signature name: (_) @name) @definition.function @clause
 (module name: (_) @name) @definition.namespace
 (internal_module name: (_) @name) @definition.namespace
-; What is in a short interface is told with it.
+; The members of a short interface are part of its chunk.
 (interface_declaration) @scope

@@ -1,5 +1,5 @@
 (Comment) @comment
 
-; What lies in the outermost element; short elements stay with their neighbours.
+; The children of the outermost element; short ones share a chunk with their neighbours.
 ((document (element (content (element (STag . (Name) @name) (content) @body) @definition.object @entry)))
   (#match? @body "(\\n.*){4}"))

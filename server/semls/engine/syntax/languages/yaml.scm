@@ -1,6 +1,6 @@
 (comment) @comment
 
-; A document that says its name, and each of several; small ones stay with their neighbours.
+; Documents that have a name, or that are one of several; small ones share a chunk with their neighbours.
 ((document
   (block_node
     (block_mapping
@@ -12,7 +12,7 @@
 ((stream (document) @definition.object @scope @entry . (document)) (#match? @definition.object "(\\n.*){4}"))
 ((stream (document) . (document) @definition.object @scope @entry) (#match? @definition.object "(\\n.*){4}"))
 
-; What holds the jobs of a workflow and the services of a composition.
+; The parents of a workflow's jobs and of a composition's services.
 ((document
   (block_node (block_mapping (block_mapping_pair key: (_) @name value: (block_node) @body) @definition.namespace)))
   (#any-of? @name "jobs" "services"))
@@ -24,7 +24,7 @@
         value: (block_node (block_mapping (block_mapping_pair key: (_) @name value: (block_node) @body) @definition.key))))
   (#any-of? @_holder "jobs" "services")))
 
-; Small keys stay with their neighbours.
+; Small keys share a chunk with their neighbours.
 ((document
   (block_node (block_mapping (block_mapping_pair key: (_) @name value: (block_node) @body) @definition.key @entry)))
   (#match? @body "(\\n.*){4}"))
