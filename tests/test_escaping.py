@@ -11,7 +11,7 @@ import pytest
 
 from semls.escaping import escape_line, escape_text
 from tests.conftest import HANG
-from tests.lsp.raw import Raw
+from tests.support.raw_client import RawClient
 
 CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 HOSTILE = (
@@ -170,7 +170,7 @@ def test_log_of_the_engine_has_no_forged_line(own_terminal, hostile):
 
 @pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
 def test_messages_of_the_language_server_are_escaped(shared_terminal, hostile):
-    client = Raw(shared_terminal.environment)
+    client = RawClient(shared_terminal.environment)
     try:
         client.start(rootUri=hostile.as_uri(), initializationOptions={"model": "/nowhere/model\u3164"})
         while (message := client.receive()).get("method") != "window/showMessage":
@@ -184,7 +184,7 @@ def test_messages_of_the_language_server_are_escaped(shared_terminal, hostile):
 @pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
 def test_language_server_escapes_what_an_editor_shows(shared_terminal, hostile):
     (hostile / f"crash{NAME}").write_text("> " * 300 + "crash\n")
-    client = Raw(shared_terminal.environment)
+    client = RawClient(shared_terminal.environment)
     try:
         client.start(rootUri=hostile.as_uri())
         shared_terminal.json("index", hostile)

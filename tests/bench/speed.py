@@ -34,7 +34,7 @@ from semls.service.launcher import stop
 from semls.settings import EngineSettings, Settings
 from tests.bench.encoder_speed import encoder_figures, fill_cache
 from tests.bench.figures import NOUNS, VERBS, Figure, queries, timed
-from tests.lsp.raw import Raw
+from tests.support.raw_client import RawClient
 
 _PAUSE = 0.05  # seconds between two queries: nobody types faster
 _SAVES = 10
@@ -218,7 +218,7 @@ def _front_end_figures(root: Path) -> Iterator[Figure]:
         figures.append(Figure(root.name, name, value, unit, comment))
 
     began = time.perf_counter()
-    server = Raw(dict(os.environ))
+    server = RawClient(dict(os.environ))
     server.start(rootUri=root.as_uri())
     yield Figure(root.name, "initialize answered", time.perf_counter() - began, "s")
     seconds = []

@@ -3,11 +3,12 @@ import shutil
 import pytest
 
 from tests.conftest import FIXTURES, Terminal
-from tests.lsp.raw import Raw
+from tests.support.raw_client import RawClient
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def offline(tmp_path_factory):
+    """Return a directory with two indexed workspaces, and a terminal with the offline model."""
     directory = tmp_path_factory.mktemp("lsp")
     shutil.copytree(FIXTURES / "shop", directory / "shop")
     shutil.copytree(FIXTURES / "gpt", directory / "gpt")
@@ -21,14 +22,14 @@ def place(tmp_path_factory):
 
 @pytest.fixture
 def raw(shared_terminal):
-    """Start language servers that share an engine."""
+    """Starts language servers that share an engine, and kills them after the test."""
     started = []
 
     def start(*options, **environment):
-        started.append(Raw({**shared_terminal.environment, **environment}, *options))
+        started.append(RawClient({**shared_terminal.environment, **environment}, *options))
         return started[-1]
 
     yield start
-    for one in started:
-        one.process.kill()
-        one.end()
+    for client in started:
+        client.process.kill()
+        client.end()

@@ -1,4 +1,4 @@
-"""Which lines a buffer with many changes has in common with the disk, found in bounded time."""
+"""A buffer with many changes is aligned with the file on disk in bounded time."""
 
 import random
 import time
@@ -9,7 +9,7 @@ from semls.lsp.alignment import matching_blocks
 from semls.lsp.documents import Document
 
 ROWS = 20_000
-MOST = 1.0  # seconds of processor time; it takes a tenth of that on an idle machine
+MAX_CPU_SECONDS = 1.0  # an idle machine takes a tenth of that
 
 TEXTS = {
     "different": [f"line {row}" for row in range(ROWS)],
@@ -46,7 +46,7 @@ def test_document_with_many_changed_lines_aligns_in_bounded_time(text, change):
     for row in range(0, len(disk), 100):
         document.to_buffer(row, 4)
     document.to_disk(len(buffer) // 2)
-    assert time.process_time() - began < MOST
+    assert time.process_time() - began < MAX_CPU_SECONDS
 
 
 @pytest.mark.parametrize("change", ["every second", "blocks", "inserted", "deleted"])
@@ -54,12 +54,12 @@ def test_document_with_many_changed_lines_aligns_in_bounded_time(text, change):
 def test_document_with_unchanged_lines_maps_them_in_both_directions(text, change):
     disk, buffer = TEXTS[text], CHANGES[change](TEXTS[text])
     document = Document([line.encode() for line in disk], buffer)
-    once = {line: row for row, line in enumerate(buffer) if line not in ("", "}", "inserted")}
+    unique = {line: row for row, line in enumerate(buffer) if line not in ("", "}", "inserted")}
     checked = 0
     for row, line in enumerate(disk):
-        if line in once:
-            assert document.to_buffer(row, 3) == (once[line], line[:3])
-            assert document.to_disk(once[line]) == row
+        if line in unique:
+            assert document.to_buffer(row, 3) == (unique[line], line[:3])
+            assert document.to_disk(unique[line]) == row
             checked += 1
     assert checked > ROWS / 8
 
@@ -73,16 +73,16 @@ def test_document_with_only_changed_lines_maps_rows_to_themselves(change):
 
 
 def test_matching_blocks_of_random_texts_are_equal_and_increasing():
-    chance = random.Random(8)
+    generator = random.Random(8)
     for _ in range(2_000):
-        letters = "abcdefghijkl"[: chance.randrange(1, 13)]
-        one, other = ([chance.choice(letters) for _ in range(chance.randrange(30))] for _ in range(2))
-        end, end_of_other = 0, 0
-        for row, row_of_other, size in matching_blocks(one, other):
-            assert row >= end
-            assert row_of_other >= end_of_other
-            end, end_of_other = row + size, row_of_other + size
-            assert one[row:end] == other[row_of_other:end_of_other]
+        letters = "abcdefghijkl"[: generator.randrange(1, 13)]
+        old, new = ([generator.choice(letters) for _ in range(generator.randrange(30))] for _ in range(2))
+        old_end, new_end = 0, 0
+        for old_row, new_row, size in matching_blocks(old, new):
+            assert old_row >= old_end
+            assert new_row >= new_end
+            old_end, new_end = old_row + size, new_row + size
+            assert old[old_row:old_end] == new[new_row:new_end]
 
 
 def test_search_with_large_changed_buffer_returns_buffer_positions(raw, terminal, tmp_path):

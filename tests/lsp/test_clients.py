@@ -1,4 +1,4 @@
-"""Clients that no library imitates, as they introduce themselves and as they treat the answers."""
+"""Clients that pytest-lsp does not have: with their capabilities, and with what they do to symbols."""
 
 import re
 from typing import Any
@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import FIXTURES
 
 QUESTION = "throw out visitors who were idle for too long"
-CODE = [5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 22, 23]  # kinds: those of classes, functions and what is in them
+CODE_KINDS = {5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 22, 23}  # SymbolKind of classes, functions and members
 
 HELIX = {
     "clientInfo": {"name": "helix", "version": "25.07"},
@@ -76,7 +76,7 @@ def client(request, raw, workspace):
 
 
 def is_kept(query, name):
-    """Whether a fuzzy filter keeps a name: the letters of the query, in their order."""
+    """Return whether a fuzzy filter keeps a name: it has the letters of the query in their order."""
     return re.search(".*".join(map(re.escape, query.lower().replace(" ", ""))), name.lower())
 
 
@@ -93,8 +93,8 @@ def test_workspace_symbol_in_each_client_has_range_and_known_kind(client):
         where = symbol["location"]["range"]
         assert where["start"]["line"] == where["end"]["line"]
         assert where["start"]["character"] <= where["end"]["character"]
-    assert {symbol["kind"] for symbol in found if symbol["containerName"] != "README.md"} & set(CODE)
-    assert 1 not in {symbol["kind"] for symbol in found}  # a file: some pickers hide it
+    assert {symbol["kind"] for symbol in found if symbol["containerName"] != "README.md"} & CODE_KINDS
+    assert 1 not in {symbol["kind"] for symbol in found}  # File, which some pickers hide
 
 
 def test_workspace_symbol_for_filtering_client_starts_with_query_and_rank(client):
@@ -110,9 +110,9 @@ def test_workspace_symbol_for_filtering_client_starts_with_query_and_rank(client
 
 
 def test_open_best_in_client_with_show_document_opens_location(client):
-    asked = {"command": "semls.openBest", "arguments": [{"query": "name:evict_expired"}]}
-    answer = client.ask("workspace/executeCommand", asked)
-    shown = [one["params"] for one in client.asked if one["method"] == "window/showDocument"]
+    params = {"command": "semls.openBest", "arguments": [{"query": "name:evict_expired"}]}
+    answer = client.ask("workspace/executeCommand", params)
+    shown = [one["params"] for one in client.server_requests if one["method"] == "window/showDocument"]
     if client.name in ("helix", "sublime"):
         (document,) = shown
         assert document["takeFocus"]

@@ -1,6 +1,5 @@
-"""The index as an editor shows and steers it: commands, progress, and what a status bar is told."""
+"""Commands that control indexing, its progress in the editor, and notifications for a status bar."""
 
-import asyncio
 import shutil
 import time
 from typing import Any
@@ -12,15 +11,16 @@ from pytest_lsp import client_capabilities
 
 from semls.engine.models.download import bundled_model
 from tests.conftest import HANG, Terminal
-from tests.lsp.editors import as_range, editing, execute, request, symbols, text_at
-from tests.lsp.raw import Raw
 from tests.support.hub import COMMIT, serve_hub
+from tests.support.language_clients import as_range, editing, execute, request, symbols, text_at
+from tests.support.raw_client import RawClient
+from tests.support.waiting import wait_until_async
 
 
 @pytest.fixture
-def many(place):
-    """A folder that takes a while."""
-    directory, _ = place
+def large_folder(offline):
+    """Return a workspace that takes seconds to embed."""
+    directory, _ = offline
     folder = directory / "many"
     folder.mkdir()
     for number in range(600):
@@ -29,7 +29,7 @@ def many(place):
     shutil.rmtree(folder)
 
 
-def capable(**experimental):
+def with_experimental(**experimental):
     capabilities = client_capabilities("visual_studio_code")
     capabilities.experimental = {"semls": experimental}
     return capabilities
@@ -44,22 +44,15 @@ async def phase(client):
     return folder["phase"]
 
 
-async def until(condition):
-    deadline = time.monotonic() + HANG
-    while not await condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
-
-
 async def until_ready(client):
     async def is_ready():
         return await phase(client) == "ready"
 
-    await until(is_ready)
+    await wait_until_async(is_ready)
 
 
-async def test_cancelling_progress_pauses_indexing(place, many):
-    async with editing(place, many.name) as client:
+async def test_cancelling_progress_pauses_indexing(offline, large_folder):
+    async with editing(offline, large_folder.name) as client:
 
         async def is_shown():
             return reports(client, types.WorkDoneProgressReport)
@@ -67,19 +60,20 @@ async def test_cancelling_progress_pauses_indexing(place, many):
         async def is_paused():
             return await phase(client) == "paused"
 
-        await until(is_shown)
+        await wait_until_async(is_shown)
         (begin,) = reports(client, types.WorkDoneProgressBegin)
         assert begin.cancellable
         assert begin.percentage == 0
         token = next(iter(client.progress_reports))
         client.window_work_done_progress_cancel(types.WorkDoneProgressCancelParams(token))
-        await until(is_paused)
+        await wait_until_async(is_paused)
         assert (await symbols(client, "number_7"))[0].name == "number_7"
         await execute(client, "semls.resume")
         await until_ready(client)
-        counted = [one for one in reports(client, types.WorkDoneProgressReport) if "chunks" in one.message]
-        assert counted
-        assert any(one.percentage for one in counted)
+        embedding = [
+            report for report in reports(client, types.WorkDoneProgressReport) if "chunks" in report.message
+        ]
+        assert any(report.percentage for report in embedding)
 
 
 async def test_progress_while_model_downloads_shows_percentage(request, tmp_path, workspace):
@@ -94,31 +88,33 @@ async def test_progress_while_model_downloads_shows_percentage(request, tmp_path
         hub.gate.clear()
         terminal.environment |= {"HF_ENDPOINT": hub.endpoint, "SEMLS_REVISION": COMMIT}
         async with editing(
-            (tmp_path, terminal), "shop", capabilities=capable(didChangeStatus=True)
+            (tmp_path, terminal), "shop", capabilities=with_experimental(didChangeStatus=True)
         ) as client:
-            told = list[Any]()
+            states = list[Any]()
 
             @client.feature("semls/didChangeStatus")
             def did_change_status(state):
-                told.append(state)
+                states.append(state)
 
             # The status and the progress are two notifications: either may come first.
-            async def is_shown_and_told():
+            async def is_shown_and_notified():
                 shown = reports(client, types.WorkDoneProgressReport)
                 return any(
                     one.percentage and "Downloading the model" in one.message for one in shown
-                ) and any(0 < one.downloaded < one.download for one in told)
+                ) and any(0 < one.downloaded < one.download for one in states)
 
-            await until(is_shown_and_told)
+            await wait_until_async(is_shown_and_notified)
             hub.gate.set()
             await until_ready(client)
             for token in client.progress_reports.values():
-                steps = [one.percentage for one in token if getattr(one, "percentage", None) is not None]
-                assert steps == sorted(steps)
+                percentages = [
+                    one.percentage for one in token if getattr(one, "percentage", None) is not None
+                ]
+                assert percentages == sorted(percentages)
 
 
-async def test_pause_and_resume_commands_change_phase(place):
-    async with editing(place, "shop") as client:
+async def test_pause_and_resume_commands_change_phase(offline):
+    async with editing(offline, "shop") as client:
         await until_ready(client)
         await execute(client, "semls.pause")
         await execute(client, "semls.clear")
@@ -126,13 +122,13 @@ async def test_pause_and_resume_commands_change_phase(place):
         async def is_paused():
             return await phase(client) == "paused"
 
-        await until(is_paused)
+        await wait_until_async(is_paused)
         await execute(client, "semls.resume", {})
         await until_ready(client)
 
 
-async def test_clear_of_open_folder_reindexes_it(place):
-    async with editing(place, "shop") as client:
+async def test_clear_of_open_folder_reindexes_it(offline):
+    async with editing(offline, "shop") as client:
         await until_ready(client)
         await execute(client, "semls.pause")
         before = (await request(client, "semls/status", None))["folders"][0]["embedded"]
@@ -143,16 +139,16 @@ async def test_clear_of_open_folder_reindexes_it(place):
         assert before > cleared == 0
 
 
-async def test_reindex_command_returns_and_status_has_chunks(place):
-    async with editing(place, "shop") as client:
+async def test_reindex_command_returns_and_status_has_chunks(offline):
+    async with editing(offline, "shop") as client:
         assert await execute(client, "semls.reindex") is None
         state = await execute(client, "semls.status")
         (folder,) = state["folders"] if isinstance(state, dict) else state.folders
         assert (folder if isinstance(folder, dict) else folder._asdict())["chunks"] > 0
 
 
-async def test_open_best_with_match_opens_it(place):
-    async with editing(place, "shop") as client:
+async def test_open_best_with_match_opens_it(offline):
+    async with editing(offline, "shop") as client:
         found = await execute(client, "semls.openBest", {"query": "name:evict_expired"})
         (document,) = client.shown_documents
         assert document.take_focus
@@ -161,69 +157,69 @@ async def test_open_best_with_match_opens_it(place):
         assert await execute(client, "semls.openBest", {"query": "name:there_is_none"}) is None
 
 
-async def test_open_best_without_show_document_is_refused(place):
+async def test_open_best_without_show_document_is_refused(offline):
     capabilities = client_capabilities("visual_studio_code")
     assert capabilities.window
     capabilities.window.show_document = None
-    async with editing(place, "shop", capabilities=capabilities) as client:
+    async with editing(offline, "shop", capabilities=capabilities) as client:
         with pytest.raises(JsonRpcException, match=r"semls\.search"):
             await execute(client, "semls.openBest", {"query": "evict_expired"})
 
 
 @pytest.mark.parametrize("name", ["status", "reindex", "clear", "pause", "resume"])
-async def test_command_without_parameters_refuses_arguments(place, name):
-    async with editing(place, "shop") as client:
+async def test_command_without_parameters_refuses_arguments(offline, name):
+    async with editing(offline, "shop") as client:
         with pytest.raises(JsonRpcException) as raised:
             await execute(client, f"semls.{name}", {"folder": "shop"})
         assert raised.value.code == -32602
 
 
-@pytest.mark.parametrize("able", [True, False])
-async def test_did_change_status_is_sent_only_to_capable_client(place, many, able):
-    capabilities = capable(didChangeStatus=able)
-    async with editing(place, workspace_folders=[], capabilities=capabilities) as client:
+@pytest.mark.parametrize("capable_client", [True, False])
+async def test_did_change_status_is_sent_only_to_capable_client(offline, large_folder, capable_client):
+    capabilities = with_experimental(didChangeStatus=capable_client)
+    async with editing(offline, workspace_folders=[], capabilities=capabilities) as client:
         states: list[Any] = []
 
         @client.feature("semls/didChangeStatus")
         def did_change_status(params):
             states.append(params)
 
-        folder = types.WorkspaceFolder(many.as_uri(), many.name)
+        folder = types.WorkspaceFolder(large_folder.as_uri(), large_folder.name)
         change = types.WorkspaceFoldersChangeEvent(added=[folder], removed=[])
         client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(change))
 
         await until_ready(client)
         await symbols(client, "number_7")
-        if not able:
+        if not capable_client:
             assert states == []
             return
 
-        async def is_told():
+        async def is_notified():
             return states and states[-1].phase == "ready"
 
-        await until(is_told)
-        assert {state.uri for state in states} == {many.as_uri()}
+        await wait_until_async(is_notified)
+        assert {state.uri for state in states} == {large_folder.as_uri()}
         assert states[-1].chunks == states[-1].embedded == 600
         assert len({state.embedded for state in states}) > 2
 
 
-async def test_progress_without_capability_is_not_sent(place, many):
+async def test_progress_without_capability_is_not_sent(offline, large_folder):
     capabilities = client_capabilities("visual_studio_code")
     assert capabilities.window
     capabilities.window.work_done_progress = False
-    async with editing(place, many.name, capabilities=capabilities) as client:
+    async with editing(offline, large_folder.name, capabilities=capabilities) as client:
         await until_ready(client)
         assert not client.progress_reports
 
 
-def test_progress_refused_by_client_is_requested_once(place, many):
-    _, terminal = place
-    client = Raw(terminal.environment)
-    client.unheard = {"window/workDoneProgress/create"}
-    client.start(rootUri=many.as_uri(), capabilities={"window": {"workDoneProgress": True}})
+def test_progress_refused_by_client_is_requested_once(offline, large_folder):
+    _, terminal = offline
+    client = RawClient(terminal.environment)
+    client.unanswered_methods = {"window/workDoneProgress/create"}
+    client.start(rootUri=large_folder.as_uri(), capabilities={"window": {"workDoneProgress": True}})
     deadline = time.monotonic() + HANG
     while client.ask("semls/status")["result"]["folders"][0]["phase"] != "ready":
         assert time.monotonic() < deadline
-    assert [one["method"] for one in client.asked] == ["window/workDoneProgress/create"]
+    assert [one["method"] for one in client.server_requests] == ["window/workDoneProgress/create"]
     client.process.kill()
     client.end()

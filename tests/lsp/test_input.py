@@ -1,4 +1,4 @@
-"""Wrong input: every request is answered, with a result or with a sentence about what is wrong."""
+"""Invalid input: every request gets a result or an error with a readable message."""
 
 import copy
 import json
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FIXTURES, Terminal
-from tests.lsp.raw import Raw
+from tests.support.raw_client import RawClient
 
 SEARCH = {"query": "evict", "limit": 3, "languages": ["rust"], "paths": ["store"], "kinds": ["method"]}
 BEST = {key: value for key, value in SEARCH.items() if key != "limit"}
@@ -73,11 +73,11 @@ JARGON = ("pydantic", "validation error", "Input should", "http", "Traceback", "
 
 @pytest.fixture(scope="module")
 def opened(tmp_path_factory):
-    """A server with a folder; nothing may be logged as a defect."""
+    """Return a client and the URI of a file; the server must not log a defect."""
     directory = tmp_path_factory.mktemp("input")
     terminal = Terminal(directory / "semls")
     shop = Path(shutil.copytree(FIXTURES / "shop", directory / "shop"))
-    client = Raw(terminal.environment, stderr=subprocess.PIPE)
+    client = RawClient(terminal.environment, stderr=subprocess.PIPE)
     client.start(rootUri=shop.as_uri(), capabilities={"window": {"showDocument": {"support": True}}})
     yield client, (shop / "store/session.rs").as_uri()
     client.input.close()
@@ -89,7 +89,7 @@ def opened(tmp_path_factory):
 
 
 def variants(params):
-    """The parameters with each value at each position."""
+    """Yield the parameters with each value at each position."""
     yield from VALUES
     if isinstance(params, dict | list):
         for key in params if isinstance(params, dict) else range(len(params)):
@@ -102,11 +102,11 @@ def variants(params):
             yield {**params, "x" * 5_000: "red"}
 
 
-def named(params, uri):
+def with_uri(params, uri):
     return json.loads(json.dumps(params).replace('"URI"', json.dumps(uri)))
 
 
-def check(answers):
+def check_errors(answers):
     refusals = [answer["error"] for answer in answers if "error" in answer]
     for error in refusals:
         assert error["code"] == -32602, error
@@ -119,18 +119,20 @@ def check(answers):
 @pytest.mark.parametrize("method", REQUESTS)
 def test_request_with_invalid_params_returns_readable_error(opened, method):
     client, uri = opened
-    asked = [named(params, uri) for params in variants(REQUESTS[method])]
-    check([client.ask(method, params) for params in asked])
-    assert "result" in client.ask(method, named(REQUESTS[method], uri))
+    variations = [with_uri(params, uri) for params in variants(REQUESTS[method])]
+    check_errors([client.ask(method, params) for params in variations])
+    assert "result" in client.ask(method, with_uri(REQUESTS[method], uri))
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_command_with_invalid_arguments_returns_readable_error(opened, command):
     client, uri = opened
     method = "workspace/executeCommand"
-    asked = [named(arguments, uri) for arguments in variants(COMMANDS[command])]
-    check([client.ask(method, {"command": command, "arguments": arguments}) for arguments in asked])
-    assert "result" in client.ask(method, {"command": command, "arguments": named(COMMANDS[command], uri)})
+    variations = [with_uri(arguments, uri) for arguments in variants(COMMANDS[command])]
+    check_errors(
+        [client.ask(method, {"command": command, "arguments": variation}) for variation in variations]
+    )
+    assert "result" in client.ask(method, {"command": command, "arguments": with_uri(COMMANDS[command], uri)})
 
 
 @pytest.mark.parametrize(
@@ -164,11 +166,11 @@ def test_search_with_invalid_params_names_the_problem(opened, params, sentence):
 )
 def test_similar_with_invalid_file_uri_is_refused(opened, uri):
     client, _ = opened
-    check([client.ask("semls/similar", {**SIMILAR, "uri": uri})])
+    check_errors([client.ask("semls/similar", {**SIMILAR, "uri": uri})])
 
 
 def test_request_without_params_is_answered(opened):
-    """vscode-jsonrpc leaves `params` out."""
+    """vscode-jsonrpc omits `params`."""
     client, _ = opened
     client.send(id="without", method="semls/status")
     assert client.answer("without")["result"]["folders"]
@@ -197,7 +199,7 @@ def test_malformed_message_returns_json_rpc_error(opened):
         error = client.answer(number)["error"]
         assert error["code"] == code, (body[:100], error)
         assert error["message"].endswith(".")
-    client.write(b'{"jsonrpc": "2.0"}')  # neither a request nor an answer
+    client.write(b'{"jsonrpc": "2.0"}')  # neither a request nor a response
     assert client.ask("semls/status")["result"]["folders"]
 
 
@@ -219,8 +221,8 @@ def test_header_field_names_are_case_insensitive(opened, head):
 def test_notification_with_invalid_params_is_ignored(opened):
     client, uri = opened
     document = {"uri": uri, "languageId": "rust", "version": 1, "text": "one"}
-    place = {"line": 0, "character": 0}
-    change = {"range": {"start": place, "end": place}, "text": "x"}
+    position = {"line": 0, "character": 0}
+    change = {"range": {"start": position, "end": position}, "text": "x"}
     for method, params in (
         ("textDocument/didOpen", {"textDocument": document}),
         ("textDocument/didChange", {"textDocument": {"uri": uri, "version": 2}, "contentChanges": [change]}),
@@ -243,9 +245,9 @@ def test_invalid_settings_keep_defaults_and_are_reported_once(opened):
             for _ in range(2):
                 client.send(method="workspace/didChangeConfiguration", params={"settings": {"semls": wrong}})
     assert client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
-    told = [one["params"]["message"] for one in client.told]
-    assert len(told) == len(set(told))
-    check([{"error": {"code": -32602, "message": message}} for message in told])
+    messages = [one["params"]["message"] for one in client.shown_messages]
+    assert len(messages) == len(set(messages))
+    check_errors([{"error": {"code": -32602, "message": message}} for message in messages])
 
 
 def test_initialization_options_of_wrong_type_are_reported(raw, workspace):
@@ -254,4 +256,4 @@ def test_initialization_options_of_wrong_type_are_reported(raw, workspace):
         client = raw()
         client.start(rootUri=shop, initializationOptions=wrong)
         assert client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
-        assert f"must be an object, not {kind}" in client.told[0]["params"]["message"]
+        assert f"must be an object, not {kind}" in client.shown_messages[0]["params"]["message"]

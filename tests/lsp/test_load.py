@@ -1,4 +1,4 @@
-"""Many requests at a time, a minute of typing while much is indexed, and thousands of saves."""
+"""Many concurrent requests, a minute of typing while a large workspace is indexed, and many saves."""
 
 import os
 import threading
@@ -9,7 +9,7 @@ from statistics import quantiles
 import pytest
 
 from tests.conftest import HANG, Terminal
-from tests.lsp.raw import Raw
+from tests.support.raw_client import RawClient
 
 pytestmark = pytest.mark.slow
 
@@ -17,19 +17,19 @@ FILES, FUNCTIONS = 300, 25
 MINUTE = 60.0
 RATE = 20.0  # requests a second
 SAVES = 1000
-GROWTH = 24  # MiB that a front-end may grow by
+MAX_GROWTH = 24  # MiB of a front-end's resident memory
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    """A client of the real model, and a folder that takes minutes to embed."""
+    """Return a client with the offline model, and a workspace that takes minutes to embed."""
     directory = tmp_path_factory.mktemp("load")
     terminal = Terminal(directory / "semls", model="")
     root = directory / "folder"
     root.mkdir()
     for number in range(FILES):
         (root / f"m{number}.py").write_text("\n".join(map(function, [number] * FUNCTIONS, range(FUNCTIONS))))
-    client = Raw(terminal.environment)
+    client = RawClient(terminal.environment)
     client.start(rootUri=root.as_uri())
     while not (answer := client.ask("semls/search", {"query": "name:task_0_0"})["result"])["complete"]:
         pass  # each answer waits up to two seconds for the files that are still being read
@@ -45,7 +45,7 @@ def function(file, number):
 
 
 def memory(client):
-    """MiB that the front-end has in memory; 0 where the system does not tell."""
+    """Return the resident memory of the front-end in MiB; 0 on systems without /proc."""
     try:
         pages = int(Path(f"/proc/{client.process.pid}/statm").read_text().split()[1])
     except OSError:
@@ -53,50 +53,52 @@ def memory(client):
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-class Answers(threading.Thread):
-    """Takes so many answers as they come, and notes when that was."""
+class Receiver(threading.Thread):
+    """Receives a number of responses, and records when they came."""
 
     def __init__(self, client, count):
         super().__init__()
         self.client, self.count = client, count
-        self.found, self.came = {}, {}
+        self.responses, self.times = {}, {}
         self.start()
 
     def run(self):
-        while len(self.found) < self.count:
+        while len(self.responses) < self.count:
             message = self.client.receive()
             if "method" not in message:
-                self.found[message["id"]] = message
-                self.came[message["id"]] = time.monotonic()
+                self.responses[message["id"]] = message
+                self.times[message["id"]] = time.monotonic()
 
 
 def test_two_hundred_concurrent_searches_are_all_answered(served):
     client, _ = served
-    answers = Answers(client, 200)
-    asked = {client.request("semls/search", {"query": f"name:task_{n}_1"}): f"task_{n}_1" for n in range(200)}
-    answers.join(HANG)
-    assert {key: one["result"]["hits"][0]["name"] for key, one in answers.found.items()} == asked
+    receiver = Receiver(client, 200)
+    expected = {
+        client.request("semls/search", {"query": f"name:task_{n}_1"}): f"task_{n}_1" for n in range(200)
+    }
+    receiver.join(HANG)
+    assert {key: one["result"]["hits"][0]["name"] for key, one in receiver.responses.items()} == expected
 
 
 def test_symbol_search_at_every_key_while_indexing_stays_fast(served, capsys):
     client, _ = served
     client.ask("semls/search", {"query": "name:task_1_1"})
     before, count = memory(client), int(MINUTE * RATE)
-    answers, sent = Answers(client, count), {}
+    receiver, sent = Receiver(client, count), {}
     began = time.monotonic()
     for turn in range(count):
         time.sleep(max(0.0, began + turn / RATE - time.monotonic()))
         number = client.request("semls/search", {"query": f"how is task {turn} weighed in the depot"})
         sent[number] = time.monotonic()
-    answers.join(HANG)
-    assert [one for one in answers.found.values() if not one.get("result", {}).get("hits")] == []
+    receiver.join(HANG)
+    assert [one for one in receiver.responses.values() if not one.get("result", {}).get("hits")] == []
     (folder,) = client.ask("semls/status")["result"]["folders"]
-    seconds = [answers.came[number] - at for number, at in sent.items()]
+    seconds = [receiver.times[number] - at for number, at in sent.items()]
     cuts, grown = [1000 * cut for cut in quantiles(seconds, n=100)], memory(client) - before
     with capsys.disabled():
         print(f"\n{count} searches, while {folder['embedded']} of {folder['chunks']} chunks were embedded:")
         print(f"p50 {cuts[49]:.0f}, p95 {cuts[94]:.0f}, p99 {cuts[98]:.0f} ms; grown by {grown:.1f} MiB")
-    assert grown < GROWTH
+    assert grown < MAX_GROWTH
 
 
 def test_thousand_did_save_notifications_are_all_indexed(served):
@@ -116,4 +118,4 @@ def test_thousand_did_save_notifications_are_all_indexed(served):
             if not hits:
                 break
             missing.discard(number)
-    assert memory(client) - before < GROWTH
+    assert memory(client) - before < MAX_GROWTH

@@ -1,4 +1,4 @@
-"""Ranges select the name, whatever stands before it and whatever the client counts columns in."""
+"""Ranges select the name in every position encoding, whatever precedes it in the file."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 from lsprotocol import types
 from pytest_lsp import client_capabilities
 
-from tests.lsp.editors import EDITORS, as_range, editing, request
+from tests.support.language_clients import EDITORS, as_range, editing, request
 
 NAME = "größenwächter"
 DEFINITION = f"function {NAME}() {{ return 'guards the size' }}"
@@ -26,12 +26,12 @@ FILES = {
     "unended.js": f"// é\n{DEFINITION}",
 }
 UNITS = {"utf-8": (1, "utf-8"), "utf-16": (2, "utf-16-le"), "utf-32": (4, "utf-32-le")}
-LINE_END = re.compile("\r\n|\r|\n")  # of the specification
+LINE_END = re.compile("\r\n|\r|\n")  # of LSP
 
 
 @pytest.fixture(scope="module")
-def wide(place):
-    directory, terminal = place
+def wide(offline):
+    directory, terminal = offline
     (directory / "wide").mkdir()
     for name, text in FILES.items():
         (directory / "wide" / name).write_bytes(text.encode())
@@ -61,7 +61,7 @@ async def test_search_in_each_client_uses_its_position_encoding(wide, editor):
 
 
 def selection(text, hit, encoding):
-    """What an editor would select, which does not show a byte order mark."""
+    """Return the text that an editor would select, which does not show a byte order mark."""
     where = as_range(hit["selectionRange"])
     size, codec = UNITS[encoding]
     assert where.start.line == where.end.line

@@ -1,4 +1,4 @@
-"""Which files the language server reads, and how much of them."""
+"""The language server reads only files of the workspace, and bounded parts of them."""
 
 import os
 from pathlib import Path
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason=
 
 @pytest.fixture
 def client(raw, workspace):
-    """An editor with a folder."""
+    """Return a client with a workspace."""
     started = raw()
     started.shop = workspace("shop")
     started.start(rootUri=started.shop.as_uri())
@@ -20,13 +20,13 @@ def client(raw, workspace):
     return started
 
 
-def similar(path):
+def params_for(path):
     uri = path if isinstance(path, str) else path.as_uri()
     return {"uri": uri, "position": {"line": 0, "character": 0}}
 
 
 def peak(client):
-    """The most memory that the server ever had, in bytes."""
+    """Return the peak resident memory of the server in bytes."""
     lines = Path(f"/proc/{client.process.pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) << 10 for line in lines if line.startswith("VmHWM"))
 
@@ -35,14 +35,14 @@ def test_similar_with_huge_file_uses_little_memory(client):
     with (client.shop / "huge.py").open("wb") as file:
         file.truncate(3 << 30)
     before = peak(client)
-    assert client.ask("semls/similar", similar(client.shop / "huge.py"))["error"]["code"] == -32602
+    assert client.ask("semls/similar", params_for(client.shop / "huge.py"))["error"]["code"] == -32602
     assert peak(client) - before < 20 * MAX_FILE_BYTES
 
 
 def test_similar_with_named_pipes_does_not_block(client):
     os.mkfifo(client.shop / "pipe.py")
-    asked = [client.request("semls/similar", similar(client.shop / "pipe.py")) for _ in range(50)]
-    for number in asked:
+    requests = [client.request("semls/similar", params_for(client.shop / "pipe.py")) for _ in range(50)]
+    for number in requests:
         assert client.answer(number)["error"]["code"] == -32602
     assert client.ask("workspace/symbol", {"query": "evict_expired"})["result"]
 
@@ -54,7 +54,7 @@ def test_similar_does_not_read_files_outside_folders(client, tmp_path):
     (client.shop / "linked").symlink_to(outside, target_is_directory=True)
     (client.shop / "link.py").symlink_to(outside / "pipe.py")
     shop = client.shop.as_uri()
-    ways = [outside / "pipe.py", client.shop / "linked/pipe.py", client.shop / "link.py"]
-    for way in [*ways, f"{shop}/../outside/pipe.py", f"{shop}/%2e%2e/outside/pipe.py", "file:///dev/zero"]:
-        assert client.ask("semls/similar", similar(way))["error"]["code"] == -32602
+    paths = [outside / "pipe.py", client.shop / "linked/pipe.py", client.shop / "link.py"]
+    for path in [*paths, f"{shop}/../outside/pipe.py", f"{shop}/%2e%2e/outside/pipe.py", "file:///dev/zero"]:
+        assert client.ask("semls/similar", params_for(path))["error"]["code"] == -32602
     assert client.ask("workspace/symbol", {"query": "evict_expired"})["result"]

@@ -1,4 +1,4 @@
-"""The language server as editors meet it: over stdio, with the real bundled model."""
+"""The language server over stdio with the offline model."""
 
 import time
 
@@ -8,23 +8,23 @@ from pygls.exceptions import JsonRpcException
 from pytest_lsp import client_capabilities
 
 from tests.conftest import HANG
-from tests.lsp.editors import (
+from tests.support.language_clients import (
     EDITORS,
     as_dict,
     as_range,
-    at,
-    command,
     editing,
     execute,
+    position_params,
     request,
+    search_command,
     symbols,
     text_at,
 )
 
 
 @pytest.mark.parametrize("editor", EDITORS)
-async def test_workspace_symbol_with_question_finds_definition(place, editor):
-    async with editing(place, "shop", editor=editor) as client:
+async def test_workspace_symbol_with_question_finds_definition(offline, editor):
+    async with editing(offline, "shop", editor=editor) as client:
         found = await symbols(client, "throw out visitors who were idle for too long")
         first = found[0]
         assert first.name == "evict_expired"
@@ -35,19 +35,19 @@ async def test_workspace_symbol_with_question_finds_definition(place, editor):
 
 
 @pytest.mark.parametrize("typed", ["GPTLanguageModel", "gptlanguagemodel", "GPTLang", "GLM"])
-async def test_workspace_symbol_with_exact_or_partial_name_ranks_it_first(place, typed):
-    async with editing(place, "gpt") as client:
+async def test_workspace_symbol_with_exact_or_partial_name_ranks_it_first(offline, typed):
+    async with editing(offline, "gpt") as client:
         assert (await symbols(client, typed))[0].name == "GPTLanguageModel"
 
 
 @pytest.mark.parametrize("query", ["", "   "])
-async def test_workspace_symbol_with_blank_query_is_empty(place, query):
-    async with editing(place, "shop") as client:
+async def test_workspace_symbol_with_blank_query_is_empty(offline, query):
+    async with editing(offline, "shop") as client:
         assert not await symbols(client, query)
 
 
-async def test_search_with_filters_in_query_applies_them(place):
-    async with editing(place, "shop") as client:
+async def test_search_with_filters_in_query_applies_them(offline):
+    async with editing(offline, "shop") as client:
         found = await symbols(client, "lang:rust name:evict* session of a visitor")
         assert [symbol.name for symbol in found] == ["evict_expired"]
         listed = await symbols(client, "lang:rust kind:method")
@@ -62,9 +62,9 @@ async def test_search_with_filters_in_query_applies_them(place):
         assert (answer["hits"], answer["notice"]) == ([], "No indexed file matches path:nowhere.")
 
 
-async def test_workspace_symbol_with_incomplete_filter_logs_instead_of_failing(place):
+async def test_workspace_symbol_with_incomplete_filter_logs_instead_of_failing(offline):
     query = "evict_expired lang:rust"
-    async with editing(place, "shop") as client:
+    async with editing(offline, "shop") as client:
         for end in range(1, len(query)):
             await symbols(client, query[:end])
         assert (await symbols(client, query))[0].name == "evict_expired"
@@ -72,19 +72,21 @@ async def test_workspace_symbol_with_incomplete_filter_logs_instead_of_failing(p
         assert any("Unknown language 'rus'" in message.message for message in client.log_messages)
 
 
-async def test_search_command_with_filters_returns_locations(place):
-    async with editing(place, "shop") as client:
-        everywhere = await command(client, {"query": "session of a visitor", "limit": 5})
+async def test_search_command_with_filters_returns_locations(offline):
+    async with editing(offline, "shop") as client:
+        everywhere = await search_command(client, {"query": "session of a visitor", "limit": 5})
         assert len(everywhere) == 5
-        rust = await command(client, {"query": "session of a visitor", "languages": ["rust"], "limit": 50})
+        rust = await search_command(
+            client, {"query": "session of a visitor", "languages": ["rust"], "limit": 50}
+        )
         assert rust
         assert {location["uri"].rsplit(".")[-1] for location in map(as_dict, rust)} == {"rs"}
-        one = await command(client, {"query": "cart", "paths": ["web"], "kinds": ["class"]})
+        one = await search_command(client, {"query": "cart", "paths": ["web"], "kinds": ["class"]})
         assert [as_dict(location)["uri"].rsplit("/")[-1] for location in one] == ["cart.ts"]
 
 
-async def test_search_request_returns_scores_and_coverage(place):
-    async with editing(place, "gpt") as client:
+async def test_search_request_returns_scores_and_coverage(offline):
+    async with editing(offline, "gpt") as client:
         answer = await client.protocol.send_request_async(
             "semls/search", {"query": "How can I load the decoder from the tokenizer?", "limit": 3}
         )
@@ -102,25 +104,25 @@ async def test_search_request_returns_scores_and_coverage(place):
         assert first["matched"] == ["lexical", "semantic"]
 
 
-async def test_search_request_returns_what_matched(place):
-    async with editing(place, "gpt") as client:
+async def test_search_request_returns_what_matched(offline):
+    async with editing(offline, "gpt") as client:
 
-        async def found_by(query):
+        async def matched(query):
             hits = (await request(client, "semls/search", {"query": query}))["hits"]
             return {hit["name"]: hit["matched"] for hit in hits}
 
-        assert (await found_by("load_decoder"))["load_decoder"] == ["name", "lexical", "semantic"]
-        assert (await found_by("name:load_decoder")) == {"load_decoder": []}
-        assert ["semantic"] in (await found_by("turn numbers back into readable characters")).values()
+        assert (await matched("load_decoder"))["load_decoder"] == ["name", "lexical", "semantic"]
+        assert (await matched("name:load_decoder")) == {"load_decoder": []}
+        assert ["semantic"] in (await matched("turn numbers back into readable characters")).values()
 
 
-async def test_search_match_inside_long_definition_selects_its_line(place):
+async def test_search_match_inside_long_definition_selects_its_line(offline):
     lines = [f"    total_{number} = first_{number} + second_{number}\n" for number in range(200)]
     lines[150] = "    quarantine = customs.inspect(letter)\n"
-    file = place[0] / "shop" / "long.py"
+    file = offline[0] / "shop" / "long.py"
     file.write_text(f"def process(parcel):\n{''.join(lines)}")
     try:
-        async with editing(place, "shop") as client:
+        async with editing(offline, "shop") as client:
             query = "letters that customs have in quarantine path:long.py"
             (hit,) = (await request(client, "semls/search", {"query": query}))["hits"]
             assert hit["name"] == "process"
@@ -154,44 +156,46 @@ async def test_search_match_inside_long_definition_selects_its_line(place):
         [{"query": "x"}, {"query": "y"}],
     ],
 )
-async def test_search_command_with_invalid_arguments_explains_them(place, arguments):
-    async with editing(place, "shop") as client:
+async def test_search_command_with_invalid_arguments_explains_them(offline, arguments):
+    async with editing(offline, "shop") as client:
         with pytest.raises(JsonRpcException) as raised:
-            await command(client, *arguments)
+            await search_command(client, *arguments)
         assert raised.value.code == -32602
         assert len(raised.value.message) > 20
         assert "Traceback" not in raised.value.message
 
 
-async def test_similar_at_position_returns_similar_code(place):
-    directory, _ = place
-    async with editing(place, "gpt", "shop") as client:
-        asked = at(directory, "gpt/model/tokenizer.py", 16)
-        first, *rest = [as_dict(one) for one in await execute(client, "semls.similar", {**asked, "limit": 4})]
+async def test_similar_at_position_returns_similar_code(offline):
+    directory, _ = offline
+    async with editing(offline, "gpt", "shop") as client:
+        params = position_params(directory, "gpt/model/tokenizer.py", 16)
+        first, *rest = [
+            as_dict(one) for one in await execute(client, "semls.similar", {**params, "limit": 4})
+        ]
         assert text_at(types.Location(first["uri"], as_range(first["range"]))) == "load_decoder"
         assert len(rest) == 3
-        answer = await request(client, "semls/similar", {**asked, "limit": 4})
+        answer = await request(client, "semls/similar", {**params, "limit": 4})
         assert (answer["name"], answer["container"], answer["copies"]) == ("load_encoder", "Tokenizer", [])
         assert answer["model"] == "sentence-transformers/all-MiniLM-L6-v2"
         assert [hit["uri"] for hit in answer["hits"]] == [first["uri"], *(one["uri"] for one in rest)]
         assert {hit["count"] for hit in answer["hits"]} == {1}
 
 
-async def test_similar_copies_have_columns_in_client_encoding(place):
-    directory, _ = place
+async def test_similar_copies_have_columns_in_client_encoding(offline):
+    directory, _ = offline
     (directory / "twice").mkdir()
     for name in ("one.js", "two.js"):
         (directory / "twice" / name).write_text("/* 😋é */ function größe() { return 'the size' }\n", "utf-8")
-    async with editing(place, "twice") as client:
-        answer = await request(client, "semls/similar", at(directory, "twice/one.js", 0))
+    async with editing(offline, "twice") as client:
+        answer = await request(client, "semls/similar", position_params(directory, "twice/one.js", 0))
         (copy,) = answer["copies"]
         assert (copy["path"], answer["hits"]) == ("two.js", [])
         for found in (answer, copy):
             assert text_at(types.Location(found["uri"], as_range(found["selectionRange"]))) == "größe"
 
 
-async def test_context_returns_markdown_or_sections(place):
-    async with editing(place, "gpt") as client:
+async def test_context_returns_markdown_or_sections(offline):
+    async with editing(offline, "gpt") as client:
         question = {"query": "How can I load the decoder from the tokenizer?", "tokens": 300}
         text = await execute(client, "semls.context", question)
         assert text.startswith("## `model/tokenizer.py:")
@@ -206,9 +210,9 @@ async def test_context_returns_markdown_or_sections(place):
         assert not await execute(client, "semls.context", {**question, "languages": ["go"]})
 
 
-async def test_status_returns_state_of_each_folder(place):
-    directory, _ = place
-    async with editing(place, "gpt", "shop") as client:
+async def test_status_returns_state_of_each_folder(offline):
+    directory, _ = offline
+    async with editing(offline, "gpt", "shop") as client:
         folders = (await request(client, "semls/status", None))["folders"]
         assert [folder["workspace"] for folder in folders] == [
             str(directory / name) for name in ("gpt", "shop")
@@ -242,9 +246,9 @@ async def test_status_returns_state_of_each_folder(place):
         ("semls.context", {"query": "session", "limit": 5}),
     ],
 )
-async def test_similar_and_context_with_invalid_arguments_explain_them(place, name, arguments):
-    directory, _ = place
-    async with editing(place, "shop") as client:
+async def test_similar_and_context_with_invalid_arguments_explain_them(offline, name, arguments):
+    directory, _ = offline
+    async with editing(offline, "shop") as client:
         if "uri" in arguments:
             arguments = {**arguments, "uri": arguments["uri"].replace("SHOP", (directory / "shop").as_uri())}
         with pytest.raises(JsonRpcException) as raised:
@@ -255,8 +259,8 @@ async def test_similar_and_context_with_invalid_arguments_explain_them(place, na
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
-async def test_search_command_returns_columns_in_negotiated_encoding(place, encoding):
-    directory, _ = place
+async def test_search_command_returns_columns_in_negotiated_encoding(offline, encoding):
+    directory, _ = offline
     (directory / "wide").mkdir(exist_ok=True)
     (directory / "wide/wide.js").write_text(
         "/* 😋é */ function größenwächter() { return 'guards the size' }\n", "utf-8"
@@ -265,16 +269,18 @@ async def test_search_command_returns_columns_in_negotiated_encoding(place, enco
     capabilities.general = types.GeneralClientCapabilities(
         position_encodings=[types.PositionEncodingKind(encoding)]
     )
-    async with editing(place, "wide", capabilities=capabilities) as client:
-        (location,) = [as_dict(one) for one in await command(client, {"query": "größenwächter", "limit": 1})]
+    async with editing(offline, "wide", capabilities=capabilities) as client:
+        (location,) = [
+            as_dict(one) for one in await search_command(client, {"query": "größenwächter", "limit": 1})
+        ]
         found = types.Location(location["uri"], as_range(location["range"]))
         assert text_at(found, encoding) == "größenwächter"
 
 
-async def test_added_folder_is_searched_and_removed_one_is_not(place):
-    directory, _ = place
+async def test_added_folder_is_searched_and_removed_one_is_not(offline):
+    directory, _ = offline
     gpt = types.WorkspaceFolder((directory / "gpt").as_uri(), "gpt")
-    async with editing(place, "shop") as client:
+    async with editing(offline, "shop") as client:
         change = types.WorkspaceFoldersChangeEvent(added=[gpt], removed=[])
         client.workspace_did_change_workspace_folders(types.DidChangeWorkspaceFoldersParams(change))
         assert (await symbols(client, "GPTLanguageModel"))[0].name == "GPTLanguageModel"
@@ -283,30 +289,30 @@ async def test_added_folder_is_searched_and_removed_one_is_not(place):
         assert all("/gpt/" not in found.location.uri for found in await symbols(client, "GPTLanguageModel"))
 
 
-async def test_root_uri_without_workspace_folders_is_searched(place):
-    directory, _ = place
+async def test_root_uri_without_workspace_folders_is_searched(offline):
+    directory, _ = offline
     root = (directory / "gpt").as_uri()
-    async with editing(place, workspace_folders=None, root_uri=root) as client:
+    async with editing(offline, workspace_folders=None, root_uri=root) as client:
         assert (await symbols(client, "GPTLanguageModel"))[0].name == "GPTLanguageModel"
 
 
-async def test_workspace_symbol_without_folders_is_empty(place):
-    async with editing(place) as client:
+async def test_workspace_symbol_without_folders_is_empty(offline):
+    async with editing(offline) as client:
         assert not await symbols(client, "GPTLanguageModel")
 
 
-async def test_fallback_model_is_reported_once(place):
-    async with editing(place, "shop", "gpt") as client:
+async def test_fallback_model_is_reported_once(offline):
+    async with editing(offline, "shop", "gpt") as client:
         while not client.messages:
             await symbols(client, "cart")
         assert len(client.messages) == 1
         assert "nomic-ai/nomic-embed-text-v1" in client.messages[0].message
 
 
-async def test_saved_file_is_found(place):
-    directory, _ = place
+async def test_saved_file_is_found(offline):
+    directory, _ = offline
     path = directory / "gpt/model/fresh.py"
-    async with editing(place, "gpt") as client:
+    async with editing(offline, "gpt") as client:
         path.write_text("def quantize_weights(model):\n    return model\n")
         client.text_document_did_save(
             types.DidSaveTextDocumentParams(types.TextDocumentIdentifier(path.as_uri()))
@@ -316,21 +322,21 @@ async def test_saved_file_is_found(place):
             assert time.monotonic() < deadline
 
 
-async def test_missing_folder_does_not_fail_search(place):
-    directory, _ = place
-    gone = types.WorkspaceFolder((directory / "gone").as_uri(), "gone")
+async def test_missing_folder_does_not_fail_search(offline):
+    directory, _ = offline
+    missing = types.WorkspaceFolder((directory / "missing").as_uri(), "missing")
     shop = types.WorkspaceFolder((directory / "shop").as_uri(), "shop")
-    async with editing(place, workspace_folders=[gone, shop]) as client:
+    async with editing(offline, workspace_folders=[missing, shop]) as client:
         assert (await symbols(client, "evict_expired"))[0].name == "evict_expired"
 
 
-async def test_progress_with_capability_is_sent(place):
-    directory, _ = place
-    many = directory / "many"
-    many.mkdir()
+async def test_progress_with_capability_is_sent(offline):
+    directory, _ = offline
+    folder = directory / "many"
+    folder.mkdir()
     for number in range(200):
-        (many / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {number}\n")
-    async with editing(place, "many") as client:
+        (folder / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {number}\n")
+    async with editing(offline, "many") as client:
         deadline = time.monotonic() + HANG
         while not any(type(report) is types.WorkDoneProgressEnd for report in reports(client)):
             assert time.monotonic() < deadline

@@ -1,4 +1,4 @@
-"""The stream and the process: what a client with its own bytes sees."""
+"""The stream and the process of the language server, with a client that writes its own bytes."""
 
 import os
 import signal
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import HANG
-from tests.lsp.raw import Raw
+from tests.support.raw_client import RawClient
 
 
 def test_initialize_returns_server_capabilities(raw):
@@ -35,18 +35,18 @@ def test_initialize_returns_before_engine_starts(raw):
 
 
 def test_exit_code_depends_on_shutdown(raw):
-    orderly = raw()
-    orderly.start()
-    assert orderly.ask("shutdown")["result"] is None
-    orderly.send(method="exit")
-    assert orderly.end() == 0
-    hasty = raw()
-    hasty.start()
-    hasty.send(method="exit")
-    assert hasty.end() == 1
-    gone = raw()
-    gone.start()
-    assert gone.end() == 1
+    after_shutdown = raw()
+    after_shutdown.start()
+    assert after_shutdown.ask("shutdown")["result"] is None
+    after_shutdown.send(method="exit")
+    assert after_shutdown.end() == 0
+    without_shutdown = raw()
+    without_shutdown.start()
+    without_shutdown.send(method="exit")
+    assert without_shutdown.end() == 1
+    with_closed_input = raw()
+    with_closed_input.start()
+    assert with_closed_input.end() == 1
 
 
 def test_request_before_initialize_or_after_shutdown_is_refused(raw):
@@ -81,8 +81,8 @@ def test_initialize_with_unknown_enum_values_is_answered(raw):
 
 
 @pytest.fixture
-def stuck(raw, shared_terminal, workspace):
-    """A client whose engine has an index, but stands still until it is let go."""
+def suspended(raw, shared_terminal, workspace):
+    """Return a client whose engine is suspended, and a function that resumes the engine."""
     client, shop = raw(), workspace("shop")
     client.start(rootUri=shop.as_uri())
     assert client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
@@ -92,7 +92,7 @@ def stuck(raw, shared_terminal, workspace):
     os.kill(pid, signal.SIGCONT)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no SIGSTOP there")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGSTOP")
 @pytest.mark.parametrize(
     ("method", "params"),
     [
@@ -102,23 +102,23 @@ def stuck(raw, shared_terminal, workspace):
         ("workspace/executeCommand", {"command": "semls.status"}),
     ],
 )
-def test_cancelled_request_is_answered_at_once(stuck, method, params):
-    client, go_on = stuck
+def test_cancelled_request_is_answered_at_once(suspended, method, params):
+    client, resume = suspended
     number = client.request(method, params)
     client.send(method="$/cancelRequest", params={"id": number})
     assert client.answer(number)["error"]["code"] == -32800
-    go_on()
+    resume()
     assert client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no SIGSTOP there")
-def test_workspace_symbol_superseded_by_newer_one_is_cancelled(stuck):
-    client, go_on = stuck
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGSTOP")
+def test_workspace_symbol_superseded_by_newer_one_is_cancelled(suspended):
+    client, resume = suspended
     older = [client.request("workspace/symbol", {"query": "evict_expired"[:end]}) for end in range(3, 8)]
     newest = client.request("workspace/symbol", {"query": "evict_expired"})
     for number in older:
         assert client.answer(number)["error"]["code"] == -32801
-    go_on()
+    resume()
     assert client.answer(newest)["result"][0]["name"] == "evict_expired"
 
 
@@ -170,7 +170,7 @@ def test_folder_with_unusual_uri_is_searched(raw, workspace, name, uri):
 
 
 def test_refused_request_is_not_logged(shared_terminal, workspace):
-    client = Raw(shared_terminal.environment, stderr=subprocess.PIPE)
+    client = RawClient(shared_terminal.environment, stderr=subprocess.PIPE)
     client.start(rootUri=workspace("shop").as_uri())
     assert client.ask("semls/search", {"colour": 1})["error"]["code"] == -32602
     assert client.ask("workspace/symbol", [])["error"]["code"] == -32602
@@ -204,7 +204,7 @@ def test_engine_that_cannot_start_is_explained(raw, tmp_path):
     assert "SEMLS_CACHE_DIR" in answer["error"]["message"]
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there the client's end of the pipe tells")
+@pytest.mark.skipif(os.name == "nt", reason="on Windows the server ends with its pipe")
 def test_server_exits_with_editor_while_pipe_stays_open(raw):
     editor = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     client = raw()

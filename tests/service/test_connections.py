@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import os
 import socket
-import subprocess
 import sys
 import threading
 import time
@@ -12,58 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from semls.service.state import EnginePaths
-from semls.settings import EngineSettings
 from tests.conftest import HANG, Terminal
+from tests.support.engines import EngineProcess, received
 
 resource = pytest.importorskip("resource")
-pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/proc is of Linux")
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs /proc")
 
-SENT = 64 << 20  # bytes that a hostile client sends if it may
-GROWTH = 16 << 20  # bytes that the engine's memory may grow by
-WAIT = 30.0  # seconds after which a connection is not closed any more
-MARGIN = 4.0  # seconds that a busy machine may take on top of a timeout
-
-
-class EngineProcess:
-    """An engine in a process of its own."""
-
-    def __init__(self, terminal, **options):
-        self.paths = EnginePaths(EngineSettings(terminal.cache, terminal.state))
-        command = [sys.executable, "-m", "semls", "engine", "run"]
-        self.process = subprocess.Popen(command, env=terminal.environment, **options)
-        deadline = time.monotonic() + HANG
-        while (state := self.paths.read_state()) is None:
-            assert self.process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        self.state = state
-
-    @property
-    def memory(self):
-        """Bytes in memory."""
-        pages = int(Path(f"/proc/{self.state.pid}/statm").read_text().split()[1])
-        return pages * os.sysconf("SC_PAGE_SIZE")
-
-    def head(self, *lines, path="/", token=None):
-        """A request's head, complete but for the empty line at its end."""
-        host, authorization = f"Host: 127.0.0.1:{self.state.port}", f"Authorization: Bearer {token}"
-        first = f"POST {path} HTTP/1.1"
-        return "".join(f"{line}\r\n" for line in (first, host, authorization, *lines)).encode()
-
-    def connect(self, sent=b""):
-        connection = socket.create_connection(("127.0.0.1", self.state.port), timeout=WAIT)
-        connection.sendall(sent)
-        return connection
-
-    def greet(self):
-        """The status line of a request with the token."""
-        with self.connect(self.head("Connection: close", token=self.state.token) + b"\r\n") as connection:
-            return received(connection).split(b"\r\n")[0]
-
-    def stop(self):
-        self.process.kill()
-        self.process.wait()
+MAX_SENT = 64 << 20  # bytes that a hostile client sends unless its connection is closed
+MAX_GROWTH = 16 << 20  # bytes that the engine's memory may grow by
+MARGIN = 4.0  # seconds that a busy machine may take in addition to a timeout
 
 
 @pytest.fixture(scope="module")
@@ -73,20 +29,11 @@ def engine(tmp_path_factory):
     started.stop()
 
 
-def received(connection):
-    """What comes until the connection is closed."""
-    answer = b""
-    with contextlib.suppress(ConnectionResetError):
-        while part := connection.recv(1 << 16):
-            answer += part
-    return answer
-
-
-def pour(connection, parts, most=SENT):
-    """Send until the other side closes the connection, and read nothing."""
+def send_all(connection, parts, limit=MAX_SENT):
+    """Send until the engine closes the connection, and read nothing."""
     sent = 0
     with contextlib.suppress(ConnectionError):
-        while sent < most:
+        while sent < limit:
             sent += connection.send(next(parts))
 
 
@@ -124,10 +71,10 @@ CHUNKED = "Transfer-Encoding: chunked"
 def test_endless_request_without_token_closes_connection(engine, first, more):
     before = engine.memory
     with engine.connect(first(engine)) as connection:
-        pour(connection, more)
+        send_all(connection, more)
         received(connection)
-    assert engine.memory - before < GROWTH
-    assert engine.greet() == b"HTTP/1.1 200 OK"
+    assert engine.memory - before < MAX_GROWTH
+    assert engine.ping() == b"HTTP/1.1 200 OK"
 
 
 @pytest.mark.parametrize(
@@ -138,9 +85,9 @@ def test_endless_body_with_token_closes_connection(engine, path, more):
     before = engine.memory
     head = engine.head(CHUNKED, path=path, token=engine.state.token) + b"\r\n"
     with engine.connect(head) as connection:
-        pour(connection, more, most=sys.maxsize)
-    assert engine.memory - before < GROWTH
-    assert engine.greet() == b"HTTP/1.1 200 OK"
+        send_all(connection, more, limit=sys.maxsize)
+    assert engine.memory - before < MAX_GROWTH
+    assert engine.ping() == b"HTTP/1.1 200 OK"
 
 
 def test_too_long_content_length_is_refused_at_once(engine):
@@ -153,9 +100,9 @@ def test_pipelined_requests_with_unread_responses_close_connection(engine):
     before = engine.memory
     requests = itertools.repeat((engine.head(token=engine.state.token) + b"\r\n") * 100)
     with engine.connect() as connection:
-        pour(connection, requests, most=sys.maxsize)
-    assert engine.memory - before < GROWTH
-    assert engine.greet() == b"HTTP/1.1 200 OK"
+        send_all(connection, requests, limit=sys.maxsize)
+    assert engine.memory - before < MAX_GROWTH
+    assert engine.ping() == b"HTTP/1.1 200 OK"
 
 
 def test_connection_without_complete_head_is_closed_after_5_seconds(engine):
@@ -201,18 +148,18 @@ def test_malformed_requests_are_not_logged(engine):
         for _ in range(5):
             with engine.connect(sent) as connection:
                 received(connection)
-    assert engine.greet() == b"HTTP/1.1 200 OK"
+    assert engine.ping() == b"HTTP/1.1 200 OK"
     assert log.read_text() == before
 
 
-def idle(engine, count):
-    """Connections that send nothing; those that the engine closes stay in the list."""
+def connect_idle(engine, count):
+    """Return connections that send nothing, including those that the engine closes."""
     return [engine.connect() for _ in range(count)]
 
 
 @pytest.fixture
 def many_descriptors():
-    """As many as this process needs for thousands of connections."""
+    """Raise this process's limit of descriptors for thousands of connections."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < 4096:
         pytest.skip("this user may not open so many files")
@@ -221,18 +168,19 @@ def many_descriptors():
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def limited(soft, hard):
+def set_descriptor_limit(soft, hard):
+    """Return a function that limits the descriptors of a child process."""
     return lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 @pytest.mark.usefixtures("many_descriptors")
 def test_engine_with_1024_descriptors_answers_despite_1500_idle_connections(terminal):
-    engine = EngineProcess(terminal, preexec_fn=limited(1024, 1024))
+    engine = EngineProcess(terminal, preexec_fn=set_descriptor_limit(1024, 1024))
     connections = []
     try:
         log = engine.paths.log.read_text()
-        connections += idle(engine, 1500)
-        assert engine.greet() == b"HTTP/1.1 200 OK"
+        connections += connect_idle(engine, 1500)
+        assert engine.ping() == b"HTTP/1.1 200 OK"
         assert len(os.listdir(f"/proc/{engine.state.pid}/fd")) < 600
         assert engine.paths.log.read_text() == log
     finally:
@@ -242,7 +190,7 @@ def test_engine_with_1024_descriptors_answers_despite_1500_idle_connections(term
 
 
 def test_engine_with_low_soft_descriptor_limit_raises_it(terminal):
-    engine = EngineProcess(terminal, preexec_fn=limited(256, 2048))
+    engine = EngineProcess(terminal, preexec_fn=set_descriptor_limit(256, 2048))
     limits = Path(f"/proc/{engine.state.pid}/limits").read_text()
     engine.stop()
     assert [line.split()[3:5] for line in limits.splitlines() if "open files" in line] == [["2048", "2048"]]
@@ -251,12 +199,12 @@ def test_engine_with_low_soft_descriptor_limit_raises_it(terminal):
 @pytest.mark.usefixtures("many_descriptors")
 def test_concurrent_requests_are_answered_despite_idle_connections(engine):
     complete = engine.head(token=engine.state.token) + b"\r\n"
-    connections = idle(engine, 400)
-    asking = [engine.connect(complete) for _ in range(400)]
-    connections += idle(engine, 400)
+    connections = connect_idle(engine, 400)
+    requests = [engine.connect(complete) for _ in range(400)]
+    connections += connect_idle(engine, 400)
     try:
         for _ in range(2):  # the connections are kept alive
-            for connection in asking:
+            for connection in requests:
                 answer = b""
                 while b'"pid"' not in answer:
                     part = connection.recv(1 << 16)
@@ -264,5 +212,5 @@ def test_concurrent_requests_are_answered_despite_idle_connections(engine):
                     answer += part
                 connection.sendall(complete)
     finally:
-        for connection in [*connections, *asking]:
+        for connection in [*connections, *requests]:
             connection.close()

@@ -1,4 +1,4 @@
-"""The engine is killed again and again; each time the next one is to end with what a fresh one makes."""
+"""Engines are killed at random moments; the next one must repair the index."""
 
 import asyncio
 import os
@@ -15,16 +15,16 @@ from semls.service.client import Client
 from semls.service.state import EnginePaths
 from semls.settings import EngineSettings, Settings
 from tests.conftest import HANG
-from tests.service.test_freshness import fresh, snapshot
+from tests.support.snapshots import reference_snapshot, snapshot
 
 ROUNDS = 50
 FILES = 60
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 
 
-class Victim:
-    """A workspace whose engine is killed, with files that change."""
+class ChangingWorkspace:
+    """A workspace whose files change and whose engine is killed."""
 
     def __init__(self, root, settings):
         self.root, self.settings, self.chance = root, settings, random.Random(5)
@@ -39,7 +39,7 @@ class Victim:
         path.write_text("\n".join(functions))
 
     def change(self):
-        """What people and their tools do."""
+        """Edit, delete, move or append to files."""
         match self.chance.randrange(5):
             case 0 | 1:
                 for number in self.chance.choices(range(FILES), k=20):
@@ -55,10 +55,10 @@ class Victim:
                 path.write_text(path.read_text() + f"\ndef g{self.chance.randrange(10**6)}(): pass\n")
 
     async def index(self):
-        return [step async for step in self.client.index(str(self.root))][-1]
+        return [progress async for progress in self.client.index(str(self.root))][-1]
 
-    async def live_and_die(self):
-        """Index while files change, until a moment that nobody foresees."""
+    async def index_until_killed(self):
+        """Index while files change, and kill the engine at a random moment."""
         indexing = asyncio.create_task(self.index())
         end = time.monotonic() + self.chance.uniform(0, 1.2)
         state = None
@@ -73,23 +73,26 @@ class Victim:
         self.client = Client(Settings(model="hashing"), self.settings)
 
     def differences(self, last, reference, stopped):
-        """What is not as it should be, by name."""
+        """Return the names of the tables and checks that differ from the reference."""
         found = snapshot(self.settings.cache_directory)
         checks = {
             "coverage": last["embedded"] == last["chunks"],
             **{table: rows == reference[table] for table, rows in found.items()},
             **(self.vectors() if stopped else {}),
         }
-        return [name for name, holds in checks.items() if not holds]
+        return [name for name, is_equal in checks.items() if not is_equal]
 
     def vectors(self):
-        """Whether each chunk has a vector in Chroma that finds it as a search does. The engine has left."""
+        """Check that each chunk has a vector in Chroma and that a query with it finds the chunk.
+
+        The engine must have stopped.
+        """
         encoder = HashingEncoder()
         (directory,) = self.settings.cache_directory.glob(f"*/vectors/{encoder.fingerprint}")
         store = LocalVectors(directory, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
         wanted = {row[7] for row in snapshot(self.settings.cache_directory)["chunks"]}
         vectors = store.get(wanted)
-        # Asked for one alone, the graph, which is approximate, missed some in one of several hundred rounds.
+        # Of a query for one neighbour, the approximate graph missed some in one of several hundred rounds.
         lost = [
             name for name, vector in vectors.items() if name not in dict(store.query(vector, MIN_CANDIDATES))
         ]
@@ -106,17 +109,17 @@ async def test_engine_killed_at_random_moments_loses_nothing(terminal, tmp_path,
     settings = EngineSettings(terminal.cache, terminal.state)
     for name in ("SEMLS_CACHE_DIR", "SEMLS_STATE_DIR"):
         monkeypatch.setenv(name, terminal.environment[name])
-    victim = Victim(tmp_path / "workspace", settings)
+    workspace = ChangingWorkspace(tmp_path / "workspace", settings)
     differed = []
     for number in range(ROUNDS):
-        await victim.live_and_die()
-        last = await asyncio.wait_for(victim.index(), HANG)
+        await workspace.index_until_killed()
+        last = await asyncio.wait_for(workspace.index(), HANG)
         stopped = number % 10 == 9
         if stopped:
             await stop(terminal)
-        reference = await fresh(victim.root, tmp_path / "fresh")
-        differed += [f"{number}: {name}" for name in victim.differences(last, reference, stopped)]
-    await victim.client.close()
+        reference = await reference_snapshot(workspace.root, tmp_path / "fresh")
+        differed += [f"{number}: {name}" for name in workspace.differences(last, reference, stopped)]
+    await workspace.client.close()
     with capsys.disabled():
         print(f"\n{ROUNDS} rounds of killing the engine, differed: {differed}")
     assert differed == []

@@ -1,16 +1,16 @@
-"""Nothing is embedded twice: a vector belongs to a content, wherever that turns up again."""
+"""Nothing is embedded twice: vectors are keyed by content hash."""
 
 import shutil
 
 import pytest
 
 from tests.conftest import Terminal
-from tests.service.test_freshness import git
+from tests.support.repositories import git
 
 
 @pytest.fixture
 def shop(workspace, terminal):
-    """A repository that is embedded."""
+    """A repository whose chunks are embedded."""
     root = workspace("shop")
     git(root, "init", "--quiet")
     git(root, "add", ".")
@@ -20,15 +20,15 @@ def shop(workspace, terminal):
 
 
 @pytest.fixture
-def laptop(tmp_path):
-    """Another machine."""
-    started = Terminal(tmp_path / "laptop")
+def other_machine(tmp_path):
+    """A terminal with another cache."""
+    started = Terminal(tmp_path / "other")
     yield started
     started.stop()
 
 
 def encoded(terminal, root):
-    """How many texts went through the model since the workspace was opened, once all has a vector."""
+    """Index a workspace and return how many texts were encoded since it was opened."""
     terminal.json("index", root)
     status = terminal.json("status", root)
     assert status["chunks"] == status["embedded"] > 0
@@ -82,8 +82,8 @@ def test_chunks_of_recreated_workspace_are_embedded_once(terminal, shop, workspa
     assert encoded(terminal, shop) == 0
 
 
-def test_chunks_with_imported_vectors_are_not_embedded(terminal, laptop, shop, tmp_path):
+def test_chunks_with_imported_vectors_are_not_embedded(terminal, other_machine, shop, tmp_path):
     file = tmp_path / "team.semls"
     assert terminal.run("cache", "export", file).returncode == 0
-    assert laptop.run("cache", "import", file).returncode == 0
-    assert encoded(laptop, shop) == 0
+    assert other_machine.run("cache", "import", file).returncode == 0
+    assert encoded(other_machine, shop) == 0

@@ -1,4 +1,4 @@
-"""The engine as a process: one for all, found and started by whoever needs it, open to its own user only."""
+"""The engine's process: started on demand, one per cache directory, reachable only by its user."""
 
 import json
 import os
@@ -28,7 +28,7 @@ def shop(workspace):
 
 @pytest.fixture
 def state(terminal, shop):
-    """Of a running engine."""
+    """Return the state file of a running engine."""
     terminal.json("index", shop)
     return read_state(terminal)
 
@@ -37,7 +37,7 @@ def read_state(terminal):
     return json.loads(terminal.state_file.read_text())
 
 
-def call(state, path="/", *, token=None, **headers):
+def post(state, path="/", *, token=None, **headers):
     authorization = {"Authorization": f"Bearer {token or state['token']}"}
     url = f"http://127.0.0.1:{state['port']}{path}"
     return httpx.post(url, headers=authorization | headers, trust_env=False, timeout=HANG)
@@ -51,23 +51,23 @@ def test_state_file_is_readable_only_by_its_user(shared_terminal, shared_state):
 
 
 def test_request_without_valid_token_is_refused(shared_state):
-    assert call(shared_state).status_code == 200
-    assert call(shared_state, token="guess").status_code == 401
+    assert post(shared_state).status_code == 200
+    assert post(shared_state, token="guess").status_code == 401
     assert httpx.post(f"http://127.0.0.1:{shared_state['port']}/", trust_env=False).status_code == 401
-    assert call(shared_state, "/stop", token="guess").status_code == 401
-    assert call(shared_state).status_code == 200
+    assert post(shared_state, "/stop", token="guess").status_code == 401
+    assert post(shared_state).status_code == 200
 
 
 @pytest.mark.parametrize(
     "headers", [{"Host": "evil.example"}, {"Host": "evil.example:80"}, {"Origin": "https://evil.example"}]
 )
 def test_request_with_foreign_host_or_origin_is_refused(shared_state, headers):
-    assert call(shared_state, **headers).status_code == 403
+    assert post(shared_state, **headers).status_code == 403
 
 
 def test_engine_listens_only_on_loopback_interface(shared_state):
     if not os.path.exists("/proc/net/tcp"):
-        pytest.skip("only Linux shows it there")
+        pytest.skip("needs /proc")
     rows = [row.split() for row in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     listening = [row[1] for row in rows if row[3] == "0A"]
     assert f"0100007F:{shared_state['port']:04X}" in listening
@@ -107,7 +107,7 @@ def test_second_engine_on_same_cache_exits(shared_terminal, shared_state):
     assert read_state(shared_terminal) == shared_state
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_killed_engine_is_replaced(terminal, shop, state):
     os.kill(state["pid"], signal.SIGKILL)
     assert terminal.json("search", "cart", cwd=shop)["hits"]
@@ -133,12 +133,12 @@ def test_client_older_than_engine_asks_for_restart_and_keeps_engine(terminal, sh
 
 
 @pytest.mark.parametrize(
-    "garbled", ["", "{", "[]", '{"port": 1}', '{"port": "x", "token": 1, "pid": [], "version": 2}']
+    "content", ["", "{", "[]", '{"port": 1}', '{"port": "x", "token": 1, "pid": [], "version": 2}']
 )
-def test_malformed_state_file_is_ignored(terminal, shop, garbled):
+def test_malformed_state_file_is_ignored(terminal, shop, content):
     terminal.json("index", shop)
     terminal.run("engine", "stop")
-    terminal.state_file.write_text(garbled)
+    terminal.state_file.write_text(content)
     assert terminal.json("search", "cart", cwd=shop)["hits"]
 
 
@@ -147,7 +147,8 @@ def test_idle_engine_stops(terminal, shop):
     process = subprocess.Popen([sys.executable, "-m", "semls", "engine", "run"], env=terminal.environment)
     assert process.wait(HANG) == 0
     assert not terminal.state_file.exists()
-    del terminal.environment["SEMLS_IDLE_MINUTES"]  # the next one may leave before a slow command asks it
+    # Otherwise the next engine may stop before a slow command reaches it.
+    del terminal.environment["SEMLS_IDLE_MINUTES"]
     assert terminal.json("index", shop)["chunks"] > 0
 
 
@@ -168,7 +169,7 @@ def test_module_named_semls_in_workspace_is_not_imported(terminal, shop):
     assert not (shop / "ran").exists()
 
 
-@pytest.mark.skipif(os.name == "nt", reason="no SIGKILL there")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 async def test_client_whose_engine_is_killed_starts_another(terminal, shop, monkeypatch):
     for name in ("SEMLS_CACHE_DIR", "SEMLS_STATE_DIR"):
         monkeypatch.setenv(name, terminal.environment[name])
@@ -181,12 +182,12 @@ async def test_client_whose_engine_is_killed_starts_another(terminal, shop, monk
 
 
 def test_engine_restores_deleted_or_changed_state_file(terminal, state):
-    for spoil in (
+    for damage in (
         lambda path: path.unlink(),
         lambda path: path.write_text("{"),
-        lambda path: path.write_text(json.dumps({**state, "port": 9, "token": "of an older engine"})),
+        lambda path: path.write_text(json.dumps({**state, "port": 9, "token": "of another engine"})),
     ):
-        spoil(terminal.state_file)
+        damage(terminal.state_file)
         done = terminal.run("engine", "status")
         assert done.stdout.startswith(f"Engine {__version__} is running: process {state['pid']}")
         assert read_state(terminal) == state
@@ -209,7 +210,7 @@ def test_clients_with_different_state_directories_share_engine(terminal, shop, s
     assert terminal.run("engine", "stop", **other).stdout == "Engine stopped.\n"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a locked file cannot be deleted there")
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot delete a locked file")
 @pytest.mark.parametrize("only_the_lock", [False, True], ids=["cache directory", "lock"])
 def test_engine_with_deleted_lock_stops(terminal, shop, only_the_lock):
     engine = subprocess.Popen([sys.executable, "-m", "semls", "engine", "run"], env=terminal.environment)
@@ -227,17 +228,17 @@ def test_engine_with_deleted_lock_stops(terminal, shop, only_the_lock):
     assert read_state(terminal)["pid"] != engine.pid
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a locked file cannot be read there")
+@pytest.mark.skipif(os.name == "nt", reason="Windows cannot read a locked file")
 def test_stop_of_unreachable_engine_names_its_lock(terminal):
     terminal.cache.mkdir(parents=True)
-    with FileLock(terminal.cache / "engine.lock"):  # as an engine does that has not written its address yet
+    with FileLock(terminal.cache / "engine.lock"):  # as an engine that has not written its state yet
         for command in ("status", "stop"):
             done = terminal.run("engine", command)
             assert done.returncode == 3
             assert str(terminal.cache / "engine.lock") in done.stderr
 
 
-@pytest.mark.skipif(os.name == "nt", reason="signals end a process at once there")
+@pytest.mark.skipif(os.name == "nt", reason="a signal ends a process at once on Windows")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_engine_in_foreground_stops_in_order_at_signal(terminal, number):
     command = [sys.executable, "-m", "semls", "engine", "run"]
@@ -268,13 +269,15 @@ def test_command_with_engine_that_fails_to_start_says_why(terminal, shop, tmp_pa
     assert "Traceback" in output.read_text()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows reports a folder in the place of a lock as held")
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="Windows reports a folder at the path of a lock as locked"
+)
 @pytest.mark.parametrize("name", ["engine.lock", "engine-start.lock", "engine.json", ".out", ".log"])
 def test_command_with_unusable_engine_file_names_it(terminal, shop, name):
     file = terminal.cache / name
     if name.startswith("."):  # a suffix
         file = EnginePaths(EngineSettings(terminal.cache, terminal.state)).log.with_suffix(name)
-    file.mkdir(parents=True)  # as a file of another user, which root of a container may read
+    file.mkdir(parents=True)  # like a file of another user, which root could read
     done = terminal.run("search", "evict_expired", "--path", shop)
     assert (done.returncode, done.stdout) == (3, "")
     assert f"The file {file} cannot be used (" in done.stderr

@@ -1,12 +1,9 @@
-"""What happens to files while the engine runs: its index is to equal one that is made afterwards."""
+"""Files change while the engine runs: its index must equal one that is built afterwards."""
 
 import asyncio
-import contextlib
 import os
 import random
 import shutil
-import sqlite3
-import subprocess
 import time
 
 import numpy as np
@@ -22,49 +19,31 @@ from semls.engine.search.query import parse_query
 from semls.engine.storage.vectors_local import LocalVectors
 from semls.settings import Settings
 from tests.conftest import HANG
+from tests.support.repositories import git
+from tests.support.snapshots import reference_snapshot, snapshot
 
 HASHING = Settings(model="hashing")
 
 
-def snapshot(cache):
-    """All that the catalogs of a cache directory say, but for times and the order of things."""
-    found = {}
-    for path in cache.glob("*/index.sqlite"):
-        with contextlib.closing(sqlite3.connect(path)) as db:
-            chunks = db.execute("SELECT * FROM chunks").fetchall()
-            found["files"] = sorted(db.execute("SELECT path, size, digest, language, skipped FROM files"))
-            found["chunks"] = sorted(row[1:] for row in chunks)
-            found["words"] = db.execute("SELECT count(*) FROM fulltext").fetchone()
-    return found
-
-
-async def fresh(root, directory):
-    shutil.rmtree(directory, ignore_errors=True)
-    engine = Engine(directory)
-    async for _ in engine.index(str(root), HASHING, lexical_only=True):
-        pass
-    await engine.close()
-    return snapshot(directory)
-
-
-class Watched:
-    """A workspace that an engine watches."""
+class WatchedWorkspace:
+    """A workspace and an engine that watches it."""
 
     def __init__(self, root, directory):
         self.root, self._directory = root, directory
         self.engine = Engine(directory / "cache")
 
-    async def ask(self, text, **options):
+    async def search(self, text, **options):
+        """Return the paths of the hits."""
         answer = await self.engine.search({str(self.root): HASHING}, parse_query(text, **options))
         return [hit.entry.path for _, hit in answer.hits]
 
     async def encoded(self):
         return (await self.engine.status(str(self.root), HASHING))[0].progress.encoded
 
-    async def is_fresh(self):
-        """Whether the index comes to equal a fresh one, without being asked to look."""
+    async def is_synced(self):
+        """Wait until the index equals a new one, without a request to index."""
         deadline = time.monotonic() + HANG / 10
-        expected = await fresh(self.root, self._directory / "fresh")
+        expected = await reference_snapshot(self.root, self._directory / "fresh")
         while snapshot(self._directory / "cache") != expected or self.engine.busy:
             if time.monotonic() > deadline:
                 assert snapshot(self._directory / "cache") == expected
@@ -75,30 +54,25 @@ class Watched:
 
 @pytest.fixture
 async def watched(workspace, tmp_path):
-    shop = Watched(workspace("shop"), tmp_path)
+    shop = WatchedWorkspace(workspace("shop"), tmp_path)
     async for _ in shop.engine.index(str(shop.root), HASHING):
         pass
     yield shop
     await shop.engine.close()
 
 
-def git(root, *arguments):
-    identity = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]
-    subprocess.run(["git", "-C", root, *identity, *arguments], check=True, capture_output=True)
-
-
 async def test_created_changed_renamed_and_deleted_files_are_synced(watched):
     root = watched.root
     (root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
-    assert await watched.is_fresh()
-    assert (await watched.ask("quarantine_parcel"))[0] == "new.py"
+    assert await watched.is_synced()
+    assert (await watched.search("quarantine_parcel"))[0] == "new.py"
     (root / "new.py").write_text("def quarantine_letter():\n    pass\n")
-    assert await watched.is_fresh()
+    assert await watched.is_synced()
     (root / "new.py").rename(root / "worker/old.py")
-    assert await watched.is_fresh()
-    assert (await watched.ask("quarantine_letter"))[0] == "worker/old.py"
+    assert await watched.is_synced()
+    assert (await watched.search("quarantine_letter"))[0] == "worker/old.py"
     (root / "worker/old.py").unlink()
-    assert await watched.is_fresh()
+    assert await watched.is_synced()
 
 
 async def test_created_moved_and_deleted_folders_are_synced(watched):
@@ -106,16 +80,16 @@ async def test_created_moved_and_deleted_folders_are_synced(watched):
     deep = root / "a/b/c/d"
     deep.mkdir(parents=True)
     (deep / "new.py").write_text("def quarantine_parcel():\n    pass\n")
-    assert await watched.is_fresh()
+    assert await watched.is_synced()
     (root / "a").rename(root / "moved")
-    assert await watched.is_fresh()
-    assert (await watched.ask("quarantine_parcel"))[0] == "moved/b/c/d/new.py"
+    assert await watched.is_synced()
+    assert (await watched.search("quarantine_parcel"))[0] == "moved/b/c/d/new.py"
     (root / "moved/b/c/d/new.py").write_text("def quarantine_letter():\n    pass\n")
-    assert await watched.is_fresh()
+    assert await watched.is_synced()
     shutil.rmtree(root / "moved")
     shutil.rmtree(root / "worker")
     (root / "worker").write_text("A file now.")
-    assert await watched.is_fresh()
+    assert await watched.is_synced()
 
 
 async def test_changed_ignore_rules_are_applied(watched):
@@ -123,19 +97,19 @@ async def test_changed_ignore_rules_are_applied(watched):
     (root / "out").mkdir()
     for number in range(5):
         (root / f"out/{number}.py").write_text(f"def made_{number}():\n    pass\n")
-    assert await watched.is_fresh()
+    assert await watched.is_synced()
     (root / ".gitignore").write_text("out/\n*.ts\n")
     git(root, "init", "--quiet")
-    assert await watched.is_fresh()
-    assert await watched.ask("made_3", lexical_only=True) == []
+    assert await watched.is_synced()
+    assert await watched.search("made_3", lexical_only=True) == []
     (root / "out/6.py").write_text("def made_6():\n    pass\n")
     (root / "out/.semlsignore").write_text("!*.py\n")
-    assert await watched.is_fresh()
+    assert await watched.is_synced()
     (root / ".gitignore").write_text("*.ts\n")
-    assert await watched.is_fresh()
-    assert (await watched.ask("made_6"))[0] == "out/6.py"
+    assert await watched.is_synced()
+    assert (await watched.search("made_6"))[0] == "out/6.py"
     (root / ".gitignore").unlink()
-    assert await watched.is_fresh()
+    assert await watched.is_synced()
 
 
 async def test_switching_branches_embeds_nothing_twice(watched):
@@ -150,16 +124,16 @@ async def test_switching_branches_embeds_nothing_twice(watched):
     (root / "worker/thumbnails.py").write_text("def other():\n    pass\n")
     git(root, "add", ".")
     git(root, "commit", "--quiet", "-m", "two")
-    assert await watched.is_fresh()
+    assert await watched.is_synced()
     encoded = await watched.encoded()
     for branch in ("main", "other", "main"):
         git(root, "checkout", "--quiet", branch)
-        assert await watched.is_fresh()
+        assert await watched.is_synced()
     (root / "junk.py").write_text("def junk():\n    pass\n")
     (root / "junk").mkdir()
     (root / "junk/more.py").write_text("def junk():\n    pass\n")
     git(root, "clean", "-fdq")
-    assert await watched.is_fresh()
+    assert await watched.is_synced()
     assert await watched.encoded() <= encoded + 1
 
 
@@ -167,10 +141,10 @@ async def test_folder_replaced_by_another_is_synced(watched, workspace, tmp_path
     gpt = workspace("gpt")
     watched.root.rename(tmp_path / "away")
     gpt.rename(watched.root)
-    assert await watched.is_fresh()
-    assert (await watched.ask("load_decoder"))[0] == "model/tokenizer.py"
+    assert await watched.is_synced()
+    assert (await watched.search("load_decoder"))[0] == "model/tokenizer.py"
     (watched.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
-    assert await watched.is_fresh()
+    assert await watched.is_synced()
 
 
 async def test_many_simultaneous_changes_are_synced(watched):
@@ -190,7 +164,7 @@ async def test_many_simultaneous_changes_are_synced(watched):
                         f"def f{number}():\n    pass\n" if path.name != ".gitignore" else "*.md\n"
                     )
             await asyncio.sleep(chance.choice([0, 0, 0.01]))
-        assert await watched.is_fresh()
+        assert await watched.is_synced()
 
 
 @pytest.mark.slow
@@ -198,13 +172,13 @@ async def test_twenty_cycles_of_change_keep_disk_use_and_recall(tmp_path):
     root, cache = tmp_path / "churned", tmp_path / "cache"
     root.mkdir()
     engine, encoder, sizes = Engine(cache), HashingEncoder(), []
-    answered_by = set()
+    models = set()
 
-    async def ask_all_the_time():
+    async def search_continuously():
         while True:
-            answered_by.add((await engine.search({str(root): HASHING}, parse_query("return a number"))).model)
+            models.add((await engine.search({str(root): HASHING}, parse_query("return a number"))).model)
 
-    asking = None
+    search = None
     for cycle in range(20):
         functions = [f"def made_{cycle}_{number}():\n    return {number}\n" for number in range(600)]
         for number in range(0, 600, 50):
@@ -221,13 +195,13 @@ async def test_twenty_cycles_of_change_keep_disk_use_and_recall(tmp_path):
         assert index is not None
         assert isinstance(index.vectors, LocalVectors)
         assert len(index.vectors) < 2 * 600 + 1000
-        asking = asking or asyncio.create_task(ask_all_the_time())
-    assert asking
-    assert not asking.done()
-    asking.cancel()
-    await asyncio.gather(asking, return_exceptions=True)
+        search = search or asyncio.create_task(search_continuously())
+    assert search
+    assert not search.done()
+    search.cancel()
+    await asyncio.gather(search, return_exceptions=True)
     await engine.close()
-    assert answered_by == {"hashing"}  # stores were swapped meanwhile
+    assert models == {"hashing"}  # although the stores were swapped
     assert max(sizes[5:]) <= 1.2 * max(sizes[:5])
     store = LocalVectors(
         next(cache.glob("*/vectors/*")), encoder.fingerprint, encoder.model.name, encoder.model.dimension
@@ -245,7 +219,7 @@ async def test_two_writes_in_quick_succession_are_both_synced(watched):
         path.write_text(f"def f{number}(): pass\n")
         os.utime(path, ns=(1, 1))
         await asyncio.sleep(0.01)
-    assert await watched.is_fresh()
+    assert await watched.is_synced()
 
 
 async def test_burst_of_writes_is_read_few_times(watched):
@@ -254,8 +228,8 @@ async def test_burst_of_writes_is_read_few_times(watched):
         (watched.root / "hot.py").write_text(f"def version_{number}(): pass\n")
         (watched.root / f"hot_{number % 50}.py").write_text(f"def other_{number}(): pass\n")
         await asyncio.sleep(0.001)
-    assert await watched.is_fresh()
-    assert await watched.encoded() < encoded + 300  # of the 600 that were written
+    assert await watched.is_synced()
+    assert await watched.encoded() < encoded + 300  # half of the versions that were written
 
 
 async def test_missed_change_is_found_when_branch_changes(workspace, tmp_path, monkeypatch):
@@ -268,15 +242,15 @@ async def test_missed_change_is_found_when_branch_changes(workspace, tmp_path, m
     root = workspace("shop")
     git(root, "init", "--quiet")
     (root / "src").mkdir()
-    shop = Watched(root, tmp_path)
+    shop = WatchedWorkspace(root, tmp_path)
     async for _ in shop.engine.index(str(shop.root), HASHING):
         pass
     (root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
     git(root, "checkout", "--quiet", "-b", "other")
-    assert await shop.is_fresh()
+    assert await shop.is_synced()
     monkeypatch.setattr(watcher, "_SWEEP_INTERVAL", 0.05)
     (root / "new.py").write_text("def quarantine_letter():\n    pass\n")
-    assert await shop.is_fresh()
+    assert await shop.is_synced()
     await shop.engine.close()
 
 
@@ -286,10 +260,10 @@ async def test_reported_file_is_read_without_file_event(workspace, tmp_path, mon
         await asyncio.Event().wait()
 
     monkeypatch.setattr(watch, "changes", silent)
-    shop = Watched(workspace("shop"), tmp_path)
+    shop = WatchedWorkspace(workspace("shop"), tmp_path)
     async for _ in shop.engine.index(str(shop.root), HASHING):
         pass
     (shop.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
     await shop.engine.refresh_files(str(shop.root), HASHING, [str(shop.root / "new.py")])
-    assert await shop.is_fresh()
+    assert await shop.is_synced()
     await shop.engine.close()

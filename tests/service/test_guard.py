@@ -1,4 +1,4 @@
-"""Attacks on the engine: by other programs, by web pages, and by what lies in a workspace."""
+"""Attacks on the engine by other programs, by web pages and by the files of a workspace."""
 
 import contextlib
 import json
@@ -17,9 +17,10 @@ import pytest
 from semls.engine.engine import Engine
 from semls.service.routes import App
 from tests.conftest import HANG
-from tests.lsp.raw import Raw
+from tests.support.engines import received
+from tests.support.raw_client import RawClient
 
-COMMAND = os.path.join(os.path.dirname(sys.executable), "semls")  # as installed
+COMMAND = os.path.join(os.path.dirname(sys.executable), "semls")  # the installed script
 
 
 @pytest.fixture
@@ -32,15 +33,15 @@ def state(shared_state):
     return shared_state
 
 
-def call(state, path="/", asked=None, **headers):
+def post(state, path="/", body=None, **headers):
     url = f"http://127.0.0.1:{state['port']}{path}"
     headers = {"Authorization": f"Bearer {state['token']}", **headers}
-    return httpx.post(url, json=asked or {}, headers=headers, trust_env=False, timeout=HANG)
+    return httpx.post(url, json=body or {}, headers=headers, trust_env=False, timeout=HANG)
 
 
 @contextlib.contextmanager
 def connection(state, *lines, token=None):
-    """An open request with some lines of its head."""
+    """Open a connection and send the head of a request."""
     authorization = f"Authorization: Bearer {token or state['token']}"
     head = [f"POST /search HTTP/1.1\r\nHost: 127.0.0.1:{state['port']}", authorization, *lines]
     with socket.create_connection(("127.0.0.1", state["port"]), timeout=HANG) as opened:
@@ -48,19 +49,10 @@ def connection(state, *lines, token=None):
         yield opened
 
 
-def everything(opened):
-    """What is answered until the end of the connection."""
-    answer = b""
-    with contextlib.suppress(ConnectionResetError):
-        while part := opened.recv(4096):
-            answer += part
-    return answer
+# Files on disk
 
 
-# Who may read what is on the disk
-
-
-@pytest.mark.skipif(os.name != "posix", reason="modes are of POSIX")
+@pytest.mark.skipif(os.name != "posix", reason="Windows has no file modes")
 def test_written_files_are_readable_only_by_their_user(terminal, shop):
     former = os.umask(0)
     try:
@@ -77,17 +69,17 @@ def test_written_files_are_readable_only_by_their_user(terminal, shop):
     assert [path for path in written if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
-# Who may ask
+# Authorization
 
 
 def test_request_with_similar_token_is_refused(state):
     token = state["token"]
     longer, shorter, other = token + "x", token[:-1], token[:-1] + ("x" if token[-1] != "x" else "y")
     for guess in (longer, shorter, other, token.swapcase(), "é" * 20, "x" * 10_000):
-        assert call(state, Authorization=f"Bearer {guess}".encode()).status_code == 401
+        assert post(state, Authorization=f"Bearer {guess}".encode()).status_code == 401
     for value in (token, f"Basic {token}", f"Bearer{token}"):
-        assert call(state, Authorization=value).status_code == 401
-    assert call(state).status_code == 200
+        assert post(state, Authorization=value).status_code == 401
+    assert post(state).status_code == 200
 
 
 async def test_token_is_compared_in_constant_time(tmp_path, monkeypatch):
@@ -124,7 +116,7 @@ async def test_token_is_compared_in_constant_time(tmp_path, monkeypatch):
 )
 def test_request_of_web_page_with_token_is_refused(state, headers):
     headers = {key: value.replace("PORT", str(state["port"])) for key, value in headers.items()}
-    assert call(state, **headers).status_code == 403
+    assert post(state, **headers).status_code == 403
 
 
 def test_preflight_request_is_refused(state):
@@ -143,7 +135,7 @@ def test_engine_is_not_reachable_at_other_addresses(state):
             pass
 
 
-# What is asked
+# Request bodies
 
 
 @pytest.mark.parametrize("token", [None, "guess"])
@@ -151,24 +143,24 @@ def test_engine_is_not_reachable_at_other_addresses(state):
 def test_endless_request_is_cut_off(state, length, token):
     with connection(state, length, token=token) as opened:
 
-        def pour():
+        def send_endlessly():
             with contextlib.suppress(OSError):
                 while True:
                     opened.sendall(b"1000\r\n" + b" " * 0x1000 + b"\r\n")
 
-        pouring = threading.Thread(target=pour, daemon=True)
-        pouring.start()
-        answer = everything(opened)
+        sender = threading.Thread(target=send_endlessly, daemon=True)
+        sender.start()
+        answer = received(opened)
         assert answer.startswith(b"HTTP/1.1 401" if token else b"HTTP/1.1 400") or not answer
-        pouring.join(HANG)
-        assert not pouring.is_alive()
-    assert call(state).status_code == 200
+        sender.join(HANG)
+        assert not sender.is_alive()
+    assert post(state).status_code == 200
 
 
 def test_slow_request_is_refused(state):
     with connection(state, "Content-Length: 1000") as opened:
         opened.sendall(b"{")
-        answer = everything(opened)
+        answer = received(opened)
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"did not end" in answer
 
@@ -178,13 +170,13 @@ def test_deep_or_invalid_json_is_refused(state):
         url = f"http://127.0.0.1:{state['port']}/search"
         headers = {"Authorization": f"Bearer {state['token']}"}
         assert httpx.post(url, content=body, headers=headers, trust_env=False).status_code == 400
-    assert call(state).status_code == 200
+    assert post(state).status_code == 200
 
 
 def test_request_with_invalid_field_names_the_problem(state):
     url = f"http://127.0.0.1:{state['port']}"
     headers = {"Authorization": f"Bearer {state['token']}"}
-    for path, asked, sentence in (
+    for path, body, sentence in (
         ("/search", {"query": "x"}, "'workspaces' is missing; required: query, workspaces."),
         ("/search", {"query": "x", "workspaces": 5}, "'workspaces' must be a list of objects, not a number."),
         ("/search", {"query": ["x"], "workspaces": []}, "'query' must be a string, not a list."),
@@ -198,16 +190,16 @@ def test_request_with_invalid_field_names_the_problem(state):
         ),
         ("/doctor", [], "The request must be an object, not a list."),
     ):
-        answer = httpx.post(url + path, json=asked, headers=headers, trust_env=False)
+        answer = httpx.post(url + path, json=body, headers=headers, trust_env=False)
         assert (answer.status_code, answer.json()["message"]) == (400, sentence)
 
 
-# What may be read
+# Files outside the workspace
 
 
 @pytest.fixture
 def secret(shop):
-    """A folder beside the workspace, and ways that lead there."""
+    """A file outside the workspace, and links in the workspace that lead to it."""
     folder = shop.with_name("shop-secret")
     folder.mkdir()
     (folder / "secret.py").write_text("def the_secret_recipe():\n    return 'salt'\n")
@@ -217,42 +209,42 @@ def secret(shop):
     return folder / "secret.py"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
 def test_files_outside_the_workspace_are_not_read(shared_terminal, shop, secret, state):
     shared_terminal.json("index", shop)
     root = str(shop)
-    ways = ["../shop-secret/secret.py", "link.py", "linked/secret.py", "up/shop-secret/secret.py"]
-    for file in [*(f"{root}/{way}" for way in ways), str(secret), "/etc/hosts"]:
+    paths = ["../shop-secret/secret.py", "link.py", "linked/secret.py", "up/shop-secret/secret.py"]
+    for file in [*(f"{root}/{path}" for path in paths), str(secret), "/etc/hosts"]:
         for path, more in (("/why", {"file": file}), ("/similar", {"file": file, "row": 0})):
-            answer = call(state, path, {"workspace": root, "settings": {"model": "hashing"}, **more})
+            answer = post(state, path, {"workspace": root, "settings": {"model": "hashing"}, **more})
             if (path, file) == ("/why", f"{root}/link.py"):
                 assert answer.json()["skipped"] == "link that leaves the workspace"
                 continue
             assert answer.status_code == 400
             assert "outside the workspace" in answer.json()["message"]
         changed = {"workspace": root, "files": [file], "settings": {"model": "hashing"}}
-        assert call(state, "/changed", changed).status_code == 400
+        assert post(state, "/changed", changed).status_code == 400
     for command in ("search", "context"):
         assert "salt" not in shared_terminal.run(command, "the_secret_recipe", cwd=shop).stdout
     reasons = {file["path"]: file["reason"] for file in shared_terminal.json("status", shop)["skipped_files"]}
     assert {"link.py", "linked", "up"} <= {path.rstrip("/") for path in reasons}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need a right there")
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
 def test_file_replaced_by_outside_link_is_not_read(shared_terminal, shop, secret, state):
     shared_terminal.json("index", shop)
     (shop / "worker/thumbnails.py").unlink()
     (shop / "worker/thumbnails.py").symlink_to(secret)
     (shop / "store").rename(shop.with_name("store"))
     (shop / "store").symlink_to(shop.with_name("store"), target_is_directory=True)
-    asked = {"workspaces": [{"workspace": str(shop), "settings": {"model": "hashing"}}]}
+    body = {"workspaces": [{"workspace": str(shop), "settings": {"model": "hashing"}}]}
     for query in ("fit_into thumbnails", "the_secret_recipe", "evict_expired"):
-        answer = call(state, "/context", {**asked, "query": query}).json()
+        answer = post(state, "/context", {**body, "query": query}).json()
         assert not {"worker/thumbnails.py", "store/session.rs"} & {one["path"] for one in answer["sections"]}
         assert "salt" not in answer["markdown"]
 
 
-# What is imported
+# Imported caches
 
 
 @pytest.fixture
@@ -262,8 +254,8 @@ def importing(terminal, shop):
     return json.loads(terminal.state_file.read_text())
 
 
-def exported(terminal, directory):
-    """A sound file to make a hostile one of."""
+def export(terminal, directory):
+    """Return a valid export, which the tests corrupt."""
     file = directory / "exported.semls"
     assert terminal.run("cache", "export", file).returncode == 0
     return file
@@ -292,50 +284,50 @@ ATTACKS = [
 
 @pytest.mark.slow
 def test_hostile_cache_file_is_not_imported(terminal, shop, tmp_path, importing):
-    sound = exported(terminal, tmp_path).read_bytes()
+    valid = export(terminal, tmp_path).read_bytes()
     for attack in ATTACKS:
-        (tmp_path / "hostile").write_bytes(sound)
+        (tmp_path / "hostile").write_bytes(valid)
         with contextlib.closing(sqlite3.connect(tmp_path / "hostile")) as db:
             db.executescript(attack)
-        refused(terminal, importing, shop, tmp_path / "hostile")
+        check_import_is_refused(terminal, importing, shop, tmp_path / "hostile")
 
 
 def test_corrupted_cache_file_is_refused_or_harmless(terminal, shop, tmp_path, importing):
-    sound = exported(terminal, tmp_path).read_bytes()
-    for at in range(0, len(sound), 3000):
-        (tmp_path / "garbled").write_bytes(sound[:at] + b"\xa5" * 3000 + sound[at + 3000 :])
-        asked = {"file": str(tmp_path / "garbled"), "settings": {"model": "hashing"}}
-        answer = call(importing, "/cache/import", asked)
+    valid = export(terminal, tmp_path).read_bytes()
+    for at in range(0, len(valid), 3000):
+        (tmp_path / "corrupted").write_bytes(valid[:at] + b"\xa5" * 3000 + valid[at + 3000 :])
+        body = {"file": str(tmp_path / "corrupted"), "settings": {"model": "hashing"}}
+        answer = post(importing, "/cache/import", body)
         assert (answer.status_code, answer.json().get("error")) in [(200, None), (400, "usage")]
     assert first_hit(importing, shop) == "evict_expired"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="there are none")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no named pipes")
 def test_path_that_is_not_a_cache_file_is_not_imported(terminal, shop, tmp_path, importing):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, "/dev/zero", "/etc/hosts"):
-        refused(terminal, importing, shop, path)
+        check_import_is_refused(terminal, importing, shop, path)
 
 
 def first_hit(state, shop):
-    """The name of what the engine that was started first finds."""
-    asked = {"workspaces": [{"workspace": str(shop), "settings": {"model": "hashing"}}]}
-    return call(state, "/search", {**asked, "query": "evict_expired"}).json()["hits"][0]["name"]
+    """Return the name of the first hit for `evict_expired`."""
+    body = {"workspaces": [{"workspace": str(shop), "settings": {"model": "hashing"}}]}
+    return post(state, "/search", {**body, "query": "evict_expired"}).json()["hits"][0]["name"]
 
 
-def refused(terminal, state, shop, file):
+def check_import_is_refused(terminal, state, shop, file):
     done = terminal.run("cache", "import", file)
     assert done.returncode == 2, done.stderr
     assert "cannot be imported" in done.stderr
     assert first_hit(state, shop) == "evict_expired"
 
 
-# What lies in a workspace
+# Files of a workspace
 
 
 @pytest.fixture
 def trap():
-    """A port that nobody may ask."""
+    """Return a port to which no connection may be made."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         yield listener.getsockname()[1]
         listener.setblocking(False)
@@ -345,15 +337,15 @@ def trap():
 
 @pytest.fixture
 def hostile(shop, trap, tmp_path):
-    """A workspace that would like to set a model, an address and a command, and to run code."""
+    """A workspace whose files try to set a model, a store and a command, and to run code."""
     url, ran = f"http://127.0.0.1:{trap}", tmp_path / "ran"
     model = "sentence-transformers/all-MiniLM-L6-v2"
-    wishes = {"model": model, "store": {"url": url}, "command": f"touch {ran}"}
+    settings = {"model": model, "store": {"url": url}, "command": f"touch {ran}"}
     for name in ("semls.json", ".semls.json", ".semls/settings.json", ".semls/config.json", ".semlsrc"):
-        write(shop / name, json.dumps(wishes))
-    for_code = {f"semls.{key}": wish for key, wish in wishes.items()}
+        write(shop / name, json.dumps(settings))
+    for_code = {f"semls.{key}": value for key, value in settings.items()}
     write(shop / ".vscode/settings.json", json.dumps(for_code))
-    toml = f'model = "{wishes["model"]}"\ncommand = "{wishes["command"]}"\n'
+    toml = f'model = "{settings["model"]}"\ncommand = "{settings["command"]}"\n'
     for name in ("semls.toml", ".semls.toml", ".config/semls/config.toml"):
         write(shop / name, f'{toml}[store]\nurl = "{url}"\n')
     write(shop / "pyproject.toml", f'[tool.semls]\n{toml}[tool.semls.store]\nurl = "{url}"\n')
@@ -377,7 +369,7 @@ def write(path, text):
 
 
 def run(terminal, hostile, *arguments, **environment):
-    """The installed command, from inside the workspace."""
+    """Run the installed script inside the workspace."""
     return subprocess.run(
         [COMMAND, *arguments],
         cwd=hostile,
@@ -393,7 +385,7 @@ def run(terminal, hostile, *arguments, **environment):
 def test_settings_files_in_workspace_are_ignored(terminal, hostile):
     assert run(terminal, hostile, "index").returncode == 0
     assert json.loads(run(terminal, hostile, "status", "--json").stdout)["model"] == "hashing"
-    server = Raw(terminal.environment)
+    server = RawClient(terminal.environment)
     server.start(rootUri=hostile.as_uri())
     (folder,) = server.ask("semls/status")["result"]["folders"]
     assert folder["model"] == "hashing"
@@ -401,7 +393,7 @@ def test_settings_files_in_workspace_are_ignored(terminal, hostile):
 
 
 def test_code_in_workspace_is_not_run(terminal, hostile):
-    bundled = {"SEMLS_MODEL": "sentence-transformers/all-MiniLM-L6-v2"}  # brings torch
+    bundled = {"SEMLS_MODEL": "sentence-transformers/all-MiniLM-L6-v2"}  # loads torch
     for arguments in (["search", "cart"], ["similar", "torch.py:1"], ["status"], ["doctor"], ["lsp"]):
         done = run(terminal, hostile, *arguments, **bundled)
         assert done.returncode in (0, 1), done.stderr

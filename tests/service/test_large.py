@@ -1,18 +1,16 @@
-"""Several workspaces, and large ones, in one engine."""
+"""Several workspaces and large ones in one engine."""
 
 import asyncio
 import contextlib
 import functools
 import os
 import sqlite3
-import time
-from pathlib import Path
 
 import pytest
 
 from semls.service.client import Client
 from semls.settings import EngineSettings, Settings
-from tests.conftest import HANG
+from tests.support.waiting import wait_until_async
 
 FILES = 10_000
 FUNCTIONS = 100_000
@@ -21,16 +19,16 @@ BACKLOG = 1500
 
 @pytest.fixture
 async def client(terminal, monkeypatch):
-    """A front-end that stays."""
+    """A client with the engine of `terminal`."""
     for name in ("SEMLS_CACHE_DIR", "SEMLS_STATE_DIR"):
         monkeypatch.setenv(name, terminal.environment[name])
-    asking = Client(Settings(model="hashing"), EngineSettings.from_environment())
-    yield asking
-    await asking.close()
+    client = Client(Settings(model="hashing"), EngineSettings.from_environment())
+    yield client
+    await client.close()
 
 
 async def index(client, root, **options):
-    return [step async for step in client.index(str(root), **options)][-1]
+    return [progress async for progress in client.index(str(root), **options)][-1]
 
 
 async def names(client, query, *roots, **options):
@@ -38,28 +36,20 @@ async def names(client, query, *roots, **options):
     return [hit["name"] for hit in answer["hits"]]
 
 
-async def finds(client, name, root):
+async def is_first(client, name, root):
     return (await names(client, name, root))[:1] == [name]
 
 
 def count(terminal, pattern):
-    """How many functions of such names are catalogd."""
+    """Return how many functions whose name matches a pattern are in the index database."""
     (path,) = terminal.cache.glob("*/index.sqlite")
-    with contextlib.closing(sqlite3.connect(path)) as catalog:
+    with contextlib.closing(sqlite3.connect(path)) as connection:
         query = "SELECT count(*) FROM chunks WHERE kind = 'Function' AND name GLOB ?"
-        return catalog.execute(query, (pattern,)).fetchone()[0]
-
-
-async def eventually(condition):
-    """Wait until what is asked again and again is true."""
-    deadline = time.monotonic() + HANG
-    while not await condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
+        return connection.execute(query, (pattern,)).fetchone()[0]
 
 
 def fill(root, files, name="left"):
-    """Files with two functions each, in 200 folders."""
+    """Write files with two functions each into 200 folders."""
     for number in range(files):
         folder = root / f"p{number % 20}" / f"q{number // 20 % 10}"
         folder.mkdir(parents=True, exist_ok=True)
@@ -86,7 +76,7 @@ async def test_searches_are_answered_while_many_files_are_read(client, workspace
     shop, large = workspace("shop"), tmp_path / "large"
     fill(large, FILES)
     await index(client, shop)
-    await client.pause()  # thousands of vectors take minutes
+    await client.pause()  # embedding thousands of chunks would take minutes
     reading = asyncio.create_task(index(client, large))
     answers = 0
     while not reading.done():
@@ -95,9 +85,9 @@ async def test_searches_are_answered_while_many_files_are_read(client, workspace
     assert answers > 10
     assert (await reading)["files"] == FILES
     for number in (0, FILES // 2, FILES - 1):
-        assert await finds(client, f"right_{number}", large)
+        assert await is_first(client, f"right_{number}", large)
     (large / "p1/q1/new.py").write_text("def quarantine_parcel():\n    pass\n")
-    await eventually(lambda: finds(client, "quarantine_parcel", large))
+    await wait_until_async(lambda: is_first(client, "quarantine_parcel", large))
     assert (await index(client, large))["files"] == FILES + 1
 
 
@@ -110,13 +100,13 @@ async def test_edited_file_is_read_before_backlog(client, terminal, tmp_path):
     fill(large, BACKLOG, "centre")
     reading = asyncio.create_task(index(client, large))
 
-    async def begun():
+    async def has_begun():
         return await names(client, "name:centre_*", large, limit=1)
 
-    await eventually(begun)
+    await wait_until_async(has_begun)
     (large / "new.py").write_text("def quarantine_parcel():\n    pass\n")
     await client.report_saved(str(large), [str(large / "new.py")])
-    await eventually(lambda: finds(client, "quarantine_parcel", large))
+    await wait_until_async(lambda: is_first(client, "quarantine_parcel", large))
     assert count(terminal, "centre_*") < BACKLOG
     await reading
     assert count(terminal, "centre_*") == BACKLOG
@@ -133,9 +123,9 @@ async def test_edited_file_is_embedded_before_backlog(client, tmp_path):
     await client.resume()
 
     async def embedded():
-        return (await client.why(str(large), str(large / "new.py")))["embedded"]
+        return (await client.explain(str(large), str(large / "new.py")))["embedded"]
 
-    await eventually(embedded)
+    await wait_until_async(embedded)
     status = await client.status(str(large))
     assert status["embedded"] < status["chunks"] == 2 * BACKLOG + 1
 
@@ -159,19 +149,19 @@ async def test_nested_workspaces_have_own_indexes(client, workspace):
     assert (await index(client, inner))["encoded"] == 0
     (inner / "new.py").write_text("def quarantine_parcel():\n    pass\n")
     for root in (inner, outer):
-        await eventually(functools.partial(finds, client, "quarantine_parcel", root))
+        await wait_until_async(functools.partial(is_first, client, "quarantine_parcel", root))
     assert "evict_expired" not in await names(client, "evict_expired", inner)
     assert "evict_expired" in await names(client, "evict_expired", outer)
     together = await names(client, "quarantine_parcel", outer, inner)
     assert together.count("quarantine_parcel") == 1
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege on Windows")
 async def test_folder_under_two_names_has_one_index(client, terminal, workspace, tmp_path):
     shop, link = workspace("shop"), tmp_path / "link"
     link.symlink_to(shop, target_is_directory=True)
     await index(client, shop)
-    assert (await index(client, link))["encoded"] > 0  # of the one index that both share
+    assert (await index(client, link))["encoded"] > 0  # of the index that both names share
     (link / "new.py").write_text("def quarantine_parcel():\n    pass\n")
     await client.report_saved(str(link), [str(link / "new.py")])
     for root in (shop, link):
@@ -187,7 +177,7 @@ async def test_hundred_thousand_functions_are_searchable(client, terminal, tmp_p
     root = tmp_path / "many"
     root.mkdir()
     functions = [f"def f{number}():0\n" for number in range(FUNCTIONS)]
-    for number in range(4):  # a file has at most 10 seconds
+    for number in range(4):  # parsing a file may take 10 seconds
         (root / f"{number}.py").write_text("".join(functions[number::4]))
     (root / "all.py").write_text("".join(functions))
     await client.pause()
@@ -196,7 +186,7 @@ async def test_hundred_thousand_functions_are_searchable(client, terminal, tmp_p
     status = await client.status(str(root))
     assert status["skipped_files"] == [{"path": "all.py", "reason": "larger than 1 MiB"}]
     for number in (0, FUNCTIONS // 2, FUNCTIONS - 1):
-        assert await finds(client, f"f{number}", root)
+        assert await is_first(client, f"f{number}", root)
     assert count(terminal, "f*") == FUNCTIONS
 
 
@@ -212,33 +202,33 @@ async def test_paused_engine_updates_full_text_index_only(client, workspace):
     await client.resume()
     resumed = await index(client, shop)
 
-    async def is_ready():  # the watcher may report the new file only now, which is then looked at once more
+    async def is_ready():  # the watcher may report the new file only now, and it is read again
         return (await client.status(str(shop)))["phase"] == "ready"
 
-    await eventually(is_ready)
+    await wait_until_async(is_ready)
     assert resumed["embedded"] == resumed["chunks"]
     assert resumed["encoded"] == before["encoded"] + 1
 
 
-@pytest.mark.skipif(os.name == "nt", reason="other priorities there")
+@pytest.mark.skipif(os.name == "nt", reason="Windows has other priorities")
 async def test_engine_runs_with_lower_priority(client, workspace):
     shop = workspace("shop")
     await index(client, shop)
     engine = (await client.status(str(shop)))["pid"]
-    ours = os.getpriority(os.PRIO_PROCESS, 0)
-    assert os.getpriority(os.PRIO_PROCESS, engine) > ours or ours >= 15  # there is nothing above 19
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, engine) > own or own >= 15  # 19 is the highest niceness
 
 
 def test_threads_setting_bounds_model_threads(terminal, workspace, tmp_path):
-    told = tmp_path / "threads"
+    report = tmp_path / "threads"
     (tmp_path / "sitecustomize.py").write_text(
         "import sys, threading, time\n"
-        "def tell():\n"
+        "def report():\n"
         "    while not hasattr(sys.modules.get('torch'), 'get_num_threads'): time.sleep(0.01)\n"
-        f"    open({str(told)!r}, 'w').write(str(sys.modules['torch'].get_num_threads()))\n"
-        "threading.Thread(target=tell, daemon=True).start()\n"
+        f"    open({str(report)!r}, 'w').write(str(sys.modules['torch'].get_num_threads()))\n"
+        "threading.Thread(target=report, daemon=True).start()\n"
     )
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     terminal.environment |= {"SEMLS_MODEL": "", "SEMLS_THREADS": "1", "PYTHONPATH": path}
     terminal.json("index", workspace("gpt"))
-    assert Path(told).read_text() == "1"
+    assert report.read_text() == "1"

@@ -1,4 +1,4 @@
-"""The engine comes and goes, and whatever happens to it: whoever asks next is answered, or told why not."""
+"""Engines are started, replaced, killed and suspended; clients get an answer or a clear error."""
 
 import asyncio
 import contextlib
@@ -20,13 +20,14 @@ from semls.service.client import Client
 from semls.service.state import EnginePaths
 from semls.settings import EngineSettings, Settings
 from tests.conftest import HANG
-from tests.lsp.raw import Raw
+from tests.support.raw_client import RawClient
+from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="no signals there")
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")
 
 
-class Place:
-    """A workspace, and the engine that may have it open."""
+class EngineSetup:
+    """A workspace, and the engine of a terminal."""
 
     def __init__(self, terminal, root, monkeypatch):
         self.terminal, self.root = terminal, root
@@ -42,211 +43,205 @@ class Place:
         answer = await asyncio.wait_for(client.search([str(self.root)], "evict_expired"), HANG)
         return answer["hits"][0]["name"]
 
-    def find_in_a_terminal(self):
+    def find_in_terminal(self):
         return self.terminal.json("search", "evict_expired", cwd=self.root)["hits"][0]["name"]
 
     @property
-    def engine(self):
-        """Its process."""
+    def pid(self):
+        """The process id of the engine."""
         state = self.paths.read_state()
         assert state
         return state.pid
 
     @property
-    def started(self):
-        """How many engines there have been."""
+    def start_count(self):
+        """The number of engines that were started."""
         return self.paths.log.read_text().count("Engine 0.")
 
-    def pretend(self, **changes):
-        """Let the state file say something else."""
+    def change_state_file(self, **changes):
         path = self.terminal.state_file
         path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
 
     def kill(self):
-        """Kill the engine and wait until the system has noticed."""
-        os.kill(self.engine, signal.SIGKILL)
-        until(lambda: not self.paths.is_locked())
-
-
-def until(holds):
-    deadline = time.monotonic() + HANG
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+        """Kill the engine and wait until its lock is released."""
+        os.kill(self.pid, signal.SIGKILL)
+        wait_until(lambda: not self.paths.is_locked())
 
 
 @pytest.fixture
-def place(terminal, workspace, monkeypatch):
-    return Place(terminal, workspace("shop"), monkeypatch)
+def stopped(terminal, workspace, monkeypatch):
+    """A setup whose engine was not started."""
+    return EngineSetup(terminal, workspace("shop"), monkeypatch)
 
 
 @pytest.fixture
-def kept(place):
-    """A place whose engine runs."""
-    place.terminal.json("index", place.root)
-    return place
+def running(stopped):
+    """A setup whose engine is running."""
+    stopped.terminal.json("index", stopped.root)
+    return stopped
 
 
-def editor(place):
-    """A language server that has the folder open."""
-    server = Raw(place.terminal.environment)
-    server.start(rootUri=place.root.as_uri())
+def start_editor(stopped):
+    """Return a client of a language server that has the workspace open."""
+    server = RawClient(stopped.terminal.environment)
+    server.start(rootUri=stopped.root.as_uri())
     return server
 
 
-def test_ten_concurrent_front_ends_start_one_engine(place):
-    editors = [Raw(place.terminal.environment) for _ in range(3)]
+def test_ten_concurrent_front_ends_start_one_engine(stopped):
+    editors = [RawClient(stopped.terminal.environment) for _ in range(3)]
 
     def ask(number):
         if number < len(editors):
-            editors[number].start(rootUri=place.root.as_uri())
+            editors[number].start(rootUri=stopped.root.as_uri())
             symbols = editors[number].ask("workspace/symbol", {"query": "evict_expired"})
             return symbols["result"][0]["name"]
-        return place.find_in_a_terminal()
+        return stopped.find_in_terminal()
 
     with ThreadPoolExecutor(10) as pool:
         assert list(pool.map(ask, range(10))) == ["evict_expired"] * 10
-    assert place.started == 1
+    assert stopped.start_count == 1
     for server in editors:
         server.end()
 
 
-async def test_concurrent_requests_of_one_client_start_one_engine(place):
-    client = place.client()
-    assert set(await asyncio.gather(*(place.find(client) for _ in range(10)))) == {"evict_expired"}
-    assert place.started == 1
+async def test_concurrent_requests_of_one_client_start_one_engine(stopped):
+    client = stopped.client()
+    assert set(await asyncio.gather(*(stopped.find(client) for _ in range(10)))) == {"evict_expired"}
+    assert stopped.start_count == 1
     await client.close()
 
 
-def test_process_with_pid_of_killed_engine_is_not_touched(kept):
-    stranger = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    kept.kill()
-    kept.pretend(pid=stranger.pid)
-    assert kept.find_in_a_terminal() == "evict_expired"
-    assert kept.engine != stranger.pid
-    assert stranger.poll() is None
-    stranger.communicate(b"\n")
+def test_process_with_pid_of_killed_engine_is_not_touched(running):
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    running.kill()
+    running.change_state_file(pid=other.pid)
+    assert running.find_in_terminal() == "evict_expired"
+    assert running.pid != other.pid
+    assert other.poll() is None
+    other.communicate(b"\n")
 
 
 def silent(connection, _):
-    """Never answers."""
+    """Never respond."""
     while connection.recv(4096):
         pass
 
 
-def garbled(connection, _):
+def malformed(connection, _):
     connection.recv(4096)
     connection.sendall(b"\0\xff no protocol at all\r\n\r\n" * 100)
 
 
 def endless(connection, _):
-    """Answers for ever."""
+    """Respond endlessly."""
     connection.recv(4096)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n")
     while True:
         connection.sendall(b" " * 4096)
 
 
-def forged(connection, dead):
-    """Pretends to be the engine that was there before."""
+def forged(connection, killed):
+    """Respond like the killed engine."""
     request = connection.recv(1 << 16)
-    body = json.dumps({"pid": dead.pid, "hits": [{"name": "forged"}]}).encode()
+    body = json.dumps({"pid": killed.pid, "hits": [{"name": "forged"}]}).encode()
     assert request
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
     connection.sendall(head.encode() + body)
 
 
 @contextlib.contextmanager
-def stranger(dead, behaviour):
-    """Another program at the port of a dead engine; gives what it was asked."""
-    listener = socket.create_server(("127.0.0.1", dead.port))
-    asked = []
+def other_program(killed, behaviour):
+    """Another program at the port of a killed engine; yields its connections."""
+    listener = socket.create_server(("127.0.0.1", killed.port))
+    connections = []
 
     def serve():
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = listener.accept()
-                asked.append(connection)
+                connections.append(connection)
                 threading.Thread(target=talk, args=[connection], daemon=True).start()
 
     def talk(connection):
         with contextlib.suppress(OSError), connection:
-            behaviour(connection, dead)
+            behaviour(connection, killed)
 
     threading.Thread(target=serve, daemon=True).start()
     try:
-        yield asked
+        yield connections
     finally:
         listener.shutdown(socket.SHUT_RDWR)
         listener.close()
-        for connection in asked:
+        for connection in connections:
             connection.close()
 
 
-@pytest.mark.parametrize("behaviour", [silent, garbled, endless, forged])
-async def test_program_at_port_of_killed_engine_gets_no_request(kept, behaviour):
-    client = kept.client()
-    assert await kept.find(client) == "evict_expired"
-    await client._connection._http._transport._pool.aclose()  # as after a while; else it keeps the port
-    dead = kept.paths.read_state()
-    kept.kill()
-    with stranger(dead, behaviour) as asked:
-        assert await kept.find(client) == "evict_expired"
-        kept.kill()
-        kept.paths.write_state(dead)
-        assert await asyncio.to_thread(kept.find_in_a_terminal) == "evict_expired"
-        assert asked == []
+@pytest.mark.parametrize("behaviour", [silent, malformed, endless, forged])
+async def test_program_at_port_of_killed_engine_gets_no_request(running, behaviour):
+    client = running.client()
+    assert await running.find(client) == "evict_expired"
+    # The pool closes its connections after the keep-alive time; until then they occupy the port.
+    await client._connection._http._transport._pool.aclose()
+    killed = running.paths.read_state()
+    running.kill()
+    with other_program(killed, behaviour) as connections:
+        assert await running.find(client) == "evict_expired"
+        running.kill()
+        running.paths.write_state(killed)
+        assert await asyncio.to_thread(running.find_in_terminal) == "evict_expired"
+        assert connections == []
     await client.close()
 
 
-async def test_replacing_older_engine_answers_all_clients(place):
-    with place.terminal.engine_of_version("0.0.1") as older:
-        client, server = place.client(), editor(place)
-        found = await asyncio.gather(place.find(client), asyncio.to_thread(place.find_in_a_terminal))
+async def test_replacing_older_engine_answers_all_clients(stopped):
+    with stopped.terminal.engine_of_version("0.0.1") as older:
+        client, server = stopped.client(), start_editor(stopped)
+        found = await asyncio.gather(stopped.find(client), asyncio.to_thread(stopped.find_in_terminal))
         assert set(found) == {"evict_expired"}
         symbols = server.ask("workspace/symbol", {"query": "evict_expired"})
         assert symbols["result"][0]["name"] == "evict_expired"
         assert older.wait(HANG) == 0
-    assert place.started == 2
+    assert stopped.start_count == 2
     await client.close()
     server.end()
 
 
-async def test_request_during_suspend_is_answered_after_resume(kept):
-    client, newcomer = kept.client(), kept.client()
-    assert await kept.find(client) == "evict_expired"
-    engine = kept.engine
-    os.kill(engine, signal.SIGSTOP)
-    asking = [asyncio.create_task(kept.find(one)) for one in (client, newcomer)]
-    await asyncio.wait(asking, timeout=1)  # of sleep
-    os.kill(engine, signal.SIGCONT)
-    assert await asyncio.gather(*asking) == ["evict_expired"] * 2
-    assert kept.engine == engine
+async def test_request_during_suspend_is_answered_after_resume(running):
+    client, new_client = running.client(), running.client()
+    assert await running.find(client) == "evict_expired"
+    pid = running.pid
+    os.kill(pid, signal.SIGSTOP)
+    requests = [asyncio.create_task(running.find(one)) for one in (client, new_client)]
+    await asyncio.wait(requests, timeout=1)  # while the engine is suspended
+    os.kill(pid, signal.SIGCONT)
+    assert await asyncio.gather(*requests) == ["evict_expired"] * 2
+    assert running.pid == pid
     await client.close()
-    await newcomer.close()
+    await new_client.close()
 
 
 @pytest.mark.slow
-async def test_hung_engine_is_reported_with_its_process(kept):
-    client = kept.client()
-    assert await kept.find(client) == "evict_expired"
-    os.kill(kept.engine, signal.SIGSTOP)
+async def test_hung_engine_is_reported_with_its_process(running):
+    client = running.client()
+    assert await running.find(client) == "evict_expired"
+    os.kill(running.pid, signal.SIGSTOP)
     try:
-        with pytest.raises(EngineError, match=f"process {kept.engine}.* does not answer"):
-            await kept.find(client)
+        with pytest.raises(EngineError, match=f"process {running.pid}.* does not answer"):
+            await running.find(client)
         for arguments in (["search", "cart"], ["engine", "status"], ["engine", "stop"]):
-            done = await asyncio.to_thread(kept.terminal.run, *arguments, cwd=kept.root)
+            done = await asyncio.to_thread(running.terminal.run, *arguments, cwd=running.root)
             assert done.returncode == 3
-            assert f"process {kept.engine}) does not answer" in done.stderr
+            assert f"process {running.pid}) does not answer" in done.stderr
     finally:
-        os.kill(kept.engine, signal.SIGCONT)
-    assert await kept.find(client) == "evict_expired"
-    assert kept.started == 1
+        os.kill(running.pid, signal.SIGCONT)
+    assert await running.find(client) == "evict_expired"
+    assert running.start_count == 1
     await client.close()
 
 
 @pytest.mark.parametrize("jump", ["86_400 * 365", "-86_400 * 365"])
-def test_jumping_clock_changes_nothing(place, tmp_path, jump):
+def test_jumping_clock_changes_nothing(stopped, tmp_path, jump):
     (tmp_path / "odd").mkdir()
     (tmp_path / "odd/sitecustomize.py").write_text(
         "import itertools, time\n"
@@ -254,76 +249,76 @@ def test_jumping_clock_changes_nothing(place, tmp_path, jump):
         f"time.time = lambda: now() + ({jump} if next(calls) % 2 else 0)\n"
     )
     paths = [str(tmp_path / "odd"), os.environ.get("PYTHONPATH", "")]
-    place.terminal.environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
-    first = place.terminal.json("index", place.root)
-    (place.root / "worker/new.py").write_text("def quarantine_parcel():\n    return 1\n")
-    assert place.terminal.json("index", place.root)["chunks"] == first["chunks"] + 1
-    (place.root / "worker/new.py").unlink()
-    assert place.terminal.json("index", place.root)["chunks"] == first["chunks"]
-    assert place.terminal.json("status", place.root)["encoded"] == first["embedded"] + 1
-    assert place.find_in_a_terminal() == "evict_expired"
-    assert place.started == 1
+    stopped.terminal.environment["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    first = stopped.terminal.json("index", stopped.root)
+    (stopped.root / "worker/new.py").write_text("def quarantine_parcel():\n    return 1\n")
+    assert stopped.terminal.json("index", stopped.root)["chunks"] == first["chunks"] + 1
+    (stopped.root / "worker/new.py").unlink()
+    assert stopped.terminal.json("index", stopped.root)["chunks"] == first["chunks"]
+    assert stopped.terminal.json("status", stopped.root)["encoded"] == first["embedded"] + 1
+    assert stopped.find_in_terminal() == "evict_expired"
+    assert stopped.start_count == 1
 
 
 @pytest.mark.slow
-async def test_engine_killed_during_requests_still_answers_them(place):
+async def test_engine_killed_during_requests_still_answers_them(stopped):
     for number in range(200):
-        (place.root / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {number}\n")
-    client, server = place.client(), editor(place)
+        (stopped.root / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {number}\n")
+    client, server = stopped.client(), start_editor(stopped)
     seconds = []
     for _ in range(5):
-        steps = client.index(str(place.root))
-        await anext(steps)  # it is at work
-        asking = [place.find(client), place.find(client), asyncio.to_thread(place.find_in_a_terminal)]
-        tasks = [asyncio.create_task(one) for one in asking]
+        progress = client.index(str(stopped.root))
+        await anext(progress)  # indexing has begun
+        requests = [stopped.find(client), stopped.find(client), asyncio.to_thread(stopped.find_in_terminal)]
+        tasks = [asyncio.create_task(one) for one in requests]
         await asyncio.sleep(random.uniform(0, 0.05))
-        os.kill(place.engine, signal.SIGKILL)
-        killed = time.monotonic()
+        os.kill(stopped.pid, signal.SIGKILL)
+        killed_at = time.monotonic()
         assert await asyncio.gather(*tasks) == ["evict_expired"] * 3
         symbols = await asyncio.to_thread(server.ask, "workspace/symbol", {"query": "evict_expired"})
         assert symbols["result"][0]["name"] == "evict_expired"
-        seconds.append(time.monotonic() - killed)
-        assert [step async for step in steps][-1]["files"] == 207
-    print(f"all four were answered after {max(seconds):.1f} s at most")
+        seconds.append(time.monotonic() - killed_at)
+        assert [message async for message in progress][-1]["files"] == 207
+    print(f"All requests were answered within {max(seconds):.1f} s.")
     await client.close()
     server.end()
 
 
-def test_idle_engine_stops_only_without_editor(place):
-    place.terminal.environment["SEMLS_IDLE_MINUTES"] = "0.05"
-    server = editor(place)
+def test_idle_engine_stops_only_without_editor(stopped):
+    stopped.terminal.environment["SEMLS_IDLE_MINUTES"] = "0.05"
+    server = start_editor(stopped)
     symbols = server.ask("workspace/symbol", {"query": "evict_expired"})
     assert symbols["result"][0]["name"] == "evict_expired"
-    with pytest.raises(subprocess.TimeoutExpired):  # longer than it would stay alone
+    with pytest.raises(subprocess.TimeoutExpired):  # longer than the idle time
         server.process.wait(7)
-    assert place.started == 1
+    assert stopped.start_count == 1
     server.process.kill()
     server.end()
-    until(lambda: not place.paths.is_locked())
-    assert place.paths.read_state() is None
+    wait_until(lambda: not stopped.paths.is_locked())
+    assert stopped.paths.read_state() is None
 
 
-def test_engine_stops_after_indexing_command_is_killed(place):
-    place.terminal.environment["SEMLS_IDLE_MINUTES"] = "0.01"
+def test_engine_stops_after_indexing_command_is_killed(stopped):
+    stopped.terminal.environment["SEMLS_IDLE_MINUTES"] = "0.01"
     for number in range(300):
-        (place.root / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {number}\n")
-    command = [sys.executable, "-m", "semls", "index", str(place.root)]
-    terminal = subprocess.Popen(command, env=place.terminal.environment)
-    until(place.paths.read_state)
+        (stopped.root / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {number}\n")
+    command = [sys.executable, "-m", "semls", "index", str(stopped.root)]
+    terminal = subprocess.Popen(command, env=stopped.terminal.environment)
+    wait_until(stopped.paths.read_state)
     terminal.kill()
     terminal.wait()
-    until(lambda: not place.paths.is_locked())
-    place.terminal.environment["SEMLS_IDLE_MINUTES"] = ""
-    assert place.terminal.json("index", place.root)["files"] == 307
+    wait_until(lambda: not stopped.paths.is_locked())
+    stopped.terminal.environment["SEMLS_IDLE_MINUTES"] = ""
+    assert stopped.terminal.json("index", stopped.root)["files"] == 307
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("minutes", ["0", "0.01"])
-async def test_request_while_engine_stops_is_answered_by_another(place, monkeypatch, minutes):
+async def test_request_while_engine_stops_is_models_another(stopped, monkeypatch, minutes):
     monkeypatch.setenv("SEMLS_IDLE_MINUTES", minutes)
-    client = place.client()
+    client = stopped.client()
     for _ in range(12):
-        assert await place.find(client) == "evict_expired"
+        assert await stopped.find(client) == "evict_expired"
         await asyncio.sleep(random.uniform(0.4, 1.6))
-    assert place.started > 1
+    assert stopped.start_count > 1
     await client.close()

@@ -1,10 +1,9 @@
-"""What the engine does with a file that cannot be parsed, and while the parser does not answer."""
+"""Files that cannot be parsed, and a parser process that does not answer."""
 
 import asyncio
 import os
 import signal
 import sys
-import time
 from dataclasses import replace
 
 import pytest
@@ -15,8 +14,8 @@ from semls.engine.search.query import parse_query
 from semls.engine.syntax.parser_process import ParserProcess
 from semls.errors import EngineError
 from semls.settings import Settings
-from tests.conftest import HANG
 from tests.support.parsers import parser
+from tests.support.waiting import wait_until_async
 
 HASHING = Settings(model="hashing")
 
@@ -54,15 +53,15 @@ async def test_file_with_parse_timeout_is_parsed_again_when_reopened(tmp_path):
 async def test_search_while_parser_is_suspended_omits_changed_file(workspace, tmp_path):
     engine, root = Engine(tmp_path / "cache"), workspace("shop")
     await index(engine, root)
-    asked = parse_query("read_settings", lexical_only=True)
-    before = await engine.search({str(root): HASHING}, asked)
+    settings_query = parse_query("read_settings", lexical_only=True)
+    before = await engine.search({str(root): HASHING}, settings_query)
     _, hit = before.hits[0]
     suspended = parser()
     os.kill(suspended, signal.SIGSTOP)
     try:
         with (root / hit.entry.path).open("a") as file:
             file.write("\n")
-        answer = await asyncio.wait_for(engine.search({str(root): HASHING}, asked), 30)
+        answer = await asyncio.wait_for(engine.search({str(root): HASHING}, settings_query), 30)
         assert answer.hits[0][1].entry.name == hit.entry.name
     finally:
         os.kill(suspended, signal.SIGCONT)
@@ -79,10 +78,11 @@ async def test_index_with_parser_that_does_not_start_reports_and_retries(
         patch.setattr(sys, "executable", executable)
         with pytest.raises(EngineError, match="The parser process does not start"):
             await index(engine, root)
-    deadline = time.monotonic() + HANG
-    while (await engine.status(str(root), HASHING))[0].error:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
+
+    async def is_recovered():
+        return not (await engine.status(str(root), HASHING))[0].error
+
+    await wait_until_async(is_recovered)
     assert (await engine.search({str(root): HASHING}, parse_query("settings", lexical_only=True))).hits
     await engine.close()
 

@@ -1,8 +1,6 @@
-"""What the engine does with a file that it fails to read."""
+"""Files that the engine fails to read do not keep it from reading others."""
 
-import asyncio
 import os
-import time
 
 import pytest
 
@@ -14,7 +12,7 @@ from semls.engine.storage import catalog
 from semls.engine.storage.catalog import Catalog
 from semls.engine.syntax import languages
 from semls.settings import Settings
-from tests.conftest import HANG
+from tests.support.waiting import wait_until_async
 
 HASHING = Settings(model="hashing")
 NAMES = [f"file_{number}" for number in range(8)]
@@ -36,24 +34,17 @@ async def index(engine, root):
 
 
 async def found(engine, root):
-    """The names whose definitions a search finds."""
+    """Return the names of the definitions that a search finds."""
     answer = await engine.search({str(root): HASHING}, parse_query("file", lexical_only=True))
     return sorted(hit.entry.name for _, hit in answer.hits)
 
 
-async def until(condition):
-    deadline = time.monotonic() + HANG
-    while not await condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
-
-
 def failing(function, path_of):
-    """Let a function fail for the bad file, as a programming error of ours would."""
+    """Return a function that raises for the bad file, as a defect of semls would."""
 
     def fail(*arguments):
         if BAD in path_of(*arguments):
-            raise ValueError("an error of ours")
+            raise ValueError("a defect")
         return function(*arguments)
 
     return fail
@@ -93,7 +84,7 @@ async def test_index_with_file_from_far_future_indexes_it(root, tmp_path):
     bad = root / f"{BAD}.py"
     os.utime(bad, ns=(0, 1 << 63))
     if bad.stat().st_mtime_ns < 1 << 63:
-        pytest.skip("the file system keeps no such times")
+        pytest.skip("the file system does not store such times")
     engine = Engine(tmp_path / "cache")
     await index(engine, root)
     assert await found(engine, root) == NAMES
@@ -111,12 +102,12 @@ async def test_error_not_caused_by_file_is_shown_and_reading_retried(root, tmp_p
     with monkeypatch.context() as patch:
         patch.setattr(Catalog, "files_under", failing(Catalog.files_under, lambda *_: BAD))
         (root / "new.py").write_text("def file_new(): pass\n")
-        await until(error)
+        await wait_until_async(error)
         assert "the engine's log has the details" in await error()
 
     async def is_found():
         return "file_new" in await found(engine, root)
 
-    await until(is_found)
+    await wait_until_async(is_found)
     assert not await error()
     await engine.close()

@@ -1,4 +1,4 @@
-"""VectorStore on a team's server: a real Chroma, and a wire that can be listened to and held."""
+"""Vectors on a team's Chroma server, through a proxy that records and can hold the traffic."""
 
 import asyncio
 import contextlib
@@ -8,7 +8,6 @@ import shutil
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import chromadb
@@ -21,15 +20,15 @@ from semls.engine.models.encoder import HashingEncoder
 from semls.engine.search.query import parse_query
 from semls.errors import StoreError
 from semls.settings import Server, Settings
-from tests.conftest import HANG
 from tests.support import hostile
 from tests.support.hostile import EmbeddingFunction
+from tests.support.waiting import wait_until_async
 
 REMOTE = '[remote "origin"]\n\turl = git@example.org:team/shop.git\n'
 
 
 class Chroma:
-    """`chroma run`, as a team would."""
+    """A Chroma server, started with `chroma run`."""
 
     def __init__(self, directory):
         self.directory = directory
@@ -38,7 +37,7 @@ class Chroma:
 
     async def start(self):
         self._run()
-        await until(self._beats)
+        await wait_until_async(self._has_heartbeat)
 
     def _run(self):
         program = shutil.which("chroma", path=str(Path(sys.executable).parent))
@@ -48,7 +47,7 @@ class Chroma:
             [program, "run", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
 
-    async def _beats(self):
+    async def _has_heartbeat(self):
         assert self._process.poll() is None
         async with httpx.AsyncClient() as http:
             with contextlib.suppress(httpx.TransportError):
@@ -72,15 +71,15 @@ class Chroma:
         return found
 
 
-class Wire:
-    """What lies between an engine and its server: it listens, and it can stop to carry."""
+class Proxy:
+    """A TCP proxy that records the requests, and forwards nothing while `forwarding` is cleared."""
 
     def __init__(self, port):
         self._target = port
-        self.heard = b""
-        self.carries = asyncio.Event()
-        self.carries.set()
-        self._ends = set()
+        self.recorded = b""
+        self.forwarding = asyncio.Event()
+        self.forwarding.set()
+        self._writers = set()
 
     async def __aenter__(self):
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -89,25 +88,27 @@ class Wire:
 
     async def __aexit__(self, *_):
         self._server.close()
-        for writer in self._ends:
+        for writer in self._writers:
             writer.close()
 
     async def _serve(self, reader, writer):
-        there = await asyncio.open_connection("127.0.0.1", self._target)
-        self._ends |= {writer, there[1]}
-        await asyncio.gather(self._carry(reader, there[1], listen=True), self._carry(there[0], writer))
+        server_reader, server_writer = await asyncio.open_connection("127.0.0.1", self._target)
+        self._writers |= {writer, server_writer}
+        await asyncio.gather(
+            self._forward(reader, server_writer, record=True), self._forward(server_reader, writer)
+        )
 
-    async def _carry(self, reader, writer, *, listen=False):
+    async def _forward(self, reader, writer, *, record=False):
         with contextlib.suppress(ConnectionError):
             while part := await reader.read(1 << 16):
-                self.heard += part if listen else b""
-                await self.carries.wait()
+                self.recorded += part if record else b""
+                await self.forwarding.wait()
                 writer.write(part)
             writer.close()
 
 
-class Colleague:
-    """One machine: a clone, a cache, an engine."""
+class Machine:
+    """A developer's machine: a clone, a cache and an engine."""
 
     def __init__(self, clone, cache, port, **store):
         self.root, self.cache = clone, cache
@@ -115,9 +116,9 @@ class Colleague:
         self.engine = Engine(cache)
 
     async def index(self):
-        return [step async for step in self.engine.index(str(self.root), self.settings)][-1]
+        return [progress async for progress in self.engine.index(str(self.root), self.settings)][-1]
 
-    async def ask(self, text):
+    async def search(self, text):
         return await self.engine.search({str(self.root): self.settings}, parse_query(text))
 
     async def status(self):
@@ -125,22 +126,15 @@ class Colleague:
 
     async def is_embedded(self):
         status = await self.status()
-        covered = status.progress.coverage
-        return not status.error and covered.chunks == covered.embedded > 0 and not self.engine.busy
+        coverage = status.progress.coverage
+        return not status.error and coverage.chunks == coverage.embedded > 0 and not self.engine.busy
 
     async def finds(self, text, path):
-        return path in {hit.entry.path for _, hit in (await self.ask(text)).hits}
+        return path in {hit.entry.path for _, hit in (await self.search(text)).hits}
 
-    async def resumes(self):
-        """Whether meaning helps again, without being asked to index."""
-        return (await self.ask("shrink a picture")).model == "hashing" and await self.is_embedded()
-
-
-async def until(condition):
-    deadline = time.monotonic() + HANG
-    while not await condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
+    async def has_semantic_search(self):
+        """Return whether semantic search works again, without a request to index."""
+        return (await self.search("shrink a picture")).model == "hashing" and await self.is_embedded()
 
 
 @pytest.fixture
@@ -152,43 +146,43 @@ async def chroma(tmp_path):
 
 
 @pytest.fixture
-async def hire(workspace, tmp_path):
-    """Makes colleagues."""
+async def create_machine(workspace, tmp_path):
+    """Creates machines with clones of one repository."""
     clone = workspace("shop")
     (clone / ".git").mkdir()
     (clone / ".git/config").write_text(REMOTE)
-    hired: list[Colleague] = []
+    machines: list[Machine] = []
 
-    def hire(port, **store):
-        number = len(hired)
-        place = shutil.copytree(clone, tmp_path / f"clones/{number}")
-        hired.append(Colleague(place, tmp_path / f"caches/{number}", port, **store))
-        return hired[-1]
+    def create(port, **store):
+        number = len(machines)
+        copy = shutil.copytree(clone, tmp_path / f"clones/{number}")
+        machines.append(Machine(copy, tmp_path / f"caches/{number}", port, **store))
+        return machines[-1]
 
-    yield hire
-    for colleague in hired:
-        await colleague.engine.close()
+    yield create
+    for machine in machines:
+        await machine.engine.close()
 
 
-async def test_vectors_on_server_are_not_embedded_again(chroma, hire):
-    first, second = hire(chroma.port), hire(chroma.port)
+async def test_vectors_on_server_are_not_embedded_again(chroma, create_machine):
+    first, second = create_machine(chroma.port), create_machine(chroma.port)
     done = await first.index()
     assert done.coverage.embedded == done.coverage.chunks
     assert done.encoded > 0
     copied = await second.index()
     assert copied.coverage == done.coverage
     assert copied.encoded == 0
-    answers = [await colleague.ask("shrink a picture") for colleague in (first, second)]
+    answers = [await machine.search("shrink a picture") for machine in (first, second)]
     assert [answer.model for answer in answers] == ["hashing", "hashing"]
     assert [hit.entry for _, hit in answers[0].hits] == [hit.entry for _, hit in answers[1].hits]
-    for colleague in (second, first):
-        (colleague.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    for machine in (second, first):
+        (machine.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
     assert (await second.index()).encoded == 1
     assert (await first.index()).encoded == done.encoded
 
 
-async def test_server_receives_vectors_but_no_text(chroma, hire):
-    first = hire(chroma.port)
+async def test_server_receives_vectors_but_no_text(chroma, create_machine):
+    first = create_machine(chroma.port)
     await first.index()
     rows = chroma.collection.get(include=["documents", "metadatas", "embeddings"])
     assert len(rows["ids"]) > 0
@@ -198,109 +192,111 @@ async def test_server_receives_vectors_but_no_text(chroma, hire):
     assert not list(first.cache.glob("*/vectors/*"))
 
 
-async def test_similar_with_server_finds_similar_code(chroma, hire):
-    first = hire(chroma.port)
+async def test_similar_with_server_finds_similar_code(chroma, create_machine):
+    first = create_machine(chroma.port)
     await first.index()
     file = str(first.root / "worker/thumbnails.py")
     found = await first.engine.similar(str(first.root), first.settings, file, 13, 5)
     assert found.model == "hashing"
 
 
-async def test_search_with_many_foreign_vectors_finds_own_chunks(chroma, hire):
-    first = hire(chroma.port)
+async def test_search_with_many_foreign_vectors_finds_own_chunks(chroma, create_machine):
+    first = create_machine(chroma.port)
     await first.index()
-    asked = HashingEncoder().encode_query("shrink a picture")
-    others = [f"other-{number}" for number in range(2000)]
-    chroma.collection.upsert(ids=others, embeddings=[asked] * len(others))
-    answer = await first.ask("shrink a picture")
+    vector = HashingEncoder().encode_query("shrink a picture")
+    foreign = [f"other-{number}" for number in range(2000)]
+    chroma.collection.upsert(ids=foreign, embeddings=[vector] * len(foreign))
+    answer = await first.search("shrink a picture")
     assert answer.model == "hashing"
     assert {hit.entry.path for _, hit in answer.hits} >= {"worker/thumbnails.py"}
 
 
-async def test_filter_with_many_matches_is_not_sent_to_server(chroma, hire):
-    async with Wire(chroma.port) as wire:
-        first = hire(wire.port)
-        many = "\n\n".join(f"def made_{number}():\n    return {number}" for number in range(600))
-        (first.root / "many.py").write_text(many)
+async def test_filter_with_many_matches_is_not_sent_to_server(chroma, create_machine):
+    async with Proxy(chroma.port) as proxy:
+        first = create_machine(proxy.port)
+        functions = "\n\n".join(f"def made_{number}():\n    return {number}" for number in range(600))
+        (first.root / "many.py").write_text(functions)
         await first.index()
-        before = len(wire.heard)
-        answer = await first.ask("shrink a picture lang:python")
+        before = len(proxy.recorded)
+        answer = await first.search("shrink a picture lang:python")
         assert answer.model == "hashing"
         assert {hit.entry.language for _, hit in answer.hits} == {"python"}
-        assert len(wire.heard) - before < 10_000
+        assert len(proxy.recorded) - before < 10_000
 
 
-async def test_requests_to_server_have_tenant_database_token_and_headers(chroma, hire):
+async def test_requests_to_server_have_tenant_database_token_and_headers(chroma, create_machine):
     chromadb.AdminClient(chroma.client.get_settings()).create_database("code")
-    async with Wire(chroma.port) as wire:
-        first = hire(wire.port, database="code", token="secret", headers={"X-Team": "shop"})
+    async with Proxy(chroma.port) as proxy:
+        first = create_machine(proxy.port, database="code", token="secret", headers={"X-Team": "shop"})
         await first.index()
-        assert (await first.ask("shrink a picture")).model == "hashing"
-        requests = wire.heard.lower().count(b"host: ")
-        assert wire.heard.lower().count(b"authorization: bearer secret") == requests > 2
-        assert wire.heard.lower().count(b"x-team: shop") == requests
+        assert (await first.search("shrink a picture")).model == "hashing"
+        requests = proxy.recorded.lower().count(b"host: ")
+        assert proxy.recorded.lower().count(b"authorization: bearer secret") == requests > 2
+        assert proxy.recorded.lower().count(b"x-team: shop") == requests
     assert chroma.client.list_collections() == []
 
 
-async def test_server_that_is_down_leaves_lexical_search_and_is_retried(hire, tmp_path, monkeypatch):
+async def test_server_that_is_down_leaves_lexical_search_and_is_retried(
+    create_machine, tmp_path, monkeypatch
+):
     monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
     chroma = Chroma(tmp_path / "chroma")
-    first = hire(chroma.port)
-    answer = await first.ask("make thumbnail")
+    first = create_machine(chroma.port)
+    answer = await first.search("make thumbnail")
     assert answer.hits[0][1].entry.path == "worker/thumbnails.py"
     assert answer.model == ""
 
-    async def is_said():
+    async def is_reported():
         return f"127.0.0.1:{chroma.port} cannot be used" in (await first.status()).error
 
-    await until(is_said)
+    await wait_until_async(is_reported)
     await chroma.start()
-    await until(first.is_embedded)
-    assert (await first.ask("shrink a picture")).model == "hashing"
+    await wait_until_async(first.is_embedded)
+    assert (await first.search("shrink a picture")).model == "hashing"
     chroma.kill()
 
 
-async def test_restarted_server_loses_nothing(chroma, hire, monkeypatch):
+async def test_restarted_server_loses_nothing(chroma, create_machine, monkeypatch):
     monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
-    first = hire(chroma.port)
+    first = create_machine(chroma.port)
     encoded = (await first.index()).encoded
     chroma.kill()
-    answer = await first.ask("make thumbnail")
+    answer = await first.search("make thumbnail")
     assert answer.hits[0][1].entry.path == "worker/thumbnails.py"
     assert answer.model == ""
     (first.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
-    await until(lambda: first.finds("quarantine_parcel", "new.py"))
+    await wait_until_async(lambda: first.finds("quarantine_parcel", "new.py"))
     await chroma.start()
-    await until(first.resumes)
+    await wait_until_async(first.has_semantic_search)
     assert (await first.status()).progress.encoded == encoded + 1
 
 
-async def test_emptied_server_is_filled_from_cache(chroma, hire, monkeypatch):
+async def test_emptied_server_is_filled_from_cache(chroma, create_machine, monkeypatch):
     monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
-    first = hire(chroma.port)
+    first = create_machine(chroma.port)
     encoded = (await first.index()).encoded
     chroma.client.delete_collection(chroma.collection.name)
-    assert (await first.ask("make thumbnail")).hits[0][1].entry.path == "worker/thumbnails.py"
-    await until(first.resumes)
+    assert (await first.search("make thumbnail")).hits[0][1].entry.path == "worker/thumbnails.py"
+    await wait_until_async(first.has_semantic_search)
     assert (await first.status()).progress.encoded == encoded
     assert chroma.collection.count() > 0
 
 
-async def test_search_with_silent_server_does_not_wait(chroma, hire, monkeypatch):
+async def test_search_with_silent_server_does_not_wait(chroma, create_machine, monkeypatch):
     monkeypatch.setattr(loop, "_RETRY_DELAY", 0.1)
-    async with Wire(chroma.port) as wire:
-        first = hire(wire.port)
+    async with Proxy(chroma.port) as proxy:
+        first = create_machine(proxy.port)
         await first.index()
-        wire.carries.clear()
-        answer = await first.ask("make thumbnail")
+        proxy.forwarding.clear()
+        answer = await first.search("make thumbnail")
         assert answer.hits[0][1].entry.path == "worker/thumbnails.py"
         assert answer.model == ""
-        wire.carries.set()
-        await until(first.resumes)
+        proxy.forwarding.set()
+        await wait_until_async(first.has_semantic_search)
 
 
-async def test_client_without_settings_uses_store_of_following_client(chroma, hire):
-    first = hire(chroma.port)
+async def test_client_without_settings_uses_store_of_following_client(chroma, create_machine):
+    first = create_machine(chroma.port)
     states = first.engine.follow(str(first.root), first.settings)
     while (state := await anext(states)).progress.phase != "ready":
         pass
@@ -334,7 +330,7 @@ async def test_command_with_store_url_uses_server(chroma, terminal, workspace):
 
 
 def test_hostile_schema_runs_code_when_chroma_builds_it(tmp_path):
-    """Without this the next tests would prove nothing."""
+    """Without this defect of Chroma the next tests would prove nothing."""
     function = EmbeddingFunction(tmp_path)
     program = (
         "import json, sys; from chromadb.api.types import Schema; "
@@ -351,10 +347,10 @@ def test_hostile_schema_runs_code_when_chroma_builds_it(tmp_path):
 
 @pytest.mark.parametrize("where", ["configuration", "schema"])
 async def test_collection_with_embedding_function_is_refused_and_lexical_search_answers(
-    chroma, hire, tmp_path, where
+    chroma, create_machine, tmp_path, where
 ):
     function = EmbeddingFunction(tmp_path)
-    first = hire(chroma.port)
+    first = create_machine(chroma.port)
     await first.index()
     await first.engine.close()
     model = chroma.collection.get_model()
@@ -364,10 +360,10 @@ async def test_collection_with_embedding_function_is_refused_and_lexical_search_
     async with httpx.AsyncClient() as http:
         (await http.post(address, json=wanted)).raise_for_status()
 
-    second = hire(chroma.port)
+    second = create_machine(chroma.port)
     with pytest.raises(StoreError, match="sentence_transformer"):
         await second.index()
-    answer = await second.ask("make thumbnail")
+    answer = await second.search("make thumbnail")
     assert answer.hits[0][1].entry.path == "worker/thumbnails.py"
     assert answer.model == ""
     assert not function.ran.exists()
@@ -382,18 +378,18 @@ async def test_collection_with_embedding_function_is_refused_and_lexical_search_
         ("collections", []),
     ],
 )
-async def test_invalid_response_is_reported_and_lexical_search_answers(hire, caplog, end, response):
+async def test_invalid_response_is_reported_and_lexical_search_answers(create_machine, caplog, end, response):
     with hostile.chroma({end: response}) as server:
-        first = hire(server.port)
+        first = create_machine(server.port)
         with contextlib.suppress(StoreError):
             await first.index()
-        answer = await first.ask("make thumbnail")
+        answer = await first.search("make thumbnail")
         assert answer.hits[0][1].entry.path == "worker/thumbnails.py"
         assert answer.model == ""
         assert f"127.0.0.1:{server.port} cannot be used" in caplog.text
 
 
-async def test_server_that_is_not_chroma_is_named(hire):
+async def test_server_that_is_not_chroma_is_named(create_machine):
     async def answer(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>")
@@ -403,4 +399,4 @@ async def test_server_that_is_not_chroma_is_named(hire):
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as other:
         port = other.sockets[0].getsockname()[1]
         with pytest.raises(Exception, match=f"127.0.0.1:{port} cannot be used"):
-            await hire(port).index()
+            await create_machine(port).index()

@@ -1,4 +1,4 @@
-"""Two editors on one workspace, edited from both in random order."""
+"""Two editors change one workspace in random order."""
 
 import random
 import sys
@@ -8,18 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import HANG, Terminal
-from tests.lsp.raw import Raw
-from tests.service.test_freshness import fresh, snapshot
+from tests.support.raw_client import RawClient
+from tests.support.snapshots import reference_snapshot, snapshot
 
 SECONDS = 15  # of editing
-CHECKED = 8  # edits between two checks
+EDITS_PER_CHECK = 8
 
 
 class Editor:
-    """One that says what it saves."""
+    """A language client that reports the files it saves."""
 
     def __init__(self, environment, root, settings=None):
-        self.server = Raw(environment)
+        self.server = RawClient(environment)
         self.server.start(rootUri=root.as_uri(), initializationOptions=settings)
 
     def save(self, path, names):
@@ -29,23 +29,23 @@ class Editor:
         self.server.send(method="textDocument/didSave", params=params)
 
     def search(self, query):
-        """Where what is found is, and its name."""
+        """Return the path and name of each hit."""
         hits = self.server.ask("semls/search", {"query": query, "limit": 1000})["result"]["hits"]
         return {(Path(hit["uri"].removeprefix("file://")), hit["name"]) for hit in hits}
 
     def pick(self, name):
-        """What the symbol picker offers first."""
+        """Return the name of the first symbol in the picker."""
         (first, *_) = self.server.ask("workspace/symbol", {"query": name})["result"]
         return first["name"]
 
-    def leave(self):
+    def shut_down(self):
         self.server.ask("shutdown")
         self.server.send(method="exit")
         assert self.server.end() == 0
 
 
-class Pair:
-    """Two people with one workspace, and what is in it."""
+class EditorPair:
+    """Two editors with one workspace, and the definitions that they have written."""
 
     def __init__(self, root, environment):
         self.root, self.chance = root, random.Random(8)
@@ -58,7 +58,7 @@ class Pair:
         return {(path, name) for path, names in self.files.items() for name in names}
 
     def edit(self):
-        """One of them changes something."""
+        """Change a file in one of the editors."""
         self.edits += 1
         path = self.root / f"p{self.chance.randrange(3)}" / f"{self.chance.randrange(12)}.py"
         names = self.files.get(path, [])
@@ -79,7 +79,7 @@ class Pair:
         self.chance.choice(self.editors).save(path, self.files[path])
 
     def check(self):
-        """Both come to find all that was written, and nothing else."""
+        """Wait until both editors find exactly the definitions that were written."""
         for editor in self.editors:
             deadline = time.monotonic() + HANG / 10
             while (found := editor.search("name:edit_*")) != self.written:
@@ -99,25 +99,25 @@ def bundled(tmp_path):
 @pytest.mark.slow
 async def test_two_editors_share_engine_and_index(bundled, workspace, tmp_path):
     root = workspace("shop")
-    pair = Pair(root, bundled.environment)
+    pair = EditorPair(root, bundled.environment)
     end = time.monotonic() + SECONDS
     while time.monotonic() < end:
-        for _ in range(CHECKED):
+        for _ in range(EDITS_PER_CHECK):
             pair.edit()
             time.sleep(pair.chance.choice([0, 0, 0.02, 0.2]))  # noqa: ASYNC251 - nothing else runs here
         pair.check()
     bundled.json("index", root)
     status = bundled.json("status", root)
     assert status["chunks"] == status["embedded"] > 0
-    assert snapshot(bundled.cache) == await fresh(root, tmp_path / "fresh")
-    if sys.platform == "linux":  # where it is seen who has loaded torch
+    assert snapshot(bundled.cache) == await reference_snapshot(root, tmp_path / "fresh")
+    if sys.platform == "linux":  # /proc shows which processes have loaded torch
         servers = [editor.server.process.pid for editor in pair.editors]
         assert [_has_torch(pid) for pid in (status["pid"], *servers)] == [True, False, False]
     (log,) = bundled.state.glob("engine-*.log")
     assert log.read_text().count("Engine 0.") == 1
     assert "Traceback" not in log.read_text()
     for editor in pair.editors:
-        editor.leave()
+        editor.shut_down()
 
 
 def _has_torch(pid):
@@ -141,7 +141,7 @@ def test_command_without_settings_uses_settings_of_editor(bundled, workspace):
         assert bundled.json("search", "evict_expired", "--path", root, SEMLS_MODEL=own)["model"] == own
         assert _until_ready(editor)["model"] == "hashing"
     (log,) = bundled.state.glob("engine-*.log")
-    assert "nomic" not in log.read_text()  # which is the default, and was never looked for
-    editor.leave()
+    assert "nomic" not in log.read_text()  # the default model was not looked up
+    editor.shut_down()
     assert bundled.json("search", "evict_expired", "--path", root)["model"] == own
     assert "nomic" in bundled.json("status", root)["notice"]

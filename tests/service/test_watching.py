@@ -1,11 +1,11 @@
-"""What the engine does where the system does not report which files change."""
+"""Workspaces whose changes the system does not report: the engine polls, and watches again when it can."""
 
 import asyncio
 import contextlib
 import os
 import shutil
 import sys
-import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,11 +16,12 @@ from semls.engine.indexing import crawler, watcher
 from semls.engine.search.query import parse_query
 from semls.settings import Settings
 from tests.support.namespace import USER_LIMITS, in_user_namespace, without_override
+from tests.support.waiting import wait_until_async
 
 HASHING = Settings(model="hashing")
-SOON = 60.0
+INDEX_TIMEOUT = 60.0  # seconds
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify is a part of Linux")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="inotify exists only on Linux")
 
 
 class Workspace:
@@ -37,7 +38,7 @@ class Workspace:
             pass
 
     async def find(self, name):
-        """Whether a search finds a definition, without a request to look at the files."""
+        """Return whether a search finds a definition, without a request to index."""
         answer = await self.engine.search({str(self.root): HASHING}, parse_query(name, lexical_only=True))
         return any(hit.entry.name == name for _, hit in answer.hits)
 
@@ -47,14 +48,15 @@ class Workspace:
     async def write(self, name):
         """Write a definition to a new file and wait until it is found."""
         (self.root / f"two/{name}.py").write_text(f"def {name}(): pass\n")
-        await until(lambda: self.find(name))
+        await wait_until_async(lambda: self.find(name))
 
-    async def notices(self, words):
-        await until(lambda: self._has_notice(words))
+    async def wait_for_notice(self, text):
+        """Wait until the notice contains a text; "" waits until there is none."""
+        await wait_until_async(lambda: self._has_notice(text))
 
-    async def _has_notice(self, words):
+    async def _has_notice(self, text):
         notice = await self.notice()
-        return words in notice if words else not notice
+        return text in notice if text else not notice
 
 
 @pytest.fixture
@@ -64,32 +66,25 @@ async def workspace(tmp_path):
     await opened.engine.close()
 
 
-async def until(condition):
-    deadline = time.monotonic() + SOON
-    while not await condition():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
-
-
 @in_user_namespace
 async def test_search_without_inotify_instances_polls_until_available(workspace):
     (USER_LIMITS / "max_inotify_instances").write_text("0")
-    await asyncio.wait_for(workspace.index(), SOON)
+    await asyncio.wait_for(workspace.index(), INDEX_TIMEOUT)
     assert "the limit of inotify instances or of open files is reached" in await workspace.notice()
     await workspace.write("found_by_polling")
     (USER_LIMITS / "max_inotify_instances").write_text("10")
-    await workspace.notices("")
+    await workspace.wait_for_notice("")
     await workspace.write("found_by_watching")
 
 
 @in_user_namespace
 async def test_search_without_inotify_watches_polls_until_available(workspace):
     (USER_LIMITS / "max_inotify_watches").write_text("2")  # of three folders
-    await asyncio.wait_for(workspace.index(), SOON)
+    await asyncio.wait_for(workspace.index(), INDEX_TIMEOUT)
     assert "the limit of inotify watches is reached" in await workspace.notice()
     await workspace.write("found_by_polling")
     (USER_LIMITS / "max_inotify_watches").write_text("100")
-    await workspace.notices("")
+    await workspace.wait_for_notice("")
 
 
 @in_user_namespace
@@ -104,9 +99,9 @@ async def test_folder_beyond_inotify_watch_limit_is_polled(workspace, monkeypatc
     for name in ("found_by_sweeping", "found_by_polling"):
         file = workspace.root / f"three/{name}.py"
         file.write_text(f"def {name}(): pass\n")
-        os.utime(file, (1e9, 1e9))  # a change of long ago
-        await until(lambda name=name: workspace.find(name))
-        await workspace.notices("the system does not report all changes")
+        os.utime(file, (1e9, 1e9))  # an old time, so that the file does not count as just changed
+        await wait_until_async(partial(workspace.find, name))
+        await workspace.wait_for_notice("the system does not report all changes")
 
 
 async def test_sweep_that_finds_reported_changes_keeps_watching(workspace, monkeypatch):
@@ -116,15 +111,15 @@ async def test_sweep_that_finds_reported_changes_keeps_watching(workspace, monke
         file = workspace.root / f"two/file_{number}.py"
         file.write_text(f"def file_{number}(): pass\n")
         os.utime(file, (1e9, 1e9))
-        await until(lambda name=f"file_{number}": workspace.find(name))
+        await wait_until_async(partial(workspace.find, f"file_{number}"))
         assert not await workspace.notice()
 
 
 async def test_watching_continues_after_file_name_that_is_not_utf8(workspace):
     await workspace.index()
     (workspace.root / os.fsdecode(b"bad\xff.py")).touch()
-    await workspace.notices(r"bad\xFF.py")
-    await workspace.notices("")
+    await workspace.wait_for_notice(r"bad\xFF.py")
+    await workspace.wait_for_notice("")
     await workspace.write("found_by_watching")
 
 
@@ -132,11 +127,11 @@ async def test_search_with_folder_name_that_is_not_utf8_polls(workspace):
     bad = workspace.root / os.fsdecode(b"dir\xe9")
     bad.mkdir()
     (bad / "left_out.py").touch()
-    await asyncio.wait_for(workspace.index(), SOON)
-    await workspace.notices(r"dir\xE9")
+    await asyncio.wait_for(workspace.index(), INDEX_TIMEOUT)
+    await workspace.wait_for_notice(r"dir\xE9")
     await workspace.write("found_by_polling")
     bad.rename(workspace.root / "renamed")
-    await workspace.notices("")
+    await workspace.wait_for_notice("")
     await workspace.write("found_by_watching")
 
 
@@ -144,7 +139,7 @@ async def test_search_with_folder_name_that_is_not_utf8_polls(workspace):
 async def test_search_with_unreadable_folder_polls(workspace):
     (workspace.root / "one").chmod(0)
     try:
-        await asyncio.wait_for(workspace.index(), SOON)
+        await asyncio.wait_for(workspace.index(), INDEX_TIMEOUT)
         assert "Permission denied" in await workspace.notice()
         await workspace.write("found_by_polling")
     finally:
@@ -166,7 +161,7 @@ async def test_recreated_workspace_is_watched(workspace):
         (workspace.root / "two").mkdir(parents=True)  # often with the same inode number
         await workspace.write(f"found_{number}")
     assert not await workspace.find("first")
-    await workspace.notices("")
+    await workspace.wait_for_notice("")
 
 
 async def test_workspace_that_reappears_later_is_watched(workspace, tmp_path, caplog):
@@ -176,9 +171,9 @@ async def test_workspace_that_reappears_later_is_watched(workspace, tmp_path, ca
     async def is_unwatched():
         return "polling instead" in caplog.text
 
-    await until(is_unwatched)
+    await wait_until_async(is_unwatched)
     (tmp_path / "away").rename(workspace.root)
-    await workspace.notices("")
+    await workspace.wait_for_notice("")
     await workspace.write("found_by_watching")
 
 
@@ -190,10 +185,10 @@ async def test_closed_workspace_releases_its_inotify_instance(workspace):
                 count += os.readlink(descriptor) == "anon_inode:inotify"
         return count
 
-    async def none_is_left():
+    async def all_are_released():
         return instances() == 0
 
-    await until(none_is_left)  # those of other tests' engines
+    await wait_until_async(all_are_released)  # by the engines of other tests
     await workspace.index()
     assert instances() == 1
 
@@ -201,5 +196,5 @@ async def test_closed_workspace_releases_its_inotify_instance(workspace):
         await workspace.engine.close_unused(0)
         return not workspace.engine.workspaces
 
-    await until(is_closed)
-    await until(none_is_left)
+    await wait_until_async(is_closed)
+    await wait_until_async(all_are_released)

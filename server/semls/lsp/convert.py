@@ -203,7 +203,7 @@ def _code_units(text: str, encoding: Encoding) -> int:
 
 
 def to_index(line: str, character: int, encoding: Encoding) -> int:
-    """Return the index in a line of a position's `character`, which may lie behind the end of the line."""
+    """Return the index in a line of a position's `character`, which may lie past the end of the line."""
     if line.isascii() or encoding == types.PositionEncodingKind.Utf32:
         return min(character, len(line))
     codec, unit_size = ("utf-8", 1) if encoding == types.PositionEncodingKind.Utf8 else ("utf-16-le", 2)

@@ -120,12 +120,12 @@ def _split_lines(text: str) -> list[str]:
     """Split a text into lines with their ends; the last line has none, and may be empty."""
     lines = [match[0] for match in _LINE.finditer(text)]
     if len(lines) > 1 and not lines[-1] and lines[-2][-1:] not in ("\r", "\n"):
-        lines.pop()  # the empty match behind a last line without an end
+        lines.pop()  # the empty match after a last line without an end
     return lines
 
 
 def _replace_range(lines: list[str], replaced: types.Range, text: str, encoding: convert.Encoding) -> None:
-    """Replace a range of a document by a text, in place. Positions behind the end mean the end."""
+    """Replace a range of a document by a text, in place. Positions past the end mean the end."""
     start_row, start_index = _clamp(lines, replaced.start, encoding)
     end_row, end_index = _clamp(lines, replaced.end, encoding)
     # The neighbouring lines are split again, too: the change may join or separate a CR and a LF.
@@ -134,7 +134,7 @@ def _replace_range(lines: list[str], replaced: types.Range, text: str, encoding:
     after = lines[end_row][end_index:] + "".join(lines[end_row + 1 : last])
     new_lines = _split_lines(before + text + after)
     if last < len(lines):
-        new_lines.pop()  # the empty line behind the last line end, which is line `last`
+        new_lines.pop()  # the empty line after the last line end, which is line `last`
     lines[first:last] = new_lines
 
 

@@ -35,7 +35,7 @@ from semls.settings import EngineSettings, Settings, json_type, merge_options
 
 log = logging.getLogger(__name__)
 
-_RETRY_DELAY = 1.0  # seconds until a workspace is followed again after its engine has gone
+_RETRY_DELAY = 1.0  # seconds until a workspace is followed again after its engine has stopped
 
 T = TypeVar("T")
 

@@ -286,7 +286,7 @@ class Client:
         async with self._connecting:
             connection = self._connection
             if connection and not self._is_current(connection.state):
-                await self.close()  # the engine is gone, and another program may have its port
+                await self.close()  # the engine has stopped, and another program may have its port
             if self._connection is None:
                 self._connection = _Connection(await launcher.ensure_running(self._paths))
             return self._connection
@@ -355,7 +355,7 @@ def _ascii_json(body: Mapping[str, object]) -> str:
 def _parse_response(response: httpx.Response) -> Any:  # noqa: ANN401 - the endpoint's type
     """Return the message of a response.
 
-    Raises SemlsError, and TransportError when it does not come from the engine that was asked.
+    Raises SemlsError, and TransportError when it comes from another engine or program.
     """
     if response.status_code in (401, 403):
         raise httpx.RemoteProtocolError("another engine uses its port")

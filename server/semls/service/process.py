@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 _LOCK_TIMEOUT = 1.0  # seconds; a front-end that checks the lock holds it for a moment
 _CLOSE_TIMEOUT = 2.0  # seconds that the engine may take to close its files
-_MIN_IDLE = 0.5  # seconds; an engine that stopped sooner could not be reached by whoever started it
+_MIN_IDLE = 0.5  # seconds; an engine that stopped sooner would not be reached by the client that started it
 _IDLE_CHECK_INTERVAL = 5.0  # seconds
 _FILES_CHECK_INTERVAL = 0.5  # seconds between checks of the engine's own files, which a user may delete
 _NICENESS = 5  # about a third of the CPU time of a process at 0 that competes for the same core
@@ -147,7 +147,7 @@ def _http_server(app: "App") -> "uvicorn.Server":
 
 
 async def _wait_for_stop(app: "App", engine: "Engine", idle_seconds: float) -> None:
-    """Return when a client has asked the engine to stop, or when it has been idle for `idle_seconds`."""
+    """Return when a client has requested a stop, or when it has been idle for `idle_seconds`."""
     while time.monotonic() - app.last_active <= idle_seconds:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(app.stop_requested.wait(), min(idle_seconds, _IDLE_CHECK_INTERVAL))

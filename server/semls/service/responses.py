@@ -26,7 +26,7 @@ class JSONResponse(responses.JSONResponse):
 
 
 def stream(messages: AsyncIterator[object]) -> Response:
-    """Return a response with one line of JSON for each message. An error becomes the last line."""
+    """Return a response with one line of JSON for each message. An error is the last line."""
     return StreamingResponse(_lines(messages), media_type="application/x-ndjson")
 
 

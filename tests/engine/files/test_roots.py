@@ -9,7 +9,7 @@ from lsprotocol import types
 from semls.engine.files.roots import refuse_broad
 from semls.errors import BroadWorkspaceError
 from tests.conftest import Terminal
-from tests.lsp.editors import editing, request
+from tests.support.language_clients import editing, request
 
 
 @pytest.fixture

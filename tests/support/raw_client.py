@@ -1,4 +1,4 @@
-"""A client with its own bytes, which sees the stream and the process."""
+"""A language client that writes and reads its own bytes, and so can send malformed messages."""
 
 import json
 import subprocess
@@ -7,8 +7,8 @@ import sys
 from tests.conftest import HANG
 
 
-class Raw:
-    """A language client of few words."""
+class RawClient:
+    """Starts a language server and speaks JSON-RPC with it."""
 
     def __init__(self, environment, *options, stderr=subprocess.DEVNULL):
         self.process = subprocess.Popen(
@@ -22,10 +22,10 @@ class Raw:
         assert self.process.stdout
         self.input, self.output = self.process.stdin, self.process.stdout
         self.count = 0
-        self.asked = []  # by the server
-        self.told = []  # what the user was shown
-        self.answers = {}  # that came before they were waited for, by the id of the request
-        self.unheard = set()  # methods that are never answered
+        self.server_requests = []
+        self.shown_messages = []  # notifications `window/showMessage`
+        self.unanswered_methods = set()  # requests of the server that get no response
+        self._responses = {}  # id → response that came before it was waited for
 
     def send(self, **message):
         self.write(json.dumps({"jsonrpc": "2.0", **message}).encode())
@@ -43,26 +43,27 @@ class Raw:
         return json.loads(self.output.read(length))
 
     def request(self, method, params=None):
+        """Send a request and return its id."""
         self.count += 1
         self.send(id=self.count, method=method, params=params)
         return self.count
 
     def answer(self, number):
-        """Wait for the answer to a request; those to others, which may come first, are kept."""
-        while number not in self.answers:
+        """Return the response to the request with this id; keep responses to others, which may come first."""
+        while number not in self._responses:
             message = self.receive()
             if "method" not in message:
-                self.answers[message.get("id")] = message
+                self._responses[message.get("id")] = message
             elif "id" in message:
-                self.asked.append(message)
-                if message["method"] not in self.unheard:
-                    self.send(id=message["id"], result=self.reply(**message))
+                self.server_requests.append(message)
+                if message["method"] not in self.unanswered_methods:
+                    self.send(id=message["id"], result=self._result(**message))
             elif message["method"] == "window/showMessage":
-                self.told.append(message)
-        return self.answers.pop(number)
+                self.shown_messages.append(message)
+        return self._responses.pop(number)
 
-    def reply(self, method, params, **_):
-        """To what the server asks."""
+    def _result(self, method, params, **_):
+        """Return the result of a request of the server."""
         match method:
             case "workspace/configuration":
                 return [None] * len(params["items"])
@@ -71,14 +72,17 @@ class Raw:
         return None
 
     def ask(self, method, params=None):
+        """Send a request and return its response."""
         return self.answer(self.request(method, params))
 
     def start(self, **params):
+        """Initialize the server and return its result."""
         answer = self.ask("initialize", {"processId": None, "rootUri": None, "capabilities": {}, **params})
         self.send(method="initialized", params={})
         return answer["result"]
 
     def end(self):
+        """Close the streams and return the server's exit code."""
         self.input.close()
         self.output.close()
         return self.process.wait(HANG)

@@ -1,4 +1,4 @@
-"""Editors of few words, which speak with the real server over stdio."""
+"""Starts language servers with the clients of pytest-lsp, and reads their answers."""
 
 import sys
 from contextlib import asynccontextmanager
@@ -13,22 +13,26 @@ EDITORS = ["visual_studio_code", "neovim", "emacs"]
 
 @asynccontextmanager
 async def editing(
-    place, *folders, editor="visual_studio_code", configuration=None, of_folders=None, **initialize
+    setup, *folders, editor="visual_studio_code", configuration=None, folder_configuration=None, **initialize
 ):
-    """An editor that has opened folders; `initialize` replaces parts of its first message."""
-    directory, terminal = place
+    """Start a client with open folders; `initialize` replaces parameters of `initialize`."""
+    directory, terminal = setup
     command = [sys.executable, "-m", "semls", "lsp", "--stdio"]
     client = await ClientServerConfig(server_command=command, server_env=terminal.environment).start()
     assert isinstance(client, LanguageClient)
     client.feature(types.CLIENT_REGISTER_CAPABILITY)(lambda *_: None)
-    opened = [types.WorkspaceFolder((directory / name).as_uri(), name) for name in folders]
+    workspace_folders = [types.WorkspaceFolder((directory / name).as_uri(), name) for name in folders]
     if configuration is not None:
         client.set_configuration({"semls": configuration})
-    for folder, options in (of_folders or {}).items():
+    for folder, options in (folder_configuration or {}).items():
         client.set_configuration({"semls": options}, scope_uri=(directory / folder).as_uri())
     await client.initialize_session(
         types.InitializeParams(
-            **{"capabilities": client_capabilities(editor), "process_id": None, "workspace_folders": opened}
+            **{
+                "capabilities": client_capabilities(editor),
+                "process_id": None,
+                "workspace_folders": workspace_folders,
+            }
             | initialize
         )
     )
@@ -43,13 +47,12 @@ async def symbols(client, query):
     return await client.workspace_symbol_async(types.WorkspaceSymbolParams(query))
 
 
-async def command(client, *arguments):
-    params = types.ExecuteCommandParams("semls.search", list(arguments))
-    return await client.workspace_execute_command_async(params)
+async def search_command(client, *arguments):
+    return await execute(client, "semls.search", *arguments)
 
 
 def text_at(location, encoding="utf-16"):
-    """What the editor would select."""
+    """Return the text that the editor would select."""
     path = to_fs_path(location.uri)
     assert path
     line = Path(path).read_bytes().decode().split("\n")[location.range.start.line]
@@ -59,11 +62,13 @@ def text_at(location, encoding="utf-16"):
     return line.encode(name)[start:end].decode(name)
 
 
-def as_dict(thing):
-    return thing if isinstance(thing, dict) else {"uri": thing.uri, "range": thing.range}
+def as_dict(location):
+    if isinstance(location, dict):
+        return location
+    return {"uri": location.uri, "range": location.range}
 
 
-def at(directory, path, line):
+def position_params(directory, path, line):
     return {"uri": (directory / path).as_uri(), "position": {"line": line, "character": 3}}
 
 
@@ -72,19 +77,19 @@ async def execute(client, name, *arguments):
 
 
 async def request(client, method, params):
-    return plain(await client.protocol.send_request_async(method, params))
+    return to_json(await client.protocol.send_request_async(method, params))
 
 
-def plain(thing):
-    """What pygls made named tuples of, as it was sent."""
-    if isinstance(thing, list):
-        return [plain(one) for one in thing]
-    thing = thing._asdict() if hasattr(thing, "_asdict") else thing
-    return {key: plain(one) for key, one in thing.items()} if isinstance(thing, dict) else thing
+def to_json(value):
+    """Convert the named tuples of pygls back to dictionaries."""
+    if isinstance(value, list):
+        return [to_json(item) for item in value]
+    value = value._asdict() if hasattr(value, "_asdict") else value
+    return {key: to_json(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-def as_range(given):
-    if isinstance(given, types.Range):
-        return given
-    start, end = given["start"], given["end"]
+def as_range(value):
+    if isinstance(value, types.Range):
+        return value
+    start, end = value["start"], value["end"]
     return types.Range(types.Position(**start), types.Position(**end))

@@ -1,0 +1,25 @@
+"""Waits for conditions that another process or task brings about."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from tests.conftest import HANG
+
+_POLL_INTERVAL = 0.02  # seconds
+
+
+def wait_until(condition: Callable[[], object], timeout: float = HANG) -> None:
+    """Poll until the condition is true. Fails after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(_POLL_INTERVAL)
+
+
+async def wait_until_async(condition: Callable[[], Awaitable[object]], timeout: float = HANG) -> None:
+    """Poll until the asynchronous condition is true. Fails after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while not await condition():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(_POLL_INTERVAL)
