@@ -1,4 +1,4 @@
-"""What is examined, where it is not well."""
+"""The checks of the doctor, where they fail."""
 
 import sys
 from pathlib import Path
@@ -9,28 +9,28 @@ from semls.engine import doctor
 from tests.support.namespace import USER_LIMITS, in_user_namespace
 
 
-def examine(cache_directory):
+def run_checks(cache_directory):
     checks = doctor.checks(cache_directory, None)
     return [finding for check in checks.values() for finding in check()]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="inotify is a part of Linux")
 @in_user_namespace
-def test_examine_with_a_watch_limit_of_zero_names_the_setting(tmp_path):
+def test_checks_with_a_watch_limit_of_zero_name_the_setting(tmp_path):
     for resource in ("instances", "watches"):
         (USER_LIMITS / f"max_inotify_{resource}").write_text("0")
-        found = examine(tmp_path)
+        findings = run_checks(tmp_path)
         (USER_LIMITS / f"max_inotify_{resource}").write_text("100000")
-        (watching,) = (one for one in found if one.name == "file watching")
+        (watching,) = (finding for finding in findings if finding.name == "file watching")
         assert not watching.well
         assert f"the limit of inotify {resource}" in watching.detail
-        (limit,) = (one for one in found if one.name == "watch limit" and not one.well)
+        (limit,) = (finding for finding in findings if finding.name == "watch limit" and not finding.well)
         assert f"of 0 inotify {resource} used" in limit.detail
         assert f"sudo sysctl user.max_inotify_{resource}=" in limit.advice
 
 
-def limits(directory, watches, instances):
-    """A /proc with these limits, in which nothing runs."""
+def make_proc(directory, watches, instances):
+    """Write a /proc with these limits, without any process."""
     (directory / "sys/fs/inotify").mkdir(parents=True)
     (directory / "sys/fs/inotify/max_user_watches").write_text(f"{watches}\n")
     (directory / "sys/fs/inotify/max_user_instances").write_text(f"{instances}\n")
@@ -45,22 +45,24 @@ def limits(directory, watches, instances):
         (65_536, 8, ["", "Run `sudo sysctl fs.inotify.max_user_instances=32`."]),
     ],
 )
-def test_a_watch_limit_is_compared_with_the_need(tmp_path, monkeypatch, watches, instances, advice):
-    monkeypatch.setattr(doctor, "_PROC", limits(tmp_path, watches, instances))
-    found = [one for one in examine(tmp_path) if one.name == "watch limit"]
-    assert [one.advice for one in found] == advice
-    assert [one.well for one in found] == [not one.advice for one in found]
-    assert found[0].detail == f"0 of {watches:,} inotify watches used"
+def test_watch_limit_check_below_the_need_advises_a_higher_limit(
+    tmp_path, monkeypatch, watches, instances, advice
+):
+    monkeypatch.setattr(doctor, "_PROC", make_proc(tmp_path, watches, instances))
+    findings = [finding for finding in run_checks(tmp_path) if finding.name == "watch limit"]
+    assert [finding.advice for finding in findings] == advice
+    assert [finding.well for finding in findings] == [not finding.advice for finding in findings]
+    assert findings[0].detail == f"0 of {watches:,} inotify watches used"
 
 
-def test_where_nothing_limits_watching_nothing_is_said(tmp_path, monkeypatch):
+def test_checks_without_watch_limits_report_none(tmp_path, monkeypatch):
     monkeypatch.setattr(doctor, "_PROC", tmp_path / "nowhere")
-    assert "watch limit" not in {one.name for one in examine(tmp_path)}
+    assert "watch limit" not in {finding.name for finding in run_checks(tmp_path)}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs a directory in which even root cannot write")
-def test_a_cache_directory_that_takes_no_vectors_is_told_with_advice():
-    found = {one.name: one for one in examine(Path("/proc"))}
-    assert not found["vectors"].well
-    assert found["vectors"].advice.startswith("Make /proc writable")
-    assert found["full-text index"].well
+def test_vectors_check_with_unwritable_cache_directory_gives_advice():
+    findings = {finding.name: finding for finding in run_checks(Path("/proc"))}
+    assert not findings["vectors"].well
+    assert findings["vectors"].advice.startswith("Make /proc writable")
+    assert findings["full-text index"].well

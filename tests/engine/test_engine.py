@@ -1,4 +1,4 @@
-"""The engine in this process, with real stores; an encoder that takes its time stands in for a slow model."""
+"""The engine in this process, with real stores; a fake encoder has the speed of a slow model."""
 
 import asyncio
 import contextlib
@@ -28,25 +28,25 @@ HASHING = Settings(model="hashing")
 WANTED = DEFAULT_MODEL
 
 
-class Slow(HashingEncoder):
-    """Another model, which takes its time until it is told to hurry."""
+class SlowEncoder(HashingEncoder):
+    """A fake of the default model: each call takes 0.3 seconds until `hurry` is set."""
 
     model = replace(presets.HASHING, name=WANTED)
     fingerprint = "0123456789abcdef"
 
     def __init__(self):
-        self.told = threading.Event()
+        self.hurry = threading.Event()
 
     def encode_documents(self, texts, preempt=None):
-        self.told.wait(0.3)
+        self.hurry.wait(0.3)
         return super().encode_documents(texts, preempt)
 
 
 class Hub:
-    """What can be loaded; without the wanted model, the hashing one is taken for the bundled one."""
+    """A fake of the models that can be loaded; the hashing model is the fallback model."""
 
     def __init__(self, monkeypatch):
-        self.slow = Slow()
+        self.slow = SlowEncoder()
         self.has_wanted = True
         self.ready = threading.Event()
         self.ready.set()
@@ -59,23 +59,29 @@ class Hub:
             return HashingEncoder()
         self.ready.wait()
         if not self.has_wanted:
-            raise ModelUnavailable("It is not to be had.")
+            raise ModelUnavailable("The model is unavailable.")
         return self.slow
 
 
 @pytest.fixture
 def hub(monkeypatch):
-    made = Hub(monkeypatch)
-    yield made
-    made.slow.told.set()
-    made.ready.set()
+    fake = Hub(monkeypatch)
+    yield fake
+    fake.slow.hurry.set()
+    fake.ready.set()
+
+
+@pytest.fixture(autouse=True)
+def _first_search_waits_for_all_files(monkeypatch):
+    """On a busy machine, reading them may take longer than a search waits."""
+    monkeypatch.setattr(indexer, "_FIRST_READ_TIMEOUT", HANG)
 
 
 @pytest.fixture
 async def engine(tmp_path):
-    made = Engine(tmp_path / "cache")
-    yield made
-    await made.close()
+    engine = Engine(tmp_path / "cache")
+    yield engine
+    await engine.close()
 
 
 @pytest.fixture
@@ -84,11 +90,10 @@ def shop(workspace):
 
 
 async def index(engine, root, settings=HASHING):
-    steps = [step async for step in engine.index(str(root), settings)]
-    return steps[-1]
+    return [progress async for progress in engine.index(str(root), settings)][-1]
 
 
-async def ask(engine, text, *roots, settings=HASHING, **options):
+async def search(engine, text, *roots, settings=HASHING, **options):
     return await engine.search({str(root): settings for root in roots}, parse_query(text, **options))
 
 
@@ -96,7 +101,7 @@ def names(answer):
     return [hit.entry.name for _, hit in answer.hits]
 
 
-async def test_progress_ends_with_everything_embedded(engine, shop):
+async def test_index_ends_with_all_chunks_embedded(engine, shop):
     last = await index(engine, shop)
     assert last.phase == "ready"
     assert last.files == 7
@@ -104,87 +109,87 @@ async def test_progress_ends_with_everything_embedded(engine, shop):
 
 
 class Gate:
-    """Holds those who open vectors until it is raised."""
+    """Blocks the opening of vector stores until `opened` is set."""
 
     def __init__(self, monkeypatch):
-        self.reached, self.raised = threading.Event(), threading.Event()
-        opens = LocalVectors._open
-        monkeypatch.setattr(LocalVectors, "_open", lambda store: self._pass() and opens(store))
+        self.reached, self.opened = threading.Event(), threading.Event()
+        open_store = LocalVectors._open
+        monkeypatch.setattr(LocalVectors, "_open", lambda store: self._wait() and open_store(store))
 
-    def _pass(self):
+    def _wait(self):
         self.reached.set()
-        return self.raised.wait(HANG)
+        return self.opened.wait(HANG)
 
 
 @pytest.fixture
 def gate(monkeypatch):
-    made = Gate(monkeypatch)
-    yield made
-    made.raised.set()
+    gate = Gate(monkeypatch)
+    yield gate
+    gate.opened.set()
 
 
-async def test_words_answer_while_the_vectors_are_being_opened(engine, shop, gate):
+async def test_search_while_vector_store_is_opened_is_answered(engine, shop, gate):
     task = asyncio.create_task(index(engine, shop))
     assert await asyncio.to_thread(gate.reached.wait, HANG)
-    assert names(await ask(engine, "evict_expired", shop))[0] == "evict_expired"
-    gate.raised.set()
+    assert names(await search(engine, "evict_expired", shop))[0] == "evict_expired"
+    gate.opened.set()
     assert (await task).coverage.embedded > 10
 
 
-async def test_what_is_cleared_while_its_vectors_are_being_opened_is_gone(engine, shop, gate):
+async def test_clear_while_vector_store_is_opened_deletes_it(engine, shop, gate):
     task = asyncio.create_task(index(engine, shop))
     assert await asyncio.to_thread(gate.reached.wait, HANG)
     clearing = asyncio.create_task(engine.clear(str(shop)))
     done, _ = await asyncio.wait({clearing}, timeout=0.2)
     assert not done
-    gate.raised.set()
+    gate.opened.set()
     await clearing
     await task
     assert not list(engine._directory.glob("*/vectors"))
     assert (await index(engine, shop)).coverage.embedded > 10
 
 
-async def test_words_answer_while_the_model_is_being_made_ready(engine, shop, hub):
+async def test_search_while_model_is_loaded_is_answered(engine, shop, hub):
     hub.ready.clear()
     task = asyncio.create_task(index(engine, shop, SETTINGS))
-    answer = await ask(engine, "evict_expired", shop, settings=SETTINGS)
+    answer = await search(engine, "evict_expired", shop, settings=SETTINGS)
     assert names(answer)[0] == "evict_expired"
     assert answer.coverage.chunks > 10
     assert answer.coverage.embedded == 0
     hub.ready.set()
-    hub.slow.told.set()
+    hub.slow.hurry.set()
     await task
 
 
-async def test_the_wanted_model_takes_over_when_it_comes(engine, shop, hub):
+async def test_unavailable_model_replaces_fallback_model_when_it_is_available(engine, shop, hub):
     hub.has_wanted = False
     await index(engine, shop, SETTINGS)
-    before = await ask(engine, "evict_expired", shop, settings=SETTINGS)
+    before = await search(engine, "evict_expired", shop, settings=SETTINGS)
     status, _ = await engine.status(str(shop), SETTINGS)
     assert before.model == status.model == "hashing"
-    assert "not to be had" in status.notice
+    assert "The model is unavailable" in status.notice
 
     hub.has_wanted = True
-    while not engine.busy:  # until it has looked again
+    while not engine.busy:  # until loading was retried
         await asyncio.sleep(0.01)
-    meanwhile = await ask(engine, "evict_expired", shop, settings=SETTINGS)
-    assert (meanwhile.model, meanwhile.coverage) == ("hashing", before.coverage)
-    hub.slow.told.set()
+    during = await search(engine, "evict_expired", shop, settings=SETTINGS)
+    assert (during.model, during.coverage) == ("hashing", before.coverage)
+    hub.slow.hurry.set()
     while engine.busy:
         await asyncio.sleep(0.01)
-    after = await ask(engine, "evict_expired", shop, settings=SETTINGS)
+    after = await search(engine, "evict_expired", shop, settings=SETTINGS)
     assert (after.model, after.coverage) == (WANTED, before.coverage)
     assert names(after)[0] == "evict_expired"
     status, _ = await engine.status(str(shop), SETTINGS)
     assert status.notice == ""
 
 
-async def test_without_any_model_words_alone_answer(engine, shop, hub, monkeypatch):
+async def test_search_without_any_model_is_lexical(engine, shop, hub, monkeypatch):
     hub.has_wanted = False
     monkeypatch.setattr(registry, "bundled_model", lambda: None)
     last = await index(engine, shop, SETTINGS)
     assert (last.phase, last.coverage.embedded) == ("ready", 0)
-    answer = await ask(engine, "evict_expired", shop, settings=SETTINGS)
+    answer = await search(engine, "evict_expired", shop, settings=SETTINGS)
     assert answer.model == ""
     assert names(answer)[0] == "evict_expired"
     status, _ = await engine.status(str(shop), SETTINGS)
@@ -192,44 +197,44 @@ async def test_without_any_model_words_alone_answer(engine, shop, hub, monkeypat
     assert "semls[offline]" in status.notice
 
 
-async def test_vectors_of_an_earlier_life_answer_while_better_ones_are_made(tmp_path, shop, hub):
+async def test_search_after_restart_uses_former_model_until_new_one_is_complete(tmp_path, shop, hub):
     first = Engine(tmp_path / "cache")
     await index(first, shop, HASHING)
     await first.close()
     second = Engine(tmp_path / "cache")
     task = asyncio.create_task(index(second, shop, SETTINGS))
-    answer = await ask(second, "evict_expired", shop, settings=SETTINGS)
-    while not answer.model:  # until the former encoder is loaded
-        answer = await ask(second, "evict_expired", shop, settings=SETTINGS)
+    answer = await search(second, "evict_expired", shop, settings=SETTINGS)
+    while not answer.model:  # until the former model is loaded
+        answer = await search(second, "evict_expired", shop, settings=SETTINGS)
     assert answer.model == "hashing"
     assert answer.coverage.embedded == answer.coverage.chunks
-    hub.slow.told.set()
+    hub.slow.hurry.set()
     await task
-    assert (await ask(second, "evict_expired", shop, settings=SETTINGS)).model == WANTED
+    assert (await search(second, "evict_expired", shop, settings=SETTINGS)).model == WANTED
     await second.close()
     assert len(list((tmp_path / "cache").glob("*/vectors/*"))) == 1
 
 
-async def test_a_semls_that_cuts_files_otherwise_cuts_them_anew_and_embeds_nothing_twice(
+async def test_index_with_another_chunker_version_rereads_files_and_embeds_nothing_twice(
     tmp_path, shop, monkeypatch
 ):
-    async def answers_of(chunker_version):
+    async def index_with(chunker_version):
         monkeypatch.setattr(read_pipeline, "fingerprint", lambda: chunker_version)
         engine = Engine(tmp_path / "cache")
         last = await index(engine, shop)
-        found = names(await ask(engine, "evict_expired", shop))[0]
+        found = names(await search(engine, "evict_expired", shop))[0]
         await engine.close()
         return found, last.encoded
 
-    assert (await answers_of("first"))[0] == "evict_expired"
+    assert (await index_with("first"))[0] == "evict_expired"
     (catalog,) = (tmp_path / "cache").glob("*/index.sqlite")
     with contextlib.closing(sqlite3.connect(catalog)) as database, database:
         database.execute("UPDATE chunks SET name = 'evict' WHERE name = 'evict_expired'")
-    assert await answers_of("first") == ("evict", 0)
-    assert await answers_of("second") == ("evict_expired", 0)
+    assert await index_with("first") == ("evict", 0)
+    assert await index_with("second") == ("evict_expired", 0)
 
 
-async def test_who_follows_misses_nothing_while_it_takes_its_time(engine, shop, monkeypatch):
+async def test_follow_with_a_slow_reader_misses_no_change(engine, shop, monkeypatch):
     monkeypatch.setattr(engine_module, "_IDLE_INTERVAL", 10 * HANG)
     states = engine.follow(str(shop), HASHING)
     while (await anext(states)).progress.phase != "ready":
@@ -242,7 +247,7 @@ async def test_who_follows_misses_nothing_while_it_takes_its_time(engine, shop, 
         await asyncio.wait_for(anext(states), HANG)
 
 
-async def test_going_on_after_a_restart_embeds_nothing(tmp_path, shop):
+async def test_index_after_restart_embeds_nothing(tmp_path, shop):
     first = Engine(tmp_path / "cache")
     await index(first, shop)
     await first.close()
@@ -251,74 +256,72 @@ async def test_going_on_after_a_restart_embeds_nothing(tmp_path, shop):
     await second.close()
 
 
-async def test_a_hit_in_a_changed_file_is_moved_and_one_in_a_vanished_file_dropped(engine, shop):
+async def test_search_updates_hits_in_changed_files_and_drops_those_in_deleted_ones(engine, shop):
     await index(engine, shop)
     path = shop / "worker/thumbnails.py"
     path.write_text("\n\n\n" + path.read_text())
-    (_, hit), *_ = (await ask(engine, "fit_into", shop)).hits
+    (_, hit), *_ = (await search(engine, "fit_into", shop)).hits
     assert path.read_text().splitlines()[hit.entry.name_row].startswith("def fit_into")
     path.unlink()
-    assert "fit_into" not in names(await ask(engine, "fit_into", shop))
+    assert "fit_into" not in names(await search(engine, "fit_into", shop))
 
 
-async def test_several_workspaces_answer_together(engine, shop, workspace):
+async def test_search_in_several_workspaces_merges_their_hits(engine, shop, workspace):
     gpt = workspace("gpt")
     await index(engine, shop)
     await index(engine, gpt)
-    answer = await ask(engine, "load_decoder evict_expired", shop, gpt)
+    answer = await search(engine, "load_decoder evict_expired", shop, gpt)
     assert {root for root, _ in answer.hits} == {shop, gpt}
     assert [name for name in names(answer) if name in ("load_decoder", "evict_expired")] == names(answer)[:2]
-    alone = await ask(engine, "load_decoder", gpt)
+    alone = await search(engine, "load_decoder", gpt)
     assert answer.coverage.chunks > alone.coverage.chunks
 
 
-async def test_a_file_that_crashes_its_grammar_is_found_and_so_are_the_others(engine, shop):
+async def test_search_with_a_file_that_crashes_its_grammar_finds_all_files(engine, shop):
     (shop / "evil.md").write_text("> " * 300 + "unmistakable")
     await index(engine, shop)
-    answer = await ask(engine, "unmistakable", shop)
+    answer = await search(engine, "unmistakable", shop)
     assert next(hit.entry.path for _, hit in answer.hits) == "evil.md"
-    assert names(await ask(engine, "evict_expired", shop))[0] == "evict_expired"
+    assert names(await search(engine, "evict_expired", shop))[0] == "evict_expired"
 
 
-async def test_a_search_may_come_before_any_indexing(engine, shop):
-    assert names(await ask(engine, "evict_expired", shop))[0] == "evict_expired"
+async def test_search_before_index_is_answered(engine, shop):
+    assert names(await search(engine, "evict_expired", shop))[0] == "evict_expired"
 
 
-async def test_a_search_without_workspaces_only_checks_the_question(engine):
-    assert (await ask(engine, "anything")).hits == ()
+async def test_search_without_workspaces_has_no_hits(engine):
+    assert (await search(engine, "anything")).hits == ()
 
 
 @pytest.mark.parametrize("path", ["relative/path", "/no/such/folder"])
-async def test_a_workspace_that_is_none(engine, path):
+async def test_search_with_invalid_workspace_raises_usage_error(engine, path):
     with pytest.raises(UsageError):
-        await ask(engine, "anything", path)
+        await search(engine, "anything", path)
 
 
-async def test_a_workspace_that_vanishes_is_said_to_be_gone(engine, shop):
+async def test_index_of_a_moved_workspace_raises_usage_error(engine, shop):
     await index(engine, shop)
     shop.rename(shop.with_name("elsewhere"))
     with pytest.raises(UsageError, match="no folder"):
         await index(engine, shop)
 
 
-async def test_another_model_may_be_wanted_later(engine, shop, hub):
-    hub.slow.told.set()
+async def test_search_after_change_of_model_uses_the_new_model(engine, shop, hub):
+    hub.slow.hurry.set()
     await index(engine, shop, HASHING)
     last = await index(engine, shop, SETTINGS)
     assert last.coverage.embedded == last.coverage.chunks
-    assert (await ask(engine, "cart", shop, settings=SETTINGS)).model == WANTED
+    assert (await search(engine, "cart", shop, settings=SETTINGS)).model == WANTED
 
 
-async def test_search_while_its_workspace_is_cleared_is_answered(engine, shop, monkeypatch):
-    monkeypatch.setattr(indexer, "_FIRST_READ_TIMEOUT", HANG)
-
-    async def search(number):
-        await asyncio.sleep(number / 1000)  # so that some come before the clearing and some within
-        return await ask(engine, "evict_expired", shop)
+async def test_search_while_its_workspace_is_cleared_is_answered(engine, shop):
+    async def search_after(number):
+        await asyncio.sleep(number / 1000)  # so that some start before the clearing and some during it
+        return await search(engine, "evict_expired", shop)
 
     for _ in range(6):
         await index(engine, shop)
-        searches = [asyncio.create_task(search(number)) for number in range(40)]
+        searches = [asyncio.create_task(search_after(number)) for number in range(40)]
         await asyncio.sleep(0.01)
         await engine.clear(str(shop))
         for answer in await asyncio.gather(*searches):
@@ -328,60 +331,59 @@ async def test_search_while_its_workspace_is_cleared_is_answered(engine, shop, m
     assert not list(engine._directory.rglob("*.broken"))
 
 
-async def test_search_whose_workspace_is_cleared_before_it_was_read_is_told_so(engine, shop, monkeypatch):
-    monkeypatch.setattr(indexer, "_FIRST_READ_TIMEOUT", HANG)
-    reading, goes_on = threading.Event(), threading.Event()
+async def test_search_in_workspace_cleared_before_it_was_read_raises_store_error(engine, shop, monkeypatch):
+    reached, released = threading.Event(), threading.Event()
     chunk_files = read_pipeline.chunk_files
 
-    def held(chunker, opened):
-        reading.set()
-        goes_on.wait(HANG)
-        return chunk_files(chunker, opened)
+    def blocked(parser, opened):
+        reached.set()
+        released.wait(HANG)
+        return chunk_files(parser, opened)
 
-    monkeypatch.setattr(read_pipeline, "chunk_files", held)
-    searching = asyncio.create_task(ask(engine, "evict_expired", shop))
-    assert await asyncio.to_thread(reading.wait, HANG)
+    monkeypatch.setattr(read_pipeline, "chunk_files", blocked)
+    searching = asyncio.create_task(search(engine, "evict_expired", shop))
+    assert await asyncio.to_thread(reached.wait, HANG)
     await engine.clear(str(shop))
-    goes_on.set()
+    released.set()
     with pytest.raises(StoreError, match="cleared before its files were read"):
         await searching
-    assert names(await ask(engine, "evict_expired", shop))[0] == "evict_expired"
+    assert names(await search(engine, "evict_expired", shop))[0] == "evict_expired"
 
 
-async def found_again(engine, shop):
-    while names(await ask(engine, "evict_expired", shop))[:1] != ["evict_expired"]:
+async def until_found(engine, shop):
+    while names(await search(engine, "evict_expired", shop))[:1] != ["evict_expired"]:
         await asyncio.sleep(0.05)
 
 
-@pytest.mark.parametrize("way", ["search", "similar"])
-async def test_engine_catalog_corrupted_while_open_is_rebuilt_and_read_again(engine, shop, way):
+@pytest.mark.parametrize("kind", ["search", "similar"])
+async def test_request_with_corrupted_catalog_rebuilds_it(engine, shop, kind):
     await index(engine, shop)
     (path,) = engine._directory.glob("*/index.sqlite")
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("UPDATE fulltext_data SET block = x'00ff00ff00ff' WHERE id > 10")
-    asking = {
-        "search": lambda: ask(engine, "evict_expired", shop, lexical_only=True),
+    requests = {
+        "search": lambda: search(engine, "evict_expired", shop, lexical_only=True),
         "similar": lambda: engine.similar(str(shop), HASHING, str(shop / "store" / "session.rs"), 7, 10),
     }
     with pytest.raises(StoreCorrupted, match="is being rebuilt"):
-        await asking[way]()
-    await asyncio.wait_for(found_again(engine, shop), HANG)
+        await requests[kind]()
+    await asyncio.wait_for(until_found(engine, shop), HANG)
     assert path.with_name("index.sqlite.broken").exists()
 
 
 @without_override
-async def test_file_that_could_not_be_read_is_read_when_workspace_is_opened_again(engine, shop):
+async def test_unreadable_file_is_read_when_workspace_is_opened_again(engine, shop):
     secret = shop / "store" / "session.rs"
     secret.chmod(0)
     await index(engine, shop)
     assert (await engine.status(str(shop), HASHING))[1].skipped == {"unreadable: Permission denied": 1}
     await engine.close_unused(0)
-    secret.chmod(0o600)  # which does not change the time of its last change
+    secret.chmod(0o600)  # does not change its modification time
     await index(engine, shop)
-    assert names(await ask(engine, "evict_expired", shop))[0] == "evict_expired"
+    assert names(await search(engine, "evict_expired", shop))[0] == "evict_expired"
 
 
-async def test_engine_catalog_corrupted_before_embedding_is_rebuilt_and_read_again(engine, shop):
+async def test_embedding_with_corrupted_catalog_rebuilds_it(engine, shop):
     engine.pause()
     await index(engine, shop)
     (path,) = engine._directory.glob("*/index.sqlite")
@@ -399,11 +401,11 @@ async def test_engine_catalog_corrupted_before_embedding_is_rebuilt_and_read_aga
     while not path.with_name("index.sqlite.broken").exists():
         assert time.monotonic() < deadline
         await asyncio.sleep(0.05)
-    await asyncio.wait_for(found_again(engine, shop), HANG / 10)
+    await asyncio.wait_for(until_found(engine, shop), HANG / 10)
 
 
-async def ready(states):
-    """Follow until the index is ready, and return the state."""
+async def until_ready(states):
+    """Follow a workspace until its index is ready, and return its state."""
     while (state := await anext(states)).progress.phase != "ready":
         pass
     return state
@@ -411,7 +413,7 @@ async def ready(states):
 
 @pytest.fixture
 def loads(hub, monkeypatch):
-    """The names of the models that were loaded."""
+    """The names of the models that were loaded, in their order."""
     names = []
 
     def load(model, fetched):
@@ -424,36 +426,34 @@ def loads(hub, monkeypatch):
 
 @pytest.fixture
 def opened(monkeypatch):
-    """The directories of the stores that were opened."""
+    """The directories of the vector stores that were opened, in their order."""
     directories = []
-    opens = LocalVectors._open
+    open_store = LocalVectors._open
 
-    def _open(store):
+    def record(store):
         directories.append(store.location)
-        return opens(store)
+        return open_store(store)
 
-    monkeypatch.setattr(LocalVectors, "_open", _open)
+    monkeypatch.setattr(LocalVectors, "_open", record)
     return directories
 
 
-async def test_client_without_settings_uses_those_of_the_client_that_follows(engine, shop, hub, loads):
-    hub.slow.told.set()
+async def test_search_without_settings_uses_those_of_a_following_client(engine, shop, hub, loads):
+    hub.slow.hurry.set()
     states = engine.follow(str(shop), HASHING)
-    await ready(states)
+    await until_ready(states)
     for _ in range(3):
-        assert (await ask(engine, "cart", shop, settings=SETTINGS)).model == "hashing"
+        assert (await search(engine, "cart", shop, settings=SETTINGS)).model == "hashing"
         await index(engine, shop, SETTINGS)
     assert (await engine.status(str(shop), SETTINGS))[0].model == "hashing"
     assert loads == ["hashing"]
     await states.aclose()
     await index(engine, shop, SETTINGS)
-    assert (await ask(engine, "cart", shop, settings=SETTINGS)).model == WANTED
+    assert (await search(engine, "cart", shop, settings=SETTINGS)).model == WANTED
 
 
-async def test_clients_with_different_settings_are_each_answered_by_their_own_model(
-    engine, shop, hub, opened
-):
-    hub.slow.told.set()
+async def test_search_with_different_settings_uses_the_model_of_each(engine, shop, hub, opened):
+    hub.slow.hurry.set()
     wanted = Settings(model=WANTED)
     await index(engine, shop, HASHING)
     await index(engine, shop, wanted)
@@ -462,67 +462,67 @@ async def test_clients_with_different_settings_are_each_answered_by_their_own_mo
         for settings in (HASHING, wanted):
             last = await index(engine, shop, settings)
             assert last.coverage.embedded == last.coverage.chunks
-            assert (await ask(engine, "cart", shop, settings=settings)).model == settings.model
+            assert (await search(engine, "cart", shop, settings=settings)).model == settings.model
     assert len(opened) == len(set(opened)) == len(list(engine._directory.glob("*/vectors/*"))) == 2
     while engine.busy:
         await asyncio.sleep(0.01)
 
 
-async def test_client_that_follows_is_not_affected_by_a_request_with_other_settings(engine, shop, hub):
-    hub.slow.told.set()
+async def test_follow_during_a_request_with_other_settings_keeps_its_model(engine, shop, hub):
+    hub.slow.hurry.set()
     states = engine.follow(str(shop), SETTINGS)
-    assert (await ready(states)).model == WANTED
+    assert (await until_ready(states)).model == WANTED
     await index(engine, shop, HASHING)
     status, _ = await engine.status(str(shop), SETTINGS)
     assert (status.model, status.progress.phase) == (WANTED, "ready")
-    engine.pause()  # for a new state
+    engine.pause()  # changes the state
     assert (await anext(states)).model == WANTED
     await states.aclose()
 
 
-async def test_client_that_follows_last_decides_for_clients_without_settings(engine, shop, hub):
-    hub.slow.told.set()
+async def test_follow_without_settings_uses_those_of_the_last_following_client(engine, shop, hub):
+    hub.slow.hurry.set()
     first, second = engine.follow(str(shop), HASHING), engine.follow(str(shop), Settings(model=WANTED))
-    await ready(first)
-    await ready(second)
+    await until_ready(first)
+    await until_ready(second)
     follower = engine.follow(str(shop), SETTINGS)
-    assert (await ready(follower)).model == WANTED
+    assert (await until_ready(follower)).model == WANTED
     await second.aclose()
     assert (await asyncio.wait_for(anext(follower), HANG)).model == "hashing"
     await first.aclose()
     await follower.aclose()
 
 
-async def test_client_that_stops_following_leaves_the_order_of_the_others(engine, shop, hub):
-    hub.slow.told.set()
+async def test_end_of_follow_keeps_the_order_of_other_following_clients(engine, shop, hub):
+    hub.slow.hurry.set()
     wanted = Settings(model=WANTED)
     clients = [engine.follow(str(shop), settings) for settings in (HASHING, wanted, HASHING)]
     for states in clients:
-        await ready(states)
+        await until_ready(states)
     await clients[2].aclose()
-    assert (await ask(engine, "cart", shop, settings=SETTINGS)).model == WANTED
+    assert (await search(engine, "cart", shop, settings=SETTINGS)).model == WANTED
     for states in clients[:2]:
         await states.aclose()
 
 
-async def test_embedder_that_a_client_waits_for_is_not_closed(engine, shop, hub):
-    hub.slow.told.set()
+async def test_close_unused_keeps_vector_sync_of_a_waiting_client(engine, shop, hub):
+    hub.slow.hurry.set()
     hub.ready.clear()  # the model is loaded for longer than vector syncs stay unused
     waiting = asyncio.create_task(index(engine, shop, SETTINGS))
     while "loading" not in " ".join(engine.activities):
         await asyncio.sleep(0.01)
     await index(engine, shop, HASHING)
-    await asyncio.sleep(0.5)  # until there is no news
+    await asyncio.sleep(0.5)  # until the state does not change any more
     unused_since = time.monotonic()
-    await ask(engine, "cart", shop, settings=HASHING)
+    await search(engine, "cart", shop, settings=HASHING)
     await engine.close_unused(time.monotonic() - unused_since)
     hub.ready.set()
     last = await asyncio.wait_for(waiting, HANG / 10)
     assert last.coverage.embedded == last.coverage.chunks > 0
 
 
-async def test_unused_embedder_is_closed_and_its_vectors_are_deleted(engine, shop, hub, opened):
-    hub.slow.told.set()
+async def test_close_unused_closes_vector_sync_and_deletes_its_store(engine, shop, hub, opened):
+    hub.slow.hurry.set()
     await index(engine, shop, HASHING)
     await asyncio.sleep(0.02)
     unused_since = time.monotonic()
@@ -532,30 +532,30 @@ async def test_unused_embedder_is_closed_and_its_vectors_are_deleted(engine, sho
     (shop / "new.py").write_text("def weigh_parcel():\n    pass\n")
     await index(engine, shop, SETTINGS)
     (left,) = engine._directory.glob("*/vectors/*")
-    assert left.name == Slow.fingerprint
+    assert left.name == SlowEncoder.fingerprint
     assert len(opened) == 2
-    assert (await ask(engine, "cart", shop, settings=SETTINGS)).model == WANTED
-    assert (await index(engine, shop, HASHING)).encoded == 1  # the rest comes from the cache
+    assert (await search(engine, "cart", shop, settings=SETTINGS)).model == WANTED
+    assert (await index(engine, shop, HASHING)).encoded == 1  # all others are cached
 
 
-async def test_fallback_model_shares_its_store_with_clients_that_have_set_it(engine, shop, hub, opened):
+async def test_fallback_model_shares_its_store_with_clients_that_want_it(engine, shop, hub, opened):
     hub.has_wanted = False
-    hub.slow.told.set()
+    hub.slow.hurry.set()
     await index(engine, shop, SETTINGS)
     await index(engine, shop, HASHING)
     for settings in (SETTINGS, HASHING):
-        assert (await ask(engine, "cart", shop, settings=settings)).model == "hashing"
+        assert (await search(engine, "cart", shop, settings=settings)).model == "hashing"
     assert len(opened) == 1
     hub.has_wanted = True
-    while (await ask(engine, "cart", shop, settings=SETTINGS)).model != WANTED:
+    while (await search(engine, "cart", shop, settings=SETTINGS)).model != WANTED:
         await asyncio.sleep(0.01)
-    assert (await ask(engine, "cart", shop, settings=HASHING)).model == "hashing"
+    assert (await search(engine, "cart", shop, settings=HASHING)).model == "hashing"
     assert len(opened) == 2
     assert not list(engine._directory.glob("*/vectors/*.broken-*"))
 
 
-async def test_models_with_complete_vectors_need_no_former_model_after_a_restart(tmp_path, shop, hub, loads):
-    hub.slow.told.set()
+async def test_restart_with_complete_vectors_loads_no_former_model(tmp_path, shop, hub, loads):
+    hub.slow.hurry.set()
     first = Engine(tmp_path / "cache")
     await index(first, shop, HASHING)
     await index(first, shop, SETTINGS)

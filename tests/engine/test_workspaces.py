@@ -1,4 +1,4 @@
-"""Cancels opening and closing of workspaces at every await: nothing stays open, the next request works."""
+"""Cancel requests to workspaces at every await: nothing leaks, and the next request works."""
 
 import asyncio
 import contextlib
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from semls.engine.engine import Engine
+from semls.engine.index_directory import index_directory
 from semls.engine.indexing.context import Target
 from semls.engine.indexing.vector_sync import VectorSync
 from semls.engine.models import presets
@@ -26,33 +27,33 @@ from semls.settings import Settings
 from tests.conftest import HANG
 
 HASHING = Settings(model="hashing")
-SHARED_THREADS = ("executor", "lookup", "asyncio_", "loader")
+SHARED_THREADS = ("executor", "lookup", "asyncio_", "loader")  # are kept when an engine is closed
 
 
-class Suspensions(Generator[Any, Any, Any]):
-    """A coroutine that calls `reached` when it is suspended for the n-th time."""
+class CountedAwaits(Generator[Any, Any, Any]):
+    """A coroutine that calls `on_reached` when it is suspended for the n-th time."""
 
-    def __init__(self, coroutine, number, reached: Callable[[], object]) -> None:
-        self._steps, self._left, self._reached = coroutine.__await__(), number, reached
+    def __init__(self, coroutine, number, on_reached: Callable[[], object]) -> None:
+        self._awaits, self._remaining, self._on_reached = coroutine.__await__(), number, on_reached
 
     def __await__(self):
         return self
 
     def send(self, value):
-        return self._count(self._steps.send(value))
+        return self._count(self._awaits.send(value))
 
     def throw(self, *error):
-        return self._count(self._steps.throw(*error))
+        return self._count(self._awaits.throw(*error))
 
     def _count(self, awaited):
-        self._left -= 1
-        if self._left == 0:
-            self._reached()
+        self._remaining -= 1
+        if self._remaining == 0:
+            self._on_reached()
         return awaited
 
 
 class Interruption:
-    """Does something at the n-th await of a coroutine: it cancels the task, unless told otherwise."""
+    """Calls `action` at the n-th await of a coroutine; by default it cancels the task."""
 
     def __init__(self, number: int) -> None:
         self._number = number
@@ -65,7 +66,7 @@ class Interruption:
             task.result()
 
     def patch(self, monkeypatch, owner, name):
-        """Count the awaits of the next call of a method, in whatever task it runs."""
+        """Count the awaits of the next call of a method, in the task that calls it."""
         method = getattr(owner, name)
 
         async def counted(*arguments):
@@ -74,21 +75,21 @@ class Interruption:
 
         monkeypatch.setattr(owner, name, counted)
 
-    def do(self):
+    def action(self):
         task = asyncio.current_task()
         assert task
         task.cancel()
 
     async def _counted(self, coroutine):
-        return await Suspensions(coroutine, self._number, self._reach)
+        return await CountedAwaits(coroutine, self._number, self._reach)
 
     def _reach(self):
         self.happened = True
-        self.do()
+        self.action()
 
 
 def attempts(engines):
-    """Engines, each with an interruption: at the first await, at the second, and so on to the last."""
+    """Yield engines, each with an interruption: at the first await, at the second, and so on to the last."""
     for number, engine in enumerate(engines, 1):
         interruption = Interruption(number)
         yield engine, interruption
@@ -98,27 +99,23 @@ def attempts(engines):
 
 
 class Resources:
-    """What this process has open and running now."""
+    """The open files, tasks and threads of this process."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._threads = set(threading.enumerate())
 
-    async def are_released(self, but="nothing"):
-        """Fail unless everything that was opened or started since is gone in a moment."""
+    async def are_released(self, ignoring="nothing"):
+        """Fail unless all that was opened or started since is closed or ended within some seconds."""
         deadline = time.monotonic() + HANG / 10
-        while left := [*self._started(), *(file for file in self._files() if but not in file)]:
-            assert time.monotonic() < deadline, left
+        while leaked := [*self._started(), *(file for file in self._files() if ignoring not in file)]:
+            assert time.monotonic() < deadline, leaked
             await asyncio.sleep(0.01)
 
     def _started(self):
         tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         threads = set(threading.enumerate()) - self._threads
-        # The threads of the engine and of asyncio are kept for later.
-        return [
-            *tasks,
-            *(one for one in threads if not one.name.startswith(SHARED_THREADS)),
-        ]
+        return [*tasks, *(thread for thread in threads if not thread.name.startswith(SHARED_THREADS))]
 
     def _files(self):
         if sys.platform != "linux":
@@ -145,7 +142,7 @@ async def resources(tmp_path):
 
 @pytest.fixture
 def engines(tmp_path):
-    """One engine after another, each with a cache of its own."""
+    """Engines, each with a cache directory of its own."""
     return (Engine(tmp_path / str(number)) for number in itertools.count())
 
 
@@ -158,7 +155,7 @@ async def search(engine, root):
     return await engine.search({str(root): HASHING}, parse_query("weigh_parcel"))
 
 
-async def works(engine, root):
+async def check_works(engine, root):
     (_, hit), *_ = (await search(engine, root)).hits
     assert hit.entry.name == "weigh_parcel"
     await index(engine, root)
@@ -168,44 +165,44 @@ async def works(engine, root):
 async def test_first_request_cancelled_at_any_await_leaks_nothing(engines, root, resources):
     for engine, interruption in attempts(engines):
         await interruption.run(engine.refresh_files(str(root), HASHING, []))
-        await works(engine, root)
+        await check_works(engine, root)
         await engine.close()
         await resources.are_released()
 
 
-async def test_open_cancelled_at_any_await_releases_what_was_opened(engines, root, resources, monkeypatch):
+async def test_open_cancelled_at_any_await_leaks_nothing(engines, root, resources, monkeypatch):
     for engine, interruption in attempts(engines):
         interruption.patch(monkeypatch, Workspace, "open")
         with contextlib.suppress(asyncio.CancelledError):
             await search(engine, root)
-        await works(engine, root)
+        await check_works(engine, root)
         await engine.close()
         await resources.are_released()
 
 
-async def test_open_that_fails_halfway_releases_what_was_opened(engines, root, resources):
+async def test_open_that_fails_halfway_leaks_nothing(engines, root, resources):
     engine = next(engines)
     await index(engine, root)
     await engine.clear(str(root))
-    home = engine._home(root)
-    Catalog(home / "index.sqlite").close()
-    with contextlib.closing(sqlite3.connect(home / "index.sqlite")) as db, db:
-        db.execute("DROP TABLE files")  # which is read after the catalog was opened
+    path = index_directory(engine._directory, root) / "index.sqlite"
+    Catalog(path).close()
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute("DROP TABLE files")  # is read after the catalog was opened
     with pytest.raises(sqlite3.OperationalError):
         await search(engine, root)
-    await resources.are_released(but="embeddings")
+    await resources.are_released(ignoring="embeddings")
     await engine.clear(str(root))
-    await works(engine, root)
+    await check_works(engine, root)
     await engine.close()
     await resources.are_released()
 
 
-async def test_engine_closed_while_a_workspace_is_opened_leaves_nothing_open(
+async def test_close_of_engine_while_workspace_is_opened_leaves_nothing_open(
     engines, root, resources, monkeypatch
 ):
     for engine, interruption in attempts(engines):
         closing = list[asyncio.Task[None]]()
-        interruption.do = lambda engine=engine, closing=closing: closing.append(
+        interruption.action = lambda engine=engine, closing=closing: closing.append(
             asyncio.create_task(engine.close())
         )
         interruption.patch(monkeypatch, Workspace, "open")
@@ -216,25 +213,25 @@ async def test_engine_closed_while_a_workspace_is_opened_leaves_nothing_open(
 
 
 @pytest.mark.parametrize("closes", [Engine.close, lambda engine: engine.clear(str(engine.root))])
-async def test_close_cancelled_at_any_await_leaves_no_half_closed_workspace(engines, root, resources, closes):
+async def test_close_cancelled_at_any_await_is_completed(engines, root, resources, closes):
     for engine, interruption in attempts(engines):
         engine.root = root
         await index(engine, root)
         await interruption.run(closes(engine))
         if closes is not Engine.close:
-            await works(engine, root)
+            await check_works(engine, root)
         await engine.close()
         await resources.are_released()
 
 
-async def test_embedding_stopped_at_any_await_closes_its_stores(engines, root, resources, monkeypatch):
+async def test_vector_sync_cancelled_at_any_await_closes_its_stores(engines, root, resources, monkeypatch):
     for engine, interruption in attempts(engines):
         interruption.patch(monkeypatch, VectorSync, "run")
         await search(engine, root)
         while engine.busy and not interruption.happened:
             await asyncio.sleep(0.01)
         await engine.clear(str(root))
-        await works(engine, root)
+        await check_works(engine, root)
         await engine.close()
         await resources.are_released()
 
@@ -249,6 +246,6 @@ async def test_search_cancelled_while_its_store_fails_leaks_nothing(engines, roo
         interruption.patch(monkeypatch, Workspace, "search")
         with contextlib.suppress(asyncio.CancelledError):
             await search(engine, root)
-        await works(engine, root)
+        await check_works(engine, root)
         await engine.close()
         await resources.are_released()

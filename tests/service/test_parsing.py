@@ -32,7 +32,7 @@ async def test_file_with_parse_timeout_is_parsed_again_when_reopened(tmp_path):
     slow.write_text("def first(): pass\nx = [" + "f(1), " * 60_000 + "]\n")
     (root / "quick.py").write_text("def second(): pass\n")
     engine = Engine(tmp_path / "cache")
-    engine._services = replace(engine._services, parser=ParserProcess(limit=0.05))
+    engine._services = replace(engine._services, parser=ParserProcess(cpu_limit=0.05))
     await index(engine, root)
     explanation = await engine.why(str(root), HASHING, str(slow))
     assert (explanation.by_lines, explanation.definitions, explanation.skipped) == ("timeout", 0, "")
@@ -76,7 +76,7 @@ async def test_index_with_parser_that_does_not_start_reports_and_retries(
     engine, root = Engine(tmp_path / "cache"), workspace("shop")
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", executable)
-        with pytest.raises(EngineError, match="The parser process does not start"):
+        with pytest.raises(EngineError, match="The parser process cannot be started"):
             await index(engine, root)
 
     async def is_recovered():
@@ -85,6 +85,11 @@ async def test_index_with_parser_that_does_not_start_reports_and_retries(
     await wait_until_async(is_recovered)
     assert (await engine.search({str(root): HASHING}, parse_query("settings", lexical_only=True))).hits
     await engine.close()
+
+
+async def grammar_finding(engine):
+    findings = await asyncio.wait_for(engine.examine(HASHING), 30)
+    return next(finding for finding in findings if finding.name == "grammars")
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux lists processes in /proc")
@@ -96,8 +101,10 @@ async def test_doctor_while_parser_is_suspended_answers(workspace, tmp_path):
     try:
         (root / "new.py").write_text("def new(): pass\n")
         indexing = asyncio.create_task(index(engine, root))
-        findings = await asyncio.wait_for(engine.examine(HASHING), 30)
-        assert all(one.well for one in findings if one.name == "grammars")
+        grammars = await grammar_finding(engine)
+        while grammars.pending:  # on a busy machine
+            grammars = await grammar_finding(engine)
+        assert grammars.well
         assert not indexing.done()
     finally:
         os.kill(suspended, signal.SIGCONT)

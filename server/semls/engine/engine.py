@@ -2,9 +2,6 @@
 
 import asyncio
 import contextlib
-import hashlib
-import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -14,6 +11,7 @@ from pathlib import Path
 
 from semls.engine.doctor import Doctor, Finding
 from semls.engine.encoder_source import RegistryEncoders
+from semls.engine.index_directory import delete_index, disk_usage, index_directory
 from semls.engine.indexing.context import Services, Target
 from semls.engine.indexing.progress import Progress
 from semls.engine.indexing.vector_sync import VectorSync
@@ -26,16 +24,14 @@ from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search import context
 from semls.engine.search.context import Section
 from semls.engine.search.query import Query
-from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.embedding_cache import read_export
 from semls.engine.syntax.parser_process import ParserProcess
 from semls.engine.workspace import Workspace
 from semls.engine.workspaces import Workspaces
-from semls.errors import StoreError
 from semls.settings import Settings
 
-STATUS_TIMEOUT = 1.0  # seconds after which a status is answered without what the executor would have to read
+STATUS_TIMEOUT = 1.0  # seconds after which a status is answered without the data in the stores
 _ACTIVITIES = {  # of a workspace, by its phase
     "reading": "reading",
     "downloading": "downloading the model for",
@@ -107,8 +103,8 @@ class Engine:
             skipped, by_lines = await workspace.skipped(), await workspace.by_lines()
         reasons = dict(Counter(file.skipped for file in skipped).most_common())
         disk, cache = await asyncio.gather(
-            asyncio.to_thread(_size, self._home(workspace.root)),
-            asyncio.to_thread(_size, self._directory / "embeddings"),
+            asyncio.to_thread(disk_usage, index_directory(self._directory, workspace.root)),
+            asyncio.to_thread(disk_usage, self._directory / "embeddings"),
         )
         return self._status(workspace, sync), Usage(reasons, skipped, by_lines, disk, cache)
 
@@ -288,8 +284,8 @@ class Engine:
     async def clear(self, path: str) -> None:
         """Delete the index of a workspace; the embedding cache keeps its vectors. Raises SemlsError."""
         root = await self._paths.root(path)
-        home = self._home(root)
-        delete = partial(self._services.executor.run, Priority.LEXICAL, _delete, home)
+        directory = index_directory(self._directory, root)
+        delete = partial(self._services.executor.run, Priority.LEXICAL, delete_index, directory)
         await self._workspaces.close(root, then=delete)
 
     async def close_unused(self, seconds: float) -> None:
@@ -323,13 +319,8 @@ class Engine:
                 yield workspace, sync
 
     async def _open_workspace(self, root: Path) -> Workspace:
-        return await Workspace.open(
-            root, self._home(root), self._services, Target(model_from_settings(Settings()))
-        )
-
-    def _home(self, root: Path) -> Path:
-        """Return the directory of a workspace's index."""
-        return self._directory / hashlib.blake2b(os.fsencode(root), digest_size=8).hexdigest()
+        directory = index_directory(self._directory, root)
+        return await Workspace.open(root, directory, self._services, Target(model_from_settings(Settings())))
 
 
 def _target(settings: Settings) -> Target | None:
@@ -340,24 +331,3 @@ def _target(settings: Settings) -> Target | None:
 def _watch_notice(workspace: Workspace) -> str:
     reason = workspace.indexer.watch_failure
     return f"File watching is unavailable ({reason}); polling for changes instead." if reason else ""
-
-
-def _size(directory: Path) -> int:
-    """Return the bytes of all files in a directory, without those that are deleted in the meantime."""
-    total = 0
-    for folder, _, names in os.walk(directory):
-        for name in names:
-            with contextlib.suppress(OSError):
-                total += os.stat(os.path.join(folder, name)).st_size
-    return total
-
-
-def _delete(directory: Path) -> None:
-    """Delete the index of a workspace that is closed. Raises StoreError."""
-    if not directory.exists():
-        return
-    Catalog(directory / "index.sqlite").close()  # fails while another program has it open
-    try:
-        shutil.rmtree(directory)
-    except OSError as error:
-        raise StoreError(f"The index in {directory} cannot be deleted: {error}.") from error

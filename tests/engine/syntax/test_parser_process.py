@@ -109,7 +109,7 @@ def test_chunk_all_with_the_parser_killed_meanwhile_finds_definitions(chunker):
 
 @needs_proc
 def test_chunk_all_with_the_parser_suspended_for_a_while_finds_definitions():
-    chunker = ParserProcess(limit=1.0)
+    chunker = ParserProcess(cpu_limit=1.0)
     try:
         chunker.chunk(b"", language("python"))
         os.kill(parser(), signal.SIGSTOP)
@@ -125,7 +125,7 @@ def test_chunk_all_with_the_parser_suspended_for_a_while_finds_definitions():
 
 @needs_proc
 def test_chunk_all_with_the_parser_suspended_for_ever_starts_another():
-    chunker = ParserProcess(limit=0.5)
+    chunker = ParserProcess(cpu_limit=0.5)
     try:
         chunker.chunk(b"", language("python"))
         os.kill(parser(), signal.SIGSTOP)
@@ -142,7 +142,7 @@ def test_no_files(chunker):
 def test_each_of_several_files_has_its_own_time(chunker):
     began = time.monotonic()
     alone = chunker.chunk_all([SLOW])
-    patient = ParserProcess(limit=10 * (time.monotonic() - began))
+    patient = ParserProcess(cpu_limit=10 * (time.monotonic() - began))
     try:
         assert patient.chunk_all([SLOW] * 15) == alone * 15
     finally:
@@ -150,7 +150,7 @@ def test_each_of_several_files_has_its_own_time(chunker):
 
 
 def test_a_file_that_takes_too_long_is_cut_by_lines():
-    chunker = ParserProcess(limit=1.0)
+    chunker = ParserProcess(cpu_limit=1.0)
     try:
         (found,) = chunker.chunk_all([(b"[" * 200_000 + b"\nfound\n", language("json"))])
         assert found.chunks[-1].text.endswith("found")

@@ -23,7 +23,7 @@ from semls.settings import Server
 
 log = logging.getLogger(__name__)
 
-_ENCODE_SECONDS = 0.4  # that one call of the encoder should take: then changes and a pause are heeded
+_ENCODE_SECONDS = 0.4  # that one call of the encoder should take: changes and a pause wait for its end
 _FIRST_SPEED = 1000.0  # characters per second that the encoder is expected to encode at first
 _FILL_BATCH = 256  # texts that are sorted by length together
 _REMOTE_BATCH = 300  # hashes looked up at once on a server: Chroma returns no more

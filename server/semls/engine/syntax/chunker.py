@@ -1,4 +1,4 @@
-"""The bytes of a file → chunks: its definitions, long ones in parts, and pieces of what lies between them."""
+"""Split a file into chunks: one or more per definition, and unnamed ones for the text between them."""
 
 import hashlib
 import math
@@ -14,9 +14,11 @@ from typing import NamedTuple
 from tree_sitter import Node
 
 from semls.engine.syntax.languages import Language
-from semls.engine.syntax.outline import CLASS_LIKE, CONTAINERS, Definition, Outline, parse
+from semls.engine.syntax.outline import CLASS_LIKE, CONTAINERS, Definition, build_outline
+from semls.engine.syntax.parse import parse
 from semls.engine.syntax.source import MAX_CHUNK_CHARACTERS, Source, Span
 
+# The names of LSP's SymbolKind, in the order of their values.
 KINDS = tuple(
     """
     File Module Namespace Package Class Method Property Field Constructor Enum Interface Function Variable
@@ -24,17 +26,27 @@ KINDS = tuple(
     """.split()
 )
 
-_DEPTH = 40  # of nodes that are looked into for a place to cut
+_MAX_NODE_DEPTH = 40  # of nodes that are searched for a boundary
 _LINE_BREAK = re.compile(rb"\n")
 _BLANK_LINES = re.compile(rb"\n(?:[ \t\f\v\r]*\n)+")
 
+# Sources of `fingerprint`, relative to the package `semls.engine`.
+_CHUNKING_MODULES = (
+    "syntax/chunker.py",
+    "syntax/outline.py",
+    "syntax/doc_text.py",
+    "syntax/parse.py",
+    "syntax/source.py",
+    "files/sensitive.py",
+)
+
 
 class Chunk(NamedTuple):
-    """A definition, a part of a long one, or, without a name, a piece of what lies around them."""
+    """A definition, a part of a long one, or, without a name, a part of the text around definitions."""
 
     span: Span
-    selection: Span  # the name, or the first line of what has none
-    kind: str
+    selection: Span  # the name, or the first line if there is no name
+    kind: str  # one of KINDS
     name: str
     container: str
     signature: str
@@ -43,105 +55,113 @@ class Chunk(NamedTuple):
 
     @property
     def qualified_name(self) -> str:
-        """The name after its container's."""
-        return ".".join(filter(None, (self.container, self.name)))
+        """The names of container and definition, separated by a dot."""
+        return _join_names(self.container, self.name)
 
 
 @cache
 def fingerprint() -> str:
-    """Another one whenever files may be cut otherwise: made of the code, the queries and the parsers."""
-    code = resources.files("semls.engine")
-    parts = [
-        code / name
-        for name in ("syntax/chunker.py", "syntax/outline.py", "syntax/source.py", "files/sensitive.py")
-    ]
-    parts += sorted((code / "syntax/languages").iterdir(), key=lambda part: part.name)
+    """Return a hash that changes whenever files may be chunked differently.
+
+    It covers the code that chunks, the queries, the table of languages, and the versions of tree-sitter and
+    of its grammars. The catalog stores it, and files are chunked again when it differs.
+    """
+    engine = resources.files("semls.engine")
+    files = [engine / name for name in _CHUNKING_MODULES]
+    files += sorted((engine / "syntax/languages").iterdir(), key=lambda file: file.name)
     digest = hashlib.blake2b(digest_size=8)
-    for part in parts:
-        digest.update(part.read_bytes() if part.is_file() else b"")
+    for file in files:
+        digest.update(file.read_bytes() if file.is_file() else b"")
     for library in ("tree-sitter", "tree-sitter-language-pack"):
         digest.update(version(library).encode())
     return digest.hexdigest()
 
 
-def chunk(source: bytes, language: Language) -> list[Chunk]:
-    """The chunks of a file in their order; they do not overlap and leave out only bare punctuation."""
-    file = Source(source)
+def chunk(content: bytes, language: Language) -> list[Chunk]:
+    """Return the chunks of a file in their order. They do not overlap and omit only closing punctuation."""
+    source = Source(content)
     if not language.grammar:
-        return list(_Chunker(file, None).run(Definition("", 0, len(file.data))))
-    root, matches = parse(language, file.readable())
-    return list(_Chunker(file, root).run(Outline(file, matches).build()))
+        whole_file = Definition("", 0, len(source.data))
+        return list(_ChunkBuilder(source, None).chunks(whole_file))
+    root, matches = parse(language, source.for_parser())
+    return list(_ChunkBuilder(source, root).chunks(build_outline(source, matches)))
 
 
-_Borders = Callable[[int, int], Iterator[int]]
+# Yields, in order, the offsets between `start` and `end` at which a text may be split.
+_Boundaries = Callable[[int, int], Iterator[int]]
 
 
-class _Cutter:
-    """Cuts stretches of a file that are too long, at the borders of syntax nodes where there are any."""
+class _Splitter:
+    """Splits texts that are too long for one chunk, preferably at the boundaries of syntax nodes."""
 
-    def __init__(self, file: Source, root: Node | None) -> None:
-        self._file, self._root = file, root
+    def __init__(self, source: Source, root: Node | None) -> None:
+        self._source, self._root = source, root
 
-    def cut(self, start: int, end: int) -> list[tuple[int, int]]:
-        """Parts within the limit, without white space around them."""
+    def split(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Return the offsets of parts that fit in a chunk each, without whitespace at their ends."""
         if end - start <= MAX_CHUNK_CHARACTERS:
-            start, end = self._file.strip(start, end)
+            start, end = self._source.strip(start, end)
             return [(start, end)] if start < end else []
-        parts = self._parts(start, end, (self._nodes, self._paragraphs, self._lines, self._characters))
-        stripped = (self._file.strip(*part) for part in parts)
-        return [(start, end) for start, end in stripped if start < end]
+        from_coarse_to_fine = (self._nodes, self._paragraphs, self._lines, self._characters)
+        parts = (self._source.strip(*part) for part in self._parts(start, end, from_coarse_to_fine))
+        return [(start, end) for start, end in parts if start < end]
 
-    def _parts(self, start: int, end: int, ways: Sequence[_Borders]) -> Iterator[tuple[int, int]]:
-        weight = self._file.weight(start, end)
-        if weight <= MAX_CHUNK_CHARACTERS or not ways:
+    def _parts(self, start: int, end: int, kinds: Sequence[_Boundaries]) -> Iterator[tuple[int, int]]:
+        """Split at boundaries of the first kind, and parts that are still too long at those of the next."""
+        total = self._source.count_characters(start, end)
+        if total <= MAX_CHUNK_CHARACTERS or not kinds:
             yield start, end
             return
-        borders, *finer = ways
-        goal = weight / math.ceil(weight / MAX_CHUNK_CHARACTERS)  # parts of like size, no small rest
-        filled = 0
-        for border, following in pairwise([start, *borders(start, end), end]):
-            weight = self._file.weight(border, following)
-            if filled and (filled >= goal or filled + weight > MAX_CHUNK_CHARACTERS):
-                yield start, border
-                start, filled = border, 0
-            if weight > MAX_CHUNK_CHARACTERS:
-                yield from self._parts(start, following, finer)
-                start, weight = following, 0
-            filled += weight
+        boundaries, *finer = kinds
+        # The parts should be of similar size, so that the last one is not small.
+        target = total / math.ceil(total / MAX_CHUNK_CHARACTERS)
+        size = 0  # of the current part, which begins at `start`
+        for boundary, next_boundary in pairwise([start, *boundaries(start, end), end]):
+            added = self._source.count_characters(boundary, next_boundary)
+            if size and (size >= target or size + added > MAX_CHUNK_CHARACTERS):
+                yield start, boundary
+                start, size = boundary, 0
+            if added > MAX_CHUNK_CHARACTERS:
+                yield from self._parts(start, next_boundary, finer)
+                start, added = next_boundary, 0
+            size += added
         yield start, end
 
     def _nodes(self, start: int, end: int) -> Iterator[int]:
-        """Where nodes that fit begin a line."""
+        """Yield where nodes that fit in a chunk start, if they are the first on their lines."""
         row = -1
-        for node in self._fitting(self._root, start, end) if self._root else ():
-            if row == node.start_point.row:  # beside another node
+        for node in self._fitting_nodes(self._root, start, end) if self._root else ():
+            if node.start_point.row == row:
                 continue
             offset, row = node.start_byte, node.start_point.row
-            if start < offset and not self._file.data[self._file.line_start(offset) : offset].strip():
+            if start < offset and not self._source.data[self._source.line_start(offset) : offset].strip():
                 yield offset
 
-    def _fitting(self, parent: Node, start: int, end: int, depth: int = 0) -> Iterator[Node]:
+    def _fitting_nodes(self, parent: Node, start: int, end: int, depth: int = 0) -> Iterator[Node]:
+        """Yield the topmost nodes that fit in a chunk, except those right below a comment."""
         nodes = parent.children
-        comment_row = -1
+        comment_row = -1  # where the comment before a node ends
         for node in nodes[bisect_right(nodes, start, key=_end_byte) :]:
             if node.start_byte >= end:
                 break
-            if node.child_count and depth < _DEPTH and not self._file.fits(node.start_byte, node.end_byte):
-                yield from self._fitting(node, start, end, depth + 1)
+            is_divisible = node.child_count > 0 and depth < _MAX_NODE_DEPTH
+            if is_divisible and not self._source.fits_in_chunk(node.start_byte, node.end_byte):
+                yield from self._fitting_nodes(node, start, end, depth + 1)
             elif node.start_point.row - comment_row > 1 or comment_row < 0:
                 yield node
             comment_row = node.end_point.row if node.is_extra else -1
 
     def _paragraphs(self, start: int, end: int) -> Iterator[int]:
-        return (blank.end() for blank in _BLANK_LINES.finditer(self._file.data, start, end))
+        return (match.end() for match in _BLANK_LINES.finditer(self._source.data, start, end))
 
     def _lines(self, start: int, end: int) -> Iterator[int]:
-        return (line.end() for line in _LINE_BREAK.finditer(self._file.data, start, end - 1))
+        return (match.end() for match in _LINE_BREAK.finditer(self._source.data, start, end - 1))
 
     def _characters(self, start: int, end: int) -> Iterator[int]:
+        is_utf8 = self._source.encoding == "utf-8"
         for offset in range(start + MAX_CHUNK_CHARACTERS, end, MAX_CHUNK_CHARACTERS):
-            while self._file.encoding == "utf-8" and self._file.data[offset] & 0xC0 == 0x80:
-                offset -= 1  # noqa: PLW2901 - back to where the character begins
+            while is_utf8 and self._source.data[offset] & 0xC0 == 0x80:
+                offset -= 1  # noqa: PLW2901 - back to the first byte of the character
             yield offset
 
 
@@ -149,72 +169,78 @@ def _end_byte(node: Node) -> int:
     return node.end_byte
 
 
-class _Chunker:
-    """Writes out an outline: definitions, and what lies between them."""
+class _ChunkBuilder:
+    """Converts a tree of definitions into chunks."""
 
-    def __init__(self, file: Source, root: Node | None) -> None:
-        self._file, self._cutter = file, _Cutter(file, root)
+    def __init__(self, source: Source, root: Node | None) -> None:
+        self._source, self._splitter = source, _Splitter(source, root)
 
-    def run(self, definition: Definition, container: str = "") -> Iterator[Chunk]:
-        """The chunks of a definition and of all in it."""
-        container = _joined(container, definition.container)
-        inner = _joined(container, definition.name)
+    def chunks(self, definition: Definition, container: str = "") -> Iterator[Chunk]:
+        """Yield the chunks of a definition and of everything in it."""
+        container = _join_names(container, definition.container)
         if not definition.children and definition.name:
-            yield from self._whole(definition, definition.start, definition.end, container)
+            yield from self._named_chunks(definition, definition.start, definition.end, container)
             return
         start = definition.start
         for child in definition.children:
-            yield from self._between(definition, start, child.start, container)
-            self._specify(child, definition)
-            yield from self.run(child, inner)
+            yield from self._chunks_between(definition, start, child.start, container)
+            _refine_kind(child, definition)
+            yield from self.chunks(child, _join_names(container, definition.name))
             start = child.end
-        yield from self._between(definition, start, definition.end, container)
+        yield from self._chunks_between(definition, start, definition.end, container)
 
-    def _specify(self, child: Definition, parent: Definition) -> None:
-        if child.kind == "function" and (parent.kind in CLASS_LIKE or child.container):
-            owner = child.container.rpartition(".")[2] or parent.name
-            child.kind = "constructor" if child.name == owner else "method"
-
-    def _between(self, definition: Definition, start: int, end: int, container: str) -> Iterator[Chunk]:
+    def _chunks_between(
+        self, definition: Definition, start: int, end: int, container: str
+    ) -> Iterator[Chunk]:
+        """Yield the chunks of the text before, between or after the children of a definition."""
         is_head = start == definition.start
         is_namespace = definition.kind == "namespace"
-        says_only_its_name = is_namespace and is_head and start == definition.head
-        if self._file.is_bare(min(definition.head_end, end) if says_only_its_name else start, end):
+        has_nothing_but_a_name = is_namespace and is_head and start == definition.head
+        ignored_until = min(definition.head_end, end) if has_nothing_but_a_name else start
+        if self._source.is_closing_punctuation(ignored_until, end):
             return
-        if not definition.kind or is_namespace or (definition.kind in CONTAINERS and not is_head):
-            yield from self._pieces(start, end, _joined(container, definition.name))
+        is_rest_of_container = definition.kind in CONTAINERS and not is_head
+        if not definition.kind or is_namespace or is_rest_of_container:
+            yield from self._unnamed_chunks(start, end, _join_names(container, definition.name))
         else:
-            yield from self._whole(definition, start, end, container)
+            yield from self._named_chunks(definition, start, end, container)
 
-    def _whole(self, definition: Definition, start: int, end: int, container: str) -> Iterator[Chunk]:
+    def _named_chunks(self, definition: Definition, start: int, end: int, container: str) -> Iterator[Chunk]:
         kind = "".join(word.title() for word in definition.kind.split("_"))
-        for part_start, part_end in self._cutter.cut(start, end):
+        for part_start, part_end in self._splitter.split(start, end):
             is_first = part_start == definition.start
             yield Chunk(
-                self._file.span(part_start, part_end),
-                self._file.span(*definition.selection),
-                kind,
-                definition.name,
-                container,
-                definition.signature if is_first else "",
-                definition.doc if is_first else "",
-                self._file.text(part_start, part_end),
+                span=self._source.span(part_start, part_end),
+                selection=self._source.span(*definition.selection),
+                kind=kind,
+                name=definition.name,
+                container=container,
+                signature=definition.signature if is_first else "",
+                doc=definition.doc if is_first else "",
+                text=self._source.text(part_start, part_end),
             )
 
-    def _pieces(self, start: int, end: int, container: str) -> Iterator[Chunk]:
-        for piece_start, piece_end in self._cutter.cut(start, end):
-            line = self._file.strip(piece_start, min(piece_end, self._file.line_end(piece_start)))
+    def _unnamed_chunks(self, start: int, end: int, container: str) -> Iterator[Chunk]:
+        for part_start, part_end in self._splitter.split(start, end):
+            first_line_end = min(part_end, self._source.line_end(part_start))
             yield Chunk(
-                self._file.span(piece_start, piece_end),
-                self._file.span(*line),
-                "Module",
-                "",
-                container,
-                "",
-                "",
-                self._file.text(piece_start, piece_end),
+                span=self._source.span(part_start, part_end),
+                selection=self._source.span(*self._source.strip(part_start, first_line_end)),
+                kind="Module",
+                name="",
+                container=container,
+                signature="",
+                doc="",
+                text=self._source.text(part_start, part_end),
             )
 
 
-def _joined(*names: str) -> str:
-    return ".".join(filter(None, names))
+def _refine_kind(child: Definition, parent: Definition) -> None:
+    """Turn a function that belongs to a class into a method or constructor."""
+    if child.kind == "function" and (parent.kind in CLASS_LIKE or child.container):
+        class_name = child.container.rpartition(".")[2] or parent.name
+        child.kind = "constructor" if child.name == class_name else "method"
+
+
+def _join_names(*names: str) -> str:
+    return ".".join(name for name in names if name)

@@ -1,22 +1,31 @@
-"""Identifiers → the words that they are made of."""
+"""Split identifiers into the words that they consist of."""
 
 import re
 
-_HUMP = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
-_CAMEL = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z]*[a-z0-9]+[A-Z]|[A-Z]{2,}[a-z])[A-Za-z0-9]*")
+_WORD = re.compile(r"[A-Z]+(?![^\W\d_A-Z])|[A-Z]?[^\W\d_A-Z]+|\d+")
+_CAMEL_CASE = re.compile(r"(?<![A-Za-z0-9])(?:[A-Z]*[a-z0-9]+[A-Z]|[A-Z]{2,}[a-z])[A-Za-z0-9]*")
 
 
 def split(name: str) -> list[str]:
-    """`parseHTTPHeader_v2` → parse, HTTP, Header, v, 2."""
-    return _HUMP.findall(name)
+    """Return the words of an identifier: `parseHTTPHeader_v2` → parse, HTTP, Header, v, 2."""
+    return _WORD.findall(name)
 
 
-def prefixes(typed: str) -> list[str]:
-    """What each part of a name has to begin with: `PHH`, `pHH` and `paHTTPHe` stand for parseHTTPHeader."""
-    parts = split(typed)
-    return [*parts[:-1], *parts[-1]] if parts and parts[-1].isupper() else parts
+def prefixes(query: str) -> list[str]:
+    """Return the prefixes with which the words of a matching identifier start, in order.
+
+    `PHH`, `pHH` and `paHTTPHe` are queries for parseHTTPHeader. Each letter of a last word in upper case is a
+    prefix of its own.
+    """
+    words = split(query)
+    if words and words[-1].isupper():
+        return [*words[:-1], *words[-1]]
+    return words
 
 
 def split_camel_case(text: str) -> str:
-    """The parts of every camel-case identifier in a text; FTS5 itself splits at underscores."""
-    return " ".join(part for name in _CAMEL.findall(text) for part in split(name))
+    """Return the words of all camel-case identifiers in a text, separated by spaces.
+
+    The tokenizer of FTS5 already splits identifiers at underscores.
+    """
+    return " ".join(word for name in _CAMEL_CASE.findall(text) for word in split(name))

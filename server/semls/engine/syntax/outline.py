@@ -1,176 +1,189 @@
-"""The definitions of a file as a tree, along what a language's query names.
+"""Build the tree of definitions in a file from the matches of its language's query.
 
-What a query may capture:
+Queries use these capture names:
 
-- `@definition.<kind>`: a definition; the kind is an LSP SymbolKind in snake_case;
-- `@name`: its name, or `@qualified`: its name with what contains it (`A::b`), or with `@container` beside it;
-  several nodes are a name from the first to the last;
-- `@title`: instead of its name, a node whose text without tags is the name;
-- `@body`: what its signature leaves out, where that is not the node's field `body`;
-- `@entry`: beside a definition, an entry of data: of very many, the short ones are not told apart;
-- `@clause`: beside a definition, one of several in a row that are one if they have the same name: equations,
-  overloads; alone, what belongs to the definition right before it, a comment only if none follows right away;
-- `@level.<n>`: beside a definition, a heading: it reaches as far as the next of this or a lower level;
-- `@outer` and `@inner`: a definition that is an inner node begins and ends with the outer one;
-- `@scope`: what keeps its definitions to itself while it is short, such as a function without a name;
-- `@comment` and `@attribute`: what belongs to the definition below it;
-- `@doc`: a string at the beginning of a body that documents it; with `@body` beside it, anywhere in it;
-- `@inline`: what a macro has between its brackets and compiles as if they were not there.
+- `@definition.<kind>`: a definition. The kind is an LSP SymbolKind in snake_case.
+- `@name`: the name of the definition, which extends from the first to the last of the captured nodes.
+- `@qualified`: instead of `@name`, a name that includes its containers (`A::b`).
+- `@container`: the name of the container, if another node has it.
+- `@title`: instead of `@name`, a node of markup, whose text without tags is the name.
+- `@body`: the part that the signature omits, if it is not the node's field `body`.
+- `@entry`: marks a definition as an entry of a data file. If there are very many, short ones do not count.
+- `@clause`: marks a definition as one of several adjacent clauses, such as equations or overloads, which are
+  merged if they have the same name. Without a definition: a node that belongs to the definition right before
+  it. A comment does so only if no other definition follows right after it.
+- `@level.<n>`: marks a definition as a heading, which extends to the next one of the same or a lower level.
+- `@outer` and `@inner`: a definition that is an inner node has the extent of the outer node.
+- `@scope`: an unnamed node, such as an anonymous function. If it is short, definitions in it do not count.
+- `@comment` and `@attribute`: nodes that belong to the definition below them.
+- `@doc`: a string at the start of a body that documents the definition; with `@body`, anywhere in that body.
+- `@inline`: the arguments of a macro, in brackets. They are parsed as if they stood there without the macro.
 """
 
-import inspect
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from html import unescape
 from itertools import pairwise
+from typing import NamedTuple
 
-from tree_sitter import Node, Parser, Query, QueryCursor, Range
-from tree_sitter_language_pack import get_language
+from tree_sitter import Node
 
-from semls.engine.syntax import languages
-from semls.engine.syntax.languages import Language
-from semls.engine.syntax.source import MAX_CHUNK_CHARACTERS, WHITE, Source
+from semls.engine.syntax.doc_text import comment_text, docstring_text, string_text
+from semls.engine.syntax.parse import Match
+from semls.engine.syntax.source import MAX_CHUNK_CHARACTERS, WHITESPACE, Source
 
 _DEFINITION = "definition."
-_DEPTH = 40  # of definitions in definitions
-_BESIDE = 120  # bytes on a definition's lines that may be counted in with it
-_ENTRIES = 100  # in a file that are told apart however short they are
-_SIGNATURE = 300  # characters
-_TITLE = 100  # characters
+_MAX_DEPTH = 40  # of nested definitions
+_MAX_SAME_LINE_BYTES = 120  # before or after a definition on its line that become part of it
+_MAX_SHORT_ENTRIES = 100  # in a file with more entries, short ones are not separate definitions
+_MAX_SIGNATURE = 300  # characters
+_MAX_TITLE = 100  # characters
 
 CLASS_LIKE = frozenset("class interface struct enum object".split())
 CONTAINERS = CLASS_LIKE | {"module", "namespace"}
 
-_PUNCTUATION = WHITE + b"{}()[];,"
-_SEPARATOR = re.compile(r"::|[.:\\]")
+_SPACE_AND_PUNCTUATION = WHITESPACE + b"{}()[];,"
+_NAME_SEPARATOR = re.compile(r"::|[.:\\]")
 _TYPE_ARGUMENTS = re.compile(r"<.*>|\[.*\]", re.DOTALL)
 _TAG = re.compile(r"<[^<>]*>")
-_HEAD_END = re.compile(r"(?:\s|[{:=;]|=>|<-|\bdo\b)+$")
-_MARKER = re.compile(r"/\*+!?|//+!?|\*+/?|#+['!]?|--+ ?[|^]?|;+|%+|\(\*+|\{-+ ?[|^]?|<!--+")
-_QUOTES = re.compile(r"^[@A-Za-z ~]*(\"\"\"|'''|\"|')(.*)\1$", re.DOTALL)
-
-_Match = tuple[int, dict[str, list[Node]]]
+_SIGNATURE_END = re.compile(r"(?:\s|[{:=;]|=>|<-|\bdo\b)+$")
 
 
 @dataclass(slots=True)
 class Definition:
-    """A definition, and where its name, its body and what belongs to it lie; the root has no kind."""
+    """A definition, with the offsets of its parts. The root of the tree is the file and has no kind."""
 
     kind: str
     start: int
     end: int
     name: str = ""
-    container: str = ""  # as far as the definition itself names it
-    selection: tuple[int, int] = (0, 0)
+    container: str = ""  # only the containers that the definition itself names
+    selection: tuple[int, int] = (0, 0)  # the name
     body: tuple[int, int] | None = None
-    level: int = 0
+    level: int = 0  # of a heading
     is_entry: bool = False
     is_clause: bool = False
-    head: int = 0  # where it starts without what stands above it
+    head: int = 0  # where the definition starts after its comments and attributes
     signature: str = ""
     doc: str = ""
     children: "list[Definition]" = field(default_factory=list)
 
     @property
     def head_end(self) -> int:
-        """Where what comes before the body ends."""
+        """Where the part before the body ends."""
         return self.body[0] if self.body else self.selection[1]
 
 
-class Outline:
-    """The definitions of a file as a tree, with what belongs to each before and behind it."""
+class _LeadingNode(NamedTuple):
+    """A comment or attribute, which may belong to the definition below it."""
 
-    def __init__(self, file: Source, matches: Sequence[_Match]) -> None:
-        self._file = file
-        self._found: dict[int, _Match] = {}
-        self._outer: dict[int, Node] = {}
-        self._docs: dict[int, Node] = {}  # by where they start
+    end: int
+    is_comment: bool
+
+
+def build_outline(source: Source, matches: Sequence[Match]) -> Definition:
+    """Return the root of the tree of definitions that a query's matches describe."""
+    return _OutlineBuilder(source, matches).build()
+
+
+class _OutlineBuilder:
+    def __init__(self, source: Source, matches: Sequence[Match]) -> None:
+        self._source = source
+        self._matches: dict[int, Match] = {}  # definitions by node id
+        self._outer: dict[int, Node] = {}  # by the id of the inner node
+        self._docs: dict[int, Node] = {}  # by the start of the body
         self._scopes: list[Definition] = []
-        self._tails: list[Definition] = []
-        # Start of a comment or attribute → its end, and whether it is a comment
-        self._above: dict[int, tuple[int, bool]] = {}
+        self._trailing: list[Definition] = []  # nodes that may belong to the definition before them
+        self._leading: dict[int, _LeadingNode] = {}  # by start
         for match in matches:
-            self._sort(match)
-        self._above_starts: list[int] = []
+            self._add(match)
+        self._ordered = self._ordered_definitions()
+        self._leading_starts = sorted(self._leading)  # after merging, which removes some of them
 
-    def _sort(self, match: _Match) -> None:
+    def _add(self, match: Match) -> None:
         pattern, captures = match
         for capture, (node, *_) in captures.items():
             if capture.startswith(_DEFINITION):
-                known = self._found.get(node.id, match)
-                self._found[node.id] = match if pattern <= known[0] else known
+                known = self._matches.get(node.id, match)
+                self._matches[node.id] = match if pattern <= known[0] else known
             elif capture in ("comment", "attribute"):
-                start, end = self._file.strip(node.start_byte, node.end_byte)
-                self._above[start] = end, capture == "comment"
+                start, end = self._strip(node)
+                self._leading[start] = _LeadingNode(end, capture == "comment")
             elif capture == "inner":
                 self._outer[node.id] = captures["outer"][0]
             elif capture == "scope":
-                self._scopes.append(Definition("", *self._file.strip(node.start_byte, node.end_byte)))
-            elif capture == "clause" and node.id not in self._found:
-                self._tails.append(Definition("", *self._file.strip(node.start_byte, node.end_byte)))
+                self._scopes.append(Definition("", *self._strip(node)))
+            elif capture == "clause" and node.id not in self._matches:
+                self._trailing.append(Definition("", *self._strip(node)))
             elif capture == "doc":
                 self._docs[captures.get("body", [node])[0].start_byte] = node
 
     def build(self) -> Definition:
-        """The root of the tree: the whole file."""
-        root = Definition("", 0, len(self._file.data))
-        stack, closed = [root], 0
-        ordered = self._ordered()
-        self._above_starts = sorted(self._above)
-        for definition in ordered:
-            if definition.start < closed:
+        root = Definition("", 0, len(self._source.data))
+        stack, closed_until = [root], 0
+        for definition in self._ordered:
+            if definition.start < closed_until:
                 continue
             while len(stack) > 1 and stack[-1].end <= definition.start:
                 stack.pop()
-            if definition.body and definition.body == stack[-1].body:  # typedef struct a { … } b;
+            parent = stack[-1]
+            if definition.body and definition.body == parent.body:  # typedef struct a { … } b;
                 continue
-            definition.end = min(definition.end, stack[-1].end)
-            if definition.kind not in CONTAINERS and self._file.fits(definition.start, definition.end):
-                closed = definition.end
-            if definition.kind and len(stack) <= _DEPTH:
-                stack[-1].children.append(definition)
+            definition.end = min(definition.end, parent.end)
+            can_contain = definition.kind in CONTAINERS
+            if not can_contain and self._source.fits_in_chunk(definition.start, definition.end):
+                closed_until = definition.end
+            if definition.kind and len(stack) <= _MAX_DEPTH:
+                parent.children.append(definition)
                 stack.append(definition)
-        self._settle(root)
+        self._finish(root)
         return root
 
-    def _ordered(self) -> list[Definition]:
-        found = _worth([self._definition(captures) for _, captures in self._found.values()])
-        found = self._joined(sorted(found + self._tails, key=lambda one: (one.start, -one.end)))
-        # Where a scope is all of a definition, the definition comes first.
+    def _ordered_definitions(self) -> list[Definition]:
+        """Return definitions and scopes, sorted so that each one comes before those that it contains."""
+        found = _without_short_entries([self._definition(captures) for _, captures in self._matches.values()])
+        found = self._merge_clauses(sorted(found + self._trailing, key=lambda one: (one.start, -one.end)))
+        # If a scope has the same extent as a definition, the definition comes first.
         ordered = sorted(found + self._scopes, key=lambda one: (one.start, -one.end, not one.kind))
-        _stretch([one for one in ordered if one.level], len(self._file.data))
+        _extend_headings([one for one in ordered if one.level], len(self._source.data))
         return ordered
 
-    def _joined(self, found: list[Definition]) -> list[Definition]:
-        """Make one of the clauses of each definition."""
-        joined: list[Definition] = []
-        around: list[Definition] = []
-        for one, after in pairwise([*found, Definition("", len(self._file.data), 0)]):
-            last = None
-            while around and around[-1].end <= one.start:
-                last = around.pop()
-            if last and self._belongs(one, last, after):
-                last.body = (last.body or (one.start,))[0], one.end
-                last.end = one.end
-                if not one.kind:
-                    self._above.pop(one.start, None)
-            elif one.kind:
-                joined.append(one)
-                last = one
-            around += [last] if last else []
-        return joined
+    def _merge_clauses(self, found: list[Definition]) -> list[Definition]:
+        """Return the definitions, each merged with the clauses and trailing nodes that belong to it."""
+        merged: list[Definition] = []
+        enclosing: list[Definition] = []
+        sentinel = Definition("", len(self._source.data), 0)
+        for definition, following in pairwise([*found, sentinel]):
+            previous = None
+            while enclosing and enclosing[-1].end <= definition.start:
+                previous = enclosing.pop()
+            if previous and self._continues(definition, previous, following):
+                body_start = previous.body[0] if previous.body else definition.start
+                previous.body = body_start, definition.end
+                previous.end = definition.end
+                if not definition.kind:
+                    self._leading.pop(definition.start, None)
+            elif definition.kind:
+                merged.append(definition)
+                previous = definition
+            if previous:
+                enclosing.append(previous)
+        return merged
 
-    def _belongs(self, one: Definition, last: Definition, after: Definition) -> bool:
-        if one.kind:
-            return one.is_clause and last.is_clause and one.name == last.name
-        _, is_comment = self._above.get(one.start, (0, False))
-        return self._are_close(last, one) and not (is_comment and after.kind and self._are_close(one, after))
+    def _continues(self, definition: Definition, previous: Definition, following: Definition) -> bool:
+        """Return whether a clause or trailing node belongs to the definition before it."""
+        if definition.kind:
+            return definition.is_clause and previous.is_clause and definition.name == previous.name
+        if not self._are_adjacent(previous, definition):
+            return False
+        node = self._leading.get(definition.start)
+        is_comment = node is not None and node.is_comment
+        return not (is_comment and following.kind and self._are_adjacent(definition, following))
 
-    def _are_close(self, one: Definition, other: Definition) -> bool:
-        between = self._file.data[one.end : other.start]
+    def _are_adjacent(self, one: Definition, other: Definition) -> bool:
+        between = self._source.data[one.end : other.start]
         return not between.strip() and between.count(b"\n") <= 1
 
     def _definition(self, captures: dict[str, list[Node]]) -> Definition:
@@ -181,118 +194,142 @@ class Outline:
         )
         bodies = captures.get("body")
         body = bodies[0] if bodies else node.child_by_field_name("body")
-        level = next((int(capture[-1]) for capture in captures if capture.startswith("level.")), 0)
         outer = node
         while outer.id in self._outer:
             outer = self._outer[outer.id]
-        # In Dart's grammar the body follows the definition.
+        # In Dart's grammar the body follows the node of the definition.
         end = max(node.end_byte, outer.end_byte, body.end_byte if body else 0)
-        start, end = self._file.strip(outer.start_byte, end)
-        definition = Definition(kind, start, end, level=level, is_entry="entry" in captures)
-        definition.is_clause = "clause" in captures
-        definition.selection = node.start_byte, node.start_byte
-        definition.body = (body.start_byte, body.end_byte) if body else None
-        self._name(definition, captures)
+        start, end = self._source.strip(outer.start_byte, end)
+        definition = Definition(
+            kind,
+            start,
+            end,
+            selection=(node.start_byte, node.start_byte),
+            body=(body.start_byte, body.end_byte) if body else None,
+            level=next((int(capture[-1]) for capture in captures if capture.startswith("level.")), 0),
+            is_entry="entry" in captures,
+            is_clause="clause" in captures,
+        )
+        self._set_name(definition, captures)
         return definition
 
-    def _name(self, definition: Definition, captures: dict[str, list[Node]]) -> None:
+    def _set_name(self, definition: Definition, captures: dict[str, list[Node]]) -> None:
+        """Set name, container and selection."""
         for node in captures.get("container", ()):
             definition.container = _without_type_arguments(self._text(node))
-        if names := captures.get("name"):
+        names = captures.get("name")
+        if names:
             definition.selection = names[0].start_byte, names[-1].end_byte
-            definition.name = _without_quotes(" ".join(self._file.text(*definition.selection).split()))
+            definition.name = _without_quotes(" ".join(self._source.text(*definition.selection).split()))
         for node in captures.get("title", ()):
             definition.selection = node.start_byte, node.end_byte
             definition.name = _without_tags(self._text(node))
         for node in captures.get("qualified", ()):
-            *containers, name = _SEPARATOR.split(_without_type_arguments(self._text(node)))
-            definition.selection = node.end_byte - len(name.encode(self._file.encoding)), node.end_byte
+            *containers, name = _NAME_SEPARATOR.split(_without_type_arguments(self._text(node)))
+            definition.selection = node.end_byte - len(name.encode(self._source.encoding)), node.end_byte
             definition.name = _without_quotes(name)
             definition.container = ".".join(filter(None, map(_without_quotes, containers)))
 
-    def _text(self, node: Node) -> str:
-        return self._file.text(node.start_byte, node.end_byte).strip()
+    def _strip(self, node: Node) -> tuple[int, int]:
+        return self._source.strip(node.start_byte, node.end_byte)
 
-    def _settle(self, root: Definition) -> None:
+    def _text(self, node: Node) -> str:
+        return self._source.text(node.start_byte, node.end_byte).strip()
+
+    def _finish(self, root: Definition) -> None:
+        """Extend each definition by what belongs to it, and set its signature and documentation."""
         parents = [root]
         while parents:
             parent = parents.pop()
-            # What stands above a definition may lie in the node of the one before it.
-            tops = (self._top(after.start, child.selection[1]) for child, after in pairwise(parent.children))
-            floor, limits = parent.selection[1], [*tops, parent.end]
-            for child, limit in zip(parent.children, limits, strict=False):
-                child.end = self._file.strip(child.start, min(child.end, limit))[1]
-                beside = max(floor, parent.head_end)
-                child.start = self._beginning(child.start, beside)
+            # The comments above a definition can lie inside the node of the definition before it.
+            limits = [
+                self._leading_start(following.start, child.selection[1])
+                for child, following in pairwise(parent.children)
+            ]
+            floor = parent.selection[1]
+            for child, limit in zip(parent.children, [*limits, parent.end], strict=False):
+                child.end = self._source.strip(child.start, min(child.end, limit))[1]
+                child.start = self._extend_to_line_start(child.start, max(floor, parent.head_end))
                 self._describe(child, floor)
-                child.end = floor = self._ending(child.end, limit)
+                child.end = floor = self._extend_to_line_end(child.end, limit)
             parents.extend(parent.children)
 
-    def _beginning(self, start: int, floor: int) -> int:
-        """Count in what stands before a definition on its line."""
-        line = max(floor, self._file.line_start(start))
-        before = self._file.data[line:start].lstrip(_PUNCTUATION)
-        return start - len(before) if before.strip() and len(before) <= _BESIDE else start
+    def _extend_to_line_start(self, start: int, floor: int) -> int:
+        """Return the start of a definition, extended by a short text before it on its line."""
+        line = max(floor, self._source.line_start(start))
+        before = self._source.data[line:start].lstrip(_SPACE_AND_PUNCTUATION)
+        return start - len(before) if before.strip() and len(before) <= _MAX_SAME_LINE_BYTES else start
 
-    def _ending(self, end: int, limit: int) -> int:
-        """Count in what stands behind a definition on its line."""
-        line = self._file.data[end : min(limit, self._file.line_end(end))]
-        if line.strip(_PUNCTUATION) and len(line) <= _BESIDE and end + len(line) < limit:
+    def _extend_to_line_end(self, end: int, limit: int) -> int:
+        """Return the end of a definition, extended by a short text or punctuation after it on its line."""
+        line = self._source.data[end : min(limit, self._source.line_end(end))]
+        has_text = line.strip(_SPACE_AND_PUNCTUATION)
+        if has_text and len(line) <= _MAX_SAME_LINE_BYTES and end + len(line) < limit:
             return end + len(line.rstrip())
         return end + len(line) - len(line.lstrip(b" \t;,"))
 
     def _describe(self, definition: Definition, floor: int) -> None:
-        first = definition.start
-        definition.start = self._top(first, floor)
+        """Extend a definition by the comments and attributes above it; set `signature` and `doc`."""
+        definition.start = self._leading_start(definition.start, floor)
         comments = []
         definition.head = definition.start
-        while definition.head in self._above:
-            end, is_comment = self._above[definition.head]
-            comments += [_unquoted(self._file.text(definition.head, end))] if is_comment else []
-            definition.head = self._file.strip(end, definition.end)[0]
+        while definition.head in self._leading:
+            node = self._leading[definition.head]
+            if node.is_comment:
+                comments.append(string_text(self._source.text(definition.head, node.end)))
+            definition.head = self._source.strip(node.end, definition.end)[0]
         definition.signature = self._signature(definition.head, definition)
         docstring = self._docs.get(definition.body[0]) if definition.body else None
-        definition.doc = _docstring(self._text(docstring)) if docstring else _comment("\n".join(comments))
+        if docstring:
+            definition.doc = docstring_text(self._text(docstring))
+        else:
+            definition.doc = comment_text("\n".join(comments))
 
-    def _top(self, start: int, floor: int) -> int:
-        """Where the comments and attributes begin that stand above with no blank line between."""
-        top, index = start, bisect_left(self._above_starts, start) - 1
-        while index >= 0 and self._above_starts[index] >= floor:
-            above = self._above_starts[index]
-            between = self._file.data[self._above[above][0] : start]
+    def _leading_start(self, start: int, floor: int) -> int:
+        """Return the start of the comments and attributes above `start`, up to the first blank line."""
+        first_start = start
+        index = bisect_left(self._leading_starts, start) - 1
+        while index >= 0 and self._leading_starts[index] >= floor:
+            node_start = self._leading_starts[index]
+            between = self._source.data[self._leading[node_start].end : start]
             if between.strip() or between.count(b"\n") > 1:
                 break
-            start = above
-            if not self._file.data[max(floor, self._file.line_start(above)) : above].strip():
-                top = above
+            start = node_start
+            before = self._source.data[max(floor, self._source.line_start(start)) : start]
+            if not before.strip():
+                first_start = start
             index -= 1
-        return top
+        return first_start
 
     def _signature(self, start: int, definition: Definition) -> str:
         if not definition.body or definition.body[0] < start:
-            return _one_line(self._file.text(start, min(definition.end, self._file.line_end(start))))
-        head = self._uncommented(start, definition.body[0])
+            end = min(definition.end, self._source.line_end(start))
+            return _format_signature(self._source.text(start, end))
+        text = self._text_without_comments(start, definition.body[0])
         if definition.body[1] <= definition.selection[0]:  # as in C: typedef struct { … } name;
-            head += " " + self._file.text(definition.body[1], definition.end)
-        return _one_line(head)
+            text += " " + self._source.text(definition.body[1], definition.end)
+        return _format_signature(text)
 
-    def _uncommented(self, start: int, end: int) -> str:
+    def _text_without_comments(self, start: int, end: int) -> str:
         text = ""
-        first, last = (bisect_left(self._above_starts, offset) for offset in (start, end))
-        for above in self._above_starts[first:last]:
-            if above >= start and self._above[above][1]:
-                text += self._file.text(start, above)
-                start = min(self._above[above][0], end)
-        return text + self._file.text(start, end)
+        first, last = (bisect_left(self._leading_starts, offset) for offset in (start, end))
+        for node_start in self._leading_starts[first:last]:
+            node = self._leading[node_start]
+            if node_start >= start and node.is_comment:
+                text += self._source.text(start, node_start)
+                start = min(node.end, end)
+        return text + self._source.text(start, end)
 
 
-def _worth(found: list[Definition]) -> list[Definition]:
-    if sum(one.is_entry for one in found) <= _ENTRIES:
+def _without_short_entries(found: list[Definition]) -> list[Definition]:
+    """Remove the short entries of a data file that has too many entries."""
+    if sum(one.is_entry for one in found) <= _MAX_SHORT_ENTRIES:
         return found
     return [one for one in found if not one.is_entry or one.end - one.start > MAX_CHUNK_CHARACTERS // 2]
 
 
-def _stretch(headings: list[Definition], end: int) -> None:
+def _extend_headings(headings: list[Definition], end: int) -> None:
+    """Extend each heading to the next one of the same or a lower level, or to the end of the file."""
     pending: list[Definition] = []
     for heading in headings:
         while pending and pending[-1].level >= heading.level:
@@ -307,63 +344,14 @@ def _without_type_arguments(name: str) -> str:
 
 
 def _without_quotes(name: str) -> str:
-    return name.strip("\"'`") if name.startswith(("'", '"', "`")) else name  # x' is a name
+    """Remove the quotes around a name, but not those at its end only: x' is a name."""
+    return name.strip("\"'`") if name.startswith(("'", '"', "`")) else name
 
 
 def _without_tags(text: str) -> str:
-    return " ".join(unescape(_TAG.sub("", text)).split())[:_TITLE]
+    return " ".join(unescape(_TAG.sub("", text)).split())[:_MAX_TITLE]
 
 
-def _one_line(text: str) -> str:
-    return _HEAD_END.sub("", " ".join(text.split())[:_SIGNATURE])
-
-
-def _docstring(literal: str) -> str:
-    text = _unquoted(literal)
-    return _comment(literal) if text == literal else text
-
-
-def _unquoted(literal: str) -> str:
-    match = _QUOTES.match(literal)
-    return inspect.cleandoc(match[2]).strip() if match else literal
-
-
-def _comment(text: str) -> str:
-    lines = (_uncomment(line.strip()) for line in text.splitlines())
-    return inspect.cleandoc("\n".join(lines)).strip()
-
-
-def _uncomment(line: str) -> str:
-    marker = _MARKER.match(line)
-    text = line[marker.end() :] if marker else line
-    for end in ("*/", "-}", "*)", "-->"):
-        text = text.removesuffix(end)
-    return text.removeprefix(" ").rstrip()
-
-
-@cache
-def _query(language: Language) -> Query | None:
-    source = languages.definition_query(language)
-    return Query(get_language(language.grammar), source) if source else None
-
-
-def parse(language: Language, text: bytes) -> tuple[Node, list[_Match]]:
-    """The root of a text's syntax tree, and what the language's query finds; nothing where it has none."""
-    parser = Parser(get_language(language.grammar))
-    root = parser.parse(text).root_node
-    found = latest = _matches(language, root)
-    while ranges := [_inside(node) for _, captures in latest for node in captures.get("inline", ())]:
-        parser.included_ranges = ranges
-        latest = _matches(language, parser.parse(text).root_node)
-        found = found + latest
-    return root, found
-
-
-def _matches(language: Language, root: Node) -> list[_Match]:
-    query = _query(language)
-    return QueryCursor(query).matches(root) if query else []
-
-
-def _inside(brackets: Node) -> Range:
-    (row, column), (last, end) = brackets.start_point, brackets.end_point
-    return Range((row, column + 1), (last, end - 1), brackets.start_byte + 1, brackets.end_byte - 1)
+def _format_signature(text: str) -> str:
+    """Return a signature on one line, without the punctuation that precedes its body."""
+    return _SIGNATURE_END.sub("", " ".join(text.split())[:_MAX_SIGNATURE])

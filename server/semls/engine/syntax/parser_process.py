@@ -1,4 +1,4 @@
-"""Parses files in a process of its own: grammars are C code that a hostile file can crash or keep busy."""
+"""Parse files in a separate process, because grammars are C code that a hostile file can crash or block."""
 
 import contextlib
 import logging
@@ -22,203 +22,215 @@ from semls.errors import EngineError
 
 log = logging.getLogger(__name__)
 
-_LIMIT = 10.0  # seconds of processor time for a file; one megabyte of code takes about one
-_STALLED = 6.0  # times as long on the clock: the process is suspended, or the machine is very busy
-_START = 60.0  # seconds
-_ENDING = 5.0  # seconds that a process may take to end after its last answer
-_ATTEMPTS = 2  # for a file whose process ends or stalls: that may have another cause than the file
+_CPU_LIMIT = 10.0  # seconds of CPU time for a file; one megabyte of code takes about one
+_STALL_FACTOR = 6.0  # times the CPU limit in real time: the process is suspended or the machine overloaded
+_START_TIMEOUT = 60.0  # seconds
+_EXIT_TIMEOUT = 5.0  # seconds that a process may take to exit after its last response
+_MAX_ATTEMPTS = 2  # for a file during which the process exits or stalls, which the file may not have caused
 
 TIMEOUT, CRASH, INTERNAL = "timeout", "crash", "internal error"
 
 
 class ParseResult(NamedTuple):
-    """The chunks of a file; `failure` says why it was cut by lines although its language has a grammar."""
+    """The chunks of a file. `failure` says why they were made by lines although there is a grammar."""
 
     chunks: list[Chunk]
     failure: str = ""
 
 
 class ParserProcess:
-    """A parser process that starts with the first file, and again after each one that ended it."""
+    """A process that chunks files. It starts with the first file, and again after a file has terminated it.
 
-    def __init__(self, limit: float = _LIMIT) -> None:
-        self._limit = limit
+    Methods may be called from any thread; only one thread at a time uses the process.
+    """
+
+    def __init__(self, cpu_limit: float = _CPU_LIMIT) -> None:
+        self._cpu_limit = cpu_limit
         self._process: subprocess.Popen[bytes] | None = None
-        self._stalled = False  # whether the last process was killed because it did not answer
-        self._turn = threading.Lock()
+        self._stalled = False  # the last process was killed because it did not respond
+        self._lock = threading.Lock()
 
-    def chunk(self, source: bytes, language: Language) -> list[Chunk]:
+    def chunk(self, content: bytes, language: Language) -> list[Chunk]:
         """Chunk one file, see `chunk_all`. Raises EngineError."""
-        return self.chunk_all([(source, language)])[0].chunks
+        return self.chunk_all([(content, language)])[0].chunks
 
     def chunk_all(self, files: Sequence[tuple[bytes, Language]]) -> list[ParseResult]:
-        """Chunk files as `chunks.chunk` does, but by lines where that crashes, fails or takes too long.
+        """Chunk files as `chunker.chunk` does, but by lines if that crashes, fails or takes too long.
 
-        The process reads one file while another is answered for. Raises EngineError where it does not start.
+        The process parses the next files while the results of the previous ones are received. Raises
+        EngineError if the process does not start.
         """
-        found: list[ParseResult] = []
+        results: list[ParseResult] = []
         attempts = 0
-        with self._turn:
-            while len(found) < len(files):
+        with self._lock:
+            while len(results) < len(files):
                 process = self._process = self._process or self._start()
                 try:
-                    answers = self._ask(process, files[len(found) :], _STALLED * self._limit)
+                    received = self._request(process, files[len(results) :], _STALL_FACTOR * self._cpu_limit)
                 except BaseException:
-                    self.close()  # its next answer would be about another file
+                    self.close()  # its next response would belong to this request
                     raise
-                found += answers
-                if len(found) == len(files):
+                results += received
+                if len(results) == len(files):
                     break
-                attempts = 1 if answers else attempts + 1
-                out_of_time = self._end(process) == _OUT_OF_TIME
-                if out_of_time or attempts == _ATTEMPTS:
-                    failure = TIMEOUT if out_of_time or self._stalled else CRASH
-                    found.append(_by_lines(*files[len(found)], failure))
+                attempts = 1 if received else attempts + 1
+                exceeded_cpu_limit = self._reap(process) == _CPU_LIMIT_STATUS
+                if exceeded_cpu_limit or attempts == _MAX_ATTEMPTS:
+                    failure = TIMEOUT if exceeded_cpu_limit or self._stalled else CRASH
+                    results.append(_chunk_by_lines(*files[len(results)], failure))
                     attempts = 0
-        return found
+        return results
 
     def close(self) -> None:
-        """End the process."""
+        """Kill the process."""
         process, self._process = self._process, None
         if process:
             process.kill()
             process.communicate()
 
     def _start(self) -> "subprocess.Popen[bytes]":
-        """Start a process that answers. Raises EngineError."""
-        for _ in range(_ATTEMPTS):
+        """Start a process and wait until it responds. Raises EngineError."""
+        for _ in range(_MAX_ATTEMPTS):
             try:
-                process = subprocess.Popen(  # noqa: S603 - no shell, nothing from outside
-                    [sys.executable, "-m", __name__, str(self._limit)],
+                process = subprocess.Popen(  # noqa: S603 - no shell, no external input
+                    [sys.executable, "-m", __name__, str(self._cpu_limit)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    cwd=Path(__file__).parents[3],  # Python imports what lies in the folder where it starts
+                    cwd=Path(__file__).parents[3],  # Python would import modules from the current directory
                 )
             except OSError as error:
-                raise EngineError(f"The parser process does not start: {error}.") from error
-            if self._ask(process, [(b"", TEXT)], _START):
+                raise EngineError(f"The parser process cannot be started: {error}.") from error
+            if self._request(process, [(b"", TEXT)], _START_TIMEOUT):
                 return process
             process.kill()
             process.communicate()
-        raise EngineError("The parser process does not start. The engine's log says why.")
+        raise EngineError("The parser process cannot be started; see the engine's log for the reason.")
 
-    def _end(self, process: "subprocess.Popen[bytes]") -> int:
-        """End a process that does not answer any more. Return its exit status."""
+    def _reap(self, process: "subprocess.Popen[bytes]") -> int:
+        """Wait for a process that no longer responds, or kill it. Return its exit status."""
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_ENDING)
+            process.wait(_EXIT_TIMEOUT)
         self.close()
-        log.warning("The parser process has ended with status %d", process.returncode)
+        log.warning("The parser process exited with status %d", process.returncode)
         return process.returncode
 
-    def _ask(
-        self, process: "subprocess.Popen[bytes]", files: Sequence[tuple[bytes, Language]], seconds: float
+    def _request(
+        self, process: "subprocess.Popen[bytes]", files: Sequence[tuple[bytes, Language]], timeout: float
     ) -> list[ParseResult]:
-        """The answers; without those from where the process ended, or was killed as it did not answer."""
-        questions, answers = cast("tuple[IO[bytes], IO[bytes]]", (process.stdin, process.stdout))
-        found: list[ParseResult] = []
+        """Return the results for the first files, up to the one during which the process exits or is killed.
+
+        A process that sends no response for `timeout` seconds is killed.
+        """
+        requests, responses = cast("tuple[IO[bytes], IO[bytes]]", (process.stdin, process.stdout))
+        results: list[ParseResult] = []
         self._stalled = False
 
         def kill() -> None:
             self._stalled = True
             process.kill()
 
-        with _Limit(seconds, kill) as time_limit:
+        with _Watchdog(timeout, kill) as watchdog:
             try:
-                pickle.dump(files, questions)
-                questions.flush()
-                while len(found) < len(files):
-                    answer: list[Chunk] | str = pickle.load(answers)  # noqa: S301 - from our own process
-                    time_limit.begin_anew()
-                    if isinstance(answer, str):
-                        log.error("The parser failed:\n%s", answer)
-                        found.append(_by_lines(*files[len(found)], INTERNAL))
+                pickle.dump(files, requests)
+                requests.flush()
+                while len(results) < len(files):
+                    response: list[Chunk] | str = pickle.load(responses)  # noqa: S301 - from our own process
+                    watchdog.reset()
+                    if isinstance(response, str):
+                        log.error("The parser failed:\n%s", response)
+                        results.append(_chunk_by_lines(*files[len(results)], INTERNAL))
                     else:
-                        found.append(ParseResult(answer))
+                        results.append(ParseResult(response))
             except (EOFError, OSError, pickle.UnpicklingError):
                 pass
-        return found
+        return results
 
 
-def _by_lines(source: bytes, language: Language, failure: str) -> ParseResult:
-    log.warning("A file in %s is cut by lines: %s", language.name, failure)
+def _chunk_by_lines(content: bytes, language: Language, failure: str) -> ParseResult:
+    log.warning("Chunking a %s file by lines: %s", language.name, failure)
     try:
-        return ParseResult(chunk(source, replace(language, grammar=None)), failure)
+        return ParseResult(chunk(content, replace(language, grammar=None)), failure)
     except Exception:
-        log.exception("A file cannot be cut by lines")
+        log.exception("Chunking a file by lines failed")
         return ParseResult([], INTERNAL)
 
 
-class _Limit:
-    """Calls something after a while, unless it ends or begins anew before that."""
+class _Watchdog:
+    """Calls a function in another thread after a timeout, unless it is reset or left before."""
 
-    def __init__(self, seconds: float, call: Callable[[], None]) -> None:
-        self._seconds, self._call = seconds, call
+    def __init__(self, timeout: float, on_timeout: Callable[[], None]) -> None:
+        self._timeout, self._on_timeout = timeout, on_timeout
+        self._started, self._timer = time.monotonic(), self._start_timer()
 
-    def __enter__(self) -> "_Limit":
-        self._start()
+    def __enter__(self) -> "_Watchdog":
         return self
 
-    def begin_anew(self) -> None:
-        """To within a tenth: a timer is a thread, and files are many."""
-        if time.monotonic() - self._began > self._seconds / 10:
+    def reset(self) -> None:
+        """Start the timeout again, unless it was started very recently, since each timer is a thread."""
+        if time.monotonic() - self._started > self._timeout / 10:
             self._timer.cancel()
-            self._start()
+            self._started, self._timer = time.monotonic(), self._start_timer()
 
     def __exit__(self, *_: object) -> None:
         self._timer.cancel()
 
-    def _start(self) -> None:
-        self._began = time.monotonic()
-        self._timer = threading.Timer(self._seconds, self._call)
-        self._timer.start()
+    def _start_timer(self) -> threading.Timer:
+        timer = threading.Timer(self._timeout, self._on_timeout)
+        timer.start()
+        return timer
 
 
-def _serve(limit: float) -> None:
-    """Answer until the pipe is closed, which it also is when the engine dies."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is the engine's business
-    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
-    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a grammar prints must not get between
+def _serve(cpu_limit: float) -> None:
+    """Respond to requests until the engine closes the pipe or exits."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the engine handles Ctrl-C and closes the pipe
+    responses = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    # Output that a grammar prints goes to standard error, so that it does not corrupt the responses.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     while True:
-        with _leaving_with_the_engine():
+        with _exit_with_engine():
             files: Sequence[tuple[bytes, Language]] = pickle.load(sys.stdin.buffer)  # noqa: S301 - from the engine
-        for source, language in files:
-            answer = _answer(source, language, limit)
-            with _leaving_with_the_engine():
-                pickle.dump(answer, answers)
-                answers.flush()
+        for content, language in files:
+            response = _chunk_with_limit(content, language, cpu_limit)
+            with _exit_with_engine():
+                pickle.dump(response, responses)
+                responses.flush()
 
 
-def _answer(source: bytes, language: Language, limit: float) -> list[Chunk] | str:
-    """The chunks, or the traceback of an error. Ends the process after `limit` seconds of processor time."""
-    with _processor_time(limit):
+def _chunk_with_limit(content: bytes, language: Language, cpu_limit: float) -> list[Chunk] | str:
+    """Return the chunks of a file, or the traceback of an error.
+
+    Terminates this process if that takes more than `cpu_limit` seconds of CPU time.
+    """
+    with _limited_cpu_time(cpu_limit):
         try:
-            return chunk(source, language)
-        except Exception:  # noqa: BLE001 - the engine logs it
+            return chunk(content, language)
+        except Exception:  # noqa: BLE001 - the engine logs the traceback
             return traceback.format_exc()
 
 
 if sys.platform == "win32":
-    _OUT_OF_TIME = None  # only the clock limits it
+    _CPU_LIMIT_STATUS = None  # Windows has no such limit; only the timeout applies
 
     @contextmanager
-    def _processor_time(_: float) -> Iterator[None]:
+    def _limited_cpu_time(_: float) -> Iterator[None]:
         yield
 else:
-    _OUT_OF_TIME = -signal.SIGPROF  # ends a process also while C code runs
+    _CPU_LIMIT_STATUS = -signal.SIGPROF  # the signal terminates the process even while C code runs
 
     @contextmanager
-    def _processor_time(limit: float) -> Iterator[None]:
-        signal.setitimer(signal.ITIMER_PROF, limit)
+    def _limited_cpu_time(seconds: float) -> Iterator[None]:
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         yield
         signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 @contextmanager
-def _leaving_with_the_engine() -> Iterator[None]:
+def _exit_with_engine() -> Iterator[None]:
+    """Exit the process if the pipe to the engine is closed, without a traceback or flushing of buffers."""
     try:
         yield
     except (EOFError, OSError, pickle.UnpicklingError):
-        os._exit(0)  # what is left of an answer is nobody's
+        os._exit(0)
 
 
 if __name__ == "__main__":

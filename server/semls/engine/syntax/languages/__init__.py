@@ -1,4 +1,4 @@
-"""Languages: how to tell them by file, what people call them, and their definition queries."""
+"""The supported languages: how to detect them by file, their names, and their queries for definitions."""
 
 import re
 from collections.abc import Sequence
@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 
-_LONGEST_SHEBANG = 256  # bytes; Linux reads no more, and the expression takes quadratic time
+_MAX_SHEBANG_BYTES = 256  # as in Linux; matching takes quadratic time
 _SHEBANG = re.compile(rb"#![ \t]*(?:\S*/)?(?:env[ \t]+(?:-\S+[ \t]+|\w+=\S*[ \t]+)*)?(?:\S*/)?([^\s\d./-]+)")
-
 
 _CPP = re.compile(
     rb"^[ \t]*(?:template[ \t]*<|(?:inline )?namespace\b[^;(){]{0,200}\{|(?:public|private|protected)[ \t]*:"
@@ -23,15 +22,15 @@ _OBJC = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """A language; without a grammar it is read by lines."""
+    """A language. Files are chunked by lines if it has no grammar."""
 
     name: str
     grammar: str | None
     extensions: tuple[str, ...] = ()
     filenames: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
-    query: str = ""  # the file that names its definitions, where it is not its own
-    marks: re.Pattern[bytes] | None = None  # what tells its files from others with the same extension
+    query: str = ""  # name of the .scm file with its query
+    content_pattern: re.Pattern[bytes] | None = None  # matches its files, not others with the same extension
 
 
 def _row(
@@ -42,7 +41,7 @@ def _row(
     *,
     grammar: str = "",
     query: str = "",
-    marks: re.Pattern[bytes] | None = None,
+    content_pattern: re.Pattern[bytes] | None = None,
 ) -> Language:
     return Language(
         name,
@@ -51,7 +50,7 @@ def _row(
         tuple(filenames.split()),
         tuple(aliases.split()),
         query or name,
-        marks,
+        content_pattern,
     )
 
 
@@ -84,7 +83,7 @@ _TABLE = (
     _row("commonlisp", "lisp lsp cl asd", ".sbclrc", "lisp sbcl"),
     _row("cpon", "cpon"),
     _row("cpp", "cpp cc cxx c++ h hpp hh hxx h++ ipp tpp txx inl cppm ixx",
-         aliases="c++ cplusplus cxx", marks=_CPP),
+         aliases="c++ cplusplus cxx", content_pattern=_CPP),
     _row("csharp", "cs csx cake", aliases="c# cs"),
     _row("css", "css"),
     _row("csv", "csv"),
@@ -158,7 +157,7 @@ _TABLE = (
     _row("ninja", "ninja"),
     _row("nix", "nix"),
     _row("nqc", "nqc"),
-    _row("objc", "h m mm", aliases="objective-c objectivec obj-c", marks=_OBJC),
+    _row("objc", "h m mm", aliases="objective-c objectivec obj-c", content_pattern=_OBJC),
     _row("ocaml", "ml", aliases="ml"),
     _row("ocaml_interface", "mli", aliases="mli"),
     _row("odin", "odin"),
@@ -239,21 +238,23 @@ _TABLE = (
 
 TEXT = Language("text", None, ("txt",), aliases=("plaintext", "plain"))
 
-_ROWS = (*_TABLE, TEXT)
-_BY_NAME = {word: language for language in _ROWS for word in (*language.aliases, language.name)}
-_BY_FILENAME = {name: language for language in _ROWS for name in language.filenames}
+_LANGUAGES = (*_TABLE, TEXT)
+_BY_NAME = {name: language for language in _LANGUAGES for name in (*language.aliases, language.name)}
+_BY_FILENAME = {name: language for language in _LANGUAGES for name in language.filenames}
 _BY_EXTENSION = {
-    extension: [language for language in _ROWS if extension in language.extensions]
-    for extension in {extension for language in _ROWS for extension in language.extensions}
+    extension: [language for language in _LANGUAGES if extension in language.extensions]
+    for extension in {extension for language in _LANGUAGES for extension in language.extensions}
 }
 
-NAMES = tuple(sorted(language.name for language in _ROWS))
+NAMES = tuple(sorted(language.name for language in _LANGUAGES))
 
 
 def detect(path: str, content: bytes) -> Language:
-    """The language by the file's name, by its longest known extension, by its stem, by its first line.
+    """Return the language of a file, TEXT if it is unknown.
 
-    Where languages share an extension, what the file holds tells which it is.
+    The first of these that is known decides: the file name, its longest extension, its first part (as in
+    Dockerfile.dev), and the interpreter in the first line. If languages share the extension, the content
+    decides.
     """
     filename = path.replace("\\", "/").rpartition("/")[2]
     if filename in _BY_FILENAME:
@@ -262,27 +263,31 @@ def detect(path: str, content: bytes) -> Language:
     for index in range(len(parts)):
         extension = ".".join(parts[index:])
         if extension in _BY_EXTENSION:
-            return _told_apart(_BY_EXTENSION[extension], content)
-    if (stem := filename.partition(".")[0]) in _BY_FILENAME:  # Dockerfile.dev
-        return _BY_FILENAME[stem]
-    shebang = _SHEBANG.match(content[:_LONGEST_SHEBANG].removeprefix(b"\xef\xbb\xbf"))
-    return (shebang and by_name(shebang[1].decode("latin-1"))) or TEXT
+            return _disambiguate(_BY_EXTENSION[extension], content)
+    first_part = filename.partition(".")[0]
+    if first_part in _BY_FILENAME:
+        return _BY_FILENAME[first_part]
+    shebang = _SHEBANG.match(content[:_MAX_SHEBANG_BYTES].removeprefix(b"\xef\xbb\xbf"))
+    interpreter = shebang[1].decode("latin-1") if shebang else ""
+    return by_name(interpreter) or TEXT
 
 
-def _told_apart(candidates: Sequence[Language], content: bytes) -> Language:
+def _disambiguate(candidates: Sequence[Language], content: bytes) -> Language:
     if len(candidates) == 1:
         return candidates[0]
-    marked = (one for one in candidates if one.marks and one.marks.search(content))
-    return next(marked, next(one for one in candidates if not one.marks))
+    for language in candidates:
+        if language.content_pattern and language.content_pattern.search(content):
+            return language
+    return next(language for language in candidates if not language.content_pattern)
 
 
 def by_name(name: str) -> Language | None:
-    """The language that people call so."""
+    """Return the language with this name or alias, in any case, or None."""
     return _BY_NAME.get(name.strip().lower())
 
 
 @cache
 def definition_query(language: Language) -> str:
-    """The query that names a language's definitions, "" if there is none."""
+    """Return the text of the query for a language's definitions, or "" if there is none."""
     file = resources.files(__name__) / f"{language.query}.scm"
     return file.read_text("utf-8") if file.is_file() else ""

@@ -1,0 +1,34 @@
+"""Extract the text of documentation from comments and string literals."""
+
+import inspect
+import re
+
+_STRING_LITERAL = re.compile(r"^[@A-Za-z ~]*(\"\"\"|'''|\"|')(.*)\1$", re.DOTALL)
+_COMMENT_START = re.compile(r"/\*+!?|//+!?|\*+/?|#+['!]?|--+ ?[|^]?|;+|%+|\(\*+|\{-+ ?[|^]?|<!--+")
+_COMMENT_ENDS = ("*/", "-}", "*)", "-->")
+
+
+def comment_text(comment: str) -> str:
+    """Return the text of a comment without comment markers and common indentation."""
+    lines = (_strip_markers(line.strip()) for line in comment.splitlines())
+    return inspect.cleandoc("\n".join(lines)).strip()
+
+
+def docstring_text(node_text: str) -> str:
+    """Return the text of a node that documents a definition: a string literal or a comment."""
+    text = string_text(node_text)
+    return comment_text(node_text) if text == node_text else text
+
+
+def string_text(literal: str) -> str:
+    """Return the content of a string literal; a text that is not one is returned unchanged."""
+    match = _STRING_LITERAL.match(literal)
+    return inspect.cleandoc(match[2]).strip() if match else literal
+
+
+def _strip_markers(line: str) -> str:
+    start = _COMMENT_START.match(line)
+    text = line[start.end() :] if start else line
+    for end in _COMMENT_ENDS:
+        text = text.removesuffix(end)
+    return text.removeprefix(" ").rstrip()
