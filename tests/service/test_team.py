@@ -175,9 +175,9 @@ async def test_vectors_on_server_are_not_embedded_again(chroma, create_machine):
     answers = [await machine.search("shrink a picture") for machine in (first, second)]
     assert [answer.model for answer in answers] == ["hashing", "hashing"]
     assert [hit.entry for _, hit in answers[0].hits] == [hit.entry for _, hit in answers[1].hits]
-    for machine in (second, first):
-        (machine.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
+    (second.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
     assert (await second.index()).encoded == 1
+    (first.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
     assert (await first.index()).encoded == done.encoded
 
 
