@@ -14,7 +14,7 @@ from semls.engine.search.query import parse_query
 from semls.engine.syntax.parser_process import ParserProcess
 from semls.errors import EngineError
 from semls.settings import Settings
-from tests.support.parsers import parser
+from tests.support.parsers import parser_pid
 from tests.support.waiting import wait_until_async
 
 HASHING = Settings(model="hashing")
@@ -56,7 +56,7 @@ async def test_search_while_parser_is_suspended_omits_changed_file(workspace, tm
     settings_query = parse_query("read_settings", lexical_only=True)
     before = await engine.search({str(root): HASHING}, settings_query)
     _, hit = before.hits[0]
-    suspended = parser()
+    suspended = parser_pid()
     os.kill(suspended, signal.SIGSTOP)
     try:
         with (root / hit.entry.path).open("a") as file:
@@ -96,7 +96,7 @@ async def grammar_finding(engine):
 async def test_doctor_while_parser_is_suspended_answers(workspace, tmp_path):
     engine, root = Engine(tmp_path / "cache"), workspace("shop")
     await index(engine, root)
-    suspended = parser()
+    suspended = parser_pid()
     os.kill(suspended, signal.SIGSTOP)
     try:
         (root / "new.py").write_text("def new(): pass\n")

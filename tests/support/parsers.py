@@ -1,4 +1,4 @@
-"""The parser process that a test's own process has started, as /proc shows it."""
+"""Find the parser process of the current process in /proc."""
 
 import contextlib
 import os
@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 
-def parser() -> int:
-    """Return its number."""
-    (found,) = (
+def parser_pid() -> int:
+    """Return the process ID of the only parser process."""
+    (pid,) = (
         child
         for child in _children()
         if b"semls.engine.syntax.parser_process" in Path(f"/proc/{child}/cmdline").read_bytes()
     )
-    return found
+    return pid
 
 
 def _children() -> Iterator[int]:
@@ -22,7 +22,7 @@ def _children() -> Iterator[int]:
             yield from map(int, (thread / "children").read_text().split())
 
 
-def processor_time(process: int) -> float:
-    """Return the seconds of processor time that a process has used."""
-    user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+def cpu_time(pid: int) -> float:
+    """Return the seconds of CPU time that a process has used."""
+    user, system = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")

@@ -1,22 +1,22 @@
-"""Trees of files, and what git and semls see in them."""
+"""Write trees of files, and list the files that git and semls see in them."""
 
 import random
 import subprocess
 from pathlib import Path
 
-from semls.engine.files.scan import Found, Skipped, scan
+from semls.engine.files.scan import Found, Skipped, read_file, scan
 
-Tree = dict[str, str]
+Tree = dict[str, str]  # content by path
 
 NAMES = ["a", "b", "ab", "a.b", "foo", "#x", "!y", "a b", "a ", "B", "-", "[a]", "a\\b", "bar.py"]
-BITS = [
+PATTERN_PARTS = [
     *("a", "b", "ab", "foo", ".", "-", " ", "#", "!", "/", "*", "?", "**", "***", "**/", "/**", "*.py"),
     *("\\", "\\a", "\\*", "\\ ", "\t", "\r", "[", "]", "[ab]", "[!a]", "[^b]", "[a-c]", "[z-a]", "[!-a]"),
     *("[+-0]", "[--b]", "[!]", "[]a]", "[a\\]b]", "[[:alpha:]]", "[[:digit:]x]", "[[:x:]]", "[[:alpha:]"),
 ]
 
 
-def plant(root: Path, tree: Tree) -> Path:
+def write_tree(root: Path, tree: Tree) -> Path:
     for path, content in tree.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_bytes(content.encode())
@@ -28,36 +28,49 @@ def git(root: Path, *arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True).stdout.decode()
 
 
-def repository(root: Path, tree: Tree) -> Path:
+def git_commit(root: Path) -> None:
+    git(root, "-c", "user.name=x", "-c", "user.email=x", "commit", "--quiet", "--allow-empty", "-m", "x")
+
+
+def init_repository(root: Path, tree: Tree) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     git(root, "init", "--quiet", "--template=")
-    return plant(root, tree)
+    return write_tree(root, tree)
 
 
-def git_sees(root: Path) -> set[str]:
+def git_listed(root: Path) -> set[str]:
+    """Return the files that git tracks or would add."""
     return set(git(root, "ls-files", "-coz", "--exclude-standard").split("\0")) - {""}
 
 
 def found(root: Path) -> set[str]:
+    """Return the files that a scan finds."""
     return {item.path for item in scan(root) if isinstance(item, Found)}
 
 
 def skipped(root: Path) -> dict[str, str]:
+    """Return the reasons of a scan, by path."""
     return {item.path: item.reason for item in scan(root) if isinstance(item, Skipped)}
 
 
-def random_line(chance: random.Random) -> str:
-    start = chance.choice(["", "", "", "!", "/", "!/"])
-    return start + "".join(chance.choices(BITS, k=chance.randint(1, 4))) + chance.choice(["", "", "/"])
+def read_reason(root: Path, path: str) -> str | None:
+    """Return the reason for which `read_file` skips a file, or None if it returns the content."""
+    content = read_file(root, path)
+    return content.reason if isinstance(content, Skipped) else None
 
 
-def random_tree(chance: random.Random) -> Tree:
+def random_pattern(rng: random.Random) -> str:
+    start = rng.choice(["", "", "", "!", "/", "!/"])
+    return start + "".join(rng.choices(PATTERN_PARTS, k=rng.randint(1, 4))) + rng.choice(["", "", "/"])
+
+
+def random_tree(rng: random.Random) -> Tree:
     folders = [""]
-    for _ in range(chance.randint(1, 6)):
-        folders.append(chance.choice(folders) + chance.choice(NAMES) + "/")
-    paths = {chance.choice(folders) + chance.choice(NAMES) for _ in range(chance.randint(4, 20))}
+    for _ in range(rng.randint(1, 6)):
+        folders.append(rng.choice(folders) + rng.choice(NAMES) + "/")
+    paths = {rng.choice(folders) + rng.choice(NAMES) for _ in range(rng.randint(4, 20))}
     tree = {path: "" for path in paths if path + "/" not in folders}
-    for folder in chance.sample(folders, min(len(folders), 3)):
-        lines = [random_line(chance) for _ in range(chance.randint(1, 4))]
+    for folder in rng.sample(folders, min(len(folders), 3)):
+        lines = [random_pattern(rng) for _ in range(rng.randint(1, 4))]
         tree[folder + ".gitignore"] = "\n".join(lines)
     return tree

@@ -1,4 +1,4 @@
-"""What git's configuration and index say about files, compared with git itself."""
+"""The readers of git's configuration and index, compared with git itself."""
 
 import os
 import random
@@ -13,31 +13,33 @@ import pytest
 from semls.engine.files import gitconfig
 from semls.engine.files.gitindex import IndexReader, TrackedPaths
 from semls.engine.files.scan import scan
-from tests.support.trees import Tree, found, git, git_sees, plant, random_tree, repository, skipped
+from tests.support.trees import (
+    Tree,
+    found,
+    git,
+    git_commit,
+    git_listed,
+    init_repository,
+    random_tree,
+    skipped,
+    write_tree,
+)
 
 pytestmark = [
     pytest.mark.usefixtures("alone"),
     pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX names"),
 ]
 
-IDENTITY = ("-c", "user.name=x", "-c", "user.email=x")
 
+def finds_what_git_lists(root: Path) -> bool:
+    """Return whether semls finds those files that git lists and that exist."""
+    return found(root) == {path for path in git_listed(root) if (root / path).is_file()}
 
-def agrees(root: Path) -> bool:
-    """Whether semls finds what git lists, as far as it is there."""
-    return found(root) == {path for path in git_sees(root) if (root / path).is_file()}
-
-
-def commit(root: Path) -> None:
-    git(root, *IDENTITY, "commit", "--quiet", "--allow-empty", "-m", "x")
-
-
-# -- Configuration
 
 CONFIGS = [
     '[core]\n\texcludesFile = "~/own ignore"\n',
     "[CORE]\nEXCLUDESFILE=~/own",
-    '; comment\n[core] # another\n  excludesfile = ~/"own" ; not me\n',
+    '; comment\n[core] # another\n  excludesfile = ~/"own" ; not this\n',
     '[core]\nexcludesfile = ~/"own \\\nignore"\n',
     "[core]\n  excludesfile = ~/none\n[user]\n  name = x\n[core]\n  excludesfile = ~/own\n",
     '\ufeff[core]\r\n\texcludesFile = ~/own\r\n[user "a"]\r\n\tname = y\r\n',
@@ -58,50 +60,50 @@ FILES: Tree = {"x.e": "", "x.b": "", "x.c": "", "x.d": "", "d/x.e": ""}
 
 @pytest.mark.parametrize("config", CONFIGS)
 def test_scan_with_user_configuration_ignores_what_git_ignores(alone: Path, config: str) -> None:
-    plant(alone, {".gitconfig": config, "config/git/ignore": "*.c\n", **IGNORED})
-    root = repository(alone / "work/r", FILES)
-    assert agrees(root)
+    write_tree(alone, {".gitconfig": config, "config/git/ignore": "*.c\n", **IGNORED})
+    root = init_repository(alone / "work/r", FILES)
+    assert finds_what_git_lists(root)
 
 
 @pytest.mark.parametrize("value", [".git/own", "own", "d/own", "~/own", "/nowhere"])
 def test_scan_with_excludes_file_of_repository_ignores_what_git_ignores(alone: Path, value: str) -> None:
-    plant(alone, {".gitconfig": "[core]\n\texcludesFile = ~/other", "other": "*.c\n", "own": "*.d\n"})
-    root = repository(alone / "r", FILES | {".git/own": "*.e\n", "own": "*.b\n", "d/own": "/d/*\n"})
+    write_tree(alone, {".gitconfig": "[core]\n\texcludesFile = ~/other", "other": "*.c\n", "own": "*.d\n"})
+    root = init_repository(alone / "r", FILES | {".git/own": "*.e\n", "own": "*.b\n", "d/own": "/d/*\n"})
     git(root, "config", "core.excludesFile", value)
-    assert agrees(root)
+    assert finds_what_git_lists(root)
     assert {path: reason for path, reason in skipped(root).items() if path != ".git/"} == dict.fromkeys(
         set(FILES | {"own": "", "d/own": ""}) - found(root), "ignored by git's core.excludesFile"
     )
 
 
-def test_scan_with_other_places_of_configuration_ignores_what_git_ignores(
+def test_scan_with_configuration_in_other_files_ignores_what_git_ignores(
     alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    plant(alone, {"config/git/config": "[core]\n\texcludesFile = ~/own\n", **IGNORED})
-    plant(
+    write_tree(alone, {"config/git/config": "[core]\n\texcludesFile = ~/own\n", **IGNORED})
+    write_tree(
         alone, {"elsewhere": "[core]\n\texcludesFile = ~/ignore-b", "ignore-b": "*.b\n", "system": "[core]\n"}
     )
-    root = repository(tmp_path / "r", FILES)
-    assert agrees(root)
+    root = init_repository(tmp_path / "r", FILES)
+    assert finds_what_git_lists(root)
     assert found(root) == {"x.b", "x.c", "x.d"}
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(alone / "elsewhere"))
-    assert agrees(root)
+    assert finds_what_git_lists(root)
     assert found(root) == {"d/x.e", "x.e", "x.c", "x.d"}
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     monkeypatch.delenv("GIT_CONFIG_NOSYSTEM")
     monkeypatch.setenv("GIT_CONFIG_SYSTEM", str(alone / "elsewhere"))
-    assert agrees(root)
+    assert finds_what_git_lists(root)
     assert found(root) == {"d/x.e", "x.e", "x.c", "x.d"}
 
 
 def test_scan_with_configuration_of_worktree_ignores_what_git_ignores(tmp_path: Path) -> None:
-    main = repository(tmp_path / "main", {"own": "*.e\n"})
-    commit(main)
+    main = init_repository(tmp_path / "main", {"own": "*.e\n"})
+    git_commit(main)
     git(main, "worktree", "add", "--quiet", str(tmp_path / "tree"))
-    tree = plant(tmp_path / "tree", FILES)
+    tree = write_tree(tmp_path / "tree", FILES)
     git(main, "config", "extensions.worktreeConfig", "true")
     git(tree, "config", "--worktree", "core.excludesFile", str(main / "own"))
-    assert agrees(tree)
+    assert finds_what_git_lists(tree)
     assert found(tree) == {"x.b", "x.c", "x.d"}
 
 
@@ -118,8 +120,8 @@ def test_scan_with_configuration_of_worktree_ignores_what_git_ignores(tmp_path: 
     ],
     ids=range(7),
 )
-def test_read_with_hostile_configuration_takes_no_time(tmp_path: Path, content: str) -> None:
-    plant(tmp_path, {".git/config": content})
+def test_read_with_hostile_configuration_is_fast(tmp_path: Path, content: str) -> None:
+    write_tree(tmp_path, {".git/config": content})
     began = time.monotonic()
     gitconfig.read(tmp_path / ".git")
     assert time.monotonic() - began < 5
@@ -138,21 +140,18 @@ def test_read_with_hostile_configuration_takes_no_time(tmp_path: Path, content: 
     ids=range(6),
 )
 def test_scan_with_nul_in_git_files_finds_all_files(alone: Path, git: Tree) -> None:
-    plant(alone, {".gitconfig": '[includeIf "gitdir:~/work/"]\n\tpath = other\n'})
-    root = plant(alone / "r", git | {"a.py": "", "d/b.py": ""})
+    write_tree(alone, {".gitconfig": '[includeIf "gitdir:~/work/"]\n\tpath = other\n'})
+    root = write_tree(alone / "r", git | {"a.py": "", "d/b.py": ""})
     assert found(root) == {"a.py", "d/b.py"}
 
 
-# -- The index
-
-
-def test_scan_keeps_tracked_files_that_a_rule_matches(tmp_path: Path) -> None:
+def test_scan_with_rule_for_tracked_files_finds_them(tmp_path: Path) -> None:
     tree = {".gitignore": "vendor/\nbuild/\n*.log\n", "vendor/lib/h.py": "", "vendor/lib/x.py": ""}
-    repository(
+    init_repository(
         tmp_path, tree | {"build/step.py": "", "build/out.py": "", "a.log": "", "b.log": "", "vendor/y": ""}
     )
     git(tmp_path, "add", "-f", "vendor/lib/h.py", "build/step.py", "a.log")
-    assert agrees(tmp_path)
+    assert finds_what_git_lists(tmp_path)
     assert found(tmp_path) == {".gitignore", "vendor/lib/h.py", "build/step.py", "a.log"}
     assert skipped(tmp_path)["vendor/y"] == "ignored by .gitignore"
     git(tmp_path, "rm", "-q", "--cached", "a.log", "build/step.py")
@@ -163,17 +162,17 @@ def test_scan_keeps_tracked_files_that_a_rule_matches(tmp_path: Path) -> None:
         "build/out.py",
         "build/step.py",
     }
-    assert agrees(tmp_path)
+    assert finds_what_git_lists(tmp_path)
 
 
-def test_scan_with_tracked_files_obeys_stronger_rules(tmp_path: Path) -> None:
+def test_scan_with_tracked_files_applies_other_rules(tmp_path: Path) -> None:
     tree = {
         ".gitignore": "gen/\nlib/\n",
         ".semlsignore": "gen/a.sql\n!lib/mine/\n",
         "gen/a.sql": "",
         "gen/b.py": "",
     }
-    repository(
+    init_repository(
         tmp_path, tree | {"gen/.env": "", "node_modules/a.js": "", "lib/mine/x": "", "lib/y": "", "lib/z": ""}
     )
     git(tmp_path, "add", "-f", ".")
@@ -183,29 +182,29 @@ def test_scan_with_tracked_files_obeys_stronger_rules(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("version", ["2", "4", "split"])
-def test_scan_with_tracked_files_at_random_finds_what_git_lists(
+def test_scan_of_random_repositories_with_tracked_files_finds_what_git_lists(
     tmp_path: Path, seed: int, version: str
 ) -> None:
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     for number in range(8):
         root = tmp_path / str(number)
-        tree = random_tree(chance)
-        repository(root, tree)
+        tree = random_tree(rng)
+        init_repository(root, tree)
         if version != "split":
             git(root, "config", "index.version", version)
         for _ in range(2):
-            some = chance.sample(sorted(tree), chance.randrange(len(tree)))
+            some = rng.sample(sorted(tree), rng.randrange(len(tree)))
             if some:
                 git(root, "--literal-pathspecs", "add", "-f", "--", *some)
             if version == "split":
                 git(root, "update-index", "--split-index")
-        assert agrees(root), tree
+        assert finds_what_git_lists(root), tree
 
 
-def test_tracked_with_split_index_follows_deletions(tmp_path: Path) -> None:
+def test_tracked_paths_with_split_index_omit_deleted_entries(tmp_path: Path) -> None:
     names = [f"{number:03}.x" for number in range(300)]
-    repository(tmp_path, dict.fromkeys(names, ""))
-    plant(tmp_path, {".gitignore": "*.x\n"})
+    init_repository(tmp_path, dict.fromkeys(names, ""))
+    write_tree(tmp_path, {".gitignore": "*.x\n"})
     git(tmp_path, "config", "splitIndex.maxPercentChange", "100")
     git(tmp_path, "add", "-f", ".")
     git(tmp_path, "update-index", "--split-index")
@@ -214,11 +213,11 @@ def test_tracked_with_split_index_follows_deletions(tmp_path: Path) -> None:
     git(tmp_path, "add", "-u")
     (shared,) = (tmp_path / ".git").glob("sharedindex.*")
     assert shared.stat().st_size > (tmp_path / ".git/index").stat().st_size
-    assert agrees(tmp_path)
+    assert finds_what_git_lists(tmp_path)
     assert len(found(tmp_path)) > 100
 
 
-def test_tracked_with_extended_entries_reads_them(tmp_path: Path) -> None:
+def test_tracked_paths_with_extended_entries_include_them(tmp_path: Path) -> None:
     tree = {
         ".gitignore": "*.x\n",
         "a.x": "",
@@ -227,95 +226,95 @@ def test_tracked_with_extended_entries_reads_them(tmp_path: Path) -> None:
         "d.x": "",
         "d" * 200 + "/" + "e" * 200 + ".x": "",
     }
-    repository(tmp_path, tree)
+    init_repository(tmp_path, tree)
     git(tmp_path, "add", "-f", "a.x", "d" * 200)
     git(tmp_path, "add", "-f", "-N", "b.x")
     git(tmp_path, "update-index", "--skip-worktree", "a.x")
     assert struct.unpack_from(">I", (tmp_path / ".git/index").read_bytes(), 4) == (3,)
-    assert agrees(tmp_path)
+    assert finds_what_git_lists(tmp_path)
 
 
-def test_tracked_with_longest_paths_reads_them(tmp_path: Path) -> None:
+def test_tracked_paths_with_long_paths_include_them(tmp_path: Path) -> None:
     folder = "/".join(["d" * 100] * 20)
-    repository(tmp_path, {".gitignore": "/d*/\n", f"{folder}/a": "", f"{folder}/b": "", "e": ""})
+    init_repository(tmp_path, {".gitignore": "/d*/\n", f"{folder}/a": "", f"{folder}/b": "", "e": ""})
     (tmp_path / ("f" * 200)).mkdir()
     for version in ("2", "4"):
         git(tmp_path, "config", "core.longpaths", "true")
         git(tmp_path, "add", "-f", f"{folder}/a", "e")
         git(tmp_path, "update-index", "--index-version", version)
-        assert agrees(tmp_path)
+        assert finds_what_git_lists(tmp_path)
 
 
 @pytest.mark.parametrize("version", ["2", "4"])
-def test_tracked_with_sha256_reads_index(tmp_path: Path, version: str) -> None:
+def test_tracked_paths_with_sha256_are_read(tmp_path: Path, version: str) -> None:
     git(tmp_path, "init", "--quiet", "--template=", "--object-format=sha256")
-    plant(tmp_path, {".gitignore": "*.x\n", "a.x": "", "b.x": "", "d/c.x": ""})
+    write_tree(tmp_path, {".gitignore": "*.x\n", "a.x": "", "b.x": "", "d/c.x": ""})
     git(tmp_path, "add", "-f", "a.x", "d")
     git(tmp_path, "update-index", "--index-version", version)
-    assert agrees(tmp_path)
+    assert finds_what_git_lists(tmp_path)
     assert found(tmp_path) == {".gitignore", "a.x", "d/c.x"}
 
 
-def test_tracked_with_sparse_checkout_reads_index(tmp_path: Path) -> None:
-    repository(tmp_path, {".gitignore": "*.x\n", "a/a.x": "", "b/b.x": "", "c.x": ""})
+def test_tracked_paths_with_sparse_checkout_are_read(tmp_path: Path) -> None:
+    init_repository(tmp_path, {".gitignore": "*.x\n", "a/a.x": "", "b/b.x": "", "c.x": ""})
     git(tmp_path, "add", "-f", ".")
-    commit(tmp_path)
+    git_commit(tmp_path)
     git(tmp_path, "sparse-checkout", "init", "--cone", "--sparse-index")
     git(tmp_path, "sparse-checkout", "set", "a")
-    plant(tmp_path, {"a/z.x": ""})
+    write_tree(tmp_path, {"a/z.x": ""})
     assert not (tmp_path / "b").exists()
-    assert agrees(tmp_path)
+    assert finds_what_git_lists(tmp_path)
     assert found(tmp_path) == {".gitignore", "a/a.x", "c.x"}
 
 
-def test_tracked_with_worktree_and_submodule_reads_their_indexes(tmp_path: Path) -> None:
-    inner = repository(tmp_path / "inner", {".gitignore": "*.x\n", "a.x": "", "b.x": ""})
+def test_tracked_paths_of_worktree_and_submodule_are_read(tmp_path: Path) -> None:
+    inner = init_repository(tmp_path / "inner", {".gitignore": "*.x\n", "a.x": "", "b.x": ""})
     git(inner, "add", "-f", ".gitignore", "a.x")
-    commit(inner)
-    main = repository(tmp_path / "main", {".gitignore": "*.x\n/sub\n", "m.x": ""})
+    git_commit(inner)
+    main = init_repository(tmp_path / "main", {".gitignore": "*.x\n/sub\n", "m.x": ""})
     git(main, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", "-f", str(inner), "sub")
     git(main, "add", "-f", ".")
-    commit(main)
+    git_commit(main)
     git(main, "worktree", "add", "--quiet", str(tmp_path / "tree"))
-    tree = plant(tmp_path / "tree", {"n.x": ""})
-    plant(main, {"sub/b.x": "", "n.x": ""})
+    tree = write_tree(tmp_path / "tree", {"n.x": ""})
+    write_tree(main, {"sub/b.x": "", "n.x": ""})
     assert (main / "sub/.git").is_file()
     assert found(main) == {".gitignore", ".gitmodules", "m.x", "sub/.gitignore", "sub/a.x"}
-    assert agrees(main / "sub")
-    assert agrees(tree)
+    assert finds_what_git_lists(main / "sub")
+    assert finds_what_git_lists(tree)
     assert found(tree) == {".gitignore", ".gitmodules", "m.x"}
 
 
-def damaged(content: bytes, chance: random.Random) -> bytes:
-    """An index in which some bytes are others, or which ends early."""
+def corrupt(content: bytes, rng: random.Random) -> bytes:
+    """Change some bytes of an index, and truncate some indexes."""
     changed = bytearray(content)
-    for _ in range(chance.randint(1, 20)):
-        changed[chance.randrange(len(changed))] = chance.randrange(256)
-    return bytes(changed[: chance.choice([len(changed), chance.randrange(len(changed))])])
+    for _ in range(rng.randint(1, 20)):
+        changed[rng.randrange(len(changed))] = rng.randrange(256)
+    return bytes(changed[: rng.choice([len(changed), rng.randrange(len(changed))])])
 
 
 @pytest.mark.parametrize("version", ["2", "4", "split"])
-def test_scan_with_damaged_index_finds_the_other_files(tmp_path: Path, version: str) -> None:
-    repository(
+def test_scan_with_corrupted_index_finds_other_files(tmp_path: Path, version: str) -> None:
+    init_repository(
         tmp_path, {".gitignore": "*.x\n", "a.x": "", "b": "", **{f"d/{name}.x": "" for name in range(40)}}
     )
     git(tmp_path, "add", "-f", ".")
     git(
         tmp_path, "update-index", *(["--split-index"] if version == "split" else ["--index-version", version])
     )
-    index, chance = tmp_path / ".git/index", random.Random(version)
+    index, rng = tmp_path / ".git/index", random.Random(version)
     content = index.read_bytes()
     for _ in range(300):
         index.unlink()
-        index.write_bytes(damaged(content, chance))
+        index.write_bytes(corrupt(content, rng))
         assert found(tmp_path) >= {".gitignore", "b"}
     index.unlink()
     os.mkfifo(index)
     assert found(tmp_path) == {".gitignore", "b"}
 
 
-def test_scan_with_hostile_index_takes_no_time(tmp_path: Path) -> None:
-    repository(tmp_path, {".gitignore": "*.x\n", "a.x": ""})
+def test_scan_with_hostile_index_is_fast(tmp_path: Path) -> None:
+    init_repository(tmp_path, {".gitignore": "*.x\n", "a.x": ""})
     entry = b"\0" * 60 + b"\0\1" + b"\0" + b"a" * 3000 + b"\0"
     count = 90_000
     (tmp_path / ".git/index").write_bytes(b"DIRC" + struct.pack(">II", 4, count) + entry * count + b"\0" * 20)
@@ -324,8 +323,10 @@ def test_scan_with_hostile_index_takes_no_time(tmp_path: Path) -> None:
     assert time.monotonic() - began < 5
 
 
-def test_tracked_with_large_index_reads_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    repository(tmp_path, {".gitignore": "*.x\n", "a.x": "", "b.x": ""})
+def test_tracked_paths_with_large_index_are_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    init_repository(tmp_path, {".gitignore": "*.x\n", "a.x": "", "b.x": ""})
     blob = git(tmp_path, "hash-object", "-w", "a.x").strip()
     lines = [f"100644 {blob}\tsrc/module_{number // 50}/file_{number}.py\n" for number in range(100_000)]
     command = ["git", "-C", str(tmp_path), "update-index", "--index-info"]

@@ -1,4 +1,4 @@
-"""Which folders are refused as too broad, and how the command line and an editor take it."""
+"""Folders that are too broad to index, and how the command line and editors report them."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.support.language_clients import editing, request
 
 @pytest.fixture
 def home(tmp_path, workspace):
-    """A home folder with a project in it."""
+    """Return a home folder that contains a project."""
     shop = workspace("shop")
     (tmp_path / "users/me").mkdir(parents=True)
     shop.rename(tmp_path / "users/me/shop")
@@ -29,7 +29,7 @@ def terminal(tmp_path, home):
     started.stop()
 
 
-def test_refuse_broad_with_home_and_folders_around_it_raises(home, monkeypatch):
+def test_refuse_broad_with_home_and_its_parents_raises(home, monkeypatch):
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("USERPROFILE", str(home))
     for folder in (home, *home.parents, Path(os.path.expanduser("~"))):
@@ -50,7 +50,7 @@ def test_refuse_broad_with_home_and_folders_around_it_raises(home, monkeypatch):
     ],
     ids=lambda command: command[0],
 )
-def test_command_in_home_folder_is_refused(terminal, home, command):
+def test_command_in_home_folder_fails(terminal, home, command):
     done = terminal.run(*command, cwd=home)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"{home} is not indexed, because it is your home folder" in done.stderr
@@ -68,12 +68,12 @@ def test_command_with_force_indexes_home_folder(terminal, home):
     assert terminal.run("index", home / "shop").returncode == 0
 
 
-async def test_editor_with_home_folder_says_so_once_and_serves_the_others(terminal, home):
+async def test_editor_with_home_folder_warns_once_and_serves_other_folders(terminal, home):
     async with editing((home, terminal), ".", "shop") as client:
         answer = await request(client, "semls/search", {"query": "evict_expired"})
         assert answer["hits"][0]["path"] == "store/session.rs"
         (folder,) = (await request(client, "semls/status", None))["folders"]
         assert folder["workspace"] == str(home / "shop")
         await request(client, "semls/context", {"query": "evict_expired"})
-        told = [one for one in client.messages if "is not indexed" in one.message]
-        assert [one.type for one in told] == [types.MessageType.Warning]
+        warnings = [one for one in client.messages if "is not indexed" in one.message]
+        assert [one.type for one in warnings] == [types.MessageType.Warning]

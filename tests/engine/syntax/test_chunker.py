@@ -1,13 +1,13 @@
-import re
+"""Chunks of programming languages, unusual files and long definitions."""
+
 import sysconfig
-import time
 from pathlib import Path
 
 import pytest
 
 from semls.engine.syntax import languages
-from semls.engine.syntax.chunker import KINDS, Chunk, chunk
-from semls.engine.syntax.source import MAX_CHUNK_CHARACTERS, Span
+from semls.engine.syntax.chunker import chunk
+from tests.support.chunks import check_chunks, chunks_of, expected_summaries, find_chunk, language, summaries
 
 SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
 
@@ -732,7 +732,7 @@ EXPECTED = {
 
 NESTED = b"\n".join(b" " * depth + b"class A:" for depth in range(300))
 
-NASTY = {
+UNUSUAL = {
     "empty": b"",
     "blank": b"\n \n\t\n",
     "byte order mark": b"\xef\xbb\xbf" + PYTHON.encode(),
@@ -766,34 +766,32 @@ NASTY = {
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_file_is_taken_apart_along_its_definitions(name):
+def test_chunk_of_source_returns_definitions(name):
     source, expected = EXPECTED[name]
-    found = [
-        f"{one.kind} {one.qualified_name or '-'} {one.span.start.row} {one.span.end.row}"
-        for one in chunks_of(source, name)
-    ]
-    assert found == [line.strip() for line in expected.strip().splitlines()]
+    assert summaries(chunks_of(source, name)) == expected_summaries(expected)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_what_is_written_is_found_once_and_where_it_is_said_to_be(name):
-    check(EXPECTED[name][0].encode(), name)
+def test_chunk_of_source_is_complete_and_disjoint(name):
+    check_chunks(EXPECTED[name][0].encode(), name)
 
 
 @pytest.mark.parametrize("name", ["python", "typescript", "c", "markdown", "json", "text"])
-@pytest.mark.parametrize("case", NASTY)
-def test_no_bytes_are_too_strange(case, name):
-    check(NASTY[case], name)
+@pytest.mark.parametrize("case", UNUSUAL)
+def test_chunk_of_unusual_bytes_is_complete_and_disjoint(case, name):
+    check_chunks(UNUSUAL[case], name)
 
 
 @pytest.mark.parametrize("folder", ["pygls", "httpx", "filelock"])
-def test_real_files_keep_the_rules(folder):
+def test_chunk_of_installed_packages_is_complete_and_disjoint(folder):
     for path in (SITE_PACKAGES / folder).rglob("*.py"):
-        check(path.read_bytes(), "python")
+        check_chunks(path.read_bytes(), "python")
 
 
-def test_a_definition_knows_its_signature_and_what_is_said_of_it():
-    store, load, free = (named(chunks_of(PYTHON, "python"), name) for name in ("Store", "Store.load", "free"))
+def test_chunk_of_definitions_has_signature_and_documentation():
+    store, load, free = (
+        find_chunk(chunks_of(PYTHON, "python"), name) for name in ("Store", "Store.load", "free")
+    )
     assert (store.signature, store.doc) == ("class Store(Base)", "Keeps things.\n\nFor ever.")
     assert (load.signature, load.doc) == ("async def load(self, path: str) -> bytes", "Loads one.")
     assert (free.signature, free.doc) == ("def free(a, b=1)", "")
@@ -818,18 +816,18 @@ def test_a_definition_knows_its_signature_and_what_is_said_of_it():
         ("lua", '--- Adds.\n--- All.\nf = lazy("f")\n', "Adds.\nAll."),
     ],
 )
-def test_documentation_is_freed_of_its_markers(name, source, doc):
-    assert named(chunks_of(source, name), "f").doc == doc
+def test_chunk_with_comments_strips_markers_from_documentation(name, source, doc):
+    assert find_chunk(chunks_of(source, name), "f").doc == doc
 
 
-def test_the_selection_is_the_name():
+def test_chunk_selection_is_name():
     source = CPP.encode()
     for one in chunk(source, language("cpp")):
         if one.name:
             assert source[one.selection.start_byte : one.selection.end_byte].decode() == one.name
 
 
-def test_a_long_function_is_cut_between_statements():
+def test_chunk_of_long_function_splits_between_statements():
     body = "".join(f"    if value == {number}:\n        return {number}\n" for number in range(200))
     parts = chunks_of(f"def f(value):\n{body}", "python")
     assert len(parts) > 1
@@ -839,32 +837,32 @@ def test_a_long_function_is_cut_between_statements():
     assert all(part.text.startswith("if value") for part in parts[1:])
 
 
-def test_functions_in_a_long_function_are_chunks_of_their_own():
+def test_chunk_of_long_function_returns_nested_functions():
     inner = "".join(f"  function f{number}() {{\n    return {number};\n  }}\n" for number in range(200))
     found = chunks_of(f"function all() {{\n{inner}}}\n", "javascript")
     assert [one.qualified_name for one in found[:3]] == ["all", "all.f0", "all.f1"]
 
 
-def test_a_long_section_is_cut_between_paragraphs():
+def test_chunk_of_long_section_splits_between_paragraphs():
     found = chunks_of("# Title\n\n" + "Some words.\nMore words.\n\n" * 300, "markdown")
     assert len(found) > 1
     assert {one.name for one in found} == {"Title"}
     assert all(one.text.endswith("More words.") for one in found)
 
 
-def test_text_is_cut_between_paragraphs():
+def test_chunk_of_text_splits_between_paragraphs():
     found = chunks_of("Some words.\nMore words.\n\n" * 300, "text")
     assert len(found) > 1
     assert all(one.text.startswith("Some") and one.text.endswith("More words.") for one in found)
 
 
-def test_without_definitions_pieces_begin_where_nodes_do():
+def test_chunk_without_definitions_splits_between_nodes():
     found = chunks_of("[\n" + '  {\n    "a": 1\n  },\n' * 400 + "]", "json")
     assert len(found) > 1
     assert all(one.text.startswith("{") for one in found[1:])
 
 
-def test_every_query_suits_its_grammar():
+def test_chunk_of_empty_file_in_every_language_returns_nothing():
     for name in languages.NAMES:
         assert chunk(b"", language(name)) == []
 
@@ -872,127 +870,6 @@ def test_every_query_suits_its_grammar():
 @pytest.mark.parametrize(
     ("source", "text"), [(b"\xef\xbb\xbfa", "a"), ("é".encode(), "é"), (b"\xe9", "é"), (b"\xe9\0", "é\0")]
 )
-def test_bytes_that_are_not_utf_8_are_latin_1(source, text):
+def test_chunk_of_bytes_that_are_not_utf8_decodes_latin_1(source, text):
     (one,) = chunk(source, language("text"))
     assert one.text == text
-
-
-@pytest.mark.parametrize(
-    ("path", "content", "name"),
-    [
-        ("a/b.py", b"", "python"),
-        ("A.PY", b"", "python"),
-        ("stubs.pyi", b"", "python"),
-        ("x.d.ts", b"", "typescript"),
-        ("x.test.jsx", b"", "javascript"),
-        ("x.tsx", b"", "tsx"),
-        ("x.h", b"// std lib\n#include <stdio.h>\nint f(void);\n", "c"),
-        ("x.h", b"#pragma once\nnamespace a {\nint f();\n}\n", "cpp"),
-        ("x.h", b"#include <string>\n", "cpp"),
-        ("x.h", b"class A final : public B {\n", "cpp"),
-        ("x.h", b"int f(std::string);\n", "cpp"),
-        ("x.h", b"#import <Foundation/Foundation.h>\n@interface A\n@end\n", "objc"),
-        ("x.m", b"@implementation A\n@end\n", "objc"),
-        ("x.m", b"function y = f(x)\n", "matlab"),
-        ("x.mm", b"", "objc"),
-        ("docker/Dockerfile", b"", "dockerfile"),
-        ("CMakeLists.txt", b"", "cmake"),
-        ("requirements.txt", b"", "requirements"),
-        ("notes.txt", b"", "text"),
-        (".bashrc", b"", "bash"),
-        ("Rakefile", b"", "ruby"),
-        ("go.mod", b"", "gomod"),
-        ("page.html.erb", b"", "embeddedtemplate"),
-        ("run", b"#!/bin/sh\n", "bash"),
-        ("run", b"#!/usr/bin/env -S python3 -u\n", "python"),
-        ("run", b"#! /usr/bin/env FOO=1 node\n", "javascript"),
-        ("run", b"#!/usr/local/bin/python3.12\n", "python"),
-        ("run", b"\x7fELF", "text"),
-        ("run", b"#!", "text"),
-        ("", b"", "text"),
-    ],
-)
-def test_a_language_is_told_by_name_then_by_content(path, content, name):
-    assert languages.detect(path, content).name == name
-
-
-@pytest.mark.parametrize(
-    ("path", "content", "name"),
-    [
-        ("a.h", b"namespace a\n" * 80_000, "c"),
-        ("a.h", b"inline namespace\n" * 60_000, "c"),
-        ("run", b"#!" + b"/" * 1_000_000, "text"),
-    ],
-)
-def test_detect_with_hostile_content_takes_no_time(path, content, name):
-    began = time.monotonic()
-    assert languages.detect(path, content).name == name
-    assert time.monotonic() - began < 5
-
-
-@pytest.mark.parametrize(
-    ("word", "name"),
-    [("Python", "python"), ("c++", "cpp"), ("C#", "csharp"), ("golang", "go"), ("typescriptreact", "tsx")],
-)
-def test_a_language_is_found_by_what_people_call_it(word, name):
-    assert language(word).name == name
-    assert languages.by_name("no such language") is None
-
-
-def test_no_name_belongs_to_two_languages():
-    claims = [(word, name) for name in languages.NAMES for word in {name, *language(name).aliases}]
-    assert len({word for word, _ in claims}) == len(claims)
-
-
-def language(name: str) -> languages.Language:
-    found = languages.by_name(name)
-    assert found
-    return found
-
-
-def chunks_of(source: str, name: str) -> list[Chunk]:
-    return chunk(source.encode(), language(name))
-
-
-def named(found: list[Chunk], qualified_name: str) -> Chunk:
-    return next(one for one in found if one.qualified_name == qualified_name)
-
-
-# What may belong to no chunk: closing punctuation, and the heads of what only gives others its name.
-LEFT_OUT = re.compile(
-    rb"(?:\}[ \t]*//[^\n]*|[\s{}()\[\];,]|\bend\b|\?>|#endif\b[^\n]*"
-    rb"|\bnamespace\b[^;{]*|\bdeclare\b|\bmod \w+|\bpackage [\w.]+|\bcompanion object\b"
-    rb"|\bclass <<[^\n]*|extern \"C\")*"
-)
-
-
-def check(source: bytes, name: str) -> None:
-    rows = line_starts(source)
-    end = 0
-    for one in chunk(source, language(name)):
-        assert one.kind in KINDS
-        assert one.span.start_byte >= end
-        assert LEFT_OUT.fullmatch(source[end : one.span.start_byte].removeprefix(b"\xef\xbb\xbf"))
-        assert one.text == decode_like(source, one.span)
-        assert one.text.strip()
-        assert len("".join(one.text.split())) <= MAX_CHUNK_CHARACTERS + 200
-        for span in (one.span, one.selection):
-            assert rows[span.start.row] + span.start.column == span.start_byte
-            assert rows[span.end.row] + span.end.column == span.end_byte
-            assert span.start_byte <= span.end_byte
-        end = one.span.end_byte
-    assert LEFT_OUT.fullmatch(source[end:].removeprefix(b"\xef\xbb\xbf"))
-
-
-def line_starts(source: bytes) -> list[int]:
-    mark = 3 if source.startswith(b"\xef\xbb\xbf") else 0
-    return [mark, *(found.end() for found in re.finditer(rb"\r\n|\r|\n", source))]
-
-
-def decode_like(source: bytes, span: Span) -> str:
-    text = source[span.start_byte : span.end_byte]
-    try:
-        source.decode()
-    except UnicodeDecodeError:
-        return text.decode("latin-1")
-    return text.decode()

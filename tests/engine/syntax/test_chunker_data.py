@@ -1,13 +1,12 @@
+"""Chunks of data, markup, style sheets and build files."""
+
 import json
-import re
 import time
 
 import pytest
 
-from semls.engine.syntax import languages
 from tests.conftest import HANG
-from tests.engine.syntax import test_chunker
-from tests.engine.syntax.test_chunker import check, chunks_of, named
+from tests.support.chunks import check_chunks, chunks_of, expected_summaries, find_chunk, summaries
 
 HTML = """\
 <!DOCTYPE html>
@@ -557,35 +556,25 @@ EXPECTED = {
     ),
 }
 
-# As in the tests of programming languages, and what only holds others.
-LEFT_OUT = re.compile(
-    test_chunker.LEFT_OUT.pattern.removesuffix(b")*") + rb"|</[\w:.-]+>|\b(?:jobs|services):)*"
-)
 
-
-@pytest.fixture(autouse=True)
-def _what_may_be_left_out(monkeypatch):
-    monkeypatch.setattr(test_chunker, "LEFT_OUT", LEFT_OUT)
+def check(source: bytes, name: str) -> None:
+    check_chunks(source, name, is_data=True)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_a_file_is_taken_apart_along_what_it_names(name):
+def test_chunk_of_data_file_returns_definitions(name):
     source, expected = EXPECTED[name]
-    found = [
-        f"{one.kind} {one.qualified_name or '-'} {one.span.start.row} {one.span.end.row}"
-        for one in chunks_of(source, name)
-    ]
-    assert found == [line.strip() for line in expected.strip().splitlines()]
+    assert summaries(chunks_of(source, name)) == expected_summaries(expected)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_what_is_written_is_found_once_and_where_it_is_said_to_be(name):
+def test_chunk_of_data_file_is_complete_and_disjoint(name):
     check(EXPECTED[name][0].encode(), name)
     check(EXPECTED[name][0].replace("\n", "\r\n").encode(), name)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_broken_files_keep_the_rules(name):
+def test_chunk_of_broken_data_file_is_complete_and_disjoint(name):
     source = EXPECTED[name][0].encode()
     assert chunks_of("", name) == []
     for broken in (source[: len(source) // 2], source[len(source) // 2 :], source.replace(b"}", b"")):
@@ -612,24 +601,24 @@ def test_broken_files_keep_the_rules(name):
         ("prisma", "Customer", "Who buys."),
     ],
 )
-def test_what_stands_above_belongs_to_what_follows(name, qualified_name, doc):
-    assert named(chunks_of(EXPECTED[name][0], name), qualified_name).doc == doc
+def test_chunk_with_comment_above_has_documentation(name, qualified_name, doc):
+    assert find_chunk(chunks_of(EXPECTED[name][0], name), qualified_name).doc == doc
 
 
-def test_small_files_and_small_values_stay_together():
+def test_chunk_of_small_data_file_returns_one_chunk():
     assert len(chunks_of(json.dumps({"a": {"b": [1, 2, 3]}, "c": ["d"] * 20}, indent=2), "json")) == 1
     assert len(chunks_of("a: 1\nb:\n  c: 2\nd: [3]\n" * 10, "yaml")) == 1
     assert len(chunks_of("[a]\nb = 1\n\n[c]\nd = 2\n", "toml")) == 1
     assert len(chunks_of("a { b: c }\nd {\n  e: f;\n}\n" * 10, "css")) == 1
 
 
-def test_a_large_value_is_cut_and_its_parts_have_its_name():
+def test_chunk_of_large_value_splits_it_into_parts_with_its_name():
     found = chunks_of(json.dumps({"packages": [{"name": f"n{n}"} for n in range(500)]}, indent=2), "json")
     assert 2 < len(found) < 20
     assert {one.name for one in found[1:]} == {"packages"}
 
 
-def test_a_block_that_fits_is_one_piece_and_a_long_one_is_told_apart():
+def test_chunk_of_nested_blocks_splits_only_long_ones():
     task = 'task "t%d" {\n' + '  driver = "docker"\n' * 60 + "}\n"
     assert [one.qualified_name for one in chunks_of(f'job "a" {{\n{task % 1}}}', "hcl")] == ["job.a"]
     long = chunks_of(f'job "a" {{\n{task % 1}{task % 2}{task % 3}}}', "hcl")
@@ -670,34 +659,10 @@ HUGE = {
 
 
 @pytest.mark.parametrize("case", HUGE)
-def test_huge_files_are_read_quickly_and_make_no_thousands_of_chunks(case):
+def test_chunk_of_huge_data_file_is_fast_and_returns_few_chunks(case):
     name, source = HUGE[case]
     begin = time.monotonic()
     found = chunks_of(source, name)
     assert time.monotonic() - begin < HANG
     assert len(found) < 120 + len(source) // 1_000
     check(source.encode(), name)
-
-
-@pytest.mark.parametrize(
-    ("path", "name"),
-    [
-        ("Dockerfile", "dockerfile"),
-        ("docker/Dockerfile.dev", "dockerfile"),
-        ("web.Dockerfile", "dockerfile"),
-        ("Makefile", "make"),
-        ("Makefile.linux", "make"),
-        ("rules.mk", "make"),
-        ("src/CMakeLists.txt", "cmake"),
-        ("main.tf", "terraform"),
-        ("prod.tfvars", "terraform"),
-        ("job.nomad", "hcl"),
-        (".github/workflows/ci.yml", "yaml"),
-        ("App.vue", "vue"),
-        ("build.gradle.py", "python"),
-        ("Dockerfile.py", "python"),
-        ("notes", "text"),
-    ],
-)
-def test_special_names_tell_the_language(path, name):
-    assert languages.detect(path, b"").name == name

@@ -1,8 +1,8 @@
-"""Languages whose grammars know equations, specifications, packages and the like."""
+"""Chunks of languages with equations, specifications, packages and similar definitions."""
 
 import pytest
 
-from tests.engine.syntax.test_chunker import check, chunks_of, named
+from tests.support.chunks import check_chunks, chunks_of, expected_summaries, find_chunk, summaries
 
 SOURCES = {
     "haskell": (
@@ -582,21 +582,17 @@ foreign import ccall "sin" sine :: Double -> Double
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_a_file_is_taken_apart_along_its_definitions(name):
+def test_chunk_of_source_returns_definitions(name):
     source, expected = SOURCES[name]
-    found = [
-        f"{one.kind} {one.qualified_name or '-'} {one.span.start.row} {one.span.end.row}"
-        for one in chunks_of(source, name)
-    ]
-    assert found == [line.strip() for line in expected.strip().splitlines()]
+    assert summaries(chunks_of(source, name)) == expected_summaries(expected)
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_what_is_written_is_found_once_and_where_it_is_said_to_be(name):
+def test_chunk_of_source_is_complete_and_disjoint(name):
     source = SOURCES[name][0]
-    check(source.encode(), name)
-    check(source.replace("\n", "\r\n").encode(), name)
-    check(source.encode()[: len(source) // 2], name)
+    check_chunks(source.encode(), name)
+    check_chunks(source.replace("\n", "\r\n").encode(), name)
+    check_chunks(source.encode()[: len(source) // 2], name)
 
 
 @pytest.mark.parametrize(
@@ -615,8 +611,8 @@ def test_what_is_written_is_found_once_and_where_it_is_said_to_be(name):
         ("graphql", "User", 'type User implements Node & Entity @key(fields: "id")', "A user."),
     ],
 )
-def test_a_definition_knows_its_signature_and_what_is_said_of_it(name, qualified_name, signature, doc):
-    found = named(chunks_of(SOURCES[name][0], name), qualified_name)
+def test_chunk_of_definition_has_signature_and_documentation(name, qualified_name, signature, doc):
+    found = find_chunk(chunks_of(SOURCES[name][0], name), qualified_name)
     assert (found.signature, found.doc) == (signature, doc)
 
 
@@ -636,7 +632,7 @@ def test_a_definition_knows_its_signature_and_what_is_said_of_it(name, qualified
         ("julia", "struct Shape\n", "  function area{0}(x)\n    {1}\n  end\n", "end\n"),
     ],
 )
-def test_what_is_long_is_told_by_its_members_what_is_short_as_a_whole(name, head, member, last):
+def test_chunk_of_interface_splits_only_long_one_into_members(name, head, member, last):
     for number, count in ((2, 1), (60, 61)):
         members = (member.format(one, "+".join(["sqrt"] * 20)) for one in range(number))
         chunks = chunks_of(head.format() + "".join(members) + last.format(), name)
@@ -645,13 +641,13 @@ def test_what_is_long_is_told_by_its_members_what_is_short_as_a_whole(name, head
         assert found[0].name.lower() == "shape"
 
 
-def test_clauses_of_two_names_are_two_definitions():
+def test_chunk_of_clauses_merges_those_with_same_name():
     found = chunks_of("f 0 = 1\nf n = 2\ng 0 = 1\n\nf' = 3\n", "haskell")
     assert [(one.name, one.span.end.row) for one in found] == [("f", 1), ("g", 2), ("f'", 4)]
 
 
-def test_operators_are_definitions_like_others():
-    check(OPERATORS.encode(), "haskell")
+def test_chunk_of_operators_returns_definitions():
+    check_chunks(OPERATORS.encode(), "haskell")
     found = chunks_of(OPERATORS, "haskell")
     assert [f"{one.kind} {one.name} {one.span.start.row} {one.span.end.row}" for one in found] == [
         "Function <+> 0 6",
@@ -671,10 +667,10 @@ def test_operators_are_definitions_like_others():
         "(<+>) :: Int -> Int -> Int",
         "What is said of it.",
     )
-    assert named(found, "Size").doc == "How large it is."
+    assert find_chunk(found, "Size").doc == "How large it is."
 
 
-def test_a_pragma_below_is_that_of_the_method_above():
+def test_chunk_of_method_includes_pragma_below():
     method = "  {0} x = x\n  {0} _ = {1}\n  {{-# INLINE {0} #-}}\n"
     source = "instance Shape Circle where\n" + "".join(
         method.format(name, "+".join(["sqrt"] * 200)) for name in ("area", "size", "scale")
@@ -686,7 +682,7 @@ def test_a_pragma_below_is_that_of_the_method_above():
     ]
 
 
-def test_what_a_long_function_keeps_to_itself_is_told_apart_with_its_signature():
+def test_chunk_of_long_function_returns_local_functions_with_signature():
     local = "    {0} :: Int -> Int\n    {0} 0 = 1\n    {0} n = {1}\n"
     source = "f :: Int -> Int\nf 0 = 1\nf n = a n\n  where\n" + "".join(
         local.format(name, "+".join(["n"] * 600)) for name in "abc"
@@ -701,7 +697,7 @@ def test_what_a_long_function_keeps_to_itself_is_told_apart_with_its_signature()
     assert all(one.signature.endswith(" :: Int -> Int") for one in found)
 
 
-def test_documentation_below_is_not_that_of_the_next():
+def test_chunk_of_definition_includes_documentation_below():
     found = chunks_of(
         "val a : t\n(** Of b. *)\nval b : t\n(** Of b, too. *)\n\nval c : t\n", "ocaml_interface"
     )
@@ -709,9 +705,9 @@ def test_documentation_below_is_not_that_of_the_next():
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_thousands_of_definitions_keep_the_rules(name):
+def test_chunk_of_thousands_of_definitions_is_complete_and_disjoint(name):
     source = SOURCES[name][0]
-    check((source * (10_000 // source.count("\n"))).encode(), name)
+    check_chunks((source * (10_000 // source.count("\n"))).encode(), name)
 
 
 @pytest.mark.parametrize(
@@ -728,7 +724,7 @@ def test_thousands_of_definitions_keep_the_rules(name):
         ("cpp", "// Known.\nconst char known[2][3] = {{{0}}};\n", "Variable"),
     ],
 )
-def test_a_table_of_some_lines_at_the_top_is_a_definition(name, source, kind):
+def test_chunk_of_table_with_several_lines_returns_definition(name, source, kind):
     long, short = (source.format(f'{gap}"b",' * 4) for gap in ("\n  ", ""))
     assert [(one.kind, one.doc) for one in chunks_of(long, name) if one.name.lower() == "known"] == [
         (kind, "Known.")
@@ -736,7 +732,7 @@ def test_a_table_of_some_lines_at_the_top_is_a_definition(name, source, kind):
     assert not any(one.name for one in chunks_of(short, name))
 
 
-def test_overloads_are_one_definition():
+def test_chunk_of_overloads_merges_them():
     source = (
         "/** One. */\nexport function f(a: string): void;\nexport function f(a: any) {}\nfunction g() {}\n"
     )
@@ -746,12 +742,12 @@ def test_overloads_are_one_definition():
     assert found == [("A", 0), ("A.f", 2), ("A.g", 3)]
 
 
-def test_a_module_says_what_it_is_for():
+def test_chunk_of_elixir_module_has_documentation():
     source = 'defmodule A.B do\n  use C\n  @moduledoc """\n  Adds.\n  """\n  def f(), do: 1\nend\n'
-    assert named(chunks_of(source, "elixir"), "A.B").doc == "Adds."
+    assert find_chunk(chunks_of(source, "elixir"), "A.B").doc == "Adds."
 
 
-def test_what_is_documented_is_a_definition():
+def test_chunk_of_documented_lua_values_returns_definitions():
     source = (
         "-- Of all.\nlocal M = {}\n\n---@type number\nM.size = 3\n--- Finds.\nM.find = lazy('find')\nM.b = 1"
     )
@@ -759,7 +755,7 @@ def test_what_is_documented_is_a_definition():
     assert found == [("Variable", "M.size", "@type number"), ("Variable", "M.find", "Finds.")]
 
 
-def test_what_a_macro_compiles_on_condition_is_read_like_the_rest():
+def test_chunk_of_rust_macro_arguments_returns_definitions():
     source = """\
 cfg_net! {
     /// A listener.

@@ -4,7 +4,7 @@ from semls.engine.syntax import identifiers
 
 
 @pytest.mark.parametrize(
-    ("name", "parts"),
+    ("name", "words"),
     [
         ("parseHTTPHeader", ["parse", "HTTP", "Header"]),
         ("parse_http_header", ["parse", "http", "header"]),
@@ -16,9 +16,9 @@ from semls.engine.syntax import identifiers
         ("___", []),
     ],
 )
-def test_an_identifier_is_split_at_humps_digits_and_underscores(name, parts):
-    assert identifiers.split(name) == parts
+def test_split_identifier_returns_words(name, words):
+    assert identifiers.split(name) == words
 
 
-def test_only_camel_case_is_split_in_a_text():
+def test_split_camel_case_with_other_words_returns_only_parts_of_camel_case():
     assert identifiers.split_camel_case("call parseHeader in plain_words") == "parse Header"
