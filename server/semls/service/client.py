@@ -1,18 +1,17 @@
 """The front-ends' client of the engine: sends requests, and starts the engine again if it has died."""
 
 import asyncio
-import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, TypeVar
 
 import httpx
 
-from semls.errors import EngineError, SemlsError
+from semls.errors import EngineError
 from semls.limits import DEFAULT_HITS, DEFAULT_TOKENS
 from semls.service import launcher, messages
+from semls.service.http_client import Connection, decode, decode_response, encode
 from semls.service.messages import (
     AnswerMessage,
     ContextMessage,
@@ -58,7 +57,7 @@ class Client:
         self._on_wait = on_wait
         self._paths = EnginePaths(engine)
         self._connecting = asyncio.Lock()
-        self._connection: _Connection | None = None
+        self._connection: Connection | None = None
         self._ping: asyncio.Task[str] | None = None
 
     def configure(self, workspace: str, settings: Settings) -> None:
@@ -220,8 +219,8 @@ class Client:
             connection = await self._connect()
             try:
                 async with connection.in_use() as http:
-                    response = await http.post(endpoint.path, content=_ascii_json(body))
-                    message: Message = _parse_response(response)
+                    response = await http.post(endpoint.path, content=encode(body))
+                    message: Message = decode_response(response)
                     return message
             except httpx.TransportError as error:
                 await self._handle_lost_connection(connection, error, attempt)
@@ -236,13 +235,13 @@ class Client:
             try:
                 async with (
                     connection.in_use() as http,
-                    http.stream("POST", endpoint.path, content=_ascii_json(body)) as response,
+                    http.stream("POST", endpoint.path, content=encode(body)) as response,
                 ):
                     if response.headers.get("content-type") != "application/x-ndjson":
                         await response.aread()
-                        _parse_response(response)  # raises what the engine answers instead of a stream
+                        decode_response(response)  # raises what the engine answers instead of a stream
                     async for line in response.aiter_lines():
-                        message: Message = _parse(line)
+                        message: Message = decode(line)
                         yield message
                 return
             except httpx.TransportError as error:
@@ -281,21 +280,21 @@ class Client:
             self._ping.add_done_callback(_retrieve_exception)
         return await asyncio.shield(self._ping)
 
-    async def _connect(self) -> "_Connection":
+    async def _connect(self) -> Connection:
         """Return a connection to the running engine; find or start the engine first if need be."""
         async with self._connecting:
             connection = self._connection
             if connection and not self._is_current(connection.state):
                 await self.close()  # the engine has stopped, and another program may have its port
             if self._connection is None:
-                self._connection = _Connection(await launcher.ensure_running(self._paths))
+                self._connection = Connection(await launcher.ensure_running(self._paths))
             return self._connection
 
     def _is_current(self, state: EngineState) -> bool:
         return self._paths.is_locked() and self._paths.read_state() == state
 
     async def _handle_lost_connection(
-        self, connection: "_Connection", error: httpx.TransportError, attempt: int
+        self, connection: Connection, error: httpx.TransportError, attempt: int
     ) -> None:
         """Drop a connection whose engine has died, unless another request has replaced it already.
 
@@ -309,76 +308,7 @@ class Client:
             ) from error
 
 
-class _Connection:
-    """An HTTP connection to one engine that is closed after its last request.
-
-    httpx leaves connections open that are being established while its client is closed.
-    """
-
-    def __init__(self, state: EngineState) -> None:
-        self.state = state
-        self._http = launcher.http_client(state)
-        self._requests = 0
-        self._closing = False
-
-    @asynccontextmanager
-    async def in_use(self) -> AsyncIterator[httpx.AsyncClient]:
-        """Keep the connection open until the end of the block."""
-        self._requests += 1
-        try:
-            yield self._http
-        finally:
-            self._requests -= 1
-            await self._close_if_unused()
-
-    async def close_when_unused(self) -> None:
-        """Close the connection after the requests that are using it."""
-        self._closing = True
-        await self._close_if_unused()
-
-    async def _close_if_unused(self) -> None:
-        if self._closing and not self._requests:
-            await self._http.aclose()
-
-
 def _retrieve_exception(task: "asyncio.Task[Any]") -> None:
     """Keep asyncio from logging the exception of a task whose waiters were all cancelled."""
     if not task.cancelled():
         task.exception()
-
-
-def _ascii_json(body: Mapping[str, object]) -> str:
-    """Return JSON in ASCII: paths that are not UTF-8 have lone surrogates, which UTF-8 cannot encode."""
-    return json.dumps(body)
-
-
-def _parse_response(response: httpx.Response) -> Any:  # noqa: ANN401 - the endpoint's type
-    """Return the message of a response.
-
-    Raises SemlsError, and TransportError when it comes from another engine or program.
-    """
-    if response.status_code in (401, 403):
-        raise httpx.RemoteProtocolError("another engine uses its port")
-    try:
-        return _parse(response.content)
-    except ValueError as error:
-        raise httpx.RemoteProtocolError("another program uses its port") from error
-
-
-def _parse(content: str | bytes) -> Any:  # noqa: ANN401 - the endpoint's type
-    """Return the message. Raises SemlsError if it is an error, and ValueError if it is not JSON."""
-    message = json.loads(content)
-    if isinstance(message, dict) and "error" in message and "message" in message:
-        raise _error_types().get(message["error"], EngineError)(message["message"])
-    return message
-
-
-def _error_types() -> dict[str, type[SemlsError]]:
-    """Return all classes of errors by their code."""
-    types: dict[str, type[SemlsError]] = {}
-    remaining = [SemlsError]
-    while remaining:
-        error_type = remaining.pop()
-        types[error_type.code] = error_type
-        remaining += error_type.__subclasses__()
-    return types

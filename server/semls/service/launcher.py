@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import ssl
 import subprocess
 import sys
 import time
@@ -12,17 +11,14 @@ from filelock import Timeout
 
 from semls import __version__
 from semls.errors import EngineError
+from semls.service.http_client import http_client
 from semls.service.state import EnginePaths, EngineState, open_private, store_errors
 from semls.settings import EngineSettings
 
 _START_TIMEOUT = 60.0  # seconds; a slow disk takes long to import torch and chromadb
 _STOP_TIMEOUT = 4.0  # seconds
 _PING_TIMEOUT = 3.0  # seconds; the engine answers a ping at once unless its process hangs
-_CONNECT_TIMEOUT = 5.0  # seconds
 _POLL_INTERVAL = 0.02  # seconds
-
-# Plain HTTP needs no certificates, and httpx would take 15 ms to load them.
-_NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 _children: "list[subprocess.Popen[bytes]]" = []  # engines that this process started and has to reap
 
@@ -73,17 +69,6 @@ async def activity(paths: EnginePaths) -> str:
     """Return what the engine is doing, as text for the user. Raises EngineError when it does not answer."""
     found = await _ping(paths)
     return str(found[1].get("doing") or "busy") if found else "starting"
-
-
-def http_client(state: EngineState, timeout: float | None = None) -> httpx.AsyncClient:
-    """Return an HTTP client for an engine, with its token."""
-    return httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{state.port}",
-        headers={"Authorization": f"Bearer {state.token}"},
-        timeout=httpx.Timeout(timeout, connect=_CONNECT_TIMEOUT),
-        trust_env=False,  # never send the token to a proxy
-        verify=_NO_CERTIFICATES,
-    )
 
 
 async def _find_settled(paths: EnginePaths) -> EngineState | None:
