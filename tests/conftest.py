@@ -70,6 +70,11 @@ class Terminal:
             self.run("engine", "stop")
 
 
+def pytest_xdist_auto_num_workers():
+    """Use one process more than there are cores: many tests wait for other processes."""
+    return min((os.cpu_count() or 1) + 1, 8)
+
+
 @pytest.fixture(scope="module")
 def shared_terminal(tmp_path_factory):
     """For tests that leave the engine and the settings as they are; workspaces are their own."""

@@ -36,7 +36,7 @@ def _through(command: list[str], test: Callable[..., Any]) -> Callable[..., Any]
     def rerun(request: pytest.FixtureRequest, tmp_path: Path) -> None:
         if not shutil.which(command[0]) or subprocess.run([*command, "true"], check=False).returncode:
             pytest.skip(f"{command[0]} is not permitted here")
-        options = ["-q", "-m", "", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'inside'}"]
+        options = ["-q", "-n0", "-m", "", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'inside'}"]
         done = subprocess.run(
             [*command, sys.executable, "-m", "pytest", *options, request.node.nodeid],
             cwd=request.config.rootpath,
