@@ -122,9 +122,9 @@ def test_scan_with_configuration_of_worktree_ignores_what_git_ignores(tmp_path: 
 )
 def test_read_with_hostile_configuration_is_fast(tmp_path: Path, content: str) -> None:
     write_tree(tmp_path, {".git/config": content})
-    began = time.monotonic()
+    began = time.process_time()
     gitconfig.read(tmp_path / ".git")
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 @pytest.mark.parametrize(
@@ -318,9 +318,9 @@ def test_scan_with_hostile_index_is_fast(tmp_path: Path) -> None:
     entry = b"\0" * 60 + b"\0\1" + b"\0" + b"a" * 3000 + b"\0"
     count = 90_000
     (tmp_path / ".git/index").write_bytes(b"DIRC" + struct.pack(">II", 4, count) + entry * count + b"\0" * 20)
-    began = time.monotonic()
+    began = time.process_time()
     assert found(tmp_path) == {".gitignore"}
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_tracked_paths_with_large_index_are_read_once(
@@ -339,9 +339,9 @@ def test_tracked_paths_with_large_index_are_read_once(
 
     paths = IndexReader.paths
     monkeypatch.setattr(IndexReader, "paths", read)
-    began = time.monotonic()
+    began = time.process_time()
     for _ in range(3):
         assert found(tmp_path) == {".gitignore", "a.x"}
     assert TrackedPaths(tmp_path / ".git").contains((tmp_path / "src/module_7").as_posix(), is_folder=True)
     assert opened == ["index"]
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

@@ -185,9 +185,9 @@ def test_path_pattern_matches_paths(glob, inside, outside):
     "glob", ["*a" * 20 + "b", "**/a/" * 20 + "b", "**/*a*a*a/" * 8 + "b", "**a" * 99 + "b"]
 )
 def test_path_pattern_with_many_stars_matches_in_linear_time(glob):
-    began = time.monotonic()
+    began = time.process_time()
     assert not matching(glob, "a" * 200, "a/" * 80 + "x", "aaaaaaaaaaaa/" * 40 + "x")
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(
@@ -212,8 +212,8 @@ def test_path_pattern_with_many_stars_matches_in_linear_time(glob):
     ],
 )
 def test_parse_query_with_hostile_text_takes_linear_time(part):
-    began = time.monotonic()
+    began = time.process_time()
     for text in (part * MAX_QUERY_LENGTH, "x " + part * MAX_QUERY_LENGTH):
         with suppress(UsageError):
             parse_query(text[:MAX_QUERY_LENGTH])
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
