@@ -85,7 +85,7 @@ def test_matching_blocks_of_random_texts_are_equal_and_increasing():
             assert old[old_row:old_end] == new[new_row:new_end]
 
 
-def test_search_with_large_changed_buffer_returns_buffer_positions(raw, terminal, tmp_path):
+def test_search_with_large_changed_buffer_returns_buffer_positions(raw, shared_terminal, tmp_path):
     path = tmp_path / "many" / "many.py"
     path.parent.mkdir()
     lines = [
@@ -93,12 +93,12 @@ def test_search_with_large_changed_buffer_returns_buffer_positions(raw, terminal
     ]
     path.write_text("\n".join(lines))
     buffer = ["# new", *(f"{line} + 1" if line.startswith("    ") else line for line in lines)]
-    terminal.json("index", path.parent)
+    shared_terminal.json("index", path.parent)
     client = raw()
     client.start(rootUri=path.parent.as_uri())
     document = {"uri": path.as_uri(), "languageId": "python", "version": 1, "text": "\n".join(buffer)}
     client.send(method="textDocument/didOpen", params={"textDocument": document})
     for number in (0, 500, 999):
-        (hit,) = client.ask("semls/search", {"query": f"name:made_{number}"})["result"]["hits"]
+        (hit,) = client.search(f"name:made_{number}")
         where = hit["selectionRange"]["start"]
         assert (where["line"], where["character"]) == (1 + 3 * number, 4)

@@ -72,6 +72,7 @@ def client(request, raw, workspace):
     folder = {"uri": shop.as_uri(), "name": "shop"}
     started.start(**CLIENTS[request.param], rootUri=shop.as_uri(), workspaceFolders=[folder])
     started.name = request.param
+    assert started.search("evict_expired")
     return started
 
 
@@ -135,11 +136,12 @@ def test_workspace_symbol_with_several_folders_names_folder(raw, workspace, tmp_
     (other / "again.py").write_text("def evict_expired(store):\n    return store\n")
     folders = [{"uri": shop.as_uri(), "name": "the shop"}, {"uri": other.as_uri(), "name": ""}]
     client.start(workspaceFolders=folders)
+    assert client.search("evict_expired")
     found = client.ask("workspace/symbol", {"query": "name:evict_expired"})["result"]
     assert {symbol["containerName"] for symbol in found} == {"the shop: SessionStore", "other: again.py"}
-    hits = client.ask("semls/search", {"query": "name:evict_expired"})["result"]["hits"]
+    hits = client.search("name:evict_expired")
     assert {hit["folder"] for hit in hits} == {"the shop", "other"}
     change = {"added": [folders[0] | {"name": "renamed"}], "removed": [folders[0], folders[1]]}
     client.send(method="workspace/didChangeWorkspaceFolders", params={"event": change})
-    hits = client.ask("semls/search", {"query": "name:evict_expired"})["result"]["hits"]
+    hits = client.search("name:evict_expired")
     assert {hit["folder"] for hit in hits} == {"renamed"}

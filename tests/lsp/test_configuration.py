@@ -103,6 +103,6 @@ def test_configuration_request_without_response_uses_defaults(raw, workspace):
     client.unanswered_methods = {"workspace/configuration", "client/registerCapability"}
     changing = {"configuration": True, "didChangeConfiguration": {"dynamicRegistration": True}}
     client.start(rootUri=shop.as_uri(), capabilities={"workspace": changing})
-    hits = client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
+    hits = client.search("evict_expired")
     assert hits[0]["name"] == "evict_expired"
     assert {one["method"] for one in client.server_requests} == client.unanswered_methods

@@ -235,7 +235,7 @@ def test_notification_with_invalid_params_is_ignored(opened):
     ):
         for wrong in variants(params):
             client.send(method=method, params=wrong)
-    assert client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
+    assert client.search("evict_expired")
 
 
 def test_invalid_settings_keep_defaults_and_are_reported_once(opened):
@@ -244,7 +244,7 @@ def test_invalid_settings_keep_defaults_and_are_reported_once(opened):
         for wrong in (options, {"store": options}, {"store": {"headers": options}}, {"revision": options}):
             for _ in range(2):
                 client.send(method="workspace/didChangeConfiguration", params={"settings": {"semls": wrong}})
-    assert client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
+    assert client.search("evict_expired")
     messages = [one["params"]["message"] for one in client.shown_messages]
     assert len(messages) == len(set(messages))
     check_errors([{"error": {"code": -32602, "message": message}} for message in messages])
@@ -255,5 +255,5 @@ def test_initialization_options_of_wrong_type_are_reported(raw, workspace):
     for wrong, kind in ((5, "a number"), (["model"], "a list"), ("text", "a string")):
         client = raw()
         client.start(rootUri=shop, initializationOptions=wrong)
-        assert client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
+        assert client.search("evict_expired")
         assert f"must be an object, not {kind}" in client.shown_messages[0]["params"]["message"]

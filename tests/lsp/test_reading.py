@@ -16,7 +16,7 @@ def client(raw, workspace):
     started = raw()
     started.shop = workspace("shop")
     started.start(rootUri=started.shop.as_uri())
-    assert started.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
+    assert started.search("evict_expired")
     return started
 
 

@@ -85,7 +85,7 @@ def suspended(raw, shared_terminal, workspace):
     """Return a client whose engine is suspended, and a function that resumes the engine."""
     client, shop = raw(), workspace("shop")
     client.start(rootUri=shop.as_uri())
-    assert client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
+    assert client.search("evict_expired")
     pid = shared_terminal.json("status", shop)["pid"]
     os.kill(pid, signal.SIGSTOP)
     yield client, lambda: os.kill(pid, signal.SIGCONT)
@@ -108,7 +108,7 @@ def test_cancelled_request_is_answered_at_once(suspended, method, params):
     client.send(method="$/cancelRequest", params={"id": number})
     assert client.answer(number)["error"]["code"] == -32800
     resume()
-    assert client.ask("semls/search", {"query": "evict_expired"})["result"]["hits"]
+    assert client.search("evict_expired")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGSTOP")
@@ -125,7 +125,7 @@ def test_workspace_symbol_superseded_by_newer_one_is_cancelled(suspended):
 def test_root_path_without_workspace_folders_is_searched(raw, workspace):
     client = raw()
     client.start(rootPath=str(workspace("shop")))
-    assert client.ask("workspace/symbol", {"query": "evict_expired"})["result"][0]["name"] == "evict_expired"
+    assert client.search("evict_expired")[0]["name"] == "evict_expired"
 
 
 def test_folder_that_is_not_a_file_uri_is_ignored(raw, workspace):
@@ -135,7 +135,7 @@ def test_folder_that_is_not_a_file_uri_is_ignored(raw, workspace):
     client.send(
         method="textDocument/didSave", params={"textDocument": {"uri": "vscode-vfs://github/a/b/c.py"}}
     )
-    assert client.ask("workspace/symbol", {"query": "evict_expired"})["result"][0]["name"] == "evict_expired"
+    assert client.search("evict_expired")[0]["name"] == "evict_expired"
     assert len(client.ask("semls/status")["result"]["folders"]) == 1
 
 
@@ -158,12 +158,12 @@ def test_folder_with_unusual_uri_is_searched(raw, workspace, name, uri):
     os.rename(shop, folder)
     client, file = raw(), os.path.join(folder, b"store/session.rs")
     client.start(workspaceFolders=[{"uri": uri.format(shop.parent), "name": "one"}])
-    (found,) = client.ask("semls/search", {"query": "name:evict_expired"})["result"]["hits"]
+    (found,) = client.search("name:evict_expired")
     assert (found["uri"], found["folder"]) == (Path(os.fsdecode(file)).as_uri(), "one")
     document = {"uri": f"{uri.format(shop.parent)}/store/session.rs", "languageId": "rust", "version": 1}
     document["text"] = "// new\n" + Path(os.fsdecode(file)).read_text()
     client.send(method="textDocument/didOpen", params={"textDocument": document})
-    (moved,) = client.ask("semls/search", {"query": "name:evict_expired"})["result"]["hits"]
+    (moved,) = client.search("name:evict_expired")
     assert moved["range"]["start"]["line"] == found["range"]["start"]["line"] + 1
     similar = client.ask("semls/similar", {"uri": document["uri"], "position": moved["range"]["start"]})
     assert similar["result"]["name"] == "evict_expired"

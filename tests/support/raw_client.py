@@ -81,6 +81,13 @@ class RawClient:
         self.send(method="initialized", params={})
         return answer["result"]
 
+    def search(self, query):
+        """Search until all files are read, and return the hits. A response waits two seconds for them."""
+        result = {"complete": False}
+        while not result["complete"]:
+            result = self.ask("semls/search", {"query": query})["result"]
+        return result["hits"]
+
     def end(self):
         """Close the streams and return the server's exit code."""
         self.input.close()

@@ -154,7 +154,7 @@ def _parse_path(glob: str) -> str:
     """
     glob = glob.strip().replace("\\", "/").removeprefix("./").rstrip("/")
     if not glob:
-        raise UsageError("The path pattern is empty. Examples: src/**/*.py, src")
+        raise UsageError("The path pattern is empty. Examples: src/**/*.py, src.")
     first, *rest = _DOUBLE_STAR.split(glob.removeprefix("/") if "/" in glob else f"**/{glob}")
     groups = AtomicGroups()
     deeper = [
