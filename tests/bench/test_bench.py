@@ -10,7 +10,7 @@ from tests.conftest import FIXTURES, HANG
 from tests.support.entries import make_entry
 
 REPOSITORIES = [{"name": "shop", "language": "python", "url": "", "revision": ""}]
-QUESTIONS = [
+QUERIES = [
     {"query": "evict_expired", "category": "symbol", "relevant": ["store/session.rs"], "secondary": []},
     {"query": "where is a pig", "category": "semantic", "relevant": ["no/such/file.py"], "secondary": []},
 ]
@@ -20,7 +20,7 @@ QUESTIONS = [
 def benchmark(tmp_path):
     (tmp_path / "annotations").mkdir()
     (tmp_path / "repos.json").write_text(json.dumps(REPOSITORIES))
-    (tmp_path / "annotations/shop.json").write_text(json.dumps(QUESTIONS))
+    (tmp_path / "annotations/shop.json").write_text(json.dumps(QUERIES))
     return tmp_path
 
 
@@ -62,28 +62,28 @@ def entry(path, first, last):
         (["c.py"], 0.0),
     ],
 )
-def test_the_metric_is_known(relevant, expected):
+def test_ndcg_returns_known_values(relevant, expected):
     hits = [entry("a.py", 1, 5), entry("b.py", 1, 5), entry("a.py", 7, 8)]
     assert ndcg(hits, {"relevant": relevant}) == pytest.approx(expected, abs=1e-4)
 
 
-def test_answers_are_measured_kept_and_compared(benchmark):
-    kept = benchmark / "kept.json"
-    code, output = run(benchmark, "--model", "hashing", "--save", str(kept))
+def test_quality_bench_saves_and_compares_results(benchmark):
+    saved = benchmark / "saved.json"
+    code, output = run(benchmark, "--model", "hashing", "--save", str(saved))
     assert code == 0, output
-    questions = json.loads(kept.read_text())["questions"]
-    assert [row["ndcg"]["words"] for row in questions] == [1.0, 0.0]
-    assert all(row["ndcg"]["vectors"] is not None for row in questions)
-    text = kept.read_text().replace('"words": 1.0', '"words": 0.25')
-    kept.write_text(text)
-    code, output = run(benchmark, "--lexical", "--against", str(kept))
+    queries = json.loads(saved.read_text())["queries"]
+    assert [row["ndcg"]["lexical"] for row in queries] == [1.0, 0.0]
+    assert all(row["ndcg"]["semantic"] is not None for row in queries)
+    text = saved.read_text().replace('"lexical": 1.0', '"lexical": 0.25')
+    saved.write_text(text)
+    code, output = run(benchmark, "--lexical", "--against", str(saved))
     assert code == 0, output
     assert "1 gains, 0 losses" in output
     assert "+0.750  shop: evict_expired" in output
 
 
-def test_what_is_missing_is_said_in_a_sentence(benchmark):
-    code, output = run(benchmark, "--model", "nobody/has-such", "--only", "shop")
+def test_quality_bench_with_unknown_model_or_repository_prints_a_sentence(benchmark):
+    code, output = run(benchmark, "--model", "no/such-model", "--only", "shop")
     assert code == 1
     assert "Traceback" not in output
     code, output = run(benchmark, "--only", "nothing")
