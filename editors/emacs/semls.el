@@ -11,14 +11,15 @@
 
 ;;; Commentary:
 
-;; Ask where something is done, in plain words, and go to the function that
-;; does it: M-x semls-search.  The program `semls' reads and embeds the code
-;; on this machine.
+;; Describe what code does, in plain words, and jump to the function that does
+;; it: M-x semls-search.  The program `semls' reads and embeds the code on this
+;; machine.
 ;;
-;; A buffer has one server in Eglot, that of its language, so this is a client
-;; of its own, made of the built-in jsonrpc.  It runs beside Eglot, beside
-;; lsp-mode, and without either, in the same way: one server for each project,
-;; started by the first command and again by the next one after it died.
+;; Eglot runs one server per buffer, that of its language.  This package
+;; therefore has its own client, based on the built-in jsonrpc.  It works in the
+;; same way with Eglot, with lsp-mode and without either.  Each project has one
+;; server.  The first command starts it; if it has died, the next command
+;; starts it again.
 
 ;;; Code:
 
@@ -42,111 +43,111 @@
   :prefix "semls-")
 
 (defcustom semls-command '("semls" "lsp")
-  "The server: a program and its arguments."
+  "The command that starts the server: a program and its arguments."
   :type '(repeat string)
   :risky t)
 
 (defcustom semls-settings nil
-  "What the server is to use: a property list of :model, :revision and :store.
-The README of semls describes them.  They count when a server starts, as
-they are in the buffer that it is started from."
+  "Settings of the server: a property list of :model, :revision and :store.
+The README of semls describes them.  A server takes the value that this
+variable has, when the server starts, in the buffer where it is started."
   :type '(plist :options ((:model string) (:revision string) (:store plist))))
 
 (defcustom semls-limit 50
-  "How many hits a search gives."
+  "Maximum number of hits of a search."
   :type 'natnum
   :safe #'natnump)
 
-(defconst semls--patience 120
-  "Seconds that an answer may take.")
+(defconst semls--request-timeout 120
+  "Seconds after which a request fails.")
 
-(defconst semls--farewell 3
-  "Seconds that servers have to leave by themselves.")
+(defconst semls--shutdown-timeout 3
+  "Seconds after which a server that does not exit is killed.")
 
 (defvar semls--history nil
-  "What has been asked.")
+  "Minibuffer history of queries.")
 
 (defvar semls-mode-line ""
-  "How far the index is: \"semls 42%\", \"semls\" when all is embedded.
-It is empty without a server.  Put it into `mode-line-misc-info' to see it.")
+  "State of the index: \"semls 42%\", or \"semls\" when all code is embedded.
+It is empty while no server runs.  Add it to `mode-line-misc-info' to show it.")
 
-;;;; The server
+;;;; Server processes
 
 (defclass semls--connection (jsonrpc-process-connection)
   ((encoding :initform "utf-16" :accessor semls--encoding
-             :documentation "What the columns count.")
+             :documentation "The unit of columns: \"utf-16\" or \"utf-32\".")
    (settings :initarg :settings :reader semls--settings)
    (root :initarg :root :reader semls--root)
    (state :initform nil :accessor semls--state
-          :documentation "What the server told of the index last.")
+          :documentation "The last state of the index that the server has sent.")
    (sent :initform nil :accessor semls--sent
-         :documentation "The buffers that the server knows: (URI . TICK).")
-   ;; Printing every message takes longer than a search.  jsonrpc has one
-   ;; name for this until Emacs 29, another one afterwards.
+         :documentation "The open documents that the server has: (URI . TICK).")
+   ;; Logging every message takes longer than a search.  The first slot turns
+   ;; it off in jsonrpc up to Emacs 29, the second one in later versions.
    (-events-buffer-scrollback-size :initform 0)
    (-events-buffer-config :initform '(:size 0 :format full)))
-  "A server, and what is known of it.")
+  "The connection to a server, and its state.")
 
 (defvar semls--connections (make-hash-table :test #'equal)
-  "The servers by root, also those that died.")
+  "The connections by project root.  Some may have ended.")
 
-(defmacro semls--talking (connection &rest body)
-  "BODY, with what CONNECTION refuses, and its end, as user errors."
+(defmacro semls--with-user-errors (connection &rest body)
+  "Evaluate BODY; signal errors of CONNECTION's server as user errors."
   (declare (indent 1))
-  `(condition-case problem
+  `(condition-case err
        (progn ,@body)
-     (error (semls--complain ,connection problem))))
+     (error (semls--signal-user-error ,connection err))))
 
 (defun semls--connection-of (root)
-  "The server of ROOT, started if need be."
-  (let ((known (gethash root semls--connections)))
-    (if (and known (jsonrpc-running-p known)) known (semls--start root))))
+  "Return the connection to the server of ROOT.  Start the server if necessary."
+  (let ((existing (gethash root semls--connections)))
+    (if (and existing (jsonrpc-running-p existing)) existing (semls--start root))))
 
 (defun semls--start (root)
-  "Start a server for ROOT."
-  (let ((connection (semls--process root)) ready)
+  "Start a server for ROOT and return the connection to it."
+  (let ((connection (semls--connect root)) ready)
     (puthash root connection semls--connections)
-    (add-hook 'kill-emacs-hook #'semls--dismiss-all)
+    (add-hook 'kill-emacs-hook #'semls--request-shutdown-of-all)
     (unwind-protect
-        (semls--talking connection
-          (semls--greet connection)
+        (semls--with-user-errors connection
+          (semls--initialize connection)
           (setq ready t))
-      (unless ready ; also after a quit
+      (unless ready ; after an error or a quit
         (jsonrpc-shutdown connection)))
     connection))
 
-(defun semls--greet (connection)
-  "Agree with the server of CONNECTION on what both can do."
-  (let ((answer (semls--request connection 'initialize (semls--introduction connection))))
+(defun semls--initialize (connection)
+  "Exchange capabilities with the server of CONNECTION."
+  (let ((result (semls--request connection 'initialize (semls--initialize-params connection))))
     (setf (semls--encoding connection)
-          (or (plist-get (plist-get answer :capabilities) :positionEncoding) "utf-16"))
+          (or (plist-get (plist-get result :capabilities) :positionEncoding) "utf-16"))
     (jsonrpc-notify connection 'initialized (make-hash-table))))
 
-(defun semls--process (root)
-  "A connection to a new process for ROOT."
+(defun semls--connect (root)
+  "Start a server process for ROOT and return the connection to it."
   (let ((name (format "semls %s" (abbreviate-file-name root)))
         (command (cons (semls--program) (cdr semls-command))))
     (make-instance
      'semls--connection :name name :root root :settings semls-settings
-     :request-dispatcher #'semls--answer
-     :notification-dispatcher #'semls--hear
-     :on-shutdown #'semls--forget
+     :request-dispatcher #'semls--handle-request
+     :notification-dispatcher #'semls--handle-notification
+     :on-shutdown #'semls--handle-shutdown
      :process
      (lambda ()
        (let ((default-directory root))
          (make-process :name name :command command :connection-type 'pipe
                        :coding 'utf-8-emacs-unix :noquery t
-                       ;; jsonrpc finds it by this name.
+                       ;; jsonrpc finds the buffer by this name.
                        :stderr (get-buffer-create (format "*%s stderr*" name))))))))
 
 (defun semls--program ()
-  "The path of the server's program."
+  "Return the path of the server's program, or signal a user error."
   (let ((program (car semls-command)))
     (or (executable-find (if (string-prefix-p "~" program) (expand-file-name program) program))
-        (user-error "The program %s is not there: install semls, or set `semls-command'" program))))
+        (user-error "Program %s not found: install semls, or set `semls-command'" program))))
 
-(defun semls--introduction (connection)
-  "What the server of CONNECTION is told first."
+(defun semls--initialize-params (connection)
+  "Return the parameters of the initialize request of CONNECTION."
   (let* ((root (semls--root connection))
          (uri (semls--uri root)))
     `( :processId ,(emacs-pid)
@@ -161,38 +162,40 @@ It is empty without a server.  Put it into `mode-line-misc-info' to see it.")
          :experimental (:semls (:didChangeStatus t))))))
 
 (defun semls--request (connection method params)
-  "Answer of CONNECTION to METHOD with PARAMS.
-Inside `while-no-input' the first key ends the waiting."
+  "Send the request METHOD with PARAMS on CONNECTION and return the result.
+Inside `while-no-input', input cancels the request."
   (let* ((cancel (lambda (id) (jsonrpc-notify connection '$/cancelRequest (list :id id))))
-         (answer (jsonrpc-request connection method params :timeout semls--patience
-                                  ;; Older versions do not call it, but take it for true.
+         (result (jsonrpc-request connection method params :timeout semls--request-timeout
+                                  ;; Older versions only test whether it is non-nil.
                                   :cancel-on-input (and throw-on-input cancel)
                                   :cancel-on-input-retval 'semls--input)))
-    (if (eq answer 'semls--input) (throw throw-on-input t) answer)))
+    (if (eq result 'semls--input) (throw throw-on-input t) result)))
 
-(defun semls--complain (connection problem)
-  "Say in a sentence what PROBLEM with CONNECTION there is."
+(defun semls--signal-user-error (connection err)
+  "Signal the error ERR of CONNECTION as a user error if the server caused it."
   (cond ((not (jsonrpc-running-p connection))
-         (user-error "The server has died: `semls-log' shows what it wrote"))
-        ((eq (car problem) 'jsonrpc-error)
-         (user-error "%s" (alist-get 'jsonrpc-error-message (cdr problem))))
-        (t (signal (car problem) (cdr problem)))))
+         (user-error "The server has died: `semls-log' shows its output"))
+        ((eq (car err) 'jsonrpc-error)
+         (user-error "%s" (alist-get 'jsonrpc-error-message (cdr err))))
+        (t (signal (car err) (cdr err)))))
 
 (defun semls--ask (root method params)
-  "Ask the server of ROOT: METHOD with PARAMS."
+  "Send modified buffers and the request METHOD with PARAMS to the server of ROOT.
+Return the result.  Start the server if necessary."
   (let ((connection (semls--connection-of root)))
-    (semls--talking connection
+    (semls--with-user-errors connection
       (semls--send-buffers connection)
       (semls--request connection method params))))
 
-(defun semls--tell (command)
-  "Have the server of this buffer execute COMMAND."
+(defun semls--execute (command)
+  "Execute COMMAND in the server of the current buffer's project."
   (semls--ask (semls--current-root) 'workspace/executeCommand (list :command command)))
 
-(defun semls--dismiss-all ()
-  "Tell all servers to leave, and give those that ran.
-It waits for nothing: while a signal ends Emacs, that of a closed terminal,
-say, Emacs hears of no process, and would wait for ever."
+(defun semls--request-shutdown-of-all ()
+  "Ask all servers to exit and return the connections that were running.
+Do not wait for them.  If a signal ends Emacs, for instance because the
+terminal was closed, Emacs is not notified of processes that exit, and
+would wait forever."
   (let ((running (seq-filter #'jsonrpc-running-p (hash-table-values semls--connections))))
     (clrhash semls--connections)
     (dolist (connection running running)
@@ -201,17 +204,17 @@ say, Emacs hears of no process, and would wait for ever."
         (jsonrpc-notify connection 'exit nil)))))
 
 (defun semls--stop-all ()
-  "Let all servers leave, and see that they do."
-  (let ((running (semls--dismiss-all)))
-    (with-timeout (semls--farewell)
+  "Stop all servers.  Kill those that do not exit in time."
+  (let ((running (semls--request-shutdown-of-all)))
+    (with-timeout (semls--shutdown-timeout)
       (while (cl-some #'jsonrpc-running-p running)
         (accept-process-output nil 0.05)))
     (mapc #'jsonrpc-shutdown running)))
 
-;;;; What the server asks and tells
+;;;; Requests and notifications from the server
 
-(defun semls--answer (connection method params)
-  "Answer what CONNECTION asks: METHOD with PARAMS."
+(defun semls--handle-request (connection method params)
+  "Handle the request METHOD with PARAMS from CONNECTION."
   (pcase method
     ('workspace/configuration
      (vconcat (mapcar (lambda (item)
@@ -220,41 +223,41 @@ say, Emacs hears of no process, and would wait for ever."
     ('window/showDocument (semls--show-document connection params))
     ((or 'window/workDoneProgress/create 'client/registerCapability 'client/unregisterCapability)
      nil)
-    (_ (jsonrpc-error :code -32601 :message (format "Emacs does not answer %s" method)))))
+    (_ (jsonrpc-error :code -32601 :message (format "Emacs does not implement %s" method)))))
 
 (defun semls--show-document (connection params)
-  "Show the document in PARAMS, as CONNECTION asks."
+  "Handle window/showDocument with PARAMS from CONNECTION."
   (let ((range (or (plist-get params :selection) '(:start (:line 0 :character 0)))))
     (xref-pop-to-location
-     (xref-make "" (semls--place connection "" (plist-get params :uri) range)))
+     (xref-make "" (semls--location connection "" (plist-get params :uri) range)))
     '(:success t)))
 
-(defun semls--hear (connection method params)
-  "Take the notification METHOD of CONNECTION, with PARAMS."
+(defun semls--handle-notification (connection method params)
+  "Handle the notification METHOD with PARAMS from CONNECTION."
   (pcase method
     ('semls/didChangeStatus (setf (semls--state connection) params)
-                            (semls--show-states))
-    ('$/progress (semls--report (plist-get params :value)))
+                            (semls--update-mode-line))
+    ('$/progress (semls--show-progress (plist-get params :value)))
     ('window/showMessage (message "semls: %s" (plist-get params :message)))))
 
-(defun semls--report (progress)
-  "Show the message of PROGRESS in the echo area, unless somebody is typing there."
+(defun semls--show-progress (progress)
+  "Show the message of PROGRESS in the echo area, unless the minibuffer is active."
   (let ((text (plist-get progress :message))
         (message-log-max nil))
     (unless (or (null text) (active-minibuffer-window))
       (message "semls: %s" text))))
 
-(defun semls--forget (connection)
+(defun semls--handle-shutdown (connection)
   "Drop the state of CONNECTION, which has ended."
   (setf (semls--state connection) nil)
-  (semls--show-states))
+  (semls--update-mode-line))
 
-(defun semls--show-states ()
-  "Put how far the indexes are into `semls-mode-line'."
+(defun semls--update-mode-line ()
+  "Set `semls-mode-line' from the states of all indexes."
   (let* ((states (delq nil (mapcar #'semls--state (hash-table-values semls--connections))))
-         (count (lambda (key) (apply #'+ (mapcar (lambda (state) (plist-get state key)) states))))
-         (chunks (funcall count :chunks))
-         (embedded (funcall count :embedded)))
+         (sum (lambda (key) (apply #'+ (mapcar (lambda (state) (plist-get state key)) states))))
+         (chunks (funcall sum :chunks))
+         (embedded (funcall sum :embedded)))
     (setq semls-mode-line
           (cond ((null states) "")
                 ((< embedded chunks) (format "semls %d%%" (floor (* 100 embedded) chunks)))
@@ -264,30 +267,31 @@ say, Emacs hears of no process, and would wait for ever."
 ;;;; Files and buffers
 
 (defun semls--current-root ()
-  "The project of this buffer, else the folder of its file, else the directory."
+  "Return the root of the current buffer's project, or the folder of its file.
+A buffer without either uses its `default-directory'."
   (let* ((project (project-current))
          (root (cond (project (project-root project))
                      (buffer-file-name (file-name-directory buffer-file-name))
                      (t default-directory))))
     (when (file-remote-p root)
-      (user-error "The server searches on this machine: %s is elsewhere" root))
+      (user-error "Remote files are not supported: %s" root))
     (unless (or project (not (file-equal-p root "~")))
-      (user-error "All of your home folder would be read: visit a file of a project first"))
+      (user-error "The home folder is too large to index: visit a file of a project first"))
     (file-name-as-directory (file-truename root))))
 
 (defun semls--uri (file)
-  "The URI of FILE."
+  "Return the URI of FILE."
   (concat "file://" (if (eq system-type 'windows-nt) "/" "")
           (url-hexify-string (directory-file-name (file-truename file)) url-path-allowed-chars)))
 
 (defun semls--path (uri)
-  "The path of a file with URI."
+  "Return the path of the file URI."
   (let ((path (decode-coding-string
                (url-unhex-string (url-filename (url-generic-parse-url uri))) 'utf-8)))
     (if (eq system-type 'windows-nt) (substring path 1) path)))
 
 (defun semls--modified (root)
-  "Buffers below ROOT that are not saved: ((URI . TICK) . BUFFER)."
+  "Return the modified buffers of files below ROOT, as ((URI . TICK) . BUFFER)."
   (cl-loop for buffer in (buffer-list)
            for file = (buffer-file-name buffer)
            when (and file (buffer-modified-p buffer)
@@ -295,150 +299,154 @@ say, Emacs hears of no process, and would wait for ever."
            collect (cons (cons (semls--uri file) (buffer-chars-modified-tick buffer)) buffer)))
 
 (defun semls--send-buffers (connection)
-  "Tell CONNECTION what is not saved, so that it gives positions in the buffers."
+  "Send unsaved text to CONNECTION, so that positions refer to the buffers."
   (let* ((modified (semls--modified (semls--root connection)))
-         (known (semls--sent connection)))
+         (sent (semls--sent connection)))
     (setf (semls--sent connection) (mapcar #'car modified))
-    (dolist (gone (cl-set-difference known (mapcar #'car modified) :test #'equal))
-      (jsonrpc-notify connection 'textDocument/didClose `(:textDocument (:uri ,(car gone)))))
+    (dolist (closed (cl-set-difference sent (mapcar #'car modified) :test #'equal))
+      (jsonrpc-notify connection 'textDocument/didClose `(:textDocument (:uri ,(car closed)))))
     (pcase-dolist (`(,document . ,buffer) modified)
-      (unless (member document known)
+      (unless (member document sent)
         (jsonrpc-notify connection 'textDocument/didOpen (semls--document document buffer))))))
 
 (defun semls--document (document buffer)
-  "What a server is told of DOCUMENT, the text of BUFFER."
+  "Return the didOpen parameters for DOCUMENT (URI . TICK), the text of BUFFER."
   (list :textDocument (list :uri (car document) :version (cdr document) :languageId ""
                             :text (with-current-buffer buffer
                                     (save-restriction
                                       (widen)
-                                      (semls--plain (buffer-string)))))))
+                                      (semls--valid-text (buffer-string)))))))
 
-(defun semls--plain (text)
-  "TEXT without bytes and surrogates that JSON does not take, as long as before."
+(defun semls--valid-text (text)
+  "Return TEXT with the raw bytes and surrogates replaced that JSON cannot encode.
+Its length does not change."
   (replace-regexp-in-string (rx (any (#xd800 . #xdfff) (#x3fff80 . #x3fffff))) "\N{REPLACEMENT CHARACTER}"
                             (substring-no-properties (string-to-multibyte text))))
 
-;;;; Places
+;;;; Locations
 
-(cl-defstruct (semls--place (:constructor semls--make-place))
-  "Where something is, for xref; lines and columns are from 0, columns as ENCODING counts."
+(cl-defstruct (semls--location (:constructor semls--make-location))
+  "A location for xref.  LINE and COLUMN count from 0, COLUMN in units of ENCODING."
   file line column encoding group)
 
-(defun semls--place (connection group uri range)
-  "The place that CONNECTION gives as the start of RANGE in URI, listed in GROUP."
+(defun semls--location (connection group uri range)
+  "Return the location of the start of RANGE in URI, which CONNECTION sent.
+xref lists it in GROUP."
   (let ((start (plist-get range :start)))
-    (semls--make-place :file (semls--path uri) :line (plist-get start :line)
-                       :column (plist-get start :character)
-                       :encoding (semls--encoding connection) :group group)))
+    (semls--make-location :file (semls--path uri) :line (plist-get start :line)
+                          :column (plist-get start :character)
+                          :encoding (semls--encoding connection) :group group)))
 
-(cl-defmethod xref-location-marker ((place semls--place))
-  "Where PLACE is in the buffer of its file."
-  (with-current-buffer (find-file-noselect (semls--place-file place))
-    (semls--marker place)))
+(cl-defmethod xref-location-marker ((location semls--location))
+  "Return the marker of LOCATION in the buffer of its file."
+  (with-current-buffer (find-file-noselect (semls--location-file location))
+    (semls--marker location)))
 
-(cl-defmethod xref-location-group ((place semls--place))
-  "What PLACE is listed below: grouped by files, hits would lose their order."
-  (semls--place-group place))
+(cl-defmethod xref-location-group ((location semls--location))
+  "Return the group of LOCATION.  Grouping by file would lose the ranking order."
+  (semls--location-group location))
 
-(defun semls--marker (place)
-  "Where PLACE is in this buffer."
+(defun semls--marker (location)
+  "Return the marker of LOCATION in the current buffer."
   (save-excursion
     (save-restriction
       (widen)
       (goto-char (point-min))
-      (forward-line (semls--place-line place))
-      (let ((column (semls--place-column place)))
+      (forward-line (semls--location-line location))
+      (let ((column (semls--location-column location)))
         (while (and (> column 0) (not (eolp)))
-          (cl-decf column (semls--units (char-after) (semls--place-encoding place)))
+          (cl-decf column (semls--units (char-after) (semls--location-encoding location)))
           (forward-char)))
       (point-marker))))
 
 (defun semls--units (char encoding)
-  "How many units CHAR has in ENCODING."
+  "Return the number of code units of CHAR in ENCODING."
   (if (and (equal encoding "utf-16") (> char #xffff)) 2 1))
 
 ;;;; Hits
 
 (defun semls--search (root query)
-  "Hits for QUERY in ROOT, best first, as xref items."
+  "Return the hits for QUERY in ROOT as xref items, best first."
   (let ((answer (semls--ask root 'semls/search (list :query query :limit semls-limit))))
     (semls--items root query (plist-get answer :hits))))
 
 (defun semls--items (root group hits)
-  "HITS of the server of ROOT as xref items that are listed in GROUP."
+  "Return HITS of the server of ROOT as xref items in GROUP."
   (let ((connection (semls--connection-of root)))
     (mapcar (lambda (hit)
               (xref-make (semls--summary hit)
-                         (semls--place connection group (plist-get hit :uri) (plist-get hit :selectionRange))))
+                         (semls--location connection group
+                                          (plist-get hit :uri) (plist-get hit :selectionRange))))
             hits)))
 
 (defun semls--summary (hit)
-  "A line for HIT, with its two halves as properties."
+  "Return a line for HIT, with its label and its details as text properties."
   (let ((label (semls--label hit))
         (details (format "  %s  %s" (plist-get hit :kind) (semls--text hit))))
     (propertize (concat label details) 'semls-label label 'semls-details details)))
 
 (defun semls--label (hit)
-  "The name and the place of HIT."
+  "Return the name and the location of HIT."
   (let ((path (format "%s:%d" (plist-get hit :path) (1+ (semls--row hit :selectionRange)))))
     (concat (string-join (remove "" (list (plist-get hit :container) (plist-get hit :name))) ".")
             "  " (propertize path 'face 'shadow))))
 
 (defun semls--text (hit)
-  "The line of HIT that has its name; empty where the server gives no text."
+  "Return the line with the name of HIT, or an empty string."
   (let ((lines (split-string (or (plist-get hit :snippet) "") "\n")))
     (string-trim (or (nth (- (semls--row hit :selectionRange) (semls--row hit :range)) lines) ""))))
 
 (defun semls--row (hit range)
-  "The first row of RANGE of HIT."
+  "Return the first row of RANGE, a property of HIT."
   (plist-get (plist-get (plist-get hit range) :start) :line))
 
 (defun semls--list (fetch)
-  "List the xref items that FETCH gives, in their order."
+  "Show the xref items from the function FETCH, in their order."
   (xref-push-marker-stack)
   (funcall xref-show-xrefs-function
-           (lambda () (or (funcall fetch) (user-error "Nothing is found")))
+           (lambda () (or (funcall fetch) (user-error "No hits")))
            `((window . ,(selected-window)))))
 
-;;;; Searching while one types
+;;;; Search while typing, with consult
 
 (defun semls--pick (root)
-  "Let a hit in ROOT be chosen while a question is typed, and go there."
+  "Search ROOT while the user types a query, and go to the selected hit."
   (let ((item (consult--read
-               ;; A lambda, as consult looks at the number of its arguments.
+               ;; A lambda, because consult checks the function's arity.
                (consult--dynamic-collection (lambda (query) (semls--candidates root query)))
                :prompt "Search by meaning: " :category 'semls :sort nil :require-match t
                :history '(:input semls--history)
-               :annotate #'semls--annotation :lookup #'semls--chosen :state (semls--preview))))
+               :annotate #'semls--annotation :lookup #'semls--lookup :state (semls--preview))))
     (unless item
-      (user-error "Nothing is found"))
+      (user-error "No hits"))
     (xref-push-marker-stack)
     (xref-pop-to-location item)))
 
 (defun semls--candidates (root query)
-  "Hits for QUERY in ROOT; else a sentence, about a filter that is half typed, say."
-  (condition-case problem
+  "Return the candidates for QUERY in ROOT, or the server's error as a candidate.
+A filter that is incomplete while the user types causes such an error."
+  (condition-case err
       (mapcar #'semls--candidate (semls--search root query))
-    (user-error (list (propertize (error-message-string problem) 'face 'error)))))
+    (user-error (list (propertize (error-message-string err) 'face 'error)))))
 
 (defun semls--candidate (item)
-  "The xref ITEM as a string to choose."
+  "Return the candidate for the xref ITEM."
   (propertize (get-text-property 0 'semls-label (xref-item-summary item)) 'semls-item item))
 
 (defun semls--annotation (candidate)
-  "What stands beside CANDIDATE, in the middle of the window."
+  "Return the details of CANDIDATE, aligned to the center of the window."
   (when-let ((item (get-text-property 0 'semls-item candidate)))
     (concat (propertize " " 'display '(space :align-to center))
             (propertize (get-text-property 0 'semls-details (xref-item-summary item))
                         'face 'completions-annotations))))
 
-(defun semls--chosen (selected candidates &rest _)
-  "The xref item of SELECTED, one of CANDIDATES."
+(defun semls--lookup (selected candidates &rest _)
+  "Return the xref item of SELECTED, one of CANDIDATES."
   (when-let ((found (car (member selected candidates))))
     (get-text-property 0 'semls-item found)))
 
 (defun semls--preview ()
-  "A state function for consult, to show where a hit is."
+  "Return a state function with which consult previews hits."
   (let ((open (consult--temporary-files))
         (jump (consult--jump-preview)))
     (lambda (action item)
@@ -447,25 +455,25 @@ say, Emacs hears of no process, and would wait for ever."
       (funcall jump action (and item (eq action 'preview)
                                 (semls--preview-marker open (xref-item-location item)))))))
 
-(defun semls--preview-marker (open place)
-  "Where PLACE is in a buffer of its file, which OPEN gives."
-  (when-let ((buffer (funcall open (semls--place-file place))))
+(defun semls--preview-marker (open location)
+  "Return the marker of LOCATION in its buffer, which the function OPEN opens."
+  (when-let ((buffer (funcall open (semls--location-file location))))
     (with-current-buffer buffer
-      (semls--marker place))))
+      (semls--marker location))))
 
 ;;;; Commands
 
-(defun semls--read ()
-  "Ask for a question."
+(defun semls--read-query ()
+  "Read a query in the minibuffer."
   (read-string "Search by meaning: " nil 'semls--history))
 
 ;;;###autoload
 (defun semls-search (&optional query)
-  "Search the project by meaning, and go to a hit.
-With consult, hits are shown while you type.  Without it, and with a
-prefix argument, the hits for QUERY are listed, best first."
+  "Search the project by meaning and go to a hit.
+With consult, search while typing.  Without it, or with a prefix
+argument, list the hits for QUERY, best first."
   (interactive (unless (and (not current-prefix-arg) (require 'consult nil t))
-                 (list (semls--read))))
+                 (list (semls--read-query))))
   (let ((root (semls--current-root)))
     (semls--connection-of root)
     (if query
@@ -474,28 +482,28 @@ prefix argument, the hits for QUERY are listed, best first."
 
 ;;;###autoload
 (defun semls-similar ()
-  "List other code that does what the code at point does.
-With an active region, that at its beginning."
+  "List code that is similar to the code at point, and its exact copies.
+If the region is active, compare with the code at its beginning."
   (interactive)
   (unless buffer-file-name
-    (user-error "Put point into the code to compare with, in a file"))
+    (user-error "The current buffer does not visit a file"))
   (let* ((root (semls--current-root))
          (position (if (use-region-p) (region-beginning) (point)))
-         (asked (list :uri (semls--uri buffer-file-name) :limit semls-limit
-                      :position (list :line (1- (line-number-at-pos position t)) :character 0))))
-    (semls--list (lambda () (semls--alike root asked)))))
+         (params (list :uri (semls--uri buffer-file-name) :limit semls-limit
+                       :position (list :line (1- (line-number-at-pos position t)) :character 0))))
+    (semls--list (lambda () (semls--similar root params)))))
 
-(defun semls--alike (root asked)
-  "Copies of what is ASKED about in ROOT, and what is like it, as xref items."
-  (let ((answer (semls--ask root 'semls/similar asked)))
-    (semls--items root (concat "Like " (plist-get answer :name))
+(defun semls--similar (root params)
+  "Return the copies and the similar code for PARAMS in ROOT as xref items."
+  (let ((answer (semls--ask root 'semls/similar params)))
+    (semls--items root (concat "Similar to " (plist-get answer :name))
                   (vconcat (plist-get answer :copies) (plist-get answer :hits)))))
 
 ;;;###autoload
 (defun semls-context (query)
-  "Collect the code that answers QUERY, for a language model to read.
-It is shown as Markdown, and is in the kill ring."
-  (interactive (list (read-string "What is to be answered: " nil 'semls--history)))
+  "Collect the code that answers QUERY as Markdown, for a language model.
+Show it in a buffer and add it to the kill ring."
+  (interactive (list (read-string "Context for a question: " nil 'semls--history)))
   (let* ((root (semls--current-root))
          (markdown (plist-get (semls--ask root 'semls/context (list :query query)) :markdown)))
     (kill-new markdown)
@@ -508,12 +516,12 @@ It is shown as Markdown, and is in the kill ring."
 
 ;;;###autoload
 (defun semls-status ()
-  "Tell how far the index is."
+  "Show the state of the index."
   (interactive)
-  (message "%s" (mapconcat #'semls--sentence (plist-get (semls--tell "semls.status") :folders) "\n")))
+  (message "%s" (mapconcat #'semls--describe (plist-get (semls--execute "semls.status") :folders) "\n")))
 
-(defun semls--sentence (folder)
-  "The state of FOLDER in words."
+(defun semls--describe (folder)
+  "Return a description of the state of FOLDER."
   (let ((model (plist-get folder :model)))
     (string-join
      (remove "" (list (format "%s: %s, %d files, %d of %d chunks embedded, %s"
@@ -521,55 +529,55 @@ It is shown as Markdown, and is in the kill ring."
                               (plist-get folder :files)
                               (plist-get folder :embedded) (plist-get folder :chunks)
                               (if (equal model "")
-                                  "words alone"
+                                  "full-text search only"
                                 (format "%s on %s" model (plist-get folder :device))))
                       (plist-get folder :notice) (plist-get folder :error)))
      "\n")))
 
 ;;;###autoload
 (defun semls-reindex ()
-  "Look at all files again."
+  "Update the index: compare all files with it."
   (interactive)
-  (semls--tell "semls.reindex")
-  (message "semls: all files are looked at again"))
+  (semls--execute "semls.reindex")
+  (message "semls: updating the index"))
 
 ;;;###autoload
 (defun semls-clear ()
-  "Delete the index, and make it anew."
+  "Delete the index and rebuild it."
   (interactive)
-  (semls--tell "semls.clear")
-  (message "semls: the index is made anew"))
+  (semls--execute "semls.clear")
+  (message "semls: rebuilding the index"))
 
 ;;;###autoload
 (defun semls-pause ()
-  "Embed nothing until `semls-resume'."
+  "Pause embedding until `semls-resume'."
   (interactive)
-  (semls--tell "semls.pause")
-  (message "semls: nothing is embedded until M-x semls-resume"))
+  (semls--execute "semls.pause")
+  (message "semls: embedding paused until M-x semls-resume"))
 
 ;;;###autoload
 (defun semls-resume ()
-  "Go on embedding."
+  "Resume embedding."
   (interactive)
-  (semls--tell "semls.resume")
-  (message "semls: embedding goes on"))
+  (semls--execute "semls.resume")
+  (message "semls: embedding resumed"))
 
 ;;;###autoload
 (defun semls-restart ()
-  "Stop all servers, and start that of this project again."
+  "Stop all servers and restart the server of the current project."
   (interactive)
   (semls--stop-all)
   (semls--connection-of (semls--current-root))
-  (message "semls: the server runs again"))
+  (message "semls: server restarted"))
 
 ;;;###autoload
 (defun semls-log ()
-  "Show what the server of this project has written to its standard error."
+  "Show what the current project's server has written to standard error."
   (interactive)
   (let* ((connection (gethash (semls--current-root) semls--connections))
          (log (and connection (jsonrpc-stderr-buffer connection))))
     (unless (buffer-live-p log)
-      (user-error "No server was started here"))
+      (user-error "No server has been started for this project"))
     (pop-to-buffer log)))
 
 ;;;###autoload
@@ -586,7 +594,7 @@ It is shown as Markdown, and is in the kill ring."
     (define-key map "x" #'semls-restart)
     (define-key map "L" #'semls-log)
     map)
-  "The commands of semls, to be bound to a prefix key.")
+  "Keymap of the commands of semls.  Bind it to a prefix key.")
 
 (provide 'semls)
 ;;; semls.el ends here

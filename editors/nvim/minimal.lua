@@ -1,4 +1,4 @@
--- To try the plugin with nothing else: nvim -u editors/nvim/minimal.lua FILE
+-- A minimal configuration to try the plugin: nvim -u editors/nvim/minimal.lua FILE
 vim.opt.runtimepath:append(vim.fs.dirname(debug.getinfo(1, 'S').source:sub(2)))
 
 require('semls').setup({})

@@ -1,4 +1,4 @@
--- :Semls and its mappings. Nothing else is loaded until they are used.
+-- Defines :Semls and the mappings. The rest of the plugin is loaded when they are used.
 
 local COMMANDS = {
   search = function(call, text)
@@ -16,9 +16,9 @@ local COMMANDS = {
     if text ~= '' then
       return require('semls').context(text)
     end
-    vim.ui.input({ prompt = 'What is to be answered: ' }, function(typed)
-      if typed and typed ~= '' then
-        require('semls').context(typed)
+    vim.ui.input({ prompt = 'Context for a question: ' }, function(input)
+      if input and input ~= '' then
+        require('semls').context(input)
       end
     end)
   end,
@@ -34,7 +34,7 @@ local COMMANDS = {
 }
 for _, name in ipairs({ 'pause', 'resume', 'reindex', 'clear' }) do
   COMMANDS[name] = function()
-    require('semls.client').command(name)
+    require('semls.client').execute(name)
   end
 end
 
@@ -44,15 +44,15 @@ table.sort(NAMES)
 local function run(call)
   local name, text = call.args:match('^(%S*)%s*(.-)%s*$')
   if name == '' then
-    return vim.ui.select(NAMES, { prompt = 'semls' }, function(chosen)
-      if chosen then
-        COMMANDS[chosen](call, '')
+    return vim.ui.select(NAMES, { prompt = 'semls' }, function(selected)
+      if selected then
+        COMMANDS[selected](call, '')
       end
     end)
   end
   if not COMMANDS[name] then
-    local said = ('there is no command %q, but %s'):format(name, table.concat(NAMES, ', '))
-    return require('semls.client').say(said)
+    local message = ('unknown command %q; available: %s'):format(name, table.concat(NAMES, ', '))
+    return require('semls.client').show_error(message)
   end
   COMMANDS[name](call, text)
 end
@@ -62,10 +62,10 @@ vim.api.nvim_create_user_command('Semls', run, {
   bang = true,
   range = true,
   desc = 'Search code by meaning',
-  complete = function(begun, line)
+  complete = function(prefix, line)
     if line:match('^%S*Semls!?%s+%S*$') then
       return vim.tbl_filter(function(name)
-        return vim.startswith(name, begun)
+        return vim.startswith(name, prefix)
       end, NAMES)
     end
     return {}

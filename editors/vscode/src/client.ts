@@ -1,4 +1,4 @@
-// The language client, told what it can and may. Imported when a server is started: that takes a while.
+// Creates the language client. Loaded only when a server starts, because vscode-languageclient is slow to load.
 
 import {
   type ClientCapabilities,
@@ -10,9 +10,12 @@ import {
   TransportKind,
 } from 'vscode-languageclient/node';
 
-const SETTINGS = ['model', 'revision', 'store'];
+const SERVER_SETTINGS = ['model', 'revision', 'store'];
 
-export function clientOf(program: string, outputChannel: NonNullable<LanguageClientOptions['outputChannel']>): LanguageClient {
+export function createClient(
+  program: string,
+  outputChannel: NonNullable<LanguageClientOptions['outputChannel']>,
+): LanguageClient {
   const client = new LanguageClient(
     'semls',
     'semls',
@@ -20,15 +23,17 @@ export function clientOf(program: string, outputChannel: NonNullable<LanguageCli
     {
       documentSelector: [{ scheme: 'file' }],
       outputChannel,
-      // What is wrong is shown in the status bar, and to who asks.
+      // The status bar shows problems, and a command shows why it failed.
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationFailedHandler: () => false,
-      // We make a new one: a client that has started its server again can no more be stopped.
+      // `Server` restarts with a new client, because a client that has restarted its server cannot be stopped.
       errorHandler: {
         error: () => ({ action: ErrorAction.Continue, handled: true }),
         closed: () => ({ action: CloseAction.DoNotRestart, handled: true }),
       },
-      middleware: { workspace: { configuration: async (params, token, next) => ours(await next(params, token)) } },
+      middleware: {
+        workspace: { configuration: async (params, token, next) => keepServerSettings(await next(params, token)) },
+      },
     },
   );
   client.registerFeature({
@@ -42,12 +47,12 @@ export function clientOf(program: string, outputChannel: NonNullable<LanguageCli
   return client;
 }
 
-/** The settings that are the server's: it complains of others. */
-function ours<T>(answer: T): T {
-  if (!Array.isArray(answer)) {
-    return answer;
+/** Remove the settings of the extension, because the server reports unknown settings as errors. */
+function keepServerSettings<T>(response: T): T {
+  if (!Array.isArray(response)) {
+    return response;
   }
-  return answer.map((given: unknown) =>
-    Object.fromEntries(Object.entries(given ?? {}).filter(([key]) => SETTINGS.includes(key))),
+  return response.map((settings: unknown) =>
+    Object.fromEntries(Object.entries(settings ?? {}).filter(([key]) => SERVER_SETTINGS.includes(key))),
   ) as T;
 }

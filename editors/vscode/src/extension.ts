@@ -1,14 +1,14 @@
-// Puts the parts together. Nothing is waited for while VS Code starts.
+// The entry point: creates the components and registers the commands. Activation waits for nothing.
 
 import * as vscode from 'vscode';
 import { copyContext, openContext } from './context';
-import { install, offer } from './installing';
+import { installServer, offerInstallation } from './install';
 import { Results } from './results';
 import { Search } from './search';
-import { NotInstalled, Server } from './server';
+import { NotInstalledError, Server } from './server';
 import { findSimilar } from './similar';
 import { Status } from './status';
-import { Tool } from './tool';
+import { SearchTool } from './tool';
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('semls', { log: true });
@@ -16,7 +16,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const results = new Results(server);
   const search = new Search(server, results);
   const status = new Status(server);
-  /** Where nobody waits for it; the status bar says what is wrong. */
+  /** Start the server in the background. The status bar shows an error. */
   const start = async (): Promise<void> => {
     await server.start().catch((error: unknown) => { log.warn(String(error)); });
   };
@@ -24,39 +24,39 @@ export function activate(context: vscode.ExtensionContext): void {
     await server.stop();
     await start();
   };
-  /** Run what needs the server; where it is not installed, offer that. */
-  const withServer = (work: () => unknown) => () =>
-    said(async () => {
+  /** Return a command that starts the server first, and offers to install it if it is missing. */
+  const withServer = (command: () => unknown) => () =>
+    showErrors(async () => {
       try {
         await server.start();
       } catch (error) {
-        if (!(error instanceof NotInstalled)) {
+        if (!(error instanceof NotInstalledError)) {
           throw error;
         }
-        if (!(await offer(context, log))) {
+        if (!(await offerInstallation(context, log))) {
           return;
         }
         await server.start();
       }
-      await work();
+      await command();
     });
 
-  const commands: Record<string, (...given: never[]) => unknown> = {
+  const commands: Record<string, (...args: never[]) => unknown> = {
     'semls.searchByMeaning': withServer(() => { search.open(); }),
     'semls.findSimilar': withServer(() => findSimilar(server, results)),
     'semls.copyContext': withServer(() => copyContext(server)),
     'semls.openContext': withServer(() => openContext(server)),
-    'semls.pauseIndexing': withServer(() => server.command('semls.pause')),
-    'semls.resumeIndexing': withServer(() => server.command('semls.resume')),
-    'semls.reindexFolders': withServer(() => server.command('semls.reindex')),
-    'semls.clearIndex': withServer(() => server.command('semls.clear')),
+    'semls.pauseIndexing': withServer(() => server.executeCommand('semls.pause')),
+    'semls.resumeIndexing': withServer(() => server.executeCommand('semls.resume')),
+    'semls.reindexFolders': withServer(() => server.executeCommand('semls.reindex')),
+    'semls.clearIndex': withServer(() => server.executeCommand('semls.clear')),
     'semls.showStatus': () => status.open(),
     'semls.showLog': () => { log.show(); },
     'semls.restartServer': async () => {
       await server.stop();
       await withServer(() => undefined)();
     },
-    'semls.installServer': async () => ((await install(context, log)) ? restart() : undefined),
+    'semls.installServer': async () => ((await installServer(context, log)) ? restart() : undefined),
     'semls.nextResult': () => results.step(1),
     'semls.previousResult': () => results.step(-1),
     'semls.rerun': withServer(() => results.rerun()),
@@ -65,8 +65,8 @@ export function activate(context: vscode.ExtensionContext): void {
     'semls.copyResult': (node: Parameters<Results['dismiss']>[0]) => results.copy(node),
     'semls.dismissResult': (node: Parameters<Results['dismiss']>[0]) => { results.dismiss(node); },
     'semls.openResult': (hit: Parameters<Results['open']>[0]) => results.open(hit),
-    'semls.groupByFile': () => { results.group(true); },
-    'semls.rank': () => { results.group(false); },
+    'semls.groupByFile': () => { results.setGrouped(true); },
+    'semls.rank': () => { results.setGrouped(false); },
   };
   for (const [name, command] of Object.entries(commands)) {
     context.subscriptions.push(vscode.commands.registerCommand(name, command));
@@ -76,7 +76,7 @@ export function activate(context: vscode.ExtensionContext): void {
     server,
     results,
     status,
-    vscode.lm.registerTool('semls_search', new Tool(server)),
+    vscode.lm.registerTool('semls_search', new SearchTool(server)),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (change.affectsConfiguration('semls.path')) {
         void restart();
@@ -89,10 +89,10 @@ export function activate(context: vscode.ExtensionContext): void {
   }
 }
 
-/** What goes wrong is one sentence for a person. */
-async function said(work: () => unknown): Promise<void> {
+/** Run a command and show its error, if any, as a notification. */
+async function showErrors(command: () => unknown): Promise<void> {
   try {
-    await work();
+    await command();
   } catch (error) {
     void vscode.window.showErrorMessage(`semls: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -1,62 +1,62 @@
-// Places that are looked at for a moment, and the way back to where one was.
+// Shows locations temporarily while the user moves through a list, and restores the previous editor afterwards.
 
 import * as vscode from 'vscode';
-import { rangeOf, show } from './places';
-import type { Place } from './protocol';
+import { rangeOf, show } from './location';
+import type { CodeLocation } from './protocol';
 
 export class Preview {
   private readonly editor = vscode.window.activeTextEditor;
   private readonly selections = this.editor?.selections ?? [];
-  private readonly rows = this.editor?.visibleRanges[0];
-  private readonly tabs = new Set(tabs());
-  private readonly marked = vscode.window.createTextEditorDecorationType({
+  private readonly visibleRange = this.editor?.visibleRanges[0];
+  private readonly tabs = new Set(allTabs());
+  private readonly highlight = vscode.window.createTextEditorDecorationType({
     backgroundColor: new vscode.ThemeColor('editor.rangeHighlightBackground'),
     isWholeLine: true,
   });
-  private wanted: Place | undefined;
+  private requested: CodeLocation | undefined;
   private showing: Promise<void> | undefined;
-  private left = false;
+  private hasShown = false;
 
-  /** Show a place; of those that come faster than VS Code opens files, the last one counts. */
-  show(place: Place): void {
-    this.wanted = place;
-    this.left = true;
-    this.showing ??= this.follow().finally(() => { this.showing = undefined; });
+  /** Show a location. While VS Code opens a file, only the newest of the requested locations is kept. */
+  show(location: CodeLocation): void {
+    this.requested = location;
+    this.hasShown = true;
+    this.showing ??= this.showRequested().finally(() => { this.showing = undefined; });
   }
 
-  /** Remove the marks and, if one went somewhere and does not stay, go back: that takes the focus. */
-  async end(stays: boolean): Promise<void> {
-    this.wanted = undefined;
+  /** Remove the highlight and, unless a hit was accepted, restore the previous editor, which takes the focus. */
+  async end(accepted: boolean): Promise<void> {
+    this.requested = undefined;
     await this.showing;
-    this.marked.dispose();
-    if (this.left && !stays) {
+    this.highlight.dispose();
+    if (this.hasShown && !accepted) {
       await this.restore();
     }
   }
 
-  private async follow(): Promise<void> {
-    let shown: Place | undefined;
-    while (this.wanted && shown !== this.wanted) {
-      shown = this.wanted;
+  private async showRequested(): Promise<void> {
+    let shown: CodeLocation | undefined;
+    while (this.requested && shown !== this.requested) {
+      shown = this.requested;
       const editor = await show(shown, { preview: true, preserveFocus: true });
-      editor.setDecorations(this.marked, [rangeOf(shown)]);
+      editor.setDecorations(this.highlight, [rangeOf(shown)]);
     }
   }
 
   private async restore(): Promise<void> {
     if (this.editor) {
       const { document, viewColumn } = this.editor;
-      const back = await vscode.window.showTextDocument(document, { ...(viewColumn && { viewColumn }) });
-      back.selections = this.selections;
-      if (this.rows) {
-        back.revealRange(this.rows, vscode.TextEditorRevealType.AtTop);
+      const editor = await vscode.window.showTextDocument(document, { ...(viewColumn && { viewColumn }) });
+      editor.selections = this.selections;
+      if (this.visibleRange) {
+        editor.revealRange(this.visibleRange, vscode.TextEditorRevealType.AtTop);
       }
     }
-    const previews = tabs().filter((tab) => tab.isPreview && !this.tabs.has(tab));
+    const previews = allTabs().filter((tab) => tab.isPreview && !this.tabs.has(tab));
     await vscode.window.tabGroups.close(previews, true);
   }
 }
 
-function tabs(): vscode.Tab[] {
+function allTabs(): vscode.Tab[] {
   return vscode.window.tabGroups.all.flatMap((group) => group.tabs);
 }

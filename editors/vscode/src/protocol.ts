@@ -1,8 +1,8 @@
-// What the server is asked and what it answers: editors/README.md describes it.
+// The requests and notifications of the server. editors/README.md describes them.
 
 import type { Position, Range } from 'vscode-languageclient/node';
 
-export interface Place {
+export interface CodeLocation {
   folder: string;
   path: string;
   uri: string;
@@ -14,7 +14,7 @@ export interface Place {
   language: string;
 }
 
-export interface Hit extends Place {
+export interface Hit extends CodeLocation {
   score: number;
   snippet: string;
   matched?: ('name' | 'lexical' | 'semantic')[];
@@ -33,8 +33,8 @@ export interface Answer {
   hits: Hit[];
 }
 
-export interface Similar extends Place {
-  copies: Place[];
+export interface Similar extends CodeLocation {
+  copies: CodeLocation[];
   hits: Hit[];
 }
 
@@ -59,8 +59,8 @@ export interface State {
   error: string;
 }
 
-export interface Asked {
-  'semls/search': { given: { query: string; limit?: number }; answer: Answer };
-  'semls/similar': { given: { uri: string; position: Position; limit?: number }; answer: Similar };
-  'semls/context': { given: { query: string; tokens?: number }; answer: Context };
+export interface Requests {
+  'semls/search': { params: { query: string; limit?: number }; result: Answer };
+  'semls/similar': { params: { uri: string; position: Position; limit?: number }; result: Similar };
+  'semls/context': { params: { query: string; tokens?: number }; result: Context };
 }

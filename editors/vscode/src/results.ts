@@ -1,7 +1,7 @@
-// Results that stay: a tree in a side bar, by file or best first.
+// The Results view: hits that stay in a side bar, in ranking order or grouped by file.
 
 import * as vscode from 'vscode';
-import { addressOf, iconOf, lineOf, nameOf, show, uriOf } from './places';
+import { addressOf, iconOf, lineOf, nameOf, show, uriOf } from './location';
 import type { Hit } from './protocol';
 import type { Server } from './server';
 
@@ -15,7 +15,7 @@ type Node = File | Hit;
 export class Results implements vscode.TreeDataProvider<Node>, vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
   private readonly view: vscode.TreeView<Node>;
-  private asked: () => Promise<Hit[]> = () => Promise.resolve([]);
+  private search: () => Promise<Hit[]> = () => Promise.resolve([]);
   private hits: Hit[] = [];
   private current: Hit | undefined;
   private grouped = false;
@@ -26,32 +26,32 @@ export class Results implements vscode.TreeDataProvider<Node>, vscode.Disposable
     this.view = vscode.window.createTreeView<Node>('semls.results', { treeDataProvider: this, showCollapseAll: true });
   }
 
-  /** What a question has found, or what `again` finds. */
-  async show(title: string, hits: Hit[], again?: () => Promise<Hit[]>): Promise<void> {
+  /** Show the hits for a query. Search Again calls `search`, which by default searches for the title. */
+  async show(title: string, hits: Hit[], search?: () => Promise<Hit[]>): Promise<void> {
     const limit = Math.max(hits.length, 10);
-    this.asked = again ?? (async () => (await this.server.ask('semls/search', { query: title, limit })).hits);
+    this.search = search ?? (async () => (await this.server.request('semls/search', { query: title, limit })).hits);
     this.view.title = title;
-    this.take(hits);
+    this.setHits(hits);
     await vscode.commands.executeCommand('semls.results.focus');
   }
 
   async rerun(): Promise<void> {
-    this.take(await vscode.window.withProgress({ location: { viewId: 'semls.results' } }, this.asked));
+    this.setHits(await vscode.window.withProgress({ location: { viewId: 'semls.results' } }, this.search));
   }
 
   clear(): void {
     this.view.title = 'Results';
-    this.take([]);
+    this.setHits([]);
   }
 
   dismiss(node: Node): void {
-    const gone = new Set(isFile(node) ? node.hits : [node]);
-    this.take(this.hits.filter((hit) => !gone.has(hit)));
+    const dismissed = new Set(isFile(node) ? node.hits : [node]);
+    this.setHits(this.hits.filter((hit) => !dismissed.has(hit)));
   }
 
-  group(grouped: boolean): void {
+  setGrouped(grouped: boolean): void {
     this.grouped = grouped;
-    this.take(this.hits);
+    this.setHits(this.hits);
   }
 
   async copy(node?: Node): Promise<void> {
@@ -59,11 +59,11 @@ export class Results implements vscode.TreeDataProvider<Node>, vscode.Disposable
     await vscode.env.clipboard.writeText(hits.map((hit) => `${addressOf(hit)}\n${hit.snippet}\n`).join('\n'));
   }
 
-  /** Go to the next result, or with -1 to the one before; after the last comes the first. */
+  /** Open the next result, or with -1 the previous one. The last result is followed by the first. */
   async step(by: 1 | -1): Promise<void> {
     const ordered = this.grouped ? this.files().flatMap((file) => file.hits) : this.hits;
-    const at = this.current ? ordered.indexOf(this.current) : by > 0 ? -1 : 0;
-    const next = ordered.at((at + by + ordered.length) % ordered.length);
+    const index = this.current ? ordered.indexOf(this.current) : by > 0 ? -1 : 0;
+    const next = ordered.at((index + by + ordered.length) % ordered.length);
     if (next) {
       await this.open(next);
       await this.view.reveal(next, { select: true, focus: false });
@@ -111,14 +111,14 @@ export class Results implements vscode.TreeDataProvider<Node>, vscode.Disposable
     this.changed.dispose();
   }
 
-  private take(hits: Hit[]): void {
+  private setHits(hits: Hit[]): void {
     this.hits = hits;
     void vscode.commands.executeCommand('setContext', 'semls.hasResults', hits.length > 0);
     void vscode.commands.executeCommand('setContext', 'semls.grouped', this.grouped);
     this.changed.fire();
   }
 
-  /** In the order of their best hits. */
+  /** Return the files in the order of their best hits. */
   private files(): File[] {
     const files = new Map<string, File>();
     for (const hit of this.hits) {

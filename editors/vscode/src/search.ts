@@ -1,32 +1,38 @@
-// The quick pick that asks while one types, and shows the place that one is at.
+// The search box: a quick pick that searches while the user types and previews the active hit.
 
 import * as vscode from 'vscode';
-import { embeddedOf } from './coverage';
-import { addressOf, iconOf, lineOf, nameOf, show } from './places';
+import { embeddedPercent } from './coverage';
+import { addressOf, iconOf, lineOf, nameOf, show } from './location';
 import { Preview } from './preview';
 import type { Hit } from './protocol';
 import type { Results } from './results';
 import type { Server } from './server';
 
-const PAUSE = 120; // milliseconds without a key until the server is asked
+const DEBOUNCE = 120; // milliseconds after the last key until a request is sent
 const LIMIT = 50;
 const FILTERS = [
-  ['lang:', 'only this language, as in lang:python'],
-  ['path:', 'only these files, as in path:src/**/*.ts or -path:tests'],
-  ['kind:', 'only this kind, as in kind:class'],
-  ['name:', 'only this name, as in name:parse_*'],
+  ['lang:', 'only this language, such as lang:python'],
+  ['path:', 'only these files, such as path:src/**/*.ts or -path:tests'],
+  ['kind:', 'only this kind of definition, such as kind:class'],
+  ['name:', 'only this name, such as name:parse_*'],
 ] as const;
 
-const ASIDE: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('split-horizontal'), tooltip: 'Open to the Side' };
-const KEEP: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon('list-tree'), tooltip: 'Send to Results' };
+const OPEN_TO_SIDE: vscode.QuickInputButton = {
+  iconPath: new vscode.ThemeIcon('split-horizontal'),
+  tooltip: 'Open to the Side',
+};
+const SEND_TO_RESULTS: vscode.QuickInputButton = {
+  iconPath: new vscode.ThemeIcon('list-tree'),
+  tooltip: 'Send to Results',
+};
 
 interface Item extends vscode.QuickPickItem {
   hit?: Hit;
-  query?: string; // what is typed instead when it is chosen
+  query?: string; // accepting the item replaces the query with this one
 }
 
 export class Search {
-  private last = '';
+  private lastQuery = '';
 
   constructor(
     private readonly server: Server,
@@ -34,70 +40,71 @@ export class Search {
   ) {}
 
   open(): void {
-    new Pick(this.server, this.results, this.last, (query) => {
-      this.last = query;
+    new SearchBox(this.server, this.results, this.lastQuery, (query) => {
+      this.lastQuery = query;
     });
   }
 }
 
-class Pick {
+class SearchBox {
   private readonly pick = vscode.window.createQuickPick<Item>();
   private readonly preview = new Preview();
   private timer: NodeJS.Timeout | undefined;
-  private asking = new vscode.CancellationTokenSource();
-  private answered = { query: '', hits: [] as Hit[], share: 100 };
-  private untouched: Item | undefined; // what is active because it is the first, and not because somebody went there
-  private stays = false;
-  private readonly listening: vscode.Disposable;
+  private cancellation = new vscode.CancellationTokenSource();
+  private answer = { query: '', hits: [] as Hit[], percent: 100 };
+  /** The first item, while it is active by default and the user has not selected any other. */
+  private defaultItem: Item | undefined;
+  private isAccepted = false;
+  private readonly subscription: vscode.Disposable;
 
   constructor(
     private readonly server: Server,
     private readonly results: Results,
-    private readonly last: string,
+    private readonly lastQuery: string,
     private readonly remember: (query: string) => void,
   ) {
     const pick = this.pick;
-    pick.placeholder = 'Describe the code that you look for';
-    pick.title = this.title(embeddedOf(server.folders));
-    pick.buttons = [KEEP];
+    pick.placeholder = 'Describe what the code does';
+    pick.title = title(embeddedPercent(server.folders));
+    pick.buttons = [SEND_TO_RESULTS];
     pick.items = this.hints();
-    // The server knows best what comes first. VS Code has no public name for that yet (microsoft/vscode#73904).
+    // Keep the server's order. VS Code has no public API for this yet (microsoft/vscode#73904).
     (pick as unknown as { sortByLabel: boolean }).sortByLabel = false;
-    pick.onDidChangeValue(() => { this.typed(); });
-    pick.onDidChangeActive(([item]) => { this.moved(item); });
+    pick.onDidChangeValue(() => { this.onQuery(); });
+    pick.onDidChangeActive(([item]) => { this.onActive(item); });
     pick.onDidAccept(() => { this.accept(pick.activeItems[0]); });
     pick.onDidTriggerItemButton(({ item }) => { this.accept(item, vscode.ViewColumn.Beside); });
-    pick.onDidTriggerButton(() => { this.keep(); });
+    pick.onDidTriggerButton(() => { this.sendToResults(); });
     pick.onDidHide(() => { void this.close(); });
-    this.listening = server.onDidChange(() => { this.progressed(); });
+    this.subscription = server.onDidChange(() => { this.onProgress(); });
     pick.show();
   }
 
-  private typed(): void {
+  private onQuery(): void {
     clearTimeout(this.timer);
-    this.asking.cancel();
+    this.cancellation.cancel();
     if (!this.pick.value.trim()) {
       this.pick.busy = false;
-      this.fill(this.hints());
+      this.setItems(this.hints());
       return;
     }
-    this.timer = setTimeout(() => { void this.search(this.pick.value); }, PAUSE);
+    this.timer = setTimeout(() => { void this.search(this.pick.value); }, DEBOUNCE);
   }
 
   private async search(query: string): Promise<void> {
-    const { token } = (this.asking = new vscode.CancellationTokenSource());
+    const { token } = (this.cancellation = new vscode.CancellationTokenSource());
     this.pick.busy = true;
     try {
-      const answer = await this.server.ask('semls/search', { query, limit: LIMIT }, token);
+      const { coverage, hits } = await this.server.request('semls/search', { query, limit: LIMIT }, token);
       if (!token.isCancellationRequested) {
-        const share = embeddedOf([answer.coverage]);
-        this.answered = { query, hits: answer.hits, share };
-        this.pick.title = this.title(share);
-        this.fill(answer.hits.length ? answer.hits.map(itemOf) : [this.nothing()]);
+        const percent = embeddedPercent([coverage]);
+        this.answer = { query, hits, percent };
+        this.pick.title = title(percent);
+        this.setItems(hits.length ? hits.map(itemOfHit) : [this.noResults()]);
       }
     } catch (error) {
       if (!token.isCancellationRequested) {
-        this.fill([note(`$(info) ${error instanceof Error ? error.message : String(error)}`)]);
+        this.setItems([messageItem(`$(info) ${error instanceof Error ? error.message : String(error)}`)]);
       }
     }
     if (!token.isCancellationRequested) {
@@ -105,54 +112,50 @@ class Pick {
     }
   }
 
-  private nothing(): Item {
+  private noResults(): Item {
     if (!vscode.workspace.workspaceFolders?.length) {
-      return note('$(info) Nothing found', 'no folder is open');
+      return messageItem('$(info) No results', 'no folder is open');
     }
     return this.server.isReading
-      ? note('$(sync~spin) Nothing found yet', 'the files are being read')
-      : note('$(info) Nothing found', 'in the open folders');
+      ? messageItem('$(sync~spin) No results yet', 'semls is reading the files')
+      : messageItem('$(info) No results', 'in the open folders');
   }
 
-  private fill(items: Item[]): void {
-    this.untouched = items[0];
+  private setItems(items: Item[]): void {
+    this.defaultItem = items[0];
     this.pick.items = items;
   }
 
-  /** What was asked last, and what a question may hold. */
+  /** Return the items for an empty query: the last query and the filters. */
   private hints(): Item[] {
-    const last: Item[] = this.last
-      ? [{ label: `$(history) ${this.last}`, description: 'asked last', query: this.last, alwaysShow: true }]
+    const history: Item[] = this.lastQuery
+      ? [{ label: `$(history) ${this.lastQuery}`, description: 'last query', query: this.lastQuery, alwaysShow: true }]
       : [];
-    const filters = FILTERS.map(([filter, says]): Item => ({
+    const filters = FILTERS.map(([filter, description]): Item => ({
       label: `$(filter) ${filter}`,
-      description: says,
+      description,
       query: filter,
       alwaysShow: true,
     }));
-    return [...last, { label: 'Filters', kind: vscode.QuickPickItemKind.Separator }, ...filters];
+    return [...history, { label: 'Filters', kind: vscode.QuickPickItemKind.Separator }, ...filters];
   }
 
-  /** Some more is known. An answer of nothing is tried again, and another one when all is embedded. */
-  private progressed(): void {
-    const { query, hits, share: before } = this.answered;
-    const share = embeddedOf(this.server.folders);
-    this.pick.title = this.title(share);
-    const stale = !hits.length || (share === 100 && before < 100);
-    if (query && stale && this.untouched && this.pick.value === query && !this.pick.busy) {
+  /** Search again if the index has progressed: after an empty answer, or when everything is embedded now. */
+  private onProgress(): void {
+    const { query, hits, percent: percentBefore } = this.answer;
+    const percent = embeddedPercent(this.server.folders);
+    this.pick.title = title(percent);
+    const isStale = !hits.length || (percent === 100 && percentBefore < 100);
+    if (query && isStale && this.defaultItem && this.pick.value === query && !this.pick.busy) {
       void this.search(query);
     }
   }
 
-  private title(share: number): string {
-    return share < 100 ? `Search by Meaning (${share} % embedded)` : 'Search by Meaning';
-  }
-
-  private moved(item: Item | undefined): void {
-    if (item?.hit && item !== this.untouched) {
-      this.untouched = undefined;
-      if (this.pick.value === this.answered.query) {
-        this.asking.cancel(); // or a better answer would take the list from under somebody's feet
+  private onActive(item: Item | undefined): void {
+    if (item?.hit && item !== this.defaultItem) {
+      this.defaultItem = undefined;
+      if (this.pick.value === this.answer.query) {
+        this.cancellation.cancel(); // a newer answer would replace the list while the user navigates in it
         this.pick.busy = false;
       }
       this.preview.show(item.hit);
@@ -162,46 +165,50 @@ class Pick {
   private accept(item: Item | undefined, column?: vscode.ViewColumn): void {
     if (item?.query !== undefined) {
       this.pick.value = item.query;
-      this.typed();
+      this.onQuery();
     } else if (item?.hit) {
-      this.stays = true;
-      this.remember(this.answered.query);
+      this.isAccepted = true;
+      this.remember(this.answer.query);
       this.pick.hide();
       void show(item.hit, { preview: false, ...(column && { viewColumn: column }) });
     }
   }
 
-  private keep(): void {
-    if (this.answered.hits.length) {
-      this.remember(this.answered.query);
+  private sendToResults(): void {
+    if (this.answer.hits.length) {
+      this.remember(this.answer.query);
       this.pick.hide();
-      void this.results.show(this.answered.query, this.answered.hits);
+      void this.results.show(this.answer.query, this.answer.hits);
     }
   }
 
   private async close(): Promise<void> {
-    this.listening.dispose();
+    this.subscription.dispose();
     clearTimeout(this.timer);
-    this.asking.cancel();
+    this.cancellation.cancel();
     if (this.pick.value.trim()) {
       this.remember(this.pick.value);
     }
     this.pick.dispose();
-    await this.preview.end(this.stays);
+    await this.preview.end(this.isAccepted);
   }
 }
 
-function itemOf(hit: Hit): Item {
+function title(percent: number): string {
+  return percent < 100 ? `Search Code by Meaning (${percent} % embedded)` : 'Search Code by Meaning';
+}
+
+function itemOfHit(hit: Hit): Item {
   return {
     hit,
     label: `$(${iconOf(hit).id}) ${nameOf(hit)}`,
     description: addressOf(hit),
     detail: [lineOf(hit), hit.matched?.join(', ')].filter(Boolean).join('  ·  '),
-    buttons: [ASIDE],
-    alwaysShow: true, // although the label does not hold what is typed
+    buttons: [OPEN_TO_SIDE],
+    alwaysShow: true, // VS Code would hide items whose label does not contain the query
   };
 }
 
-function note(label: string, description = ''): Item {
+function messageItem(label: string, description = ''): Item {
   return { label, description, alwaysShow: true };
 }

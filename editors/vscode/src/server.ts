@@ -1,16 +1,17 @@
-// The language server: found, started, asked, and started again.
+// The language server: starts it, sends requests to it, and restarts it after a crash.
 
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
-import { find } from './finding';
-import type { Asked, State } from './protocol';
+import { findServer } from './executable';
+import type { Requests, State } from './protocol';
 
-const DEATHS = 5; // within three minutes are too many
+const MAX_CRASHES = 5;
+const CRASH_PERIOD = 180_000; // milliseconds; more than MAX_CRASHES in this time stop the restarts
 
-/** What a person is told instead of an answer. */
-export class Refused extends Error {}
+/** An error whose message is meant for the user. */
+export class UserError extends Error {}
 
-export class NotInstalled extends Refused {}
+export class NotInstalledError extends UserError {}
 
 export class Server implements vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
@@ -18,46 +19,46 @@ export class Server implements vscode.Disposable {
   private starting: Promise<LanguageClient> | undefined;
   private stopping = Promise.resolve();
   private states = new Map<string, State>();
-  private deaths: number[] = [];
-  private readonly listening: vscode.Disposable;
+  private crashes: number[] = [];
+  private readonly subscription: vscode.Disposable;
 
-  /** Of the server, or of a folder's index. */
+  /** Fires when the server, or the state of a folder's index, has changed. */
   readonly onDidChange = this.changed.event;
-  /** Why no server runs, or empty. */
+  /** Why the server is not running, or empty. */
   problem = '';
 
   constructor(
     private readonly context: vscode.ExtensionContext,
     readonly log: vscode.LogOutputChannel,
   ) {
-    this.listening = vscode.workspace.onDidChangeWorkspaceFolders(() => { this.changed.fire(); });
+    this.subscription = vscode.workspace.onDidChangeWorkspaceFolders(() => { this.changed.fire(); });
   }
 
   get isRunning(): boolean {
     return this.client?.isRunning() ?? false;
   }
 
-  /** Of each open folder, as the server told it last. */
+  /** The last state that the server has sent, for each open folder. */
   get folders(): State[] {
     const open = vscode.workspace.workspaceFolders ?? [];
     return open.flatMap((folder) => this.states.get(folder.uri.toString()) ?? []);
   }
 
-  /** Whether some files of the open folders cannot be found yet. */
+  /** Whether some files of the open folders are not indexed yet. */
   get isReading(): boolean {
     const { folders } = this;
     const open = vscode.workspace.workspaceFolders ?? [];
     return folders.length < open.length || folders.some((folder) => folder.phase === 'reading');
   }
 
-  /** Start the server unless that was done. Where it cannot be started, `problem` says why, too. */
+  /** Start the server if it is not running. If that fails, set `problem` and throw the error. */
   async start(): Promise<LanguageClient> {
     if (!this.starting) {
       const starting = this.launch().catch((error: unknown) => {
         if (this.starting === starting) {
           this.starting = undefined;
         }
-        this.tell(error instanceof Error ? error.message : String(error));
+        this.setProblem(error instanceof Error ? error.message : String(error));
         throw error;
       });
       this.starting = starting;
@@ -65,57 +66,57 @@ export class Server implements vscode.Disposable {
     return this.starting;
   }
 
-  /** What is started meanwhile waits: two clients cannot have the same commands. */
+  /** Stop the server. A start waits until this has finished, because two clients cannot register the same commands. */
   async stop(): Promise<void> {
     const { starting } = this;
     this.starting = undefined;
-    this.stopping = this.leave(starting);
+    this.stopping = this.shutDown(starting);
     await this.stopping;
   }
 
-  async ask<M extends keyof Asked>(
+  async request<M extends keyof Requests>(
     method: M,
-    given: Asked[M]['given'],
+    params: Requests[M]['params'],
     token = new vscode.CancellationTokenSource().token,
-  ): Promise<Asked[M]['answer']> {
+  ): Promise<Requests[M]['result']> {
     const client = await this.start();
-    return client.sendRequest<Asked[M]['answer']>(method, given, token);
+    return client.sendRequest<Requests[M]['result']>(method, params, token);
   }
 
-  /** One of the server's commands about the index of all open folders. */
-  async command(command: 'semls.pause' | 'semls.resume' | 'semls.reindex' | 'semls.clear'): Promise<void> {
+  /** Execute a command of the server that concerns the index of all open folders. */
+  async executeCommand(command: 'semls.pause' | 'semls.resume' | 'semls.reindex' | 'semls.clear'): Promise<void> {
     const client = await this.start();
     await client.sendRequest('workspace/executeCommand', { command });
   }
 
   dispose(): void {
-    this.listening.dispose();
+    this.subscription.dispose();
     this.changed.dispose();
     void this.stop();
   }
 
-  private async leave(starting: Promise<LanguageClient> | undefined): Promise<void> {
+  private async shutDown(starting: Promise<LanguageClient> | undefined): Promise<void> {
     if (!this.client) {
-      await starting?.catch(() => undefined); // its program is being looked for
+      await starting?.catch(() => undefined); // `launch` is still looking for the executable
     }
     const { client } = this;
     this.client = undefined;
     this.states.clear();
     await client?.dispose().catch((error: unknown) => {
-      this.log.warn(String(error)); // one that was killed, or never came up
+      this.log.warn(String(error)); // the server was killed or has never started
     });
-    this.tell('');
+    this.setProblem('');
   }
 
   private async launch(): Promise<LanguageClient> {
     await this.stopping;
-    const program = await find(this.context);
+    const program = await findServer(this.context);
     if (!program) {
-      throw new NotInstalled('the program semls is not installed');
+      throw new NotInstalledError('semls is not installed');
     }
-    this.log.info(`The server is ${program}`);
-    const { clientOf } = await import('./client');
-    const client = (this.client = clientOf(program, this.log));
+    this.log.info(`Starting ${program}`);
+    const { createClient } = await import('./client');
+    const client = (this.client = createClient(program, this.log));
     client.onNotification('semls/didChangeStatus', (state: State & { uri: string }) => {
       this.states.set(state.uri, state);
       this.changed.fire();
@@ -123,26 +124,27 @@ export class Server implements vscode.Disposable {
     await client.start();
     client.onDidChangeState(() => {
       if (client === this.client && client.needsStart()) {
-        this.died();
+        this.onCrash();
       }
     });
-    this.tell('');
+    this.setProblem('');
     return client;
   }
 
-  /** The server was killed, or has failed: start another, unless that happens all the time. */
-  private died(): void {
+  /** Restart the server after a crash, unless it crashes repeatedly. */
+  private onCrash(): void {
     this.client = this.starting = undefined;
     this.states.clear();
-    this.deaths = [...this.deaths, Date.now()].slice(-DEATHS);
-    const often = this.deaths.length === DEATHS && Date.now() - (this.deaths[0] ?? 0) < 180_000;
-    this.tell(often ? 'the server dies again and again; the log may tell why' : '');
-    if (!often) {
+    this.crashes = [...this.crashes, Date.now()].slice(-MAX_CRASHES);
+    const isRepeated =
+      this.crashes.length === MAX_CRASHES && Date.now() - (this.crashes[0] ?? 0) < CRASH_PERIOD;
+    this.setProblem(isRepeated ? 'the server crashed repeatedly; see the log' : '');
+    if (!isRepeated) {
       this.start().catch((error: unknown) => { this.log.warn(String(error)); });
     }
   }
 
-  private tell(problem: string): void {
+  private setProblem(problem: string): void {
     this.problem = problem;
     this.changed.fire();
   }

@@ -1,8 +1,8 @@
-// Other code that does what the code at the cursor does, and its exact copies.
+// The command that finds code similar to the code at the cursor, and its exact copies.
 
 import * as vscode from 'vscode';
-import { nameOf } from './places';
-import type { Hit, Place } from './protocol';
+import { nameOf } from './location';
+import type { CodeLocation, Hit } from './protocol';
 import type { Results } from './results';
 import type { Server } from './server';
 
@@ -11,25 +11,25 @@ const LIMIT = 20;
 export async function findSimilar(server: Server, results: Results): Promise<void> {
   const editor = vscode.window.activeTextEditor;
   if (editor?.document.uri.scheme !== 'file') {
-    void vscode.window.showInformationMessage('Put the cursor into the code to compare with, in a file of an open folder.');
+    void vscode.window.showInformationMessage('Place the cursor in a file of an open folder to find similar code.');
     return;
   }
-  const given = { uri: editor.document.uri.toString(), position: editor.selection.start, limit: LIMIT };
-  const ask = async (): Promise<{ name: string; hits: Hit[] }> => {
-    const answer = await server.ask('semls/similar', given);
-    return { name: nameOf(answer), hits: [...answer.copies.map(copy), ...answer.hits] };
+  const params = { uri: editor.document.uri.toString(), position: editor.selection.start, limit: LIMIT };
+  const search = async (): Promise<{ name: string; hits: Hit[] }> => {
+    const answer = await server.request('semls/similar', params);
+    return { name: nameOf(answer), hits: [...answer.copies.map(hitOfCopy), ...answer.hits] };
   };
   const { name, hits } = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Window, title: 'semls: comparing' },
-    ask,
+    { location: vscode.ProgressLocation.Window, title: 'semls: finding similar code' },
+    search,
   );
   if (hits.length) {
-    await results.show(`Like ${name}`, hits, async () => (await ask()).hits);
+    await results.show(`Similar to ${name}`, hits, async () => (await search()).hits);
   } else {
-    void vscode.window.showInformationMessage(`Nothing else in the open folders is like ${name}.`);
+    void vscode.window.showInformationMessage(`No code in the open folders is similar to ${name}.`);
   }
 }
 
-function copy(place: Place): Hit {
-  return { ...place, score: 1, snippet: 'an exact copy' };
+function hitOfCopy(copy: CodeLocation): Hit {
+  return { ...copy, score: 1, snippet: 'exact copy' };
 }

@@ -1,7 +1,7 @@
-// What the status bar says of the index, and what one may do about it.
+// The status bar item, which shows the state of the index, and the menu that it opens.
 
 import * as vscode from 'vscode';
-import { embeddedOf, percent } from './coverage';
+import { embeddedPercent, percent } from './coverage';
 import type { State } from './protocol';
 import type { Server } from './server';
 
@@ -14,59 +14,60 @@ const PHASES: Record<State['phase'], string> = {
   ready: 'ready',
 };
 
-interface Action extends vscode.QuickPickItem {
+interface MenuItem extends vscode.QuickPickItem {
   command?: string;
-  given?: unknown;
+  argument?: unknown;
 }
 
 export class Status implements vscode.Disposable {
   private readonly item = vscode.window.createStatusBarItem('status', vscode.StatusBarAlignment.Right, 90);
-  private readonly listening: vscode.Disposable;
+  private readonly subscription: vscode.Disposable;
 
   constructor(private readonly server: Server) {
     this.item.name = 'semls';
     this.item.command = 'semls.showStatus';
-    this.listening = server.onDidChange(() => { this.update(); });
+    this.subscription = server.onDidChange(() => { this.update(); });
     this.update();
     this.item.show();
   }
 
+  /** Show the menu and execute the selected command. */
   async open(): Promise<void> {
-    const chosen = await vscode.window.showQuickPick(this.actions(), { title: 'semls', placeHolder: this.summary() });
-    if (chosen?.command) {
-      await vscode.commands.executeCommand(chosen.command, chosen.given);
+    const selected = await vscode.window.showQuickPick(this.menu(), { title: 'semls', placeHolder: this.summary() });
+    if (selected?.command) {
+      await vscode.commands.executeCommand(selected.command, selected.argument);
     }
   }
 
   dispose(): void {
-    this.listening.dispose();
+    this.subscription.dispose();
     this.item.dispose();
   }
 
   private update(): void {
-    const problem = this.server.problem || this.server.folders.map((folder) => folder.error).find(Boolean);
-    const busy = this.server.folders.some((folder) => !['ready', 'paused'].includes(folder.phase));
-    const paused = this.server.folders.some((folder) => folder.phase === 'paused');
-    const icon = problem ? 'warning' : busy ? 'sync~spin' : paused ? 'debug-pause' : 'search';
-    const share = progress(this.server.folders);
-    this.item.text = `$(${icon}) semls${share < 100 ? ` ${share} %` : ''}`;
+    const { folders } = this.server;
+    const problem = this.server.problem || folders.map((folder) => folder.error).find(Boolean);
+    const isBusy = folders.some((folder) => !['ready', 'paused'].includes(folder.phase));
+    const isPaused = folders.some((folder) => folder.phase === 'paused');
+    const icon = problem ? 'warning' : isBusy ? 'sync~spin' : isPaused ? 'debug-pause' : 'search';
+    const progress = progressPercent(folders);
+    this.item.text = `$(${icon}) semls${progress < 100 ? ` ${progress} %` : ''}`;
     this.item.backgroundColor = problem ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;
-    this.item.tooltip = tooltip(problem ?? this.summary(), this.server.folders);
+    this.item.tooltip = tooltip(problem ?? this.summary(), folders);
     this.item.accessibilityInformation = { label: `semls: ${problem ?? this.summary()}` };
   }
 
   private summary(): string {
     const { folders, isRunning, problem } = this.server;
     if (problem || !isRunning) {
-      return problem || 'the server is starting';
+      return problem || 'starting the server';
     }
-    const [first] = folders;
-    return first ? folders.map((folder) => PHASES[folder.phase]).join(', ') : 'no folder is open';
+    return folders.length ? folders.map((folder) => PHASES[folder.phase]).join(', ') : 'no folder is open';
   }
 
-  private actions(): Action[] {
-    const paused = this.server.folders.some((folder) => folder.phase === 'paused');
-    const folders = this.server.folders.map((folder): Action => ({
+  private menu(): MenuItem[] {
+    const isPaused = this.server.folders.some((folder) => folder.phase === 'paused');
+    const folders = this.server.folders.map((folder): MenuItem => ({
       label: `$(folder) ${nameOf(folder)}`,
       description: PHASES[folder.phase],
       detail: details(folder),
@@ -76,30 +77,30 @@ export class Status implements vscode.Disposable {
       { label: '', kind: vscode.QuickPickItemKind.Separator },
       ...(!this.server.problem
         ? [
-            { label: '$(search) Search by Meaning', command: 'semls.searchByMeaning' },
-            paused
+            { label: '$(search) Search Code by Meaning…', command: 'semls.searchByMeaning' },
+            isPaused
               ? { label: '$(debug-start) Resume Indexing', command: 'semls.resumeIndexing' }
               : { label: '$(debug-pause) Pause Indexing', command: 'semls.pauseIndexing' },
-            { label: '$(refresh) Index the Open Folders Again', command: 'semls.reindexFolders' },
-            { label: '$(trash) Clear the Index and Make It Anew', command: 'semls.clearIndex' },
+            { label: '$(refresh) Update Index', command: 'semls.reindexFolders' },
+            { label: '$(trash) Rebuild Index', command: 'semls.clearIndex' },
           ]
-        : [{ label: '$(cloud-download) Install the Server', command: 'semls.installServer' }]),
-      { label: '$(debug-restart) Restart the Server', command: 'semls.restartServer' },
+        : [{ label: '$(cloud-download) Install Server', command: 'semls.installServer' }]),
+      { label: '$(debug-restart) Restart Server', command: 'semls.restartServer' },
       { label: '$(output) Show Log', command: 'semls.showLog' },
-      { label: '$(gear) Open Settings', command: 'workbench.action.openSettings', given: '@ext:semls.semls' },
+      { label: '$(gear) Open Settings', command: 'workbench.action.openSettings', argument: '@ext:semls.semls' },
     ];
   }
 }
 
-/** Per cent of the model that has come while it is downloaded, else of all chunks that are embedded. */
-function progress(folders: State[]): number {
-  const loading = folders.find((folder) => folder.phase === 'downloading');
-  return loading ? percent(loading.downloaded, loading.download) : embeddedOf(folders);
+/** Return the progress of a model download if there is one, else the share of embedded chunks, in per cent. */
+function progressPercent(folders: State[]): number {
+  const downloading = folders.find((folder) => folder.phase === 'downloading');
+  return downloading ? percent(downloading.downloaded, downloading.download) : embeddedPercent(folders);
 }
 
 function details(folder: State): string {
-  const model = folder.model ? `${folder.model} on ${folder.device}` : 'no model yet: words alone answer';
   const counts = `${folder.files} files, ${folder.embedded} of ${folder.chunks} chunks embedded`;
+  const model = folder.model ? `${folder.model} on ${folder.device}` : 'no model yet: full-text search only';
   return [counts, model, folder.store, folder.error || folder.notice].filter(Boolean).join(' · ');
 }
 

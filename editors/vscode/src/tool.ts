@@ -1,41 +1,42 @@
-// The search as a tool for agents: they read what a person would see, and nothing leaves by our hand.
+// The language model tool `#semls`, with which agents in VS Code search the index.
 
 import * as vscode from 'vscode';
-import { addressOf, nameOf } from './places';
+import { addressOf, nameOf } from './location';
 import type { Hit } from './protocol';
 import type { Server } from './server';
 
-interface Given {
+interface Input {
   query: string;
   limit?: number;
 }
 
-export class Tool implements vscode.LanguageModelTool<Given> {
+export class SearchTool implements vscode.LanguageModelTool<Input> {
   constructor(private readonly server: Server) {}
 
-  prepareInvocation({ input }: vscode.LanguageModelToolInvocationPrepareOptions<Given>): vscode.PreparedToolInvocation {
+  prepareInvocation({ input }: vscode.LanguageModelToolInvocationPrepareOptions<Input>): vscode.PreparedToolInvocation {
     return { invocationMessage: `Searching for "${input.query}"` };
   }
 
   async invoke(
-    { input }: vscode.LanguageModelToolInvocationOptions<Given>,
+    { input }: vscode.LanguageModelToolInvocationOptions<Input>,
     token: vscode.CancellationToken,
   ): Promise<vscode.LanguageModelToolResult> {
-    const { coverage, hits } = await this.server.ask('semls/search', { query: input.query, limit: input.limit ?? 10 }, token);
+    const params = { query: input.query, limit: input.limit ?? 10 };
+    const { coverage, hits } = await this.server.request('semls/search', params, token);
     const parts = hits.map((hit) => `${addressOf(hit)} ${hit.kind} ${nameOf(hit)}\n${fenced(hit)}`);
     if (!hits.length) {
-      parts.push('Nothing found.');
+      parts.push('No results.');
     }
     if (coverage.embedded < coverage.chunks) {
-      parts.push(`The index is not complete: ${coverage.embedded} of ${coverage.chunks} chunks are embedded.`);
+      parts.push(`The index is incomplete: ${coverage.embedded} of ${coverage.chunks} chunks are embedded.`);
     }
     return new vscode.LanguageModelToolResult([new vscode.LanguageModelTextPart(parts.join('\n\n'))]);
   }
 }
 
-/** The code in a fence that nothing in it can close. */
+/** Return the snippet in a code fence that is longer than any run of backticks in it. */
 function fenced(hit: Hit): string {
-  const runs = [...hit.snippet.matchAll(/`+/g)].map(([run]) => run.length + 1);
-  const fence = '`'.repeat(Math.max(3, ...runs));
+  const lengths = [...hit.snippet.matchAll(/`+/g)].map(([run]) => run.length + 1);
+  const fence = '`'.repeat(Math.max(3, ...lengths));
   return `${fence}${hit.language}\n${hit.snippet}\n${fence}`;
 }

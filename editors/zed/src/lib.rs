@@ -14,7 +14,7 @@ impl zed::Extension for Semls {
     ) -> zed::Result<zed::Command> {
         let command = worktree
             .which("semls")
-            .ok_or("the program semls is not installed: see its README")?;
+            .ok_or("semls is not installed or not on the PATH: see the README of semls")?;
         Ok(zed::Command {
             command,
             args: vec!["lsp".into()],

@@ -7,20 +7,20 @@
 (require 'pulse)
 (require 'semls)
 
-(defconst test-question "throw out visitors who were idle for too long")
+(defconst test-query "throw out visitors who were idle for too long")
 
-(defconst test-place '("session.rs" 27 11)
-  "Where `evict_expired' is.")
+(defconst test-location '("session.rs" 27 11)
+  "File, line and column of the name `evict_expired'.")
 
 (defun test-path (&rest parts)
-  "The path of PARTS in the workspaces."
+  "Return the absolute path of PARTS in the test workspaces."
   (expand-file-name (string-join parts "/") (getenv "SEMLS_TEST_FOLDER")))
 
 (setq semls-command (list (getenv "SEMLS_TEST_PROGRAM") "lsp")
-      pulse-flag nil) ; its timer fails where a buffer is killed at once
+      pulse-flag nil) ; its timer fails if the buffer has been killed
 
 (defmacro test-in (file &rest body)
-  "Visit FILE of the workspaces for BODY."
+  "Evaluate BODY while visiting FILE of the test workspaces."
   (declare (indent 1))
   `(save-window-excursion
      (let ((default-directory default-directory))
@@ -28,134 +28,134 @@
        ,@body)))
 
 (defmacro test-until (condition)
-  "Wait until CONDITION holds, and give its value."
-  `(with-timeout ((string-to-number (getenv "SEMLS_TEST_HANG")) (ert-fail "It hangs"))
+  "Wait until CONDITION is non-nil and return its value."
+  `(with-timeout ((string-to-number (getenv "SEMLS_TEST_HANG")) (ert-fail "Timeout"))
      (let (value)
        (while (not (setq value ,condition))
          (accept-process-output nil 0.05))
        value)))
 
 (defun test-here ()
-  "The file, line and column of point, as a person counts lines and Emacs columns."
+  "Return file, line (from 1) and column (from 0) of point."
   (with-current-buffer (window-buffer)
     (list (file-name-nondirectory buffer-file-name)
           (line-number-at-pos nil t)
           (- (point) (line-beginning-position)))))
 
 (defun test-listed ()
-  "The lines of the list, the first one its title."
+  "Return the lines of the xref buffer; the first one is the group."
   (with-current-buffer "*xref*"
     (mapcar #'string-trim (split-string (buffer-string) "\n" t))))
 
 (defun test-go (row)
-  "Go to the hit in ROW of the list."
+  "Visit the hit in ROW of the xref buffer."
   (with-current-buffer "*xref*"
     (goto-char (point-min))
     (forward-line row)
     (xref-goto-xref)))
 
 (defun test-terminal (&rest arguments)
-  "The hits that the command line gives for ARGUMENTS."
+  "Return the hits that `semls search' prints for ARGUMENTS."
   (with-temp-buffer
     (apply #'call-process (car semls-command) nil '(t nil) nil "search" "--json" arguments)
     (goto-char (point-min))
     (append (plist-get (json-parse-buffer :object-type 'plist) :hits) nil)))
 
 (defun test-root (name)
-  "The root of workspace NAME, as servers are known by."
+  "Return the root of workspace NAME, the key in `semls--connections'."
   (file-name-as-directory (file-truename (test-path name))))
 
 (defun test-connection (name)
-  "A connection of NAME to nobody."
+  "Return a connection NAME without a server."
   (make-instance 'semls--connection :name name :process (make-pipe-process :name name :noquery t)))
 
 (defun test-process (name)
-  "The process of the server of workspace NAME."
+  "Return the process of the server of workspace NAME."
   (jsonrpc--process (gethash (test-root name) semls--connections)))
 
 (defun test-embed ()
-  "Wait until all of this project is embedded."
+  "Wait until all code of the current project is embedded."
   (test-until (string-search ": ready" (semls-status))))
 
-;;;; Searching
+;;;; Search
 
-(ert-deftest semls-test-search-lists-hits-in-the-servers-order ()
+(ert-deftest semls-test-search-lists-hits-in-ranking-order ()
   (test-in "shop/web/src/cart.ts"
     (test-embed)
-    (semls-search test-question)
+    (semls-search test-query)
     (let ((listed (test-listed)))
-      (should (equal (car listed) test-question))
+      (should (equal (car listed) test-query))
       (should (string-prefix-p "SessionStore.evict_expired  store/session.rs:27  Method  pub fn" (nth 1 listed)))
-      (cl-loop for hit in (test-terminal test-question "--path" (test-path "shop") "-k" "50")
+      (cl-loop for hit in (test-terminal test-query "--path" (test-path "shop") "-k" "50")
                for line in (cdr listed)
                do (should (string-search (format "%s  %s:%d" (plist-get hit :name) (plist-get hit :path)
                                                  (1+ (semls--row hit :selectionRange)))
                                          line))))))
 
-(ert-deftest semls-test-search-goes-to-the-name-and-back ()
+(ert-deftest semls-test-search-hit-is-visited-and-left ()
   (test-in "shop/web/src/cart.ts"
-    (semls-search test-question)
+    (semls-search test-query)
     (test-go 1)
-    (should (equal (test-here) test-place))
+    (should (equal (test-here) test-location))
     (xref-pop-marker-stack)
     (should (equal (car (test-here)) "cart.ts"))))
 
-(ert-deftest semls-test-search-asks-for-a-question ()
+(ert-deftest semls-test-search-with-prefix-reads-a-query ()
   (test-in "shop/web/src/cart.ts"
-    (cl-letf (((symbol-function 'read-string) (lambda (&rest _) test-question)))
+    (cl-letf (((symbol-function 'read-string) (lambda (&rest _) test-query)))
       (let ((current-prefix-arg '(4)))
         (call-interactively #'semls-search)))
-    (should (equal (car (test-listed)) test-question))))
+    (should (equal (car (test-listed)) test-query))))
 
-(ert-deftest semls-test-search-shows-what-the-server-says-of-a-wrong-filter ()
+(ert-deftest semls-test-search-with-invalid-filter-shows-the-servers-error ()
   (test-in "shop/web/src/cart.ts"
-    (let ((said (cadr (should-error (semls-search "kind:nonsense visitors") :type 'user-error))))
-      (should (string-prefix-p "Unknown kind 'nonsense'. Use one of " said)))))
+    (let ((text (cadr (should-error (semls-search "kind:nonsense visitors") :type 'user-error))))
+      (should (string-prefix-p "Unknown kind 'nonsense'. Use one of " text)))))
 
-(ert-deftest semls-test-search-says-that-nothing-is-found ()
+(ert-deftest semls-test-search-without-hits-says-so ()
   (test-in "shop/web/src/cart.ts"
     (should (equal (cadr (should-error (semls-search "path:no/such/folder visitors") :type 'user-error))
-                   "Nothing is found"))))
+                   "No hits"))))
 
-(ert-deftest semls-test-live-candidates-keep-order-and-have-annotations ()
+(ert-deftest semls-test-candidates-keep-the-order-and-are-annotated ()
   (test-in "shop/web/src/cart.ts"
-    (let* ((candidates (semls--candidates (test-root "shop") test-question))
-           (item (semls--chosen (substring-no-properties (car candidates)) candidates)))
+    (let* ((candidates (semls--candidates (test-root "shop") test-query))
+           (item (semls--lookup (substring-no-properties (car candidates)) candidates)))
       (should (equal (substring-no-properties (car candidates))
                      "SessionStore.evict_expired  store/session.rs:27"))
       (should (string-search "Method  pub fn evict_expired" (semls--annotation (car candidates))))
       (should (equal (mapcar (lambda (one) (get-text-property 0 'semls-label (xref-item-summary one)))
-                             (semls--search (test-root "shop") test-question))
+                             (semls--search (test-root "shop") test-query))
                      candidates))
       (xref-pop-to-location item)
-      (should (equal (test-here) test-place)))))
+      (should (equal (test-here) test-location)))))
 
-(ert-deftest semls-test-live-search-shows-a-sentence-for-a-wrong-filter ()
+(ert-deftest semls-test-candidates-for-invalid-filter-are-the-servers-error ()
   (test-in "shop/web/src/cart.ts"
     (let ((candidates (semls--candidates (test-root "shop") "kind:nonsense")))
       (should (= (length candidates) 1))
       (should (string-prefix-p "Unknown kind" (car candidates)))
-      (should-not (semls--chosen (car candidates) candidates)))))
+      (should-not (semls--lookup (car candidates) candidates)))))
 
-(ert-deftest semls-test-a-key-ends-the-waiting ()
+(ert-deftest semls-test-candidates-input-cancels-the-request ()
   (test-in "shop/web/src/cart.ts"
     (semls-status)
     (let ((unread-command-events (list ?x)))
-      (should (eq t (while-no-input (semls--candidates (test-root "shop") test-question) 'answered))))
-    (should (semls--candidates (test-root "shop") test-question))))
+      (should (eq t (while-no-input (semls--candidates (test-root "shop") test-query) 'answered))))
+    (should (semls--candidates (test-root "shop") test-query))))
 
 ;;;; The other commands
 
-(ert-deftest semls-test-similar-code ()
+(ert-deftest semls-test-similar-lists-similar-code ()
   (test-in "gpt/model/tokenizer.py"
     (test-embed)
     (goto-char (point-min))
     (forward-line 16)
     (semls-similar)
-    (should (equal (car (test-listed)) "Like load_encoder"))
+    (should (equal (car (test-listed)) "Similar to load_encoder"))
     (should (string-prefix-p "Tokenizer.load_decoder  model/tokenizer.py:" (nth 1 (test-listed))))))
 
-(ert-deftest semls-test-similar-code-to-the-regions-beginning ()
+(ert-deftest semls-test-similar-with-region-uses-its-beginning ()
   (test-in "gpt/model/tokenizer.py"
     (test-embed)
     (goto-char (point-min))
@@ -164,14 +164,14 @@
     (goto-char (point-max))
     (let ((transient-mark-mode t))
       (semls-similar))
-    (should (equal (car (test-listed)) "Like load_encoder"))))
+    (should (equal (car (test-listed)) "Similar to load_encoder"))))
 
-(ert-deftest semls-test-similar-code-needs-a-file ()
+(ert-deftest semls-test-similar-without-file-is-refused ()
   (with-temp-buffer
     (should (equal (cadr (should-error (semls-similar) :type 'user-error))
-                   "Put point into the code to compare with, in a file"))))
+                   "The current buffer does not visit a file"))))
 
-(ert-deftest semls-test-context-is-markdown-and-killed ()
+(ert-deftest semls-test-context-is-shown-and-added-to-the-kill-ring ()
   (test-in "shop/web/src/cart.ts"
     (semls-context "how are expired sessions removed")
     (should (equal (buffer-name) "*semls context*"))
@@ -179,7 +179,7 @@
     (should (equal (current-kill 0) (buffer-string)))
     (should (equal (semls--current-root) (test-root "shop")))))
 
-(ert-deftest semls-test-status-and-mode-line ()
+(ert-deftest semls-test-status-reports-the-state ()
   (test-in "shop/web/src/cart.ts"
     (test-embed)
     (test-until (equal semls-mode-line "semls"))
@@ -187,19 +187,19 @@
              "shop: ready, 7 files, \\([0-9]+\\) of \\1 chunks embedded, .*all-MiniLM-L6-v2 on cpu"
              (semls-status)))))
 
-(ert-deftest semls-test-mode-line-has-the-share ()
+(ert-deftest semls-test-mode-line-shows-the-progress-of-all-servers ()
   (let ((semls--connections (make-hash-table)) semls-mode-line)
     (puthash 1 (test-connection "half") semls--connections)
     (puthash 2 (test-connection "new") semls--connections)
-    (semls--hear (gethash 1 semls--connections) 'semls/didChangeStatus '(:chunks 100 :embedded 85))
+    (semls--handle-notification (gethash 1 semls--connections) 'semls/didChangeStatus '(:chunks 100 :embedded 85))
     (should (equal semls-mode-line "semls 85%"))
-    (semls--hear (gethash 2 semls--connections) 'semls/didChangeStatus '(:chunks 100 :embedded 0))
+    (semls--handle-notification (gethash 2 semls--connections) 'semls/didChangeStatus '(:chunks 100 :embedded 0))
     (should (equal semls-mode-line "semls 42%"))
-    (semls--forget (gethash 1 semls--connections))
-    (semls--forget (gethash 2 semls--connections))
+    (semls--handle-shutdown (gethash 1 semls--connections))
+    (semls--handle-shutdown (gethash 2 semls--connections))
     (should (equal semls-mode-line ""))))
 
-(ert-deftest semls-test-the-index-is-paused-resumed-renewed-and-cleared ()
+(ert-deftest semls-test-index-commands-change-the-state ()
   (test-in "shop/web/src/cart.ts"
     (semls-pause)
     (semls-clear)
@@ -208,10 +208,10 @@
     (test-until (string-search "shop: ready" (semls-status)))
     (semls-reindex)
     (test-until (string-search "shop: ready" (semls-status)))
-    (semls-search test-question)
+    (semls-search test-query)
     (should (nth 1 (test-listed)))))
 
-(ert-deftest semls-test-every-command-has-a-key ()
+(ert-deftest semls-test-commands-have-keys ()
   (dolist (name '("search" "similar" "context" "status" "reindex" "clear" "pause" "resume" "restart" "log"))
     (let ((command (intern (concat "semls-" name))))
       (should (commandp command))
@@ -219,7 +219,7 @@
 
 ;;;; Servers
 
-(ert-deftest semls-test-beside-eglot ()
+(ert-deftest semls-test-search-with-eglot-keeps-both-servers ()
   (skip-unless (require 'eglot nil t))
   (defvar eglot-server-programs)
   (test-in "gpt/model/tokenizer.py"
@@ -228,22 +228,22 @@
       (semls-search "turn text into numbers")
       (should (nth 1 (test-listed)))
       (should (eglot-managed-p))
-      (should (equal "line 3, says the other server" (test-hover (eglot-current-server))))
+      (should (equal "other server: line 3" (test-hover (eglot-current-server))))
       (test-go 1)
       (should (eglot-managed-p))
       (semls-restart)
-      (should (equal "line 3, says the other server" (test-hover (eglot-current-server))))
+      (should (equal "other server: line 3" (test-hover (eglot-current-server))))
       (eglot-shutdown (eglot-current-server))
       (semls-search "turn text into numbers"))))
 
 (defun test-hover (server)
-  "What SERVER, of Eglot, says of a line."
+  "Return what Eglot's SERVER answers to a hover request."
   (plist-get (jsonrpc-request server :textDocument/hover
                               `( :textDocument (:uri ,(semls--uri buffer-file-name))
                                  :position (:line 3 :character 0)))
              :contents))
 
-(ert-deftest semls-test-beside-lsp-mode ()
+(ert-deftest semls-test-search-with-lsp-mode-keeps-both-servers ()
   (skip-unless (require 'lsp-mode nil t))
   (test-in "shop/worker/thumbnails.py"
     (let ((lsp-enable-file-watchers nil)
@@ -254,21 +254,21 @@
       (lsp)
       (test-until (lsp-workspaces))
       (test-until (eq 'initialized (lsp--workspace-status (car (lsp-workspaces)))))
-      (semls-search test-question)
+      (semls-search test-query)
       (should (nth 1 (test-listed)))
-      (should (equal "line 3, says the other server"
+      (should (equal "other server: line 3"
                      (gethash "contents"
                               (lsp-request "textDocument/hover"
                                            `( :textDocument (:uri ,(semls--uri buffer-file-name))
                                               :position (:line 3 :character 0))))))
       (lsp-workspace-shutdown (car (lsp-workspaces))))))
 
-(ert-deftest semls-test-each-root-has-one-server ()
+(ert-deftest semls-test-server-runs-once-per-root ()
   (test-in "shop/web/src/cart.ts"
-    (semls-search test-question))
+    (semls-search test-query))
   (test-in "shop/store/session.rs"
     (let ((running (test-process "shop")))
-      (semls-search test-question)
+      (semls-search test-query)
       (should (eq running (test-process "shop")))))
   (test-in "gpt/train.py"
     (semls-search "turn text into numbers")
@@ -276,41 +276,41 @@
     (should (process-live-p (test-process "shop")))
     (should (process-live-p (test-process "gpt")))))
 
-(ert-deftest semls-test-a-file-without-a-project-is-searched-with-its-folder ()
+(ert-deftest semls-test-search-outside-projects-searches-the-folder ()
   (test-in "notes/todo.py"
     (should-not (project-current))
     (semls-search "water the plants")
     (test-go 1)
     (should (equal (test-here) '("todo.py" 1 4)))))
 
-(ert-deftest semls-test-no-file-is-needed ()
+(ert-deftest semls-test-search-in-buffer-without-file-uses-the-directory ()
   (with-temp-buffer
     (setq default-directory (test-root "shop"))
-    (semls-search test-question)
+    (semls-search test-query)
     (should (string-prefix-p "SessionStore.evict_expired" (nth 1 (test-listed))))))
 
-(ert-deftest semls-test-files-elsewhere-are-refused ()
+(ert-deftest semls-test-search-of-remote-files-is-refused ()
   (with-temp-buffer
     (setq default-directory "/ssh:somewhere:/home/")
     (cl-letf (((symbol-function 'project-current) #'ignore))
-      (should (string-prefix-p "The server searches on this machine"
+      (should (string-prefix-p "Remote files are not supported"
                                (cadr (should-error (semls-search "anything") :type 'user-error)))))))
 
-(ert-deftest semls-test-the-home-folder-is-not-read ()
+(ert-deftest semls-test-search-of-home-folder-is-refused ()
   (with-temp-buffer
     (setq default-directory "~/")
-    (should (string-prefix-p "All of your home folder would be read"
+    (should (string-prefix-p "The home folder is too large to index"
                              (cadr (should-error (semls-search "anything") :type 'user-error))))))
 
-(ert-deftest semls-test-a-missing-server-is-said ()
+(ert-deftest semls-test-start-of-missing-program-names-it ()
   (test-in "notes/todo.py"
     (semls--stop-all)
     (let ((semls-command '("/no/such/semls" "lsp")))
       (should (equal (cadr (should-error (semls-search "anything") :type 'user-error))
                      (format-message
-                      "The program /no/such/semls is not there: install semls, or set `semls-command'"))))))
+                      "Program /no/such/semls not found: install semls, or set `semls-command'"))))))
 
-(ert-deftest semls-test-a-server-that-does-not-start-is-said-and-started-anew ()
+(ert-deftest semls-test-start-failure-is-reported-and-retried ()
   (test-in "notes/todo.py"
     (semls--stop-all)
     (let ((semls-command '("sh" "-c" "echo no such luck >&2; exit 3")))
@@ -320,43 +320,43 @@
     (switch-to-buffer "todo.py")
     (semls-search "water the plants")))
 
-(ert-deftest semls-test-a-killed-server-is-started-by-the-next-command ()
+(ert-deftest semls-test-server-killed-is-restarted-by-the-next-command ()
   (test-in "shop/web/src/cart.ts"
     (semls--stop-all)
-    (semls-search test-question)
+    (semls-search test-query)
     (let ((old (test-process "shop")))
       (test-kill "shop")
       (should (equal semls-mode-line ""))
-      (semls-search test-question)
+      (semls-search test-query)
       (should (string-prefix-p "SessionStore.evict_expired" (nth 1 (test-listed))))
       (should-not (eq old (test-process "shop"))))))
 
-(ert-deftest semls-test-a-server-killed-while-it-is-asked-is-said ()
+(ert-deftest semls-test-server-killed-during-request-is-reported ()
   (test-in "shop/web/src/cart.ts"
     (semls-status)
     (cl-letf (((symbol-function 'semls--send-buffers) (lambda (_) (test-kill "shop"))))
-      (test-dead (lambda () (semls-search test-question))))))
+      (test-dead (lambda () (semls-search test-query))))))
 
 (defun test-kill (name)
-  "Kill the server of workspace NAME, and wait until jsonrpc has heard of it."
+  "Kill the server of workspace NAME and wait until jsonrpc has noticed."
   (let ((process (test-process name)))
     (signal-process process 'SIGKILL)
     (test-until (process-get process 'jsonrpc-sentinel-cleanup-started))))
 
-(defun test-dead (ask)
-  "ASK a server that dies."
-  (should (string-prefix-p "The server has died" (cadr (should-error (funcall ask) :type 'user-error)))))
+(defun test-dead (request)
+  "Check that REQUEST reports that the server has died."
+  (should (string-prefix-p "The server has died" (cadr (should-error (funcall request) :type 'user-error)))))
 
-(ert-deftest semls-test-servers-leave-properly ()
+(ert-deftest semls-test-stop-all-shuts-servers-down ()
   (test-in "shop/web/src/cart.ts"
     (semls-status)
     (let ((process (test-process "shop")))
       (semls--stop-all)
       (should (eq 'exit (process-status process)))
       (should (= 0 (process-exit-status process)))
-      (should (memq #'semls--dismiss-all kill-emacs-hook)))))
+      (should (memq #'semls--request-shutdown-of-all kill-emacs-hook)))))
 
-(ert-deftest semls-test-restart-makes-a-new-server ()
+(ert-deftest semls-test-restart-starts-a-new-server ()
   (test-in "shop/web/src/cart.ts"
     (semls-status)
     (let ((old (test-process "shop")))
@@ -364,7 +364,7 @@
       (should-not (process-live-p old))
       (should (process-live-p (test-process "shop"))))))
 
-(ert-deftest semls-test-the-log-is-of-this-project ()
+(ert-deftest semls-test-log-shows-the-projects-server ()
   (test-in "shop/web/src/cart.ts"
     (semls-status)
     (semls-log)
@@ -373,15 +373,15 @@
     (semls--stop-all)
     (should-error (semls-log) :type 'user-error)))
 
-;;;; Places
+;;;; Locations
 
 (defun test-columns (encodings)
-  "Offer ENCODINGS, and go to a name after signs of all widths."
+  "Offer ENCODINGS and visit a name that follows characters of all widths."
   (semls--stop-all)
-  (let ((introduction (symbol-function 'semls--introduction)))
-    (cl-letf (((symbol-function 'semls--introduction)
+  (let ((original (symbol-function 'semls--initialize-params)))
+    (cl-letf (((symbol-function 'semls--initialize-params)
                (lambda (connection)
-                 (let ((params (funcall introduction connection)))
+                 (let ((params (funcall original connection)))
                    (plist-put (plist-get params :capabilities) :general
                               `(:positionEncodings ,encodings))
                    params))))
@@ -392,93 +392,93 @@
         (test-go 1)
         (should (equal (test-here) '("signs.ts" 2 29)))))))
 
-(ert-deftest semls-test-columns-in-utf-32 ()
+(ert-deftest semls-test-location-in-utf-32-has-the-right-column ()
   (test-columns ["utf-32" "utf-16"]))
 
-(ert-deftest semls-test-columns-in-utf-16 ()
+(ert-deftest semls-test-location-in-utf-16-has-the-right-column ()
   (test-columns ["utf-16"])
   (semls--stop-all))
 
-(ert-deftest semls-test-a-narrowed-buffer-is-widened ()
+(ert-deftest semls-test-location-in-narrowed-buffer-is-visited ()
   (test-in "shop/store/session.rs"
     (narrow-to-region (point-min) (line-end-position))
-    (semls-search test-question)
+    (semls-search test-query)
     (test-go 1)
-    (should (equal (test-here) test-place))
+    (should (equal (test-here) test-location))
     (widen)))
 
-(ert-deftest semls-test-places-are-those-in-buffers-that-are-not-saved ()
+(ert-deftest semls-test-location-in-modified-buffer-is-current ()
   (test-in "shop/store/session.rs"
     (goto-char (point-min))
     (insert "// one\n// two 😀\n")
     (unwind-protect
         (progn
-          (semls-search test-question)
+          (semls-search test-query)
           (test-go 1)
           (should (equal (test-here) '("session.rs" 29 11)))
           (semls-similar)
-          (should (equal (car (test-listed)) "Like evict_expired"))
+          (should (equal (car (test-listed)) "Similar to evict_expired"))
           (insert "//\n")
           (set-buffer-modified-p nil)
-          (semls-search test-question)
+          (semls-search test-query)
           (should (string-search "session.rs:27" (nth 1 (test-listed)))))
       (revert-buffer t t))))
 
-(ert-deftest semls-test-buffers-with-bytes-that-are-no-text-are-sent ()
+(ert-deftest semls-test-send-buffers-with-invalid-text-succeeds ()
   (test-in "shop/store/session.rs"
     (goto-char (point-min))
     (insert "// " (unibyte-char-to-multibyte 200) ?\xd800 "\n")
     (unwind-protect
         (progn
-          (semls-search test-question)
+          (semls-search test-query)
           (test-go 1)
           (should (equal (test-here) '("session.rs" 28 11)))
           (set-buffer-multibyte nil)
-          (semls-search test-question)
+          (semls-search test-query)
           (set-buffer-multibyte t))
       (revert-buffer t t))))
 
-(ert-deftest semls-test-names-with-odd-characters ()
+(ert-deftest semls-test-uri-with-special-characters-is-decoded ()
   (test-in "notes/été 100%/a#b?.py"
     (should (equal (semls--path (semls--uri buffer-file-name)) (file-truename buffer-file-name)))
     (semls-search "feed the cat")
     (test-go 1)
     (should (equal (test-here) '("a#b?.py" 1 4)))))
 
-;;;; What the server asks
+;;;; Requests from the server
 
-(ert-deftest semls-test-the-server-lets-a-document-be-shown ()
+(ert-deftest semls-test-show-document-request-visits-the-file ()
   (test-in "shop/web/src/cart.ts"
     (semls--ask (test-root "shop") 'workspace/executeCommand
-                `(:command "semls.openBest" :arguments [(:query ,test-question)]))
-    (should (equal (test-here) test-place))))
+                `(:command "semls.openBest" :arguments [(:query ,test-query)]))
+    (should (equal (test-here) test-location))))
 
-(ert-deftest semls-test-settings-are-given-and-count ()
+(ert-deftest semls-test-settings-are-sent-and-applied ()
   (test-in "notes/todo.py"
     (semls--stop-all)
     (let ((semls-settings '(:model "hashing")))
       (semls-status))
     (test-until (string-search "hashing on " (semls-status)))
-    (should (equal (semls--answer (gethash (test-root "notes") semls--connections) 'workspace/configuration
+    (should (equal (semls--handle-request (gethash (test-root "notes") semls--connections) 'workspace/configuration
                                   '(:items [(:section "semls") (:section "other")]))
                    [(:model "hashing") nil]))
     (semls--stop-all)))
 
-(ert-deftest semls-test-requests-are-answered ()
+(ert-deftest semls-test-request-from-server-is-answered ()
   (dolist (method '(window/workDoneProgress/create client/registerCapability))
-    (should-not (semls--answer nil method nil)))
-  (should-error (semls--answer nil 'workspace/applyEdit nil) :type 'jsonrpc-error))
+    (should-not (semls--handle-request nil method nil)))
+  (should-error (semls--handle-request nil 'workspace/applyEdit nil) :type 'jsonrpc-error))
 
-(ert-deftest semls-test-progress-is-shown ()
+(ert-deftest semls-test-progress-is-shown-in-the-echo-area ()
   (let (shown)
     (cl-letf (((symbol-function 'message) (lambda (&rest all) (push (apply #'format all) shown))))
       (dolist (value '((:kind "begin" :title "semls" :percentage 0)
                        (:kind "report" :message "Embedding: 7 files" :percentage 42)
                        (:kind "end")))
-        (semls--hear nil '$/progress (list :token "one" :value value))))
+        (semls--handle-notification nil '$/progress (list :token "one" :value value))))
     (should (equal shown '("semls: Embedding: 7 files")))))
 
-(ert-deftest semls-test-a-workspace-does-not-choose-the-program ()
+(ert-deftest semls-test-command-of-workspace-is-ignored ()
   (let ((enable-local-variables :safe))
     (test-in "hostile/code.py"
       (should-not (local-variable-p 'semls-command))

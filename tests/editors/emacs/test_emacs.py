@@ -1,4 +1,4 @@
-"""The package in a real Emacs, against the real server with the bundled model."""
+"""Runs the Emacs package in a real Emacs with the real server and the bundled model."""
 
 import os
 import re
@@ -18,11 +18,11 @@ SEMLS = str(Path(sys.executable).with_name("semls"))
 OTHER = f"{sys.executable} {HERE / 'other_server.py'}"
 CASES = HERE / "test-semls.el"
 TESTS = re.findall(r"^\(ert-deftest semls-test-(\S+)", CASES.read_text("utf-8"), re.MULTILINE)
-QUESTION = "throw out visitors who were idle for too long"
+QUERY = "throw out visitors who were idle for too long"
 
 FILES = {
     "notes/todo.py": "def water_the_plants():\n    return 'every second day'\n",
-    "notes/signs.ts": """// what follows is wide
+    "notes/signs.ts": """// wide characters
 /* 日本語 😀 é 👩\u200d👩\u200d👧 */ function reconnectSocket() {
   return retry();
 }
@@ -51,7 +51,7 @@ def _home(tmp_path_factory):
 
 
 def emacs(*arguments, limit=HANG, **environment):
-    """Runs one without a screen; -Q would leave out the packages of the system."""
+    """Run Emacs in batch mode. `-Q` would exclude the packages of the system, so `-q` is used."""
     return subprocess.run(
         ["emacs", "-q", "--batch", "--eval", SETUP, *map(str, arguments)],
         env={**os.environ, **environment},
@@ -67,15 +67,15 @@ def emacs(*arguments, limit=HANG, **environment):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, terminal):
-    place = tmp_path_factory.mktemp("workspace")
+    root = tmp_path_factory.mktemp("workspace")
     for name in ("shop", "gpt"):
-        shutil.copytree(FIXTURES / name, place / name)
-        subprocess.run(["git", "init", "--quiet", place / name], check=True)
-        assert terminal.run("index", place / name).returncode == 0
+        shutil.copytree(FIXTURES / name, root / name)
+        subprocess.run(["git", "init", "--quiet", root / name], check=True)
+        assert terminal.run("index", root / name).returncode == 0
     for path, text in FILES.items():
-        (place / path).parent.mkdir(exist_ok=True)
-        (place / path).write_text(text, encoding="utf-8")
-    return place
+        (root / path).parent.mkdir(exist_ok=True)
+        (root / path).write_text(text, encoding="utf-8")
+    return root
 
 
 @pytest.fixture(scope="module")
@@ -91,39 +91,39 @@ def environment(folder, terminal):
 
 @pytest.fixture(scope="module")
 def outcomes(environment):
-    """What one Emacs says of all tests."""
+    """The output of one Emacs that runs all tests."""
     arguments = ("-L", PACKAGE.parent, "-l", CASES, "-f", "ert-run-tests-batch-and-exit")
     return emacs(*arguments, limit=4 * HANG, **environment).stdout
 
 
 @pytest.mark.parametrize("name", TESTS)
-def test_ert(outcomes, name):
+def test_ert_test_passes(outcomes, name):
     (outcome,) = re.findall(rf"^ +(\w+) +\d+/\d+  semls-test-{name} ", outcomes, re.MULTILINE) or ["missing"]
     if outcome == "skipped":
-        pytest.skip("the package that it is about is not installed")
+        pytest.skip("the package that the test needs is not installed")
     assert outcome == "passed", outcomes
 
 
-def test_it_compiles_without_a_warning(tmp_path):
+def test_package_compiles_without_warnings(tmp_path):
     copy = shutil.copy(PACKAGE, tmp_path)
     done = emacs("--eval", "(setq byte-compile-error-on-warn t)", "-f", "batch-byte-compile", copy)
     assert done.returncode == 0, done.stdout
 
 
-def test_its_docstrings_are_in_order():
-    assert "Warning" not in (said := emacs("--eval", f'(checkdoc-file "{PACKAGE}")').stdout), said
+def test_package_passes_checkdoc():
+    assert "Warning" not in (output := emacs("--eval", f'(checkdoc-file "{PACKAGE}")').stdout), output
 
 
-def test_it_is_a_package_in_order():
-    said = emacs("--eval", "(require 'package-lint)", "-f", "package-lint-batch-and-exit", PACKAGE).stdout
-    if "Cannot open load file" in said:
+def test_package_passes_package_lint():
+    output = emacs("--eval", "(require 'package-lint)", "-f", "package-lint-batch-and-exit", PACKAGE).stdout
+    if "Cannot open load file" in output:
         pytest.skip("package-lint is not installed")
-    complaints = re.findall(r"^\S+?:\d+:\d+: .*", said, re.MULTILINE)
+    warnings = re.findall(r"^\S+?:\d+:\d+: .*", output, re.MULTILINE)
     # Debian's package-lint is older than Emacs 28.
-    assert [one for one in complaints if "uninstallable in all released Emacs" not in one] == []
+    assert [text for text in warnings if "uninstallable in all released Emacs" not in text] == []
 
 
-def test_it_is_installed_and_loaded_by_its_first_command(tmp_path):
+def test_package_after_installation_is_autoloaded(tmp_path):
     done = emacs(
         "--eval",
         f"""
@@ -134,16 +134,27 @@ def test_it_is_installed_and_loaded_by_its_first_command(tmp_path):
        (condition-case problem (semls-status) (user-error (princ (cadr problem)))))
 """,
     )
-    assert "(t t)The program /no/such/semls is not there" in done.stdout, done.stdout
+    assert "(t t)Program /no/such/semls not found" in done.stdout, done.stdout
 
 
 class Screen:
-    """Emacs in a terminal, as a person sees it."""
+    """Emacs in a terminal: types keys and reads the screen."""
 
     def __init__(self, directory, environment):
         self.socket = str(directory / "tmux")
-        given = [f"{name}={value}" for name, value in environment.items() if value != os.environ.get(name)]
-        command = ["env", *given, "TERM=screen-256color", "emacs", "-nw", "-q", "-l", directory / "init.el"]
+        variables = [
+            f"{name}={value}" for name, value in environment.items() if value != os.environ.get(name)
+        ]
+        command = [
+            "env",
+            *variables,
+            "TERM=screen-256color",
+            "emacs",
+            "-nw",
+            "-q",
+            "-l",
+            directory / "init.el",
+        ]
         self.tmux("new-session", "-d", "-x", "160", "-y", "48", *map(str, command))
 
     def tmux(self, *arguments):
@@ -157,13 +168,13 @@ class Screen:
         ).stdout
 
     def close(self):
-        """Closes the terminal, and waits until Emacs has ended of that."""
+        """Close the terminal and wait until Emacs has exited because of that."""
         pid = self.tmux("display-message", "-p", "#{pane_pid}").strip()
         self.tmux("kill-server")
         deadline = time.monotonic() + HANG
         while self.status(pid)[:1] not in ("", "Z"):
-            assert time.monotonic() < deadline, "Emacs runs on"
-            time.sleep(0.05)  # between two looks
+            assert time.monotonic() < deadline, "Emacs is still running"
+            time.sleep(0.05)
 
     def status(self, pid):
         command = ["ps", "-o", "stat=", "-p", pid]
@@ -179,7 +190,7 @@ class Screen:
         deadline = time.monotonic() + HANG
         while not all(text in (seen := self.tmux("capture-pane", "-p")) for text in texts):
             assert time.monotonic() < deadline, seen
-            time.sleep(0.05)  # between two looks
+            time.sleep(0.05)
         return seen
 
 
@@ -209,12 +220,12 @@ def screen(tmp_path, environment, folder):
     shown.close()
 
 
-def test_search_asks_while_one_types_and_shows_where_the_hit_is(screen):
+def test_search_while_typing_previews_and_visits_the_hit(screen):
     screen.until("cart.ts")
     screen.press("C-c", "s", "s")
     screen.until("Search by meaning:")
-    screen.type(QUESTION)
-    # The label of the hit, and a line of the file.
+    screen.type(QUERY)
+    # The label of the hit, and a line of the previewed file.
     seen = screen.until("evict_expired  store/session.rs:27", "impl SessionStore {")
     assert "Method  pub fn evict_expired" in seen
     screen.press("Enter")
@@ -223,14 +234,14 @@ def test_search_asks_while_one_types_and_shows_where_the_hit_is(screen):
     screen.until("cart.ts", "(1,0)")
 
 
-def test_leaving_the_search_leads_back_and_what_is_wrong_is_said(screen):
+def test_search_quit_restores_the_buffer_and_invalid_filter_is_reported(screen):
     screen.until("cart.ts")
     screen.press("C-c", "s", "s")
     screen.until("Search by meaning:")
     screen.type("kind:nonsense")
     screen.until("Unknown kind 'nonsense'")
     screen.press("C-a", "C-k")
-    screen.type(f"#{QUESTION}")
+    screen.type(f"#{QUERY}")
     screen.until("impl SessionStore {")
     screen.press("C-g")
     screen.until("cart.ts", "(1,0)")

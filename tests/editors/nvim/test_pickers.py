@@ -1,6 +1,6 @@
-"""The pickers on a screen, with keys as a user types them.
+"""Tests of the pickers in a terminal, with the keys that a user types.
 
-Those of other plugins are tested where SEMLS_NVIM_PLUGINS names a folder with clones of them:
+The pickers of other plugins are tested if SEMLS_NVIM_PLUGINS names a folder with clones of them:
 
     cd FOLDER
     git clone https://github.com/folke/snacks.nvim
@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.editors.nvim.neovim import QUESTION, Screen
+from tests.editors.nvim.neovim import QUERY, Screen
 
 PLUGINS = os.environ.get("SEMLS_NVIM_PLUGINS")
 
 pytestmark = [
     pytest.mark.editors,
-    pytest.mark.skipif(not shutil.which("tmux"), reason="there is no tmux"),
+    pytest.mark.skipif(not shutil.which("tmux"), reason="tmux is not installed"),
 ]
 
 
@@ -68,52 +68,52 @@ BUILTIN = Picker("builtin", (), "", split="C-x", quickfix=("C-q",))
 @pytest.fixture(params=[BUILTIN, *OTHERS], ids=lambda picker: picker.name)
 def picker(request):
     if request.param.plugins and not PLUGINS:
-        pytest.skip("SEMLS_NVIM_PLUGINS names no folder with the plugins")
+        pytest.skip("SEMLS_NVIM_PLUGINS is not set")
     return request.param
 
 
 @pytest.fixture
 def screen(picker, folder, tmp_path, terminal):
-    """At a file of the shop, with the picker as the only one."""
-    one = Screen(tmp_path, terminal, [Path(PLUGINS or "") / name for name in picker.plugins])
+    """Return a Neovim that has a file of the shop open and only this picker installed."""
+    screen = Screen(tmp_path, terminal, [Path(PLUGINS or "") / name for name in picker.plugins])
     try:
-        one.lua(picker.setup)
-        one.setup()
-        one.nvim.command(f"edit {folder}/shop/web/src/cart.ts")
-        yield one
+        screen.lua(picker.setup)
+        screen.setup()
+        screen.nvim.command(f"edit {folder}/shop/web/src/cart.ts")
+        yield screen
     finally:
-        one.close()
+        screen.close()
 
 
-def test_it_is_found(picker, screen):
+def test_picker_name_is_the_installed_one(picker, screen):
     assert screen.lua("return require('semls.pickers').name()") == picker.name
 
 
-def test_it_asks_while_one_types_previews_and_jumps(picker, screen):
+def test_picker_while_typing_previews_and_opens_the_hit(picker, screen):
     screen.type(":Semls search\r")
     screen.shows("Search by meaning")
-    for word in QUESTION.split(" "):
+    for word in QUERY.split(" "):
         screen.type(word + " ")
     screen.shows("SessionStore.evict_expired")
     screen.press(*picker.preview)
     screen.shows("before - self.sessions.len()")
     screen.picture(f"nvim-{picker.name}")
     screen.press("Enter")
-    screen.until(lambda: screen.place == ("session.rs", 27, 11))
+    screen.until(lambda: screen.location == ("session.rs", 27, 11))
     assert len(screen.nvim.windows) == 1
 
 
-def test_it_opens_in_a_split(picker, screen):
-    screen.type(f":Semls search {QUESTION}\r")
+def test_picker_split_key_opens_a_split(picker, screen):
+    screen.type(f":Semls search {QUERY}\r")
     screen.shows("SessionStore.evict_expired")
     screen.press(picker.split)
-    screen.until(lambda: screen.place == ("session.rs", 27, 11))
+    screen.until(lambda: screen.location == ("session.rs", 27, 11))
     assert len(screen.nvim.windows) == 2
 
 
-def test_its_quickfix_list_has_the_servers_order(picker, screen, folder, terminal):
-    hits = terminal.json("search", QUESTION, "--path", folder / "shop", "-k", 50)["hits"]
-    screen.type(f":Semls search {QUESTION}\r")
+def test_picker_quickfix_key_keeps_the_ranking_order(picker, screen, folder, terminal):
+    hits = terminal.json("search", QUERY, "--path", folder / "shop", "-k", 50)["hits"]
+    screen.type(f":Semls search {QUERY}\r")
     screen.shows("SessionStore.evict_expired")
     for key in picker.quickfix:
         screen.press(key)
@@ -124,6 +124,6 @@ def test_its_quickfix_list_has_the_servers_order(picker, screen, folder, termina
     assert rows[0][:3] == ("session.rs", 27, 12)
 
 
-def test_it_says_what_is_wrong_with_a_filter(screen):
+def test_picker_with_invalid_filter_shows_the_error(screen):
     screen.type(":Semls search kind:nonsense\r")
     screen.shows("Unknown kind")

@@ -1,4 +1,4 @@
-"""The server of the plugin: beside others, for several roots and for none, and from its start to its end."""
+"""Tests of the plugin's servers: start, restart, roots, progress, and other servers for the same buffer."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tests.conftest import HANG
-from tests.editors.nvim.neovim import NVIM, PLUGIN, QUESTION, SEMLS, environment
+from tests.editors.nvim.neovim import NVIM, PLUGIN, QUERY, SEMLS, environment
 
 OTHER = """
 from lsprotocol import types
@@ -19,7 +19,7 @@ server = LanguageServer("other", "0")
 
 @server.feature(types.WORKSPACE_SYMBOL)
 def symbols(params):
-    raise ValueError("this one is asked as well")
+    raise ValueError("this server must not be asked")
 
 
 server.start_io()
@@ -39,16 +39,16 @@ io.stdout:write(title, ': ', vim.fn.getqflist()[1].text)
 
 @pytest.fixture
 def loose(tmp_path):
-    """A folder without a root."""
-    place = tmp_path / "loose"
-    place.mkdir()
-    (place / "door.py").write_text("def close_the_door():\n    pass\n")
-    return place
+    """Return a folder without a root marker."""
+    folder = tmp_path / "loose"
+    folder.mkdir()
+    (folder / "door.py").write_text("def close_the_door():\n    pass\n")
+    return folder
 
 
 @pytest.fixture
 def progress(nvim):
-    """What the editor is told of the work that is done."""
+    """Record the kinds of progress notifications; return a function that reads them."""
     nvim.lua("""
         _G.progress = {}
         vim.api.nvim_create_autocmd('LspProgress', {
@@ -60,29 +60,29 @@ def progress(nvim):
 
 
 def phase(nvim):
-    """Of the folder."""
+    """Return the phase of the only folder."""
     (state,) = nvim.lua("return vim.tbl_values(require('semls.client').states)") or [{}]
     return state.get("phase")
 
 
-def test_another_server_at_the_same_file_is_not_asked(nvim, tmp_path):
+def test_search_with_other_server_attached_asks_semls_only(nvim, tmp_path):
     (tmp_path / "other.py").write_text(OTHER)
     nvim.lua(
         "vim.lsp.start({ name = 'other', cmd = {...}, root_dir = vim.fn.getcwd() }, { bufnr = 0 })",
         sys.executable,
         str(tmp_path / "other.py"),
     )
-    names = "return vim.tbl_map(function(one) return one.name end, vim.lsp.get_clients({ bufnr = 0 }))"
+    names = "return vim.tbl_map(function(client) return client.name end, vim.lsp.get_clients({ bufnr = 0 }))"
     nvim.until(lambda: sorted(nvim.lua(names)) == ["other", "semls"])
     nvim.until(lambda: nvim.lua("return vim.lsp.get_clients({ name = 'other' })[1].initialized"))
-    nvim.nvim.command(f"Semls! search {QUESTION}")
+    nvim.nvim.command(f"Semls! search {QUERY}")
     rows = nvim.until(lambda: nvim.quickfix[1])
     assert rows[0][:3] == ("session.rs", 27, 12)
     assert nvim.nvim.funcs.getqflist({"nr": "$"})["nr"] == 1  # no second list
-    assert nvim.told == []
+    assert nvim.messages == []
 
 
-def test_a_search_asks_the_server_of_the_file_that_is_shown(nvim, folder):
+def test_search_uses_the_server_of_the_current_file(nvim, folder):
     nvim.nvim.command(f"edit {folder}/gpt/model/tokenizer.py")
     nvim.nvim.command("Semls! search turn text into numbers")
     rows = nvim.until(lambda: nvim.quickfix[1])
@@ -90,12 +90,12 @@ def test_a_search_asks_the_server_of_the_file_that_is_shown(nvim, folder):
     assert "session.rs" not in {row[0] for row in rows}
     nvim.nvim.command("cclose")
     nvim.nvim.command(f"edit {folder}/shop/store/session.rs")
-    nvim.nvim.command(f"Semls! search {QUESTION}")
-    nvim.until(lambda: nvim.quickfix[0] == QUESTION)
+    nvim.nvim.command(f"Semls! search {QUERY}")
+    nvim.until(lambda: nvim.quickfix[0] == QUERY)
     assert nvim.quickfix[1][0][:3] == ("session.rs", 27, 12)
 
 
-def test_a_file_without_a_root_is_served_with_its_folder(start, loose):
+def test_search_without_root_marker_uses_the_files_folder(start, loose):
     nvim = start()
     nvim.setup()
     nvim.nvim.command(f"edit {loose}/door.py")
@@ -104,7 +104,7 @@ def test_a_file_without_a_root_is_served_with_its_folder(start, loose):
     assert nvim.roots == [str(loose)]
 
 
-def test_columns_count_the_bytes_before_a_name(start, loose):
+def test_quickfix_column_counts_bytes(start, loose):
     before = "/* schließt 𝄞 die Tür */ export function "
     (loose / "door.ts").write_text(f"{before}closeTheDoor() {{}}\n")
     nvim = start()
@@ -115,15 +115,15 @@ def test_columns_count_the_bytes_before_a_name(start, loose):
     assert row[:3] == ("door.ts", 1, len(before.encode()) + 1)
 
 
-def test_an_unnamed_buffer_starts_no_server(start):
+def test_unnamed_buffer_starts_no_server(start):
     nvim = start()
     nvim.setup()
     nvim.nvim.command("filetype on | enew | setfiletype python")
     assert nvim.roots == []
 
 
-def test_a_server_starts_again(nvim, folder):
-    ids = "return vim.tbl_map(function(one) return one.id end, require('semls.client').all())"
+def test_restart_starts_a_new_server(nvim, folder):
+    ids = "return vim.tbl_map(function(client) return client.id end, require('semls.client').all())"
     (before,) = nvim.until(lambda: nvim.lua(ids))
     nvim.nvim.command("Semls restart")
     assert nvim.until(lambda: nvim.lua(ids)) != [before]
@@ -132,13 +132,13 @@ def test_a_server_starts_again(nvim, folder):
     nvim.until(lambda: nvim.lua(attached) == 1)
 
 
-def test_the_index_is_paused_resumed_read_again_and_cleared(start, loose):
+def test_index_commands_change_the_state_and_confirm(start, loose):
     nvim = start()
     nvim.setup()
     nvim.nvim.command(f"edit {loose}/door.py")
     nvim.until(lambda: phase(nvim) == "ready")
     nvim.nvim.command("Semls pause")
-    nvim.until(lambda: nvim.told)
+    nvim.until(lambda: nvim.messages)
     nvim.nvim.command(f"edit {loose}/window.py")
     nvim.nvim.current.buffer[:] = ["def open_the_window():", "    pass"]
     nvim.nvim.command("write")
@@ -146,19 +146,19 @@ def test_the_index_is_paused_resumed_read_again_and_cleared(start, loose):
     nvim.nvim.command("Semls resume")
     nvim.until(lambda: phase(nvim) == "ready")
     nvim.nvim.command("Semls reindex")
-    nvim.until(lambda: len(nvim.told) == 3)
+    nvim.until(lambda: len(nvim.messages) == 3)
     nvim.nvim.command("Semls clear")
-    nvim.until(lambda: len(nvim.told) == 4)
+    nvim.until(lambda: len(nvim.messages) == 4)
     nvim.until(lambda: phase(nvim) == "ready")
-    assert [told.removeprefix("semls: ") for told in nvim.told] == [
-        "nothing is embedded until `:Semls resume`",
-        "embedding goes on",
-        "all files are looked at again",
-        "the index is made anew",
+    assert [message.removeprefix("semls: ") for message in nvim.messages] == [
+        "embedding paused until `:Semls resume`",
+        "embedding resumed",
+        "updating the index",
+        "rebuilding the index",
     ]
 
 
-def test_a_long_indexing_is_seen_as_progress(nvim, progress, loose):
+def test_indexing_reports_progress(nvim, progress, loose):
     lines = (f"def number_{number}():\n    return {number}\n\n" for number in range(1000))
     (loose / "numbers.py").write_text("".join(lines))
     nvim.nvim.command(f"edit {loose}/numbers.py")
@@ -166,15 +166,15 @@ def test_a_long_indexing_is_seen_as_progress(nvim, progress, loose):
     assert progress()[0] == "begin"
 
 
-def test_the_state_ends_with_the_server(nvim):
+def test_statusline_after_server_exit_is_empty(nvim):
     nvim.until(lambda: nvim.lua("return require('semls').statusline()") == "semls")
     nvim.lua("vim.lsp.stop_client(vim.lsp.get_clients())")
     nvim.until(lambda: nvim.lua("return require('semls').statusline()") == "")
 
 
-def test_a_script_may_search(tmp_path, terminal, folder):
+def test_script_can_search(tmp_path, terminal, folder):
     script = tmp_path / "script.lua"
-    script.write_text(SCRIPT % (SEMLS, QUESTION, HANG * 1000))
+    script.write_text(SCRIPT % (SEMLS, QUERY, HANG * 1000))
     done = subprocess.run(
         [NVIM, "--headless", "--clean", "--cmd", f"set rtp^={PLUGIN}", "-l", str(script)],
         cwd=folder / "shop",
@@ -185,4 +185,4 @@ def test_a_script_may_search(tmp_path, terminal, folder):
         timeout=HANG,
         check=True,
     )
-    assert done.stdout.startswith(f"{QUESTION}: [Method] SessionStore.evict_expired")
+    assert done.stdout.startswith(f"{QUERY}: [Method] SessionStore.evict_expired")

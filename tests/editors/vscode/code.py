@@ -226,8 +226,8 @@ class Person:
 
     def ask(self, query):
         """Open the search and type a question."""
-        self.command("semls: Search by Meaning")
-        self.page.get_by_placeholder("Describe the code that you look for").wait_for()
+        self.command("semls: Search Code by Meaning")
+        self.page.get_by_placeholder("Describe what the code does").wait_for()
         self.page.keyboard.type(query, delay=10)
 
     def lists(self, *names):

@@ -38,8 +38,8 @@ def test_the_status_bar_follows_the_first_indexing(at, tmp_path):
     person = at(tmp_path)
     expect(person.status).to_have_text(re.compile(r"semls \d+ %"), timeout=HANG * 1000)
     person.ask("number")
-    expect(person.title).to_have_text(re.compile(r"Search by Meaning \(\d+ % embedded\)"))
-    expect(person.title).to_have_text("Search by Meaning", timeout=HANG * 1000)
+    expect(person.title).to_have_text(re.compile(r"Search Code by Meaning \(\d+ % embedded\)"))
+    expect(person.title).to_have_text("Search Code by Meaning", timeout=HANG * 1000)
     expect(person.rows.first).to_contain_text("semantic")  # the answer is a better one now
     person.page.keyboard.press("Escape")
     expect(person.status).to_have_text("semls", timeout=HANG * 1000)
@@ -66,7 +66,7 @@ def test_the_hits_have_the_servers_order_and_enter_jumps_to_the_name(person, ter
     expect(person.rows.first).to_contain_text("SessionStore.evict_expired")
     expect(person.rows.first).to_contain_text("store/session.rs:27")
     expect(person.rows.first).to_contain_text("pub fn evict_expired(&mut self, limit: Duration) -> usize {")
-    expect(person.rows.first).to_contain_text("words, meaning")
+    expect(person.rows.first).to_contain_text("lexical, semantic")
     person.lists(*best(terminal, shop))
     person.page.keyboard.press("Enter")
     person.is_at("session.rs", 27, 12)
@@ -139,7 +139,7 @@ def test_results_stay_and_are_walked_through(person, terminal, shop):
     expect(person.results.first).to_contain_text("store/session.rs")
     expect(person.results.nth(1)).to_contain_text("evict_expired")
     person.picture("results")
-    person.command("semls: Best First")
+    person.command("semls: Sort by Rank")
     person.results.first.hover()
     person.results.first.get_by_role("button", name="Dismiss").click()
     expect(person.results.filter(has_text="evict_expired")).to_have_count(0)
@@ -166,7 +166,7 @@ def test_a_context_is_opened_and_copied(person):
     expect(person.page.locator(".view-lines")).to_contain_text("pub fn evict_expired")
     person.command("semls: Copy Context for a Question")
     person.answer("Context for a Question", "how are expired sessions removed")
-    expect(person.message).to_contain_text("Copied: about")
+    expect(person.message).to_contain_text("Copied about")
     person.clipboard_has("pub fn evict_expired")
 
 
@@ -187,10 +187,10 @@ def test_a_server_that_is_killed_comes_back(person, terminal):
     for server in servers(terminal):
         os.kill(server, signal.SIGKILL)
     person.ask("render a button")
-    expect(person.rows.first).to_contain_text(re.compile("words|meaning"))
+    expect(person.rows.first).to_contain_text(re.compile("lexical|semantic"))
     person.page.keyboard.press("Escape")
     before = set(servers(terminal))  # those of the windows before this one leave when it suits them
-    person.command("semls: Restart the Server")
+    person.command("semls: Restart Server")
     person.ask(QUESTION)
     expect(person.rows.first).to_contain_text("evict_expired")
     assert set(servers(terminal)) - before

@@ -32,11 +32,11 @@ def bare(terminal):
 def test_a_missing_server_is_installed_after_asking(installed, bare, shop, tmp_path):
     with serving(installed, tmp_path, bare) as code, browsing() as page:
         person = Person(page, code.address(shop))
-        person.is_told("semls: the program semls is not installed")
-        person.command("semls: Search by Meaning")
-        expect(person.message).to_contain_text("Install it into an environment of its own?")
+        person.is_told("semls: semls is not installed")
+        person.command("semls: Search Code by Meaning")
+        expect(person.message).to_contain_text("Install it into a separate Python environment?")
         person.message.get_by_role("button", name="Install", exact=True).click()
-        page.get_by_placeholder("Describe the code that you look for").wait_for(timeout=HANG * 1000)
+        page.get_by_placeholder("Describe what the code does").wait_for(timeout=HANG * 1000)
         page.keyboard.type(QUESTION)
         expect(person.rows.first).to_contain_text("evict_expired")
         assert list((tmp_path / "data").rglob("environment/bin/semls"))
@@ -74,8 +74,8 @@ def packed_python_extension(folder, interpreter):
 def test_an_installation_that_fails_says_why_and_leaves_nothing(installed, bare, shop, tmp_path):
     with serving(installed, tmp_path, {**bare, "PIP_NO_INDEX": "1"}) as code, browsing() as page:
         person = Person(page, code.address(shop))
-        person.command("semls: Install the Server")
-        failed = page.locator(".notification-list-item", has_text="semls could not be installed").first
+        person.command("semls: Install Server")
+        failed = page.locator(".notification-list-item", has_text="Failed to install semls").first
         expect(failed).to_contain_text("No matching distribution found", timeout=HANG * 1000)
         assert not list((tmp_path / "data").rglob("environment"))
 
@@ -83,8 +83,8 @@ def test_an_installation_that_fails_says_why_and_leaves_nothing(installed, bare,
 def test_a_program_that_is_none_is_named(installed, bare, shop, tmp_path):
     with serving(installed, tmp_path, bare, path="/no/such/semls") as code, browsing() as page:
         person = Person(page, code.address(shop))
-        person.command("semls: Search by Meaning")
-        expect(person.message).to_contain_text("semls.path names /no/such/semls, which is no program")
+        person.command("semls: Search Code by Meaning")
+        expect(person.message).to_contain_text("semls.path names /no/such/semls, which is not a program")
         code.set(path=SEMLS)
         person.is_told("semls: ready")
 

@@ -1,4 +1,4 @@
---- The language server: one for each root, started with or without a buffer, and asked.
+--- Starts a language server for each root, with or without a buffer, and sends requests to it.
 
 local config = require('semls.config')
 
@@ -6,38 +6,38 @@ local M = {}
 
 local NAME = 'semls'
 
---- The states of the folders, by URI, as the servers told them last.
+--- The last state that a server has sent for each folder, by URI.
 ---@type table<string, table>
 M.states = {}
 
----@type table<integer, fun()[]> what is to be done when a client has started
-local waiting = {}
+---@type table<integer, fun()[]> callbacks by client ID, which run when the client is initialized
+local callbacks = {}
 
----@type table<string, integer> the client that was started for a root: before 0.11 none is listed until it is ready
+---@type table<string, integer> client IDs by root; before Neovim 0.11, `get_clients` omits clients that are starting
 local started = {}
 
--- Before Neovim 0.11 a client's methods know their client, and every client has a buffer unless it is started so.
-local NEW = vim.fn.has('nvim-0.11') == 1
+-- Before Neovim 0.11, client methods take no `self`, and `vim.lsp.start` attaches every client to a buffer.
+local IS_0_11 = vim.fn.has('nvim-0.11') == 1
 
 ---@param client vim.lsp.Client
 ---@param method string
 local function call(client, method, ...)
-  if NEW then
+  if IS_0_11 then
     return client[method](client, ...)
   end
   return client[method](...)
 end
 
----@param given vim.lsp.ClientConfig
+---@param settings vim.lsp.ClientConfig
 ---@return integer?
-local function launch(given)
-  if NEW then
-    return vim.lsp.start(given, { attach = false })
+local function launch(settings)
+  if IS_0_11 then
+    return vim.lsp.start(settings, { attach = false })
   end
-  return vim.lsp.start_client(given)
+  return vim.lsp.start_client(settings)
 end
 
---- What a buffer of a file, or else the current directory, belongs to.
+--- Return the root of a buffer's file, or of the current directory if the buffer has no file.
 ---@param buffer integer
 ---@return string
 function M.root(buffer)
@@ -48,7 +48,7 @@ function M.root(buffer)
   return vim.fs.root(vim.fn.getcwd(), config.root_markers) or vim.fn.getcwd()
 end
 
---- Whether a buffer is a named file on the disk.
+--- Whether the buffer is a named file on the disk.
 ---@param buffer integer
 ---@return boolean
 function M.is_file(buffer)
@@ -58,12 +58,12 @@ end
 
 ---@param uri string of a folder
 ---@param state? table
-local function keep(uri, state)
+local function set_state(uri, state)
   M.states[uri] = state
   vim.api.nvim_exec_autocmds('User', { pattern = 'SemlsStatus', modeline = false })
 end
 
---- The configuration of a server, whatever its root.
+--- Return the configuration of a client, without its root.
 ---@return vim.lsp.ClientConfig
 function M.config()
   local capabilities = vim.lsp.protocol.make_client_capabilities()
@@ -76,33 +76,33 @@ function M.config()
     capabilities = capabilities,
     handlers = {
       ['semls/didChangeStatus'] = function(_, state)
-        keep(state.uri, state)
+        set_state(state.uri, state)
       end,
     },
     on_init = function(client)
-      for _, work in ipairs(waiting[client.id] or {}) do
-        work()
+      for _, callback in ipairs(callbacks[client.id] or {}) do
+        callback()
       end
-      waiting[client.id] = nil
+      callbacks[client.id] = nil
     end,
     on_exit = function(_, _, id)
       local uri = vim.uri_from_fname(vim.lsp.get_client_by_id(id).root_dir)
       vim.schedule(function()
-        keep(uri, nil)
+        set_state(uri, nil)
       end)
     end,
   }
 end
 
---- Do something as soon as a client may be asked.
+--- Call a function as soon as the client is initialized.
 ---@param client vim.lsp.Client
----@param work fun()
-local function when_ready(client, work)
+---@param callback fun()
+local function when_initialized(client, callback)
   if client.initialized then
-    return work()
+    return callback()
   end
-  waiting[client.id] = waiting[client.id] or {}
-  table.insert(waiting[client.id], work)
+  callbacks[client.id] = callbacks[client.id] or {}
+  table.insert(callbacks[client.id], callback)
 end
 
 ---@return vim.lsp.Client[]
@@ -110,10 +110,10 @@ function M.all()
   return vim.lsp.get_clients({ name = NAME })
 end
 
---- The running client of a root.
+--- Return the running client of a root.
 ---@param root string
 ---@return vim.lsp.Client?
-function M.of(root)
+function M.find(root)
   local clients = M.all()
   table.insert(clients, started[root] and vim.lsp.get_client_by_id(started[root]))
   return vim.iter(clients):find(function(client)
@@ -121,26 +121,26 @@ function M.of(root)
   end)
 end
 
---- The client of a root, started if need be; nothing, and a message, where that is impossible.
+--- Return the client of a root. Start it if necessary; if that is impossible, show an error and return nil.
 ---@param root string
 ---@return vim.lsp.Client?
 function M.start(root)
-  local running = M.of(root)
+  local running = M.find(root)
   if running then
     return running
   end
   if vim.fn.executable(config.cmd[1]) == 0 then
-    local where = 'install semls, or set `cmd`; :checkhealth semls tells more'
-    M.say(('the program %s is not there: %s'):format(config.cmd[1], where))
+    local advice = 'install semls or set `cmd`; see :checkhealth semls'
+    M.show_error(('program %s not found: %s'):format(config.cmd[1], advice))
     return nil
   end
-  local given = M.config()
-  given.root_dir = root
-  started[root] = launch(given)
+  local settings = M.config()
+  settings.root_dir = root
+  started[root] = launch(settings)
   return started[root] and vim.lsp.get_client_by_id(started[root])
 end
 
---- Let the server of a file know what is typed and saved.
+--- Attach a buffer to the server of its root, which then receives its changes.
 ---@param buffer integer
 function M.attach(buffer)
   if M.is_file(buffer) then
@@ -151,35 +151,35 @@ function M.attach(buffer)
   end
 end
 
----@class semls.Question
+---@class semls.Request
 ---@field method string
 ---@field params table
----@field answered fun(result: any, client: vim.lsp.Client)
----@field failed? fun(message: string)
----@field root? string of the server that is asked; else of the current buffer's
+---@field on_result fun(result: any, client: vim.lsp.Client)
+---@field on_error? fun(message: string)
+---@field root? string whose server receives the request; by default that of the current buffer
 
---- Ask a server. Gives back what cancels that.
----@param question semls.Question
+--- Send a request. Return a function that cancels it.
+---@param request semls.Request
 ---@return fun()
-function M.ask(question)
-  local client = M.start(question.root or M.root(vim.api.nvim_get_current_buf()))
+function M.request(request)
+  local client = M.start(request.root or M.root(vim.api.nvim_get_current_buf()))
   if not client then
     return function() end
   end
   local id, cancelled
-  when_ready(client, function()
+  when_initialized(client, function()
     if cancelled then
       return
     end
     local _
-    _, id = call(client, 'request', question.method, question.params, function(problem, result)
+    _, id = call(client, 'request', request.method, request.params, function(err, result)
       id = nil
       if cancelled then
         return
-      elseif problem then
-        (question.failed or M.say)(problem.message)
+      elseif err then
+        (request.on_error or M.show_error)(err.message)
       else
-        question.answered(result, client)
+        request.on_result(result, client)
       end
     end)
   end)
@@ -191,28 +191,28 @@ function M.ask(question)
   end
 end
 
-local DONE = {
-  pause = 'nothing is embedded until `:Semls resume`',
-  resume = 'embedding goes on',
-  reindex = 'all files are looked at again',
-  clear = 'the index is made anew',
+local MESSAGES = {
+  pause = 'embedding paused until `:Semls resume`',
+  resume = 'embedding resumed',
+  reindex = 'updating the index',
+  clear = 'rebuilding the index',
 }
 
---- One of the server's commands about the index.
+--- Execute a command of the server that changes the index.
 ---@param name 'pause'|'resume'|'reindex'|'clear'
-function M.command(name)
-  M.ask({
+function M.execute(name)
+  M.request({
     method = 'workspace/executeCommand',
     params = { command = 'semls.' .. name },
-    answered = function()
-      vim.notify('semls: ' .. DONE[name])
+    on_result = function()
+      vim.notify('semls: ' .. MESSAGES[name])
     end,
   })
 end
 
---- Stop all clients, and wait until they are gone.
+--- Stop all clients and wait until they have exited.
 ---@param force boolean
----@return boolean whether they are
+---@return boolean whether they have exited
 local function stop(force)
   for _, client in ipairs(M.all()) do
     call(client, 'stop', force)
@@ -234,7 +234,7 @@ function M.restart()
 end
 
 ---@param message string
-function M.say(message)
+function M.show_error(message)
   vim.notify('semls: ' .. message, vim.log.levels.ERROR)
 end
 

@@ -1,12 +1,12 @@
---- What a user may set.
+--- The options of `setup` and their defaults.
 
 ---@class semls.Options
----@field cmd? string[] the server's command
----@field root_markers? string[] what a workspace has at its root
----@field settings? { model?: string, revision?: string, store?: table } as described in the README of semls
----@field auto? boolean start the server, and with it the indexing, with the first file; else with the first search
----@field limit? integer hits of a search
----@field picker? 'snacks'|'mini.pick'|'telescope'|'fzf-lua'|'builtin' else the first of these that is there
+---@field cmd? string[] the command that starts the server
+---@field root_markers? string[] files and folders that mark the root of a workspace
+---@field settings? { model?: string, revision?: string, store?: table } of the server; see server/REFERENCE.md
+---@field auto? boolean start the server with the first file instead of the first search
+---@field limit? integer maximum number of hits
+---@field picker? 'snacks'|'mini.pick'|'telescope'|'fzf-lua'|'builtin' by default the first available one
 
 ---@class semls.Config: semls.Options
 local M = {
@@ -24,9 +24,9 @@ local TYPES =
 function M.set(options)
   for key, value in pairs(options or {}) do
     if not TYPES[key] then
-      error(('semls: there is no option %q; see :help semls-options'):format(key), 0)
+      error(('semls: unknown option %q; see :help semls-options'):format(key), 0)
     elseif type(value) ~= TYPES[key] then
-      error(('semls: the option %s is a %s, not a %s'):format(key, TYPES[key], type(value)), 0)
+      error(('semls: option %s must be a %s, not a %s'):format(key, TYPES[key], type(value)), 0)
     end
     M[key] = value
   end

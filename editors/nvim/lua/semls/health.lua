@@ -8,27 +8,27 @@ local M = {}
 function M.check()
   vim.health.start('semls')
   if vim.fn.has('nvim-0.10') == 1 then
-    vim.health.ok('Neovim is new enough')
+    vim.health.ok('Neovim is 0.10 or later')
   else
-    vim.health.error('Neovim is too old', 'Install Neovim 0.10 or later.')
+    vim.health.error('Neovim is older than 0.10', 'Install Neovim 0.10 or later.')
   end
-  vim.health.info(('`:Semls search` opens the picker %s'):format(require('semls.pickers').name()))
+  vim.health.info(('`:Semls search` uses the picker %s'):format(require('semls.pickers').name()))
   local program = config.cmd[1]
   if vim.fn.executable(program) == 0 then
-    vim.health.error(('The program %s is not there'):format(program), 'Install semls, or set `cmd` in `setup`.')
+    vim.health.error(('Program %s not found'):format(program), 'Install semls, or set `cmd` in `setup`.')
     return
   end
   vim.health.ok(('%s: %s'):format(program, vim.trim(vim.fn.system({ program, '--version' }))))
   local clients = client.all()
   if #clients == 0 then
-    vim.health.info('No server is running: it starts with the first file or search')
+    vim.health.info('No server is running. It starts with the first file or search.')
   end
-  for _, one in ipairs(clients) do
-    vim.health.ok(('A server runs for %s'):format(one.root_dir))
+  for _, running in ipairs(clients) do
+    vim.health.ok(('Server is running for %s'):format(running.root_dir))
   end
   for _, state in pairs(client.states) do
-    local said = ('%s: %s, %d of %d chunks embedded'):format(state.workspace, state.phase, state.embedded, state.chunks)
-    vim.health.info(said)
+    local counts = ('%d of %d chunks embedded'):format(state.embedded, state.chunks)
+    vim.health.info(('%s: %s, %s'):format(state.workspace, state.phase, counts))
     if state.error ~= '' then
       vim.health.error(state.error)
     elseif state.notice ~= '' then

@@ -6,7 +6,7 @@ local items = require('semls.items')
 
 local M = {}
 
---- Take up options and, unless `auto` is off, serve every file that is opened.
+--- Set the options and, unless `auto` is false, start the server for every file that is opened.
 ---@param options? semls.Options
 function M.setup(options)
   config.set(options)
@@ -26,49 +26,49 @@ function M.setup(options)
   end
 end
 
---- Search in the user's picker, which asks while one types.
+--- Search while typing, in the user's picker.
 ---@param query? string
 function M.search(query)
   require('semls.pickers').open(query or '')
 end
 
---- Put what a question finds into the quickfix list.
+--- Fill the quickfix list with the hits for a query.
 ---@param query string
 function M.quickfix(query)
-  client.ask({
+  client.request({
     method = 'semls/search',
     params = { query = query, limit = config.limit },
-    answered = function(answer, asked)
-      items.quickfix(query, items.of(answer.hits, asked))
+    on_result = function(answer, sender)
+      items.quickfix(query, items.of(answer.hits, sender))
     end,
   })
 end
 
---- Put what is like the code at a row (from 1), or at the cursor, into the quickfix list.
----@param row? integer
-function M.similar(row)
+--- Fill the quickfix list with code similar to the code at a line (from 1) or at the cursor, and its exact copies.
+---@param line? integer
+function M.similar(line)
   local buffer = vim.api.nvim_get_current_buf()
   if not client.is_file(buffer) then
-    return client.say('put the cursor into the code to compare with, in a file')
+    return client.show_error('the current buffer has no file')
   end
-  local line = (row or vim.api.nvim_win_get_cursor(0)[1]) - 1
-  client.ask({
+  local row = (line or vim.api.nvim_win_get_cursor(0)[1]) - 1
+  client.request({
     method = 'semls/similar',
-    params = { uri = vim.uri_from_bufnr(buffer), position = { line = line, character = 0 }, limit = config.limit },
-    answered = function(answer, asked)
+    params = { uri = vim.uri_from_bufnr(buffer), position = { line = row, character = 0 }, limit = config.limit },
+    on_result = function(answer, sender)
       local hits = vim.list_extend(vim.list_extend({}, answer.copies), answer.hits)
-      items.quickfix('Like ' .. answer.name, items.of(hits, asked))
+      items.quickfix('Similar to ' .. answer.name, items.of(hits, sender))
     end,
   })
 end
 
---- Show the code that answers a question, for a language model to read, in a new buffer.
+--- Show the code that answers a question as Markdown, for a language model, in a new buffer.
 ---@param query string
 function M.context(query)
-  client.ask({
+  client.request({
     method = 'semls/context',
     params = { query = query },
-    answered = function(answer)
+    on_result = function(answer)
       vim.cmd.new()
       vim.bo.buftype, vim.bo.bufhidden, vim.bo.filetype = 'nofile', 'wipe', 'markdown'
       vim.api.nvim_buf_set_lines(0, 0, -1, false, vim.split(answer.markdown, '\n'))
@@ -76,24 +76,24 @@ function M.context(query)
   })
 end
 
-local function tell(folder)
-  local model = folder.model ~= '' and ('%s on %s'):format(folder.model, folder.device) or 'words alone'
+local function show_state(folder)
+  local model = folder.model ~= '' and ('%s on %s'):format(folder.model, folder.device) or 'full-text search only'
   local counts = ('%d files, %d of %d chunks embedded'):format(folder.files, folder.embedded, folder.chunks)
   vim.notify(('%s: %s, %s, %s'):format(folder.workspace, folder.phase, counts, model))
 end
 
---- Tell the state of the index.
+--- Show the state of the index.
 function M.status()
-  client.ask({
+  client.request({
     method = 'semls/status',
     params = vim.empty_dict(),
-    answered = function(answer)
-      vim.tbl_map(tell, answer.folders)
+    on_result = function(answer)
+      vim.tbl_map(show_state, answer.folders)
     end,
   })
 end
 
---- For a status line: "semls 42 %", "semls" when all is embedded, and nothing without a server.
+--- Return a text for the status line: "semls 42 %%" while embedding, then "semls", and "" without a server.
 ---@return string
 function M.statusline()
   local chunks, embedded = 0, 0

@@ -1,4 +1,4 @@
---- Hits as items of a list: file, line, column and text, in the order of the server.
+--- Converts hits to list items (file, line, column and text) and opens them.
 
 local M = {}
 
@@ -12,14 +12,15 @@ local M = {}
 ---@field path string
 ---@field matched string
 
---- `vim.lsp.util.locations_to_items` sorts a whole list by file and line, but one at a time not.
+--- Convert hits to items, in the same order. `vim.lsp.util.locations_to_items` sorts its result by file and line, so
+--- it is called for one location at a time.
 ---@param hits table[]
 ---@param client vim.lsp.Client
 ---@return semls.Item[]
 function M.of(hits, client)
   return vim.tbl_map(function(hit)
-    local place = { uri = hit.uri, range = hit.selectionRange }
-    local item = vim.lsp.util.locations_to_items({ place }, client.offset_encoding)[1]
+    local location = { uri = hit.uri, range = hit.selectionRange }
+    local item = vim.lsp.util.locations_to_items({ location }, client.offset_encoding)[1]
     local name = hit.container ~= '' and hit.container .. '.' .. hit.name or hit.name
     return {
       filename = item.filename,
@@ -46,18 +47,18 @@ function M.quickfix(title, items)
   vim.cmd('botright copen')
 end
 
--- `:edit` would read a file again that is shown, and fail where it has been changed.
-local OPEN = { edit = 'buffer', split = 'sbuffer', vsplit = 'vertical sbuffer', tabedit = 'tab sbuffer' }
+-- `:edit` would re-read a file that is already open, and fail if its buffer is modified.
+local COMMANDS = { edit = 'buffer', split = 'sbuffer', vsplit = 'vertical sbuffer', tabedit = 'tab sbuffer' }
 
---- Go to where an item is.
+--- Open an item.
 ---@param item semls.Item
 ---@param how 'edit'|'split'|'vsplit'|'tabedit'
 function M.jump(item, how)
   vim.cmd("normal! m'")
   local buffer = vim.fn.bufadd(item.filename)
   vim.bo[buffer].buflisted = true
-  vim.cmd(('%s %d'):format(OPEN[how], buffer))
-  local row = math.min(item.lnum, vim.api.nvim_buf_line_count(buffer)) -- it may have become shorter
+  vim.cmd(('%s %d'):format(COMMANDS[how], buffer))
+  local row = math.min(item.lnum, vim.api.nvim_buf_line_count(buffer)) -- the buffer may be shorter now
   vim.api.nvim_win_set_cursor(0, { row, item.col - 1 })
   vim.cmd('normal! zvzz')
 end

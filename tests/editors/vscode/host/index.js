@@ -25,7 +25,7 @@ const tests = {
     assert.equal(parts, 1);
     assert.match(text, /^store\/session\.rs:27 Method SessionStore\.evict_expired\n```rust\n.*pub fn evict_expired/s);
     assert.equal(text.match(/^```$/gm).length, 3);
-    assert.match((await tool({ query: 'name:there_is_no_such_name' })).text, /Nothing found/);
+    assert.match((await tool({ query: 'name:there_is_no_such_name' })).text, /No results/);
     await assert.rejects(tool({ query: 'kind:nonsense' }), /nonsense/);
   },
   async 'the server is asked for symbols, too'() {

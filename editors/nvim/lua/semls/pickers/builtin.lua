@@ -1,20 +1,20 @@
---- A floating picker without a plugin: a prompt, the items below it, and the file of the one in question beside.
+--- The built-in picker: floating windows with a prompt, the items, and a preview of the current item.
 
 local items = require('semls.items')
 
 local M = {}
 
-local PAUSE = 120 -- milliseconds without a key until the server is asked
-local SPACE = vim.api.nvim_create_namespace('semls.picker')
+local DEBOUNCE = 120 -- milliseconds after the last key until a request is sent
+local NS = vim.api.nvim_create_namespace('semls.picker')
 
 ---@class semls.Picker
----@field prompt integer buffers and windows of the three parts
----@field list integer
----@field preview integer
----@field windows table<string, integer>
----@field found semls.Item[]
+---@field prompt integer buffer
+---@field list integer buffer
+---@field preview integer buffer
+---@field windows table<string, integer> by the name of the buffer's field
+---@field items semls.Item[]
 ---@field current integer
----@field ask fun(query: string, found: fun(items: semls.Item[], coverage?: table), failed?: fun(message: string))
+---@field send fun(query: string, on_items: fun(items: semls.Item[], coverage?: table), on_error?: fun(message: string))
 ---@field timer uv.uv_timer_t
 ---@field closed boolean
 local Picker = {}
@@ -30,20 +30,20 @@ local function title(coverage)
 end
 
 ---@return boolean
-function M.usable()
+function M.is_available()
   return true
 end
 
 ---@param query string
 function M.open(query)
-  local picker = setmetatable({ found = {}, current = 1, closed = false }, Picker)
-  picker.ask = require('semls.pickers').live()
+  local picker = setmetatable({ items = {}, current = 1, closed = false }, Picker)
+  picker.send = require('semls.pickers').live_search()
   picker.timer = assert(vim.uv.new_timer())
   picker:layout()
-  picker:keys()
+  picker:map_keys()
   vim.api.nvim_buf_attach(picker.prompt, false, {
     on_lines = function()
-      picker:typed()
+      picker:on_change()
     end,
   })
   vim.api.nvim_buf_set_lines(picker.prompt, 0, -1, false, { query })
@@ -54,23 +54,23 @@ function Picker:layout()
   local width, height = math.floor(vim.o.columns * 0.9), math.floor(vim.o.lines * 0.8)
   local row, column = math.floor((vim.o.lines - height) / 2), math.floor((vim.o.columns - width) / 2)
   local half = math.floor(width / 2)
-  local function part(name, enter, where)
+  local function open_window(name, enter, position)
     local buffer = vim.api.nvim_create_buf(false, true)
     vim.bo[buffer].bufhidden = 'wipe'
-    local options = vim.tbl_extend('force', { relative = 'editor', style = 'minimal', border = 'rounded' }, where)
+    local options = vim.tbl_extend('force', { relative = 'editor', style = 'minimal', border = 'rounded' }, position)
     self[name] = buffer
     self.windows[name] = vim.api.nvim_open_win(buffer, enter, options)
   end
   self.windows = {}
-  part('list', false, { row = row + 3, col = column, width = half - 2, height = height - 5 })
-  part('preview', false, { row = row, col = column + half, width = width - half - 2, height = height - 2 })
-  part('prompt', true, { row = row, col = column, width = half - 2, height = 1, title = title() })
+  open_window('list', false, { row = row + 3, col = column, width = half - 2, height = height - 5 })
+  open_window('preview', false, { row = row, col = column + half, width = width - half - 2, height = height - 2 })
+  open_window('prompt', true, { row = row, col = column, width = half - 2, height = 1, title = title() })
   vim.wo[self.windows.list].cursorline = true
   vim.wo[self.windows.preview].number = true
   vim.wo[self.windows.list].wrap, vim.wo[self.windows.preview].wrap = false, false
 end
 
-function Picker:keys()
+function Picker:map_keys()
   local function map(keys, action)
     for _, key in ipairs(keys) do
       vim.keymap.set({ 'i', 'n' }, key, action, { buffer = self.prompt, nowait = true })
@@ -89,9 +89,9 @@ function Picker:keys()
     self:accept('tabedit')
   end)
   map({ '<C-q>' }, function()
-    local query, found = self:query(), self.found
+    local query, hits = self:query(), self.items
     self:close()
-    items.quickfix(query, found)
+    items.quickfix(query, hits)
   end)
   map({ '<Down>', '<C-n>', '<C-j>' }, function()
     self:move(1)
@@ -115,9 +115,9 @@ function Picker:query()
   return vim.trim(vim.api.nvim_buf_get_lines(self.prompt, 0, 1, false)[1] or '')
 end
 
-function Picker:typed()
+function Picker:on_change()
   self.timer:start(
-    PAUSE,
+    DEBOUNCE,
     0,
     vim.schedule_wrap(function()
       self:search()
@@ -129,41 +129,41 @@ function Picker:search()
   if self.closed then
     return
   end
-  self.ask(self:query(), function(found, coverage)
+  self.send(self:query(), function(hits, coverage)
     if not self.closed then
-      self:show(found, coverage)
+      self:show(hits, coverage)
     end
   end, function(message)
-    self:note(message)
+    self:show_message(message)
   end)
 end
 
---- A sentence in the place of the items: a filter that is half typed, say.
+--- Show a message instead of the items, for instance about an incomplete filter.
 ---@param message string
-function Picker:note(message)
+function Picker:show_message(message)
   if not self.closed then
-    self.found = {}
+    self.items = {}
     vim.api.nvim_buf_set_lines(self.list, 0, -1, false, { message })
   end
 end
 
----@param found semls.Item[]
+---@param hits semls.Item[]
 ---@param coverage? { chunks: integer, embedded: integer }
-function Picker:show(found, coverage)
-  self.found, self.current = found, 1
+function Picker:show(hits, coverage)
+  self.items, self.current = hits, 1
   local lines = vim.tbl_map(function(item)
     return ('%s  %s:%d'):format(item.name, item.path, item.lnum)
-  end, found)
+  end, hits)
   vim.api.nvim_buf_set_lines(self.list, 0, -1, false, lines)
-  vim.api.nvim_buf_clear_namespace(self.list, SPACE, 0, -1)
-  for row, item in ipairs(found) do
-    vim.api.nvim_buf_set_extmark(self.list, SPACE, row - 1, #item.name, { end_col = #lines[row], hl_group = 'Comment' })
+  vim.api.nvim_buf_clear_namespace(self.list, NS, 0, -1)
+  for row, item in ipairs(hits) do
+    vim.api.nvim_buf_set_extmark(self.list, NS, row - 1, #item.name, { end_col = #lines[row], hl_group = 'Comment' })
   end
   vim.api.nvim_win_set_config(self.windows.prompt, { title = title(coverage) })
   self:move(0)
 end
 
---- Those of the buffer, which may not be saved, or else of the file.
+--- Return the lines of the file's buffer, which may be modified, or of the file if it is not loaded.
 ---@param file string
 ---@return string[]
 local function lines_of(file)
@@ -178,33 +178,33 @@ end
 
 ---@param by integer
 function Picker:move(by)
-  local count = #self.found
+  local count = #self.items
   if count == 0 then
     return
   end
   self.current = (self.current - 1 + by) % count + 1
   vim.api.nvim_win_set_cursor(self.windows.list, { self.current, 0 })
-  local item = self.found[self.current]
+  local item = self.items[self.current]
   local lines = lines_of(item.filename)
   vim.api.nvim_buf_set_lines(self.preview, 0, -1, false, lines)
   vim.api.nvim_win_set_config(self.windows.preview, { title = (' %s '):format(item.path) })
   vim.bo[self.preview].syntax = vim.filetype.match({ filename = item.filename }) or ''
-  vim.api.nvim_buf_clear_namespace(self.preview, SPACE, 0, -1)
+  vim.api.nvim_buf_clear_namespace(self.preview, NS, 0, -1)
   if item.lnum <= #lines then
     vim.api.nvim_win_set_cursor(self.windows.preview, { item.lnum, 0 })
     vim.api.nvim_win_call(self.windows.preview, function()
       vim.cmd('normal! zz')
     end)
-    vim.api.nvim_buf_set_extmark(self.preview, SPACE, item.lnum - 1, 0, { line_hl_group = 'Visual' })
+    vim.api.nvim_buf_set_extmark(self.preview, NS, item.lnum - 1, 0, { line_hl_group = 'Visual' })
   end
 end
 
 ---@param how 'edit'|'split'|'vsplit'|'tabedit'
 function Picker:accept(how)
-  local item = self.found[self.current]
+  local item = self.items[self.current]
   if item then
     self:close()
-    vim.schedule(function() -- when insert mode has been left, which moves the cursor
+    vim.schedule(function() -- after insert mode has ended, which moves the cursor
       items.jump(item, how)
     end)
   end

@@ -1,64 +1,64 @@
---- fzf-lua.
+--- Searches in fzf-lua.
 
 local list = require('semls.items')
 
 local M = {}
 
 ---@return boolean
-function M.usable()
+function M.is_available()
   return vim.fn.executable('fzf') == 1 and (pcall(require, 'fzf-lua'))
 end
 
---- A line that the actions and the preview of fzf-lua read: what is before the no-break space is for show.
+--- Return a line for fzf-lua, whose actions and preview parse what follows the no-break space.
 ---@param item semls.Item
 local function entry(item)
   local utils = require('fzf-lua').utils
-  local place = ('%s:%d:%d:'):format(item.path, item.lnum, item.col)
-  return ('%s%s%s %s'):format(utils.ansi_codes.blue(item.name), utils.nbsp, place, item.text)
+  local location = ('%s:%d:%d:'):format(item.path, item.lnum, item.col)
+  return ('%s%s%s %s'):format(utils.ansi_codes.blue(item.name), utils.nbsp, location, item.text)
 end
 
---- The user's actions on files, but with a quickfix list in the server's order, which theirs sorts by file.
+--- Return the user's file actions, but with a quickfix list in ranking order; fzf-lua sorts it by file.
 ---@param quickfix fun(selected: string[])
 local function actions(quickfix)
-  local known = require('fzf-lua').actions
-  local ours = {
-    [known.file_sel_to_qf] = quickfix,
-    [known.file_edit_or_qf] = function(selected, options)
-      return (#selected > 1 and quickfix or known.file_edit)(selected, options)
+  local builtin = require('fzf-lua').actions
+  local replacements = {
+    [builtin.file_sel_to_qf] = quickfix,
+    [builtin.file_edit_or_qf] = function(selected, options)
+      return (#selected > 1 and quickfix or builtin.file_edit)(selected, options)
     end,
   }
-  local given = {}
+  local result = {}
   for key, action in pairs(require('fzf-lua.config').globals.actions.files) do
-    given[key] = type(action) == 'function' and (ours[action] or action) or nil
+    result[key] = type(action) == 'function' and (replacements[action] or action) or nil
   end
-  return given
+  return result
 end
 
 ---@param query string
 function M.open(query)
   local fzf = require('fzf-lua')
-  local ask, root = require('semls.pickers').live()
+  local send, root = require('semls.pickers').live_search()
   local finish = function() end
-  local found, rank = {}, {}
+  local hits, rank_of = {}, {}
   local function quickfix(selected)
     local ranks = vim.tbl_map(function(line)
-      return rank[line]
+      return rank_of[line]
     end, selected)
     table.sort(ranks)
-    local items = vim.tbl_map(function(at)
-      return found[at]
+    local items = vim.tbl_map(function(rank)
+      return hits[rank]
     end, ranks)
     list.quickfix(fzf.get_last_query(), items)
   end
-  fzf.fzf_live(function(typed)
-    finish() -- fzf has left the one before
+  fzf.fzf_live(function(prompt)
+    finish() -- fzf does not read the previous result any more
     return function(write)
       finish = write
-      ask(typed[1] or '', function(items)
-        found, rank = items, {}
-        for at, item in ipairs(items) do
+      send(prompt[1] or '', function(items)
+        hits, rank_of = items, {}
+        for rank, item in ipairs(items) do
           local line = entry(item)
-          rank[fzf.utils.strip_ansi_coloring(line)] = at
+          rank_of[fzf.utils.strip_ansi_coloring(line)] = rank
           write(line)
         end
         write()

@@ -1,8 +1,8 @@
---- A sentence at the foot of the screen, over whatever picker is open: the line of messages shows the mode meanwhile.
+--- Shows a message at the bottom of the screen, above any picker. The message line is not used: it shows the mode.
 
 local M = {}
 
-local SHOWN = 4000 -- milliseconds, since nobody tells when a picker is left
+local DURATION = 4000 -- milliseconds; pickers of other plugins do not report when they close
 
 ---@type integer?
 local window
@@ -21,7 +21,7 @@ function M.show(message)
   local buffer = vim.api.nvim_create_buf(false, true)
   vim.bo[buffer].bufhidden = 'wipe'
   vim.api.nvim_buf_set_lines(buffer, 0, -1, false, { line })
-  local mine = vim.api.nvim_open_win(buffer, false, {
+  local opened = vim.api.nvim_open_win(buffer, false, {
     relative = 'editor',
     anchor = 'SW',
     row = vim.o.lines - vim.o.cmdheight,
@@ -33,13 +33,13 @@ function M.show(message)
     noautocmd = true,
     zindex = 250,
   })
-  vim.wo[mine].winhighlight = 'NormalFloat:WarningMsg'
-  window = mine
+  vim.wo[opened].winhighlight = 'NormalFloat:WarningMsg'
+  window = opened
   vim.defer_fn(function()
-    if window == mine then
+    if window == opened then
       M.hide()
     end
-  end, SHOWN)
+  end, DURATION)
 end
 
 return M

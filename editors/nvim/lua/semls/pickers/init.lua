@@ -1,5 +1,5 @@
---- The picker that the user has, or else the one of this plugin. Each asks with every change of its prompt, keeps the
---- order of the server, filters nothing, and has its own keys.
+--- Selects the picker: one that the user has installed, or the built-in one. Each picker searches on every change of
+--- its prompt, keeps the server's order, does not filter, and keeps its own keys.
 
 local client = require('semls.client')
 local config = require('semls.config')
@@ -16,50 +16,52 @@ local MODULES = {
   builtin = 'semls.pickers.builtin',
 }
 
--- Those first that a user sets up as the picker; the others may be there because another plugin needs them.
-local ORDER = { 'snacks', 'mini.pick', 'telescope', 'fzf-lua', 'builtin' }
+-- Pickers that a user enables explicitly come first; the others may be installed only as dependencies.
+local PREFERENCE = { 'snacks', 'mini.pick', 'telescope', 'fzf-lua', 'builtin' }
 
---- The name of the picker that is used.
+--- Return the name of the picker that `open` uses.
 ---@return string
 function M.name()
-  return config.picker or vim.iter(ORDER):find(function(name)
-    return require(MODULES[name]).usable()
-  end)
+  return config.picker
+    or vim.iter(PREFERENCE):find(function(name)
+      return require(MODULES[name]).is_available()
+    end)
 end
 
 ---@param query string
 function M.open(query)
   local name = M.name()
   if not MODULES[name] then
-    return client.say(('there is no picker %q, but %s'):format(name, table.concat(ORDER, ', ')))
+    return client.show_error(('unknown picker %q; available: %s'):format(name, table.concat(PREFERENCE, ', ')))
   end
   require(MODULES[name]).open(query)
 end
 
---- What asks the server of the current buffer while somebody types: a question cancels the one before, whose items
---- never come. Of a filter that is half typed a hint tells.
----@return fun(query: string, found: fun(items: semls.Item[], coverage?: table), failed?: fun(message: string))
+--- Return a function that searches in the workspace of the current buffer, and the root of that workspace. Each call
+--- cancels the previous one, whose callbacks are then not called. By default, an error, such as one about an incomplete
+--- filter, is shown as a hint.
+---@return fun(query: string, on_items: fun(items: semls.Item[], coverage?: table), on_error?: fun(message: string))
 ---@return string root
-function M.live()
+function M.live_search()
   local root = client.root(vim.api.nvim_get_current_buf())
   local cancel = function() end
-  return function(query, found, failed)
+  return function(query, on_items, on_error)
     cancel()
     hint.hide()
     query = vim.trim(query)
     if query == '' then
-      return found({})
+      return on_items({})
     end
-    cancel = client.ask({
+    cancel = client.request({
       method = 'semls/search',
       params = { query = query, limit = config.limit },
       root = root,
-      answered = function(answer, asked)
-        found(items.of(answer.hits, asked), answer.coverage)
+      on_result = function(answer, sender)
+        on_items(items.of(answer.hits, sender), answer.coverage)
       end,
-      failed = failed or function(message)
+      on_error = on_error or function(message)
         hint.show(message)
-        found({})
+        on_items({})
       end,
     })
   end,

@@ -1,9 +1,9 @@
---- mini.pick.
+--- Searches in mini.pick.
 
 local M = {}
 
 ---@return boolean
-function M.usable()
+function M.is_available()
   return rawget(_G, 'MiniPick') ~= nil
 end
 
@@ -20,15 +20,15 @@ end
 ---@param query string
 function M.open(query)
   local MiniPick = require('mini.pick')
-  local ask, root = require('semls.pickers').live()
+  local send, root = require('semls.pickers').live_search()
   local function match()
     local tick = MiniPick.get_querytick()
-    -- What it gives to `match` is in small letters where 'ignorecase' is set.
-    ask(table.concat(MiniPick.get_picker_query()), function(found)
-      MiniPick.set_picker_items(vim.tbl_map(entry, found), { do_match = false, querytick = tick })
+    -- The query that mini.pick passes to `match` is lowercase if 'ignorecase' is set.
+    send(table.concat(MiniPick.get_picker_query()), function(items)
+      MiniPick.set_picker_items(vim.tbl_map(entry, items), { do_match = false, querytick = tick })
     end)
   end
-  vim.schedule(function() -- when the picker, which takes all keys until it ends, is there
+  vim.schedule(function() -- `start` blocks until the picker closes
     MiniPick.set_picker_query(vim.fn.split(query, '\\zs'))
   end)
   MiniPick.start({ source = { name = 'Search by meaning', cwd = root, items = {}, match = match } })

@@ -1,34 +1,34 @@
---- The picker of snacks.nvim.
+--- Searches in the picker of snacks.nvim.
 
 local M = {}
 
---- Whether it is the user's picker: snacks may be there for something else.
+--- Whether the user has enabled the picker. snacks.nvim may be installed for its other modules.
 ---@return boolean
-function M.usable()
+function M.is_available()
   local Snacks = rawget(_G, 'Snacks')
   return Snacks ~= nil and Snacks.config.picker.enabled == true
 end
 
---- What finds items: a coroutine that sleeps until they have come.
-local function finder(ask)
+--- Return a finder: a coroutine that suspends until the items have arrived.
+local function finder(send)
   return function(_, context)
     local query = context.filter.search
     return function(add)
-      local task, found = context.async, nil
-      vim.schedule(function() -- out of the coroutine
-        ask(query, function(items)
-          found = items
+      local task, hits = context.async, nil
+      vim.schedule(function() -- requests cannot be sent inside the coroutine
+        send(query, function(items)
+          hits = items
           task:resume()
         end)
       end)
-      while not found do
+      while not hits do
         task:suspend()
       end
-      for _, item in ipairs(found) do
+      for _, item in ipairs(hits) do
         add({
           text = item.name,
           name = item.name,
-          line = item.text, -- in the quickfix list
+          line = item.text, -- the text in the quickfix list
           file = item.filename,
           pos = { item.lnum, item.col - 1 },
         })
@@ -44,7 +44,7 @@ end
 
 ---@param query string
 function M.open(query)
-  local ask, root = require('semls.pickers').live()
+  local send, root = require('semls.pickers').live_search()
   require('snacks').picker.pick({
     source = 'semls',
     title = 'Search by meaning',
@@ -53,7 +53,7 @@ function M.open(query)
     live = true,
     supports_live = true,
     show_empty = true,
-    finder = finder(ask),
+    finder = finder(send),
     format = format,
     sort = { fields = { 'idx' } },
   })

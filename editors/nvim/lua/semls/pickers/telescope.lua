@@ -1,14 +1,14 @@
---- telescope.nvim.
+--- Searches in telescope.nvim.
 
 local M = {}
 
 ---@return boolean
-function M.usable()
+function M.is_available()
   return (pcall(require, 'telescope'))
 end
 
-local function display(made)
-  local item = made.value
+local function display(result)
+  local item = result.value
   local text = ('%s  %s:%d'):format(item.name, item.path, item.lnum)
   return text, { { { 0, #item.name }, 'TelescopeResultsFunction' } }
 end
@@ -27,15 +27,16 @@ local function entry(item, root)
   }, { cwd = root })
 end
 
---- What finds items. `new_dynamic` would wait for an answer before it takes up the next prompt, and so cancel nothing.
-local function finder(ask, root)
+--- Return a finder. Telescope's own `new_dynamic` handles the next prompt only after the answer to the previous one, so
+--- that requests would not be cancelled.
+local function finder(send, root)
   return setmetatable({ close = function() end }, {
     __call = function(_, prompt, process_result, process_complete)
-      ask(prompt, function(items)
+      send(prompt, function(items)
         for index, item in ipairs(items) do
-          local made = entry(item, root)
-          made.index = index
-          if process_result(made) then
+          local result = entry(item, root)
+          result.index = index
+          if process_result(result) then
             return -- the prompt has changed
           end
         end
@@ -47,13 +48,13 @@ end
 
 ---@param query string
 function M.open(query)
-  local ask, root = require('semls.pickers').live()
+  local send, root = require('semls.pickers').live_search()
   local options = { cwd = root }
   require('telescope.pickers')
     .new(options, {
       prompt_title = 'Search by meaning',
       default_text = query,
-      finder = finder(ask, root),
+      finder = finder(send, root),
       sorter = require('telescope.sorters').empty(),
       previewer = require('telescope.config').values.qflist_previewer(options),
     })
