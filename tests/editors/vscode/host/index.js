@@ -1,35 +1,35 @@
-// Runs inside the extension host of a real VS Code, at a copy of tests/fixtures/shop that is indexed.
+// Runs inside the extension host of a real VS Code that has an indexed copy of tests/fixtures/shop open.
 const vscode = require('vscode');
 const assert = require('node:assert/strict');
 
-const SERVERS = ['search', 'openBest', 'similar', 'context', 'status', 'reindex', 'clear', 'pause', 'resume'];
-const QUESTION = 'throw out visitors who were idle for too long';
+const SERVER_COMMANDS = ['search', 'openBest', 'similar', 'context', 'status', 'reindex', 'clear', 'pause', 'resume'];
+const QUERY = 'throw out visitors who were idle for too long';
 
 const tests = {
-  async 'it is activated in no time'() {
+  async 'activation succeeds'() {
     const extension = vscode.extensions.getExtension('semls.semls');
-    const began = performance.now();
+    const started = performance.now();
     await extension.activate();
     assert.ok(extension.isActive);
-    console.log(`activated in ${Math.round(performance.now() - began)} ms`);
+    console.log(`activated in ${Math.round(performance.now() - started)} ms`);
   },
-  async 'its commands are there, and none has the name of one of the server'() {
+  async 'commands are registered and differ from those of the server'() {
     const { contributes } = vscode.extensions.getExtension('semls.semls').packageJSON;
     const own = contributes.commands.map(({ command }) => command);
     const all = await vscode.commands.getCommands(true);
     assert.deepEqual(own.filter((command) => !all.includes(command)), []);
-    assert.deepEqual(own.filter((command) => SERVERS.includes(command.replace('semls.', ''))), []);
+    assert.deepEqual(own.filter((command) => SERVER_COMMANDS.includes(command.replace('semls.', ''))), []);
   },
-  async 'agents search through the same index'() {
-    const { parts, text } = await tool({ query: QUESTION, limit: 3 });
+  async 'language model tool searches the index'() {
+    const { parts, text } = await tool({ query: QUERY, limit: 3 });
     assert.equal(parts, 1);
     assert.match(text, /^store\/session\.rs:27 Method SessionStore\.evict_expired\n```rust\n.*pub fn evict_expired/s);
     assert.equal(text.match(/^```$/gm).length, 3);
     assert.match((await tool({ query: 'name:there_is_no_such_name' })).text, /No results/);
     await assert.rejects(tool({ query: 'kind:nonsense' }), /nonsense/);
   },
-  async 'the server is asked for symbols, too'() {
-    const found = await vscode.commands.executeCommand('vscode.executeWorkspaceSymbolProvider', QUESTION);
+  async 'workspace symbols come from the server'() {
+    const found = await vscode.commands.executeCommand('vscode.executeWorkspaceSymbolProvider', QUERY);
     assert.ok(found.some(({ name }) => name === 'evict_expired'));
   },
 };
@@ -48,5 +48,5 @@ exports.run = async () => {
       console.log(`failed: ${name}: ${error.stack}`);
     }
   }
-  console.log('the end');
+  console.log('done');
 };

@@ -1,0 +1,141 @@
+"""Tests of the output: closed, full and narrow terminals, encodings, escape sequences and progress."""
+
+import contextlib
+import os
+import re
+import struct
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import HANG
+from tests.support.commands import assert_fails, run_shell
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a closed pipe has another error on Windows")
+def test_search_into_closed_pipe_exits_like_sigpipe(terminal, shop):
+    terminal.json("index", shop)
+    with subprocess.Popen(
+        [sys.executable, "-m", "semls", "search", "session", "-k", "50"],
+        cwd=shop,
+        env=terminal.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as search:
+        assert search.stdout
+        search.stdout.close()
+        assert search.stderr
+        assert search.stderr.read() == b""
+    assert search.returncode == 141  # 1 would mean "no hits"
+
+
+COMMANDS = [
+    "search --lexical evict",
+    "search --lexical evict --json",
+    "similar --lexical store/session.rs:27",
+    "context --lexical evict",
+    "index",
+    "status",
+    "status --json",
+    "why store/session.rs",
+    "doctor",
+    "rows . evict",
+    "preview 1 file://$PWD/store/session.rs",
+    "engine status",
+    "--help",
+    "--version",
+    "search --help",
+]
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+def test_command_with_full_or_closed_output_says_so(terminal, own_shop):
+    terminal.json("index", own_shop)
+    for command in COMMANDS:
+        done = run_shell(terminal, f"$semls {command} > /dev/full", own_shop)
+        assert_fails(done, 3, "The output cannot be written: No space")
+    for command in ("search --lexical evict", "search --lexical evict --json", "--help"):
+        assert_fails(
+            run_shell(terminal, f"$semls {command} >&-", own_shop), 3, "The output cannot be written"
+        )
+        assert run_shell(terminal, f"$semls {command} 2> /dev/full", own_shop).returncode == 0
+        assert run_shell(terminal, f"$semls {command} <&- 2>&-", own_shop).returncode == 0
+    assert run_shell(terminal, "$semls clear >&-", own_shop).returncode == 0  # it prints nothing
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_command_with_limited_encoding_escapes_characters(terminal, tmp_path, encoding):
+    folder = tmp_path / "w"
+    folder.mkdir()
+    (folder / "a.py").write_text("def upload():\n    return 'L\u00e4dt \u2713'\n", "utf-8")
+    for command in (
+        "search --lexical upload",
+        "context --lexical upload",
+        "similar --lexical a.py:1",
+        "preview 1 file://$PWD/a.py",
+        "--help",
+    ):
+        done = run_shell(terminal, f"$semls {command}", folder, PYTHONIOENCODING=encoding)
+        assert (done.returncode in (0, 1), done.stderr) == (True, "")
+        assert "help" in command or "similar" in command or "\\u2713" in done.stdout
+
+
+def test_search_escapes_control_characters_of_files(terminal, tmp_path):
+    (tmp_path / "w").mkdir()
+    (tmp_path / "w/a.py").write_text("def evil():\n    return '\x1b]0;owned\x07 \u202e'\n")
+    done = terminal.run("search", "evil", cwd=tmp_path / "w")
+    assert "def evil" in done.stdout
+    assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout)
+
+
+@pytest.mark.parametrize("columns", ["0", "1", "-5", "none", "\u00b2"])
+def test_invalid_terminal_width_is_ignored(own_terminal, columns):
+    assert "No engine" in own_terminal.run("engine", "status", COLUMNS=columns, LINES=columns).stdout
+    assert "Show this message" in own_terminal.run("--help", COLUMNS=columns).stdout
+
+
+def read_all(descriptor):
+    """Read a pipe or a pseudoterminal to its end and close it."""
+    content = b""
+    with contextlib.suppress(OSError):  # at the end of a pseudoterminal
+        while more := os.read(descriptor, 4096):
+            content += more
+    os.close(descriptor)
+    return content
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
+@pytest.mark.parametrize("columns", [5, 30, 80])
+def test_search_in_narrow_terminal_prints_the_code(terminal, shop, columns):
+    import fcntl
+    import pty
+    import termios
+
+    terminal.json("index", shop)
+    reader, writer = pty.openpty()
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    command = [sys.executable, "-m", "semls", "search", "--lexical", "evict_expired", "-k", "1"]
+    environment = {**terminal.environment, "TERM": "xterm", "NO_COLOR": "1"}
+    done = subprocess.run(command, cwd=shop, env=environment, stdout=writer, timeout=HANG, check=False)
+    os.close(writer)
+    output = read_all(reader)
+    assert done.returncode == 0
+    assert "pub fn evict_expired" in re.sub(r"\x1b\[[0-9;]*m", "", output.decode())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
+@pytest.mark.parametrize("environment", [{"TERM": "dumb"}, {"FORCE_COLOR": "1"}])
+def test_search_without_interactive_stderr_shows_no_progress(terminal, shop, environment):
+    import pty
+
+    terminal.json("index", shop)
+    reader, writer = pty.openpty() if "TERM" in environment else os.pipe()
+    command = [sys.executable, "-m", "semls", "search", "--lexical", "evict_expired", "-k", "1"]
+    environment = {**terminal.environment, **environment}
+    subprocess.run(command, cwd=shop, env=environment, stdout=subprocess.DEVNULL, stderr=writer, check=True)
+    os.close(writer)
+    output = read_all(reader).splitlines()
+    assert [
+        line for line in output if not line.startswith(b"Waiting for the engine")
+    ] == []  # the engine may be busy
