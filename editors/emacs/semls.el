@@ -482,7 +482,7 @@ argument, list the hits for QUERY, best first."
 
 ;;;###autoload
 (defun semls-similar ()
-  "List code that is similar to the code at point, and its exact copies.
+  "List code that is similar to the code at point, and its exact duplicates.
 If the region is active, compare with the code at its beginning."
   (interactive)
   (unless buffer-file-name

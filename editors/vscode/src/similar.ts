@@ -1,4 +1,4 @@
-// The command that finds code similar to the code at the cursor, and its exact copies.
+// The command that finds code similar to the code at the cursor, and its exact duplicates.
 
 import * as vscode from 'vscode';
 import { nameOf } from './location';
@@ -31,5 +31,5 @@ export async function findSimilar(server: Server, results: Results): Promise<voi
 }
 
 function hitOfCopy(copy: CodeLocation): Hit {
-  return { ...copy, score: 1, snippet: 'exact copy' };
+  return { ...copy, score: 1, snippet: 'exact duplicate' };
 }

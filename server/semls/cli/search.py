@@ -106,7 +106,7 @@ def similar(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Find code that is similar to the code at a line, and its exact copies."""
+    """Find code that is similar to the code at a line, and its exact duplicates."""
     file, row = parse_location(location)
 
     async def request(client: "Client") -> bool:
@@ -175,7 +175,7 @@ def pick(
     force: Force = False,
 ) -> None:
     """Search interactively in fzf and open the selected hit in $EDITOR. In a pipe, print its location."""
-    from semls.cli import picker  # imports subprocess, which no other command needs
+    from semls.cli import picker  # only this command needs it
 
     run_with_client(lambda client: sync_index(client, path, lexical_only=True), force=force)
     location = picker.select_hit(" ".join(query or []), absolute_path(path), force=force)

@@ -55,7 +55,7 @@ def print_answer(message: AnswerMessage) -> None:
 
 
 def print_similar(message: SimilarMessage) -> None:
-    """Print the location that was compared, its exact copies and the similar code."""
+    """Print the location that was compared, its exact duplicates and the similar code."""
     out.print(_location(message))
     for copy in message["copies"]:
         out.print(Text.assemble(("  =  ", "dim"), _location(copy)))

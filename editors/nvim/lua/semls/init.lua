@@ -44,7 +44,7 @@ function M.quickfix(query)
   })
 end
 
---- Fill the quickfix list with code similar to the code at a line (from 1) or at the cursor, and its exact copies.
+--- Fill the quickfix list with code similar to the code at a line (from 1) or at the cursor, and its exact duplicates.
 ---@param line? integer
 function M.similar(line)
   local buffer = vim.api.nvim_get_current_buf()
