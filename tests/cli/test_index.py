@@ -24,7 +24,7 @@ def test_index_reports_counts(own_terminal, own_shop):
 def encoded_count(terminal, root):
     """Update the index and return how many texts the engine has encoded so far."""
     terminal.json("index", root)
-    return terminal.json("status", root)["encoded_count"]
+    return terminal.json("status", root)["encoded"]
 
 
 def test_index_after_change_embeds_only_the_change(own_terminal, own_shop):
