@@ -148,11 +148,11 @@ class Bench:
         await workspace.close()
         return index, outcomes
 
-    async def wanted(self, model: Model) -> CachedEncoder | None:
+    async def load_or_fallback(self, model: Model) -> CachedEncoder | None:
         """Return the encoder of a model; None if the benchmark uses lexical search alone."""
         return CachedEncoder(*await self._registry.get(model)) if self._settings["model"] else None
 
-    async def former(self, name: str) -> None:
+    async def load_former(self, name: str) -> None:
         """Return None: no other model answers while the vectors are incomplete."""
 
     async def _search(

@@ -24,7 +24,7 @@ class RegistryEncoders:
         self._registry, self._on_available = registry, on_available
         self._retries: asyncio.Task[None] | None = None
 
-    async def wanted(self, model: Model) -> CachedEncoder | None:
+    async def load_or_fallback(self, model: Model) -> CachedEncoder | None:
         """Return the encoder of a model, else that of the fallback model, else None.
 
         Raises ModelError when the model must not be loaded, StoreError when the cache cannot be opened.
@@ -34,7 +34,7 @@ class RegistryEncoders:
             self._retries = asyncio.create_task(self._retry())
         return CachedEncoder(*found) if found else None
 
-    async def former(self, name: str) -> Encoder | None:
+    async def load_former(self, name: str) -> Encoder | None:
         """Return the encoder of the model with which an index was built; None if it cannot be loaded."""
         try:
             encoder, _ = await self._registry.get(model_from_settings(Settings(model=name)))

@@ -38,14 +38,14 @@ class CachedEncoder:
 class EncoderSource(Protocol):
     """Loads the encoders that workspaces need."""
 
-    async def wanted(self, model: Model) -> CachedEncoder | None:
+    async def load_or_fallback(self, model: Model) -> CachedEncoder | None:
         """Return the encoder of a model, else that of the fallback model, else None.
 
         Raises ModelError when the model must not be loaded, StoreError when the cache cannot be opened.
         """
         ...
 
-    async def former(self, name: str) -> Encoder | None:
+    async def load_former(self, name: str) -> Encoder | None:
         """Return the encoder of the model with which an index was built; None if it cannot be loaded."""
         ...
 

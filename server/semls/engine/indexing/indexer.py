@@ -83,7 +83,7 @@ class Indexer:
             self._request()
 
     def restart_syncs(self) -> None:
-        """Request another run of each vector sync, because a wanted model may be available now."""
+        """Request another run of each vector sync, because their models may be available now."""
         for sync in self._syncs.values():
             sync.restart()
 
@@ -148,8 +148,9 @@ class Indexer:
         For a client without settings, `target` is None: it gets the target of the client that began to follow
         last, or else the default one.
         """
-        wanted = target or next(reversed(self._followed.values()), self._default)
-        sync = self._syncs.get(wanted) or self._start_sync(wanted)
+        if target is None:
+            target = next(reversed(self._followed.values()), self._default)
+        sync = self._syncs.get(target) or self._start_sync(target)
         sync.used = time.monotonic()
         return sync
 

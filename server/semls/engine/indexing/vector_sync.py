@@ -120,7 +120,7 @@ class VectorSync:
         self._events.state_changed()
         await self._release_dropped()
         await self._services.embedding_allowed.wait()
-        encoder = await self._services.encoders.wanted(self.target.model)
+        encoder = await self._services.encoders.load_or_fallback(self.target.model)
         if encoder is None:
             return True
         try:
@@ -187,7 +187,7 @@ class VectorSync:
         names = await self._complete_models()
         if not names or encoder.model.name in names:
             return None
-        former = await self._services.encoders.former(names[0])
+        former = await self._services.encoders.load_former(names[0])
         return await self._acquire(former, server) if former else None
 
     async def _complete_models(self) -> list[str]:
