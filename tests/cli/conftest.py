@@ -14,7 +14,7 @@ def terminal(shared_terminal):
     return shared_terminal
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def shop(shared_terminal, tmp_path_factory):
     """An indexed workspace. Tests that change it use `own_shop` instead."""
     root = Path(shutil.copytree(FIXTURES / "shop", tmp_path_factory.mktemp("cli") / "shop"))
