@@ -136,6 +136,26 @@ def test_parse_query_with_wrong_filter_explains_it(text, parts):
         assert part in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"text": ""}, "empty"),
+        ({"text": " \n"}, "empty"),
+        ({"text": "x" * (MAX_QUERY_LENGTH + 1)}, "10,001"),
+        ({"text": "x", "limit": 0}, "from 1"),
+        ({"text": "x", "limit": -5}, "from 1"),
+        ({"text": "x", "limit": 10**9}, "1,000"),
+        ({"text": "x", "languages": ["klingon"]}, "klingon"),
+        ({"text": "x", "kinds": ["thing"]}, "thing"),
+        ({"text": "x", "paths": [""]}, "pattern"),
+        ({"text": "x", "paths": ["/"]}, "pattern"),
+    ],
+)
+def test_parse_query_with_wrong_argument_explains_it(arguments, message):
+    with pytest.raises(UsageError, match=message):
+        parse_query(**arguments)
+
+
 def test_parse_query_with_explicit_filters_combines_them():
     query = parse_query("x lang:go", languages=["go", "rust"], kinds=["class"])
     assert query.filters == (

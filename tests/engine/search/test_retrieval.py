@@ -12,8 +12,6 @@ from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import File
 from semls.engine.storage.vectors_local import LocalVectors
 from semls.engine.vector_index import VectorIndex
-from semls.errors import UsageError
-from semls.limits import MAX_QUERY_LENGTH
 from tests.support.entries import make_entry
 
 EXECUTOR = PriorityExecutor()
@@ -159,26 +157,6 @@ def test_search_with_explicit_filters_returns_only_matching_files(
     everything = "retry request listen and serve parse header test"
     hits = find(parse_query(everything, 50, **filters), catalog, index if is_hybrid else None)
     assert set(paths(hits)) == expected
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"text": ""}, "empty"),
-        ({"text": " \n"}, "empty"),
-        ({"text": "x" * (MAX_QUERY_LENGTH + 1)}, "10,001"),
-        ({"text": "x", "limit": 0}, "from 1"),
-        ({"text": "x", "limit": -5}, "from 1"),
-        ({"text": "x", "limit": 10**9}, "1,000"),
-        ({"text": "x", "languages": ["klingon"]}, "klingon"),
-        ({"text": "x", "kinds": ["thing"]}, "thing"),
-        ({"text": "x", "paths": [""]}, "pattern"),
-        ({"text": "x", "paths": ["/"]}, "pattern"),
-    ],
-)
-def test_parse_query_with_wrong_argument_explains_it(arguments, message):
-    with pytest.raises(UsageError, match=message):
-        parse_query(**arguments)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Autotuning: find the fastest way to compute a network that keeps its embeddings.
 
-Nothing tells reliably in advance what is fast on a processor, because processors and libraries emulate the
+What is fast on a processor cannot be predicted reliably, because processors and libraries emulate the
 instructions that they lack. So each variant encodes a few texts, and times and embeddings are compared.
 """
 
