@@ -314,7 +314,7 @@ def test_engine_stops_after_indexing_command_is_killed(stopped):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("minutes", ["0", "0.01"])
-async def test_request_while_engine_stops_is_models_another(stopped, monkeypatch, minutes):
+async def test_request_while_engine_stops_is_answered_by_another(stopped, monkeypatch, minutes):
     monkeypatch.setenv("SEMLS_IDLE_MINUTES", minutes)
     client = stopped.client()
     for _ in range(12):
