@@ -27,7 +27,7 @@ class Terminal:
             "SEMLS_STATE_DIR": str(self.state),
             "SEMLS_MODEL": model,
             "HF_HUB_CACHE": str(directory / "hub"),
-            "HF_ENDPOINT": "http://127.0.0.1:9",  # nobody listens there
+            "HF_ENDPOINT": "http://127.0.0.1:9",  # the discard port: no server listens there
         }
 
     def run(self, *arguments, cwd=None, stdin=None, **environment):

@@ -36,7 +36,7 @@ from tests.bench.encoder_speed import encoder_figures, fill_cache
 from tests.bench.figures import NOUNS, VERBS, Figure, queries, timed
 from tests.support.raw_client import RawClient
 
-_PAUSE = 0.05  # seconds between two queries: nobody types faster
+_PAUSE = 0.05  # seconds between two queries, the pace of fast typing
 _SAVES = 10
 _FUNCTIONS = 20  # in a file of a synthetic folder
 

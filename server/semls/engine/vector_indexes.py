@@ -104,7 +104,7 @@ class VectorIndexes:
             await self._executor.run(Priority.SEMANTIC, self._catalog.embedded.replace, index.name, hashes)
 
     async def close(self) -> None:
-        """Close all indexes, whoever uses them."""
+        """Close all indexes, also those that vector syncs still use."""
         for entry in list(self._open):
             await self._close(entry)
 
