@@ -70,7 +70,8 @@ def test_help_and_version_are_printed(terminal):
 def test_ctrl_c_ends_a_command_at_once(own_terminal, own_shop):
     def interrupt(*arguments, when):
         with subprocess.Popen(
-            [sys.executable, "-m", "semls", *arguments],
+            # A job in the background of a shell ignores SIGINT, and so would the command.
+            ["env", "--default-signal=INT", sys.executable, "-m", "semls", *arguments],
             cwd=own_shop,
             env=own_terminal.environment,
             stdout=subprocess.PIPE,

@@ -200,7 +200,7 @@ async def test_did_change_status_is_sent_only_to_capable_client(offline, large_f
         await wait_until_async(is_notified)
         assert {state.uri for state in states} == {large_folder.as_uri()}
         assert states[-1].chunks == states[-1].embedded == 600
-        assert len({state.embedded for state in states}) > 2
+        assert len({state.embedded for state in states}) > 1  # before the end, too
 
 
 async def test_progress_without_capability_is_not_sent(offline, large_folder):

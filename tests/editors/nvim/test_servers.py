@@ -8,11 +8,11 @@ import pytest
 from tests.conftest import HANG
 from tests.editors.nvim.neovim import NVIM, PLUGIN, QUERY, SEMLS, environment
 
+pytestmark = pytest.mark.editors
+
 OTHER = """
 from lsprotocol import types
 from pygls.lsp.server import LanguageServer
-
-pytestmark = pytest.mark.editors
 
 server = LanguageServer("other", "0")
 
