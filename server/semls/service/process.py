@@ -100,8 +100,8 @@ async def _serve(
     ]
     for task in stop_conditions:
         task.add_done_callback(lambda _: _stop_serving(paths, state, server))
-    paths.write_state(state)
     log.info("Engine %s started: process %d, port %d", state.version, state.pid, state.port)
+    paths.write_state(state)
     for number in HANDLED_SIGNALS:  # uvicorn stops at a signal, and then raises it again
         signal.signal(number, lambda *_: None)
     try:

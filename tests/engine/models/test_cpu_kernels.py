@@ -44,7 +44,9 @@ def test_pack_interrupted_for_longer_than_the_trial_succeeds(monkeypatch):
 
 
 def test_quantized_encoder_returns_similar_embeddings(monkeypatch):
-    texts = [text for file in SOURCES for text in file.read_text("utf-8").split("\n\n\n")]
+    texts = [text for file in SOURCES for text in file.read_text("utf-8").split("\n\n\n") if text.strip()][
+        ::4
+    ]
     plain = load_with_dtype("float32", monkeypatch)
     quantized = load_with_dtype("int8", monkeypatch)
     if quantized.device != "cpu, int8":
