@@ -1,4 +1,4 @@
-"""What comes from files and file names reaches a terminal, a log, a program and an editor escaped."""
+"""Tests that text from files and file names is escaped for terminals, logs, programs and editors."""
 
 import json
 import os
@@ -19,7 +19,7 @@ HOSTILE = (
     "\U000e0041\u3164\xad"
 )
 NAME = f"a\nFORGED:1  x{HOSTILE}`.md"
-STYLE = re.compile(r"\x1b\[[0-9;]*m")  # which the picker's rows have themselves
+STYLE = re.compile(r"\x1b\[[0-9;]*m")  # of picker rows
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,15 @@ STYLE = re.compile(r"\x1b\[[0-9;]*m")  # which the picker's rows have themselves
         ("if (user\u3164)", "if (user\\u3164)"),
     ],
 )
-def test_escape_line_shows_what_is_invisible(text, shown):
+def test_escape_line_shows_invisible_characters(text, shown):
     assert escape_line(text) == shown
     assert escape_line(shown) == shown
 
 
-def test_escape_line_leaves_no_character_of_a_hidden_category():
+def test_escape_line_of_all_characters_returns_no_invisible_one():
     every = "".join(map(chr, range(sys.maxunicode + 1)))
     left = {character for character in escape_line(every) if unicodedata.category(character) in CATEGORIES}
-    assert left <= {"\u200c", "\u200d"}  # behind a letter that joins
+    assert left <= {"\u200c", "\u200d"}  # after a letter that joins
     assert not {*"\u034f\u115f\u3164\uffa0\ufe00\ufe0f\U000e0100"} & set(escape_line(f"a{'a'.join(every)}"))
 
 
@@ -62,7 +62,7 @@ def test_escape_text_keeps_tabs_and_ends_lines_with_lf():
 
 @pytest.fixture
 def hostile(tmp_path):
-    """A workspace whose names and contents forge output."""
+    """Return a workspace whose file names and contents imitate lines of output."""
     folder = tmp_path / f"w\nFORGED {HOSTILE}"
     folder.mkdir()
     (folder / NAME).write_text(f"# evil {HOSTILE} title\n\nevil text {HOSTILE}\n\n````\nFORGED: evil\n````\n")
@@ -73,8 +73,8 @@ def hostile(tmp_path):
     return folder
 
 
-def safe(output: bytes, lines: bool = False) -> str:
-    """The output, in which nothing is forged."""
+def assert_safe(output: bytes, lines: bool = False) -> str:
+    """Return the decoded output after checking that no control character and no forged line is in it."""
     text = output.decode()
     kept = {"\n", "\t"} if lines else {"\n"}
     hidden = {one for one in text if unicodedata.category(one) in CATEGORIES or one == "\u3164"} - kept
@@ -83,8 +83,8 @@ def safe(output: bytes, lines: bool = False) -> str:
     return text
 
 
-@pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
-def test_no_command_prints_hostile_names_and_contents_unescaped(shared_terminal, hostile):
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
+def test_commands_escape_hostile_names_and_contents(shared_terminal, hostile):
     def run(*arguments, status=0):
         done = subprocess.run(
             [sys.executable, "-m", "semls", *map(str, arguments)],
@@ -96,20 +96,20 @@ def test_no_command_prints_hostile_names_and_contents_unescaped(shared_terminal,
             check=False,
         )
         assert done.returncode == status, done.stderr
-        safe(done.stderr)
+        assert_safe(done.stderr)
         return done.stdout
 
-    assert "a\\nFORGED:1  x\\x1b]0;owned" in safe(run("search", "evil", "title"), lines=True)
-    assert "\\u202e" in safe(run("search", "evil.py", "evil"), lines=True)
-    assert "\\u202e" in safe(run("similar", "evil.py:1"), lines=True)
-    assert "\\u202e" in safe(run("similar", "evil.py:1", "--lexical"), lines=True)
-    assert "ignored\\x1b\\u202e" in safe(run("status"))
-    assert "\\nFORGED" in safe(run("why", NAME))
-    assert "not indexed" in safe(run("why", f"b{NAME}.bin", status=1))
-    assert "\\x1b" in safe(run("why", f"ignored\x1b\u202e{NAME}", status=1))
+    assert "a\\nFORGED:1  x\\x1b]0;owned" in assert_safe(run("search", "evil", "title"), lines=True)
+    assert "\\u202e" in assert_safe(run("search", "evil.py", "evil"), lines=True)
+    assert "\\u202e" in assert_safe(run("similar", "evil.py:1"), lines=True)
+    assert "\\u202e" in assert_safe(run("similar", "evil.py:1", "--lexical"), lines=True)
+    assert "ignored\\x1b\\u202e" in assert_safe(run("status"))
+    assert "\\nFORGED" in assert_safe(run("why", NAME))
+    assert "not indexed" in assert_safe(run("why", f"b{NAME}.bin", status=1))
+    assert "\\x1b" in assert_safe(run("why", f"ignored\x1b\u202e{NAME}", status=1))
     uri = (hostile / NAME).as_uri()
-    assert "\\u202e" in safe(STYLE.sub("", run("preview", 1, uri).decode()).encode(), lines=True)
-    assert "\\u202e" in safe(run("preview", 1, uri, "--plain"), lines=True)
+    assert "\\u202e" in assert_safe(STYLE.sub("", run("preview", 1, uri).decode()).encode(), lines=True)
+    assert "\\u202e" in assert_safe(run("preview", 1, uri, "--plain"), lines=True)
     rows = STYLE.sub("", run("rows", "--", hostile, "evil").decode()).split("\0")
     assert all(record.count("\t") == 2 and record.replace("\t", "").isprintable() for record in rows[:-1])
     assert any(record.endswith(f"\t{uri}") for record in rows)
@@ -135,13 +135,13 @@ def test_no_command_prints_hostile_names_and_contents_unescaped(shared_terminal,
         [NAME],
     ):
         assert b"\\n" in run(*command, status=2) + b"\\n"
-    assert "\\nFORGED" in safe(run("cache", "export", f"{NAME}.export"))
+    assert "\\nFORGED" in assert_safe(run("cache", "export", f"{NAME}.export"))
 
 
-@pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
-def test_context_of_hostile_files_stays_in_its_fence(shared_terminal, hostile):
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
+def test_context_of_hostile_files_stays_in_fence(shared_terminal, hostile):
     done = shared_terminal.run("context", "evil", "title", cwd=hostile)
-    lines = safe(done.stdout.encode(), lines=True).split("\n")
+    lines = assert_safe(done.stdout.encode(), lines=True).split("\n")
     headings = [line for line in lines if line.startswith("## ")]
     assert any(line.startswith("## `` a\\nFORGED:1  x\\x1b]0;owned") for line in headings)
     inside, fence = [], ""
@@ -157,19 +157,19 @@ def test_context_of_hostile_files_stays_in_its_fence(shared_terminal, hostile):
     assert "````" in inside
 
 
-@pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
-def test_log_of_the_engine_has_no_forged_line(own_terminal, hostile):
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
+def test_engine_log_of_hostile_files_has_no_forged_line(own_terminal, hostile):
     own_terminal.run("index", hostile, SEMLS_MODEL=str(hostile))
     own_terminal.run("search", "evil", cwd=hostile)
     own_terminal.run("engine", "stop")
     for log in own_terminal.state.glob("*.log"):
-        for line in safe(log.read_bytes()).split("\n"):
+        for line in assert_safe(log.read_bytes()).split("\n"):
             assert not line or re.match(r"[0-9]{4}-|Traceback|  |\w", line)
             assert not line.startswith("FORGED")
 
 
-@pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
-def test_messages_of_the_language_server_are_escaped(shared_terminal, hostile):
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
+def test_language_server_messages_are_escaped(shared_terminal, hostile):
     client = RawClient(shared_terminal.environment)
     try:
         client.start(rootUri=hostile.as_uri(), initializationOptions={"model": "/nowhere/model\u3164"})
@@ -178,11 +178,11 @@ def test_messages_of_the_language_server_are_escaped(shared_terminal, hostile):
     finally:
         client.process.kill()
         client.end()
-    assert "\\u3164" in safe(message["params"]["message"].encode())
+    assert "\\u3164" in assert_safe(message["params"]["message"].encode())
 
 
-@pytest.mark.skipif(os.name == "nt", reason="such names are not allowed there")
-def test_language_server_escapes_what_an_editor_shows(shared_terminal, hostile):
+@pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
+def test_language_server_results_are_escaped(shared_terminal, hostile):
     (hostile / f"crash{NAME}").write_text("> " * 300 + "crash\n")
     client = RawClient(shared_terminal.environment)
     try:
@@ -224,4 +224,4 @@ def test_language_server_escapes_what_an_editor_shows(shared_terminal, hostile):
     assert "FORGED" in json.dumps(answers)
     assert "crasha" in json.dumps([each["by_lines"] for each in answers[5]["result"]["folders"]])
     for text in texts(answers):
-        safe(text.encode(), lines=True)
+        assert_safe(text.encode(), lines=True)

@@ -1,4 +1,4 @@
-"""Reads of files that semls did not write."""
+"""Tests of reading files that semls did not write: special files, symbolic links and endless input."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ from tests.conftest import HANG
 posix = pytest.mark.skipif(os.name == "nt", reason="needs pipes and devices")
 
 
-def test_read_regular_returns_at_most_one_byte_more_than_asked(tmp_path):
+def test_read_regular_returns_at_most_one_byte_more_than_limit(tmp_path):
     file = tmp_path / "file"
     for size in (0, 9, 10, 11, 1000):
         file.write_bytes(b"x" * size)
@@ -28,7 +28,7 @@ def test_read_regular_returns_at_most_one_byte_more_than_asked(tmp_path):
 
 
 @posix
-def test_read_regular_refuses_what_is_no_regular_file(tmp_path):
+def test_read_regular_of_special_file_returns_none(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "link").symlink_to("pipe")
     with socket.socket(socket.AF_UNIX) as listener:
@@ -38,17 +38,17 @@ def test_read_regular_refuses_what_is_no_regular_file(tmp_path):
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/environ"), reason="needs /proc")
-def test_read_regular_takes_nothing_out_of_proc():
+def test_read_regular_of_proc_file_returns_nothing():
     assert read_regular(Path("/proc/self/environ"), 10) == b""
 
 
-def test_read_regular_with_an_impossible_path_raises_value_error(tmp_path):
+def test_read_regular_of_path_with_null_character_raises_value_error(tmp_path):
     with pytest.raises(ValueError, match="null"):
         read_regular(tmp_path / "a\0b", 10)
 
 
-def swapping(path, others, stop):
-    """Let a path name one thing after the other."""
+def swap(path, others, stop):
+    """Rename each of the other paths to `path` and back until `stop` is set."""
     while not stop.is_set():
         for other in others:
             other.rename(path)
@@ -56,7 +56,7 @@ def swapping(path, others, stop):
 
 
 @posix
-def test_read_regular_of_a_path_that_becomes_a_pipe_does_not_hang(tmp_path):
+def test_read_regular_of_path_that_becomes_pipe_does_not_hang(tmp_path):
     (tmp_path / "file").write_text("text")
     os.mkfifo(tmp_path / "pipe")
     read_while_swapping(
@@ -67,44 +67,42 @@ def test_read_regular_of_a_path_that_becomes_a_pipe_does_not_hang(tmp_path):
 
 
 @posix
-def test_read_inside_of_a_folder_that_becomes_a_link_never_returns_what_is_outside(tmp_path):
+def test_read_inside_folder_that_becomes_symlink_returns_no_outside_file(tmp_path):
     root, outside = tmp_path / "root", tmp_path / "outside"
-    for folder, text in ((root / "real", "ours"), (outside, "secret")):
+    for folder, text in ((root / "real", "inside"), (outside, "secret")):
         folder.mkdir(parents=True)
         (folder / "file.py").write_text(text)
     (root / "linked").symlink_to(outside, target_is_directory=True)
 
-    def is_ours():
-        with contextlib.suppress(NotADirectoryError):  # it is a link
-            return read_inside(root, Path("folder/file.py"), 10) == b"ours"
+    def is_inside():
+        with contextlib.suppress(NotADirectoryError):  # a symbolic link
+            return read_inside(root, Path("folder/file.py"), 10) == b"inside"
         return True
 
     def is_not_secret():
         return scan.read_file(root, "folder/file.py") != b"secret"
 
-    for read in (is_ours, is_not_secret):
+    for read in (is_inside, is_not_secret):
         read_while_swapping(root / "folder", [root / "real", root / "linked"], read)
 
 
-def read_while_swapping(path, others, right):
+def read_while_swapping(path, others, is_correct):
+    """Read repeatedly while another thread renames the paths."""
     stop = threading.Event()
-    thread = threading.Thread(target=swapping, args=(path, others, stop))
+    thread = threading.Thread(target=swap, args=(path, others, stop))
     thread.start()
     try:
         deadline = time.monotonic() + 1.5
         while time.monotonic() < deadline:
             with contextlib.suppress(FileNotFoundError):  # between two names
-                assert right()
+                assert is_correct()
     finally:
         stop.set()
         thread.join(HANG)
 
 
-# The places that read such files
-
-
 @posix
-def test_model_folder_with_a_device_as_configuration_is_refused(tmp_path):
+def test_resolve_model_with_device_as_configuration_file_ignores_it(tmp_path):
     (tmp_path / "model.safetensors").touch()
     (tmp_path / "config.json").write_text('{"hidden_size": 8}')
     for name in ("sentence_bert_config.json", "config_sentence_transformers.json"):
@@ -116,7 +114,7 @@ def test_model_folder_with_a_device_as_configuration_is_refused(tmp_path):
 
 
 @posix
-def test_preview_of_what_is_no_regular_file_explains(terminal, tmp_path):
+def test_preview_of_special_file_fails(terminal, tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path, "/dev/zero"):
         done = terminal.run("preview", "1", path)
@@ -126,7 +124,7 @@ def test_preview_of_what_is_no_regular_file_explains(terminal, tmp_path):
 
 
 @posix
-def test_questions_without_end_are_refused(terminal, tmp_path):
+def test_search_with_endless_query_fails(terminal, tmp_path):
     done = terminal.run("search", "--from", "/dev/zero", "--path", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "1 MiB" in done.stderr

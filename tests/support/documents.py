@@ -1,4 +1,4 @@
-"""What documents take from the code: python -m tests.support.documents writes it into them."""
+"""Write the descriptions of the settings into documents: python -m tests.support.documents"""
 
 import json
 import re
@@ -26,7 +26,7 @@ def settings_table() -> str:
 
 
 def vscode_settings() -> dict[str, Any]:
-    """The settings for an editor, as VS Code wants to have them described."""
+    """Return the settings of an editor in the format of VS Code's package.json."""
     return {f"semls.{field.name}": _property(field) for field in fields(Settings)}
 
 
@@ -49,8 +49,8 @@ def main() -> None:
     """Write the settings into server/REFERENCE.md and into the VS Code extension."""
     reference = ROOT / "server" / "REFERENCE.md"
     before, _, rest = reference.read_text("utf-8").partition(HEAD)
-    behind = rest[rest.index("\n\n") + 1 :]
-    reference.write_text(before + settings_table() + behind, "utf-8")
+    after = rest[rest.index("\n\n") + 1 :]
+    reference.write_text(before + settings_table() + after, "utf-8")
     package = json.loads(PACKAGE.read_text("utf-8"))
     configuration = package["contributes"]["configuration"]
     own = {key: value for key, value in configuration["properties"].items() if key == "semls.path"}

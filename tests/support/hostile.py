@@ -1,4 +1,4 @@
-"""A Chroma server that sends anything; descriptions of collections that run code where they are built."""
+"""A hostile Chroma server, and collection configurations that run code when chromadb builds them."""
 
 import json
 import threading
@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class EmbeddingFunction:
-    """An embedding function of chromadb that runs code from a model's folder where it is built."""
+    """An embedding function whose description makes chromadb run code from a model directory."""
 
     def __init__(self, directory):
         self.ran = directory / "ran"
@@ -30,7 +30,7 @@ class EmbeddingFunction:
 
     @property
     def schema(self):
-        """As Chroma writes it: only the vectors' index names the function."""
+        """The schema as Chroma writes it: only the vector index names the function."""
         off, on = {"enabled": False, "config": {}}, {"enabled": True, "config": {}}
         return {
             "defaults": {
@@ -54,9 +54,10 @@ class EmbeddingFunction:
 
 
 class Chroma(BaseHTTPRequestHandler):
-    """A server with one empty collection. What `answers` holds for the end of a path is sent instead.
+    """A server with one empty collection, whose responses can be replaced.
 
-    That is JSON, bytes, or a function of the handler that writes the whole response itself.
+    `answers` maps the last part of a path to its response: an object to send as JSON, bytes, or a function
+    that takes the handler and writes the whole response.
     """
 
     protocol_version = "HTTP/1.1"
@@ -67,15 +68,15 @@ class Chroma(BaseHTTPRequestHandler):
     url: str
 
     def do_GET(self):
-        self.answer(None)
+        self._answer(None)
 
     def do_POST(self):
-        self.answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self._answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
-    def answer(self, asked):
+    def _answer(self, request):
         self.requests.append(self.path)
         end = self.path.rpartition("/")[2]
-        found = self.answers.get(end, self.usual(end, asked))
+        found = self.answers.get(end, self._default(end, request))
         if callable(found):
             self.close_connection = True
             found(self)
@@ -83,13 +84,13 @@ class Chroma(BaseHTTPRequestHandler):
             content = found if isinstance(found, bytes) else json.dumps(found).encode()
             self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
 
-    def usual(self, end, asked):
+    def _default(self, end, request):
         if end == "collections":
-            return {**self.described(asked["name"], asked["metadata"]), **self.collection}
+            return {**self._described(request["name"], request["metadata"]), **self.collection}
         empty: dict[str, object] = {"ids": [], "embeddings": []}
         return {"get": empty, "query": {"ids": [[]], "distances": [[]]}, "version": "1.0.0"}.get(end, {})
 
-    def described(self, name, metadata):
+    def _described(self, name, metadata):
         return {
             "id": str(uuid.uuid4()),
             "name": name,
@@ -109,10 +110,10 @@ class Chroma(BaseHTTPRequestHandler):
 
 @contextmanager
 def chroma(answers=None, **collection):
-    """A hostile server, as a class that holds what it answers and what was asked."""
+    """Run a hostile server. Yield its handler class, which records the requests."""
 
     class Handler(Chroma):
-        """Of this server alone."""
+        """The handler of this server only."""
 
     Handler.answers, Handler.requests, Handler.collection = answers or {}, [], collection
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:

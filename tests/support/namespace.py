@@ -1,4 +1,4 @@
-"""Runs a test in a process of its own that Linux allows less than this one."""
+"""Run a test in a process with fewer permissions, on Linux."""
 
 import functools
 import os
@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import HANG
 
-USER_LIMITS = Path("/proc/sys/user")  # those of a user namespace, which its root may lower
+USER_LIMITS = Path("/proc/sys/user")  # limits of a user namespace, which its root user may lower
 _INSIDE = "SEMLS_TEST_INSIDE"
 
 
@@ -23,7 +23,7 @@ def in_user_namespace(test: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def without_override(test: Callable[..., Any]) -> Callable[..., Any]:
-    """Run a test where permissions apply to root, too."""
+    """Run a test in a process where file permissions apply to root, too."""
     bounds = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
     return _through(bounds if hasattr(os, "geteuid") and os.geteuid() == 0 else [], test)
 
