@@ -148,3 +148,28 @@ async def test_opened_cancelled_while_opening_closes_the_resource(wait):
     with pytest.raises(asyncio.CancelledError):
         await opening
     await asyncio.wait_for(closed.wait(), 10)
+
+
+async def test_opened_cancelled_twice_waits_until_the_resource_is_open():
+    gate = asyncio.Event()
+    closed = []
+
+    class Resource:
+        def close(self):
+            closed.append(True)
+
+    async def open_resource():
+        await gate.wait()
+        return Resource()
+
+    opening = asyncio.create_task(opened(open_resource()))
+    for _ in range(2):
+        await asyncio.sleep(0)
+        opening.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert not opening.done()
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await opening
+    assert closed

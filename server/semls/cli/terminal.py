@@ -151,7 +151,7 @@ def _print_snippet(hit: HitMessage) -> None:
     bottom = top + _MAX_SNIPPET_LINES
     snippet = "\n".join(lines[top:bottom])
     if top:
-        out.print(Text(f"     … {top} lines above", style="dim"))
+        out.print(Text(f"     … {_count(top, 'line')} above", style="dim"))
     if out.is_terminal and out.width >= _MIN_COLUMNS:
         lexer = Syntax.guess_lexer(hit["path"], snippet)
         first_line = hit["range"]["start"]["line"] + top + 1
@@ -160,7 +160,7 @@ def _print_snippet(hit: HitMessage) -> None:
     else:
         out.print(Text("\n".join(f"     {line}".rstrip() for line in snippet.split("\n"))))
     if len(lines) > bottom:
-        out.print(Text(f"     … {len(lines) - bottom} more lines", style="dim"))
+        out.print(Text(f"     … {_count(len(lines) - bottom, 'more line')}", style="dim"))
 
 
 def _dedented_lines(hit: HitMessage) -> list[str]:
@@ -202,21 +202,22 @@ def _progress_fields(message: ProgressMessage) -> tuple[int, int | None, str]:
     if message["phase"] == "downloading":
         downloaded, size = message["downloaded"], message["download"]
         return downloaded, size, f"{downloaded / 1e6:,.0f}/{size / 1e6:,.0f} MB"
-    return 0, None, f"{message['files']:,} files, {message['chunks']:,} chunks"
+    return 0, None, f"{_count(message['files'], 'file')}, {_count(message['chunks'], 'chunk')}"
 
 
 def print_summary(last: ProgressMessage, embedded: int, seconds: float) -> None:
     """Print what `semls index` did."""
-    work = f"{embedded:,} texts embedded" if embedded else "nothing to embed"
-    out.print(f"{last['files']:,} files, {last['chunks']:,} chunks, {work}, {seconds:.1f} s")
+    work = f"{_count(embedded, 'text')} embedded" if embedded else "nothing to embed"
+    counts = f"{_count(last['files'], 'file')}, {_count(last['chunks'], 'chunk')}"
+    out.print(f"{counts}, {work}, {seconds:.1f} s")
 
 
 def print_status(message: StatusMessage) -> None:
     """Print the state of a workspace and of its engine, with the skipped files by reason."""
     out.print(Text(escape_line(message["workspace"]), style="bold"))
     out.print(f"  {_phase(message)}")
-    counts = f"{message['files']:,} files, {message['chunks']:,} chunks, {message['embedded']:,} embedded"
-    out.print(f"  {counts}, {message['queue']:,} queued")
+    counts = f"{_count(message['files'], 'file')}, {_count(message['chunks'], 'chunk')}"
+    out.print(f"  {counts}, {message['embedded']:,} embedded, {message['queue']:,} queued")
     model = (
         f"{message['model']} on {message['device']}" if message["model"] else "none, full-text search only"
     )
@@ -261,11 +262,12 @@ def print_explanation(message: ExplanationMessage) -> None:
         return
     if message["by_lines"]:
         out.print(Text(f"  split by lines: {escape_line(message['by_lines'])}"))
-    counts = (
-        f"{message['chunks']:,} chunks ({message['definitions']:,} definitions), "
-        f"{message['embedded']:,} embedded"
-    )
-    out.print(f"  indexed as {message['language']}: {counts}")
+    counts = f"{_count(message['chunks'], 'chunk')} ({_count(message['definitions'], 'definition')})"
+    out.print(f"  indexed as {message['language']}: {counts}, {message['embedded']:,} embedded")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def _megabytes(count: int) -> str:

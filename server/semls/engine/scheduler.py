@@ -55,8 +55,9 @@ async def opened(opening: Coroutine[None, None, C], *, wait: bool = True) -> C:
         return await asyncio.shield(task)
     except asyncio.CancelledError:
         task.add_done_callback(_close_result)
-        if wait:
-            await asyncio.wait({task})
+        while wait and not task.done():
+            with contextlib.suppress(asyncio.CancelledError):  # the caller may be cancelled again
+                await asyncio.wait({task})
         raise
 
 

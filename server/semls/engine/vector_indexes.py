@@ -100,7 +100,7 @@ class VectorIndexes:
                     await self._executor.run(Priority.SEMANTIC, _copy, store, copy, batch)
                 await self._executor.run(Priority.SEMANTIC, store.replace_with, copy)
             finally:
-                await self._executor.run(Priority.SEARCH, copy.close)
+                await asyncio.shield(self._executor.run(Priority.SEARCH, copy.close))
             await self._executor.run(Priority.SEMANTIC, self._catalog.embedded.replace, index.name, hashes)
 
     async def close(self) -> None:
