@@ -1,4 +1,4 @@
-"""Many concurrent requests, a minute of typing while a large workspace is indexed, and many saves."""
+"""Many concurrent requests, half a minute of typing while a large workspace is indexed, and many saves."""
 
 import os
 import threading
@@ -11,10 +11,10 @@ import pytest
 from tests.conftest import HANG, Terminal
 from tests.support.raw_client import RawClient
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.serial
 
 FILES, FUNCTIONS = 300, 25
-MINUTE = 60.0
+SECONDS = 30.0  # of typing
 RATE = 20.0  # requests a second
 SAVES = 1000
 MAX_GROWTH = 24  # MiB of a front-end's resident memory
@@ -83,7 +83,7 @@ def test_two_hundred_concurrent_searches_are_all_answered(served):
 def test_symbol_search_at_every_key_while_indexing_stays_fast(served, capsys):
     client, _ = served
     client.ask("semls/search", {"query": "name:task_1_1"})
-    before, count = memory(client), int(MINUTE * RATE)
+    before, count = memory(client), int(SECONDS * RATE)
     receiver, sent = Receiver(client, count), {}
     began = time.monotonic()
     for turn in range(count):

@@ -16,7 +16,7 @@ from tests.conftest import HANG, Terminal
 from tests.support.engines import EngineProcess
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.serial
 
 MAX_SECONDS = 2.0
 HASHING = {"model": "hashing"}

@@ -96,6 +96,7 @@ def test_too_long_content_length_is_refused_at_once(engine):
         assert b"bytes" in received(connection)  # although no byte of the body was sent
 
 
+@pytest.mark.slow
 def test_pipelined_requests_with_unread_responses_close_connection(engine):
     before = engine.memory
     requests = itertools.repeat((engine.head(token=engine.state.token) + b"\r\n") * 100)

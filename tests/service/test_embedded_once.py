@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import Terminal
 from tests.support.repositories import git
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shop(workspace, terminal):

@@ -136,8 +136,7 @@ def test_client_older_than_engine_asks_for_restart_and_keeps_engine(terminal, sh
     "content", ["", "{", "[]", '{"port": 1}', '{"port": "x", "token": 1, "pid": [], "version": 2}']
 )
 def test_malformed_state_file_is_ignored(terminal, shop, content):
-    terminal.json("index", shop)
-    terminal.run("engine", "stop")
+    terminal.cache.mkdir(parents=True)
     terminal.state_file.write_text(content)
     assert terminal.json("search", "cart", cwd=shop)["hits"]
 
@@ -211,6 +210,7 @@ def test_clients_with_different_state_directories_share_engine(terminal, shop, s
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot delete a locked file")
+@pytest.mark.slow
 @pytest.mark.parametrize("only_the_lock", [False, True], ids=["cache directory", "lock"])
 def test_engine_with_deleted_lock_stops(terminal, shop, only_the_lock):
     engine = subprocess.Popen([sys.executable, "-m", "semls", "engine", "run"], env=terminal.environment)

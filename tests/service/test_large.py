@@ -59,7 +59,7 @@ def fill(root, files, name="left"):
         )
 
 
-@pytest.mark.slow
+@pytest.mark.serial
 async def test_search_while_files_are_read_is_incomplete(client, tmp_path):
     large = tmp_path / "large"
     fill(large, FILES)
@@ -71,7 +71,7 @@ async def test_search_while_files_are_read_is_incomplete(client, tmp_path):
     await reading
 
 
-@pytest.mark.slow
+@pytest.mark.serial
 async def test_searches_are_answered_while_many_files_are_read(client, workspace, tmp_path):
     shop, large = workspace("shop"), tmp_path / "large"
     fill(large, FILES)
@@ -91,7 +91,7 @@ async def test_searches_are_answered_while_many_files_are_read(client, workspace
     assert (await index(client, large))["files"] == FILES + 1
 
 
-@pytest.mark.slow
+@pytest.mark.serial
 async def test_edited_file_is_read_before_backlog(client, terminal, tmp_path):
     large = tmp_path / "large"
     fill(large, BACKLOG)
@@ -112,7 +112,7 @@ async def test_edited_file_is_read_before_backlog(client, terminal, tmp_path):
     assert count(terminal, "centre_*") == BACKLOG
 
 
-@pytest.mark.slow
+@pytest.mark.serial
 async def test_edited_file_is_embedded_before_backlog(client, tmp_path):
     large = tmp_path / "large"
     fill(large, BACKLOG)
@@ -172,7 +172,7 @@ async def test_folder_under_two_names_has_one_index(client, terminal, workspace,
     assert len(list(terminal.cache.glob("*/index.sqlite"))) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.serial
 async def test_hundred_thousand_functions_are_searchable(client, terminal, tmp_path):
     root = tmp_path / "many"
     root.mkdir()
@@ -219,6 +219,7 @@ async def test_engine_runs_with_lower_priority(client, workspace):
     assert os.getpriority(os.PRIO_PROCESS, engine) > own or own >= 15  # 19 is the highest niceness
 
 
+@pytest.mark.slow
 def test_threads_setting_bounds_model_threads(terminal, workspace, tmp_path):
     report = tmp_path / "threads"
     (tmp_path / "sitecustomize.py").write_text(

@@ -23,7 +23,7 @@ from tests.conftest import HANG
 from tests.support.raw_client import RawClient
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")]
 
 
 class EngineSetup:
@@ -221,7 +221,7 @@ async def test_request_during_suspend_is_answered_after_resume(running):
     await new_client.close()
 
 
-@pytest.mark.slow
+@pytest.mark.serial
 async def test_hung_engine_is_reported_with_its_process(running):
     client = running.client()
     assert await running.find(client) == "evict_expired"
@@ -260,7 +260,6 @@ def test_jumping_clock_changes_nothing(stopped, tmp_path, jump):
     assert stopped.start_count == 1
 
 
-@pytest.mark.slow
 async def test_engine_killed_during_requests_still_answers_them(stopped):
     for number in range(200):
         (stopped.root / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {number}\n")
@@ -312,7 +311,6 @@ def test_engine_stops_after_indexing_command_is_killed(stopped):
     assert stopped.terminal.json("index", stopped.root)["files"] == 307
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("minutes", ["0", "0.01"])
 async def test_request_while_engine_stops_is_answered_by_another(stopped, monkeypatch, minutes):
     monkeypatch.setenv("SEMLS_IDLE_MINUTES", minutes)

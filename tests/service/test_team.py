@@ -307,6 +307,7 @@ async def test_client_without_settings_uses_store_of_following_client(chroma, cr
     await states.aclose()
 
 
+@pytest.mark.slow
 async def test_command_with_store_url_uses_server(chroma, terminal, workspace):
     address = f"http://127.0.0.1:{chroma.port}"
     terminal.environment["SEMLS_STORE_URL"] = address
@@ -328,6 +329,7 @@ async def test_command_with_store_url_uses_server(chroma, terminal, workspace):
     assert "Traceback" not in refused.stderr
 
 
+@pytest.mark.slow
 def test_hostile_schema_runs_code_when_chroma_builds_it(tmp_path):
     """Without this defect of Chroma the next tests would prove nothing."""
     function = EmbeddingFunction(tmp_path)

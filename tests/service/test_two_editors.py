@@ -132,6 +132,7 @@ def _until_ready(editor):
     return status
 
 
+@pytest.mark.slow
 def test_command_without_settings_uses_settings_of_editor(bundled, workspace):
     root, own = workspace("shop"), "sentence-transformers/all-MiniLM-L6-v2"
     editor = Editor(bundled.environment, root, {"model": "hashing"})

@@ -87,6 +87,7 @@ async def test_search_without_inotify_watches_polls_until_available(workspace):
     await workspace.wait_for_notice("")
 
 
+@pytest.mark.slow
 @in_user_namespace
 async def test_folder_beyond_inotify_watch_limit_is_polled(workspace, monkeypatch):
     monkeypatch.setattr(watcher, "_SWEEP_INTERVAL", 0.5)

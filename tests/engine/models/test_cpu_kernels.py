@@ -11,6 +11,7 @@ from tests.support.models import FIBONACCI, MIN_SIMILARITY, installed_model, sav
 SOURCES = sorted(Path(engine.__file__).parent.rglob("*.py"))
 
 
+@pytest.mark.slow
 def test_quantize_small_layers_with_avx2_only_succeeds():
     """Their calls take longer than their products, so they were once taken for slow reference code."""
     output = run_offline(
@@ -43,6 +44,7 @@ def test_pack_interrupted_for_longer_than_the_trial_succeeds(monkeypatch):
     assert cpu_kernels._is_fast(layer, layer, torch.ones(1, 8))
 
 
+@pytest.mark.slow
 def test_quantized_encoder_returns_similar_embeddings(monkeypatch):
     texts = [text for file in SOURCES for text in file.read_text("utf-8").split("\n\n\n") if text.strip()][
         ::4

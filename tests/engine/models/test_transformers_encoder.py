@@ -36,6 +36,7 @@ def test_encode_related_texts_returns_similar_embeddings(encoder):
     assert query @ retry > max(query @ cake, query @ parse) + 0.2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("instructions", ["SSE41", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"])
 def test_encode_with_fewer_cpu_instructions_returns_similar_embedding(encoder, instructions):
     output = run_offline(
@@ -287,6 +288,7 @@ def test_load_modified_bundled_model_is_refused(tmp_path, monkeypatch):
 # Side effects
 
 
+@pytest.mark.slow
 def test_load_neither_prints_nor_connects():
     output = run_offline("""
             import socket
@@ -303,6 +305,7 @@ def test_import_does_not_import_torch():
     assert output == "[]"
 
 
+@pytest.mark.slow
 def test_load_excludes_library_objects_from_garbage_collection():
     output = run_offline("""
             import gc

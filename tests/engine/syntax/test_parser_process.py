@@ -133,6 +133,7 @@ def test_chunk_all_without_files_returns_nothing(parser):
     assert parser.chunk_all([]) == []
 
 
+@pytest.mark.slow
 def test_chunk_all_applies_cpu_limit_to_each_file(parser):
     began = time.monotonic()
     alone = parser.chunk_all([SLOW])
