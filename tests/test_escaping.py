@@ -83,6 +83,7 @@ def assert_safe(output: bytes, lines: bool = False) -> str:
     return text
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")
 def test_commands_escape_hostile_names_and_contents(shared_terminal, hostile):
     def run(*arguments, status=0):

@@ -49,6 +49,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
 def test_command_with_full_or_closed_output_says_so(terminal, own_shop):
     terminal.json("index", own_shop)

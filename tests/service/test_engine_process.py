@@ -20,6 +20,8 @@ from semls.service.state import EnginePaths
 from semls.settings import EngineSettings, Settings
 from tests.conftest import HANG
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shop(workspace):
@@ -210,7 +212,6 @@ def test_clients_with_different_state_directories_share_engine(terminal, shop, s
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot delete a locked file")
-@pytest.mark.slow
 @pytest.mark.parametrize("only_the_lock", [False, True], ids=["cache directory", "lock"])
 def test_engine_with_deleted_lock_stops(terminal, shop, only_the_lock):
     engine = subprocess.Popen([sys.executable, "-m", "semls", "engine", "run"], env=terminal.environment)

@@ -392,6 +392,7 @@ def test_settings_files_in_workspace_are_ignored(terminal, hostile):
     server.end()
 
 
+@pytest.mark.slow
 def test_code_in_workspace_is_not_run(terminal, hostile):
     bundled = {"SEMLS_MODEL": "sentence-transformers/all-MiniLM-L6-v2"}  # loads torch
     for arguments in (["search", "cart"], ["similar", "torch.py:1"], ["status"], ["doctor"], ["lsp"]):
