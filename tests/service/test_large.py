@@ -65,8 +65,10 @@ async def test_search_while_files_are_read_is_incomplete(client, tmp_path):
     fill(large, FILES)
     await client.pause()  # embedding thousands of chunks would take minutes
     reading = asyncio.create_task(index(client, large))
-    while not (answer := await client.search([str(large)], f"name:right_{FILES - 1}"))["complete"]:
-        assert not reading.done()
+    was_read, answer = False, await client.search([str(large)], f"name:right_{FILES - 1}")
+    while not answer["complete"]:
+        assert not was_read
+        was_read, answer = reading.done(), await client.search([str(large)], f"name:right_{FILES - 1}")
     assert [hit["name"] for hit in answer["hits"]] == [f"right_{FILES - 1}"]
     await reading
 

@@ -154,6 +154,7 @@ class Screen(Neovim):
     def picture(self, name):
         """Save the screen for the documentation if SEMLS_PICTURES is set."""
         if folder := os.environ.get("SEMLS_PICTURES"):
+            Path(folder).mkdir(parents=True, exist_ok=True)
             (Path(folder) / f"{name}.txt").write_text(self.text, "utf-8")
 
     def close(self):
