@@ -85,7 +85,7 @@ class Settings:
         metadata=_documented(
             "`SEMLS_STORE_URL` and others",
             "none: this machine",
-            "[a team's server](#a-teams-server) that stores the vectors",
+            "[a team's server](#a-chroma-server-for-a-team) that stores the vectors",
         ),
     )
 
