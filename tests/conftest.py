@@ -1,4 +1,4 @@
-"""What tests share: places of their own for caches and state, and the command line as a process."""
+"""Fixtures for all tests: the command line as a process, workspaces, and a hidden user configuration."""
 
 import asyncio
 import contextlib
@@ -17,11 +17,11 @@ from semls.service import launcher
 from semls.settings import EngineSettings
 
 FIXTURES = Path(__file__).parent / "fixtures"
-HANG = 300  # seconds after which something hangs
+HANG = 300  # seconds after which a process or request counts as hanging
 
 
 class Terminal:
-    """Runs `semls` as a user does; the engine that it starts is stopped at the end."""
+    """Runs `semls` as a user does, with a separate cache, state directory and engine."""
 
     def __init__(self, directory: Path, model: str = "hashing") -> None:
         self.cache, self.state = directory / "cache", directory / "state"
@@ -56,7 +56,7 @@ class Terminal:
 
     @contextlib.contextmanager
     def engine_of_version(self, version):
-        """An engine that says it is of another version; ended at the end."""
+        """Run an engine that reports another version, until the end of the block."""
         program = f"import semls; semls.__version__ = {version!r}; from semls.cli.main import main; main()"
         engine = subprocess.Popen([sys.executable, "-c", program, "engine", "run"], env=self.environment)
         try:
@@ -83,7 +83,7 @@ def pytest_xdist_auto_num_workers():
 
 @pytest.fixture(scope="module")
 def shared_terminal(tmp_path_factory):
-    """For tests that leave the engine and the settings as they are; workspaces are their own."""
+    """A terminal for all tests of a module; they must not change its engine or settings."""
     started = Terminal(tmp_path_factory.mktemp("shared"))
     yield started
     started.stop()
@@ -98,13 +98,13 @@ def own_terminal(tmp_path):
 
 @pytest.fixture
 def terminal(own_terminal):
-    """A module may share an engine by replacing this."""
+    """A terminal for one test. Modules override this fixture to share one."""
     return own_terminal
 
 
 @pytest.fixture
 def workspace(tmp_path):
-    """Copies a fixture to where it can be changed."""
+    """Return a function that copies a folder of `fixtures` to a temporary directory."""
 
     def copy(name):
         return Path(shutil.copytree(FIXTURES / name, tmp_path / name))
@@ -113,8 +113,8 @@ def workspace(tmp_path):
 
 
 @pytest.fixture
-def alone(tmp_path_factory, monkeypatch):
-    """Hide the user's settings from git and semls; the home folder is another."""
+def home(tmp_path_factory, monkeypatch):
+    """Hide the user's git configuration: use an empty folder as the home folder, and return it."""
     home = tmp_path_factory.mktemp("home")
     for name in [name for name in os.environ if name.startswith("GIT_")]:
         monkeypatch.delenv(name)

@@ -1,4 +1,4 @@
-"""What pyproject.toml says of other packages."""
+"""Checks the dependencies in pyproject.toml."""
 
 from pathlib import Path
 

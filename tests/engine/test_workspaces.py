@@ -142,7 +142,7 @@ async def resources(tmp_path):
 
 @pytest.fixture
 def engines(tmp_path):
-    """Engines, each with a cache directory of its own."""
+    """Engines, each with a separate cache directory."""
     return (Engine(tmp_path / str(number)) for number in itertools.count())
 
 

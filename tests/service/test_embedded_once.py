@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from tests.conftest import Terminal
-from tests.support.repositories import git
+from tests.support.trees import git
 
 pytestmark = pytest.mark.slow
 

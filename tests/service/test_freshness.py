@@ -19,8 +19,8 @@ from semls.engine.search.query import parse_query
 from semls.engine.storage.vectors_local import LocalVectors
 from semls.settings import Settings
 from tests.conftest import HANG
-from tests.support.repositories import git
 from tests.support.snapshots import reference_snapshot, snapshot
+from tests.support.trees import git
 
 HASHING = Settings(model="hashing")
 

@@ -249,7 +249,7 @@ def test_file_replaced_by_outside_link_is_not_read(shared_terminal, shop, secret
 
 @pytest.fixture
 def importing(terminal, shop):
-    """An engine of its own, as what is imported would change the answers of a shared one."""
+    """A separate engine, because imported vectors would change the answers of a shared one."""
     terminal.json("index", shop)
     return json.loads(terminal.state_file.read_text())
 

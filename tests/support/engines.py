@@ -1,4 +1,4 @@
-"""Runs engines as processes of their own."""
+"""Runs engines as separate processes."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ _CONNECTION_TIMEOUT = 30.0  # seconds
 
 
 class EngineProcess:
-    """An engine that runs in the foreground of its own process, and raw connections to it."""
+    """An engine that runs in the foreground of a process, and raw connections to it."""
 
     def __init__(self, terminal: Terminal, **options):
         self.paths = EnginePaths(EngineSettings(terminal.cache, terminal.state))

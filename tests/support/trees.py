@@ -1,4 +1,4 @@
-"""Write trees of files, and list the files that git and semls see in them."""
+"""Write trees of files, run git in them, and list the files that git and semls find."""
 
 import random
 import subprocess
@@ -23,13 +23,15 @@ def write_tree(root: Path, tree: Tree) -> Path:
     return root
 
 
-def git(root: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(root), *arguments]
+def git(root: Path, *arguments: str | Path) -> str:
+    """Run git in a folder, with an identity and `main` as the first branch. Return its output."""
+    options = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]
+    command = ["git", "-C", root, *options, *arguments]
     return subprocess.run(command, check=True, capture_output=True).stdout.decode()
 
 
 def git_commit(root: Path) -> None:
-    git(root, "-c", "user.name=x", "-c", "user.email=x", "commit", "--quiet", "--allow-empty", "-m", "x")
+    git(root, "commit", "--quiet", "--allow-empty", "-m", "x")
 
 
 def init_repository(root: Path, tree: Tree) -> Path:

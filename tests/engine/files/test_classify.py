@@ -12,7 +12,7 @@ from tests.support.trees import (
     write_tree,
 )
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("home")
 
 
 REASONS_BY_NAME = {

@@ -26,7 +26,7 @@ from tests.support.trees import (
 )
 
 pytestmark = [
-    pytest.mark.usefixtures("alone"),
+    pytest.mark.usefixtures("home"),
     pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX names"),
 ]
 
@@ -59,16 +59,16 @@ FILES: Tree = {"x.e": "", "x.b": "", "x.c": "", "x.d": "", "d/x.e": ""}
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-def test_scan_with_user_configuration_ignores_what_git_ignores(alone: Path, config: str) -> None:
-    write_tree(alone, {".gitconfig": config, "config/git/ignore": "*.c\n", **IGNORED})
-    root = init_repository(alone / "work/r", FILES)
+def test_scan_with_user_configuration_ignores_what_git_ignores(home: Path, config: str) -> None:
+    write_tree(home, {".gitconfig": config, "config/git/ignore": "*.c\n", **IGNORED})
+    root = init_repository(home / "work/r", FILES)
     assert finds_what_git_lists(root)
 
 
 @pytest.mark.parametrize("value", [".git/own", "own", "d/own", "~/own", "/nowhere"])
-def test_scan_with_excludes_file_of_repository_ignores_what_git_ignores(alone: Path, value: str) -> None:
-    write_tree(alone, {".gitconfig": "[core]\n\texcludesFile = ~/other", "other": "*.c\n", "own": "*.d\n"})
-    root = init_repository(alone / "r", FILES | {".git/own": "*.e\n", "own": "*.b\n", "d/own": "/d/*\n"})
+def test_scan_with_excludes_file_of_repository_ignores_what_git_ignores(home: Path, value: str) -> None:
+    write_tree(home, {".gitconfig": "[core]\n\texcludesFile = ~/other", "other": "*.c\n", "own": "*.d\n"})
+    root = init_repository(home / "r", FILES | {".git/own": "*.e\n", "own": "*.b\n", "d/own": "/d/*\n"})
     git(root, "config", "core.excludesFile", value)
     assert finds_what_git_lists(root)
     assert {path: reason for path, reason in skipped(root).items() if path != ".git/"} == dict.fromkeys(
@@ -77,21 +77,22 @@ def test_scan_with_excludes_file_of_repository_ignores_what_git_ignores(alone: P
 
 
 def test_scan_with_configuration_in_other_files_ignores_what_git_ignores(
-    alone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_tree(alone, {"config/git/config": "[core]\n\texcludesFile = ~/own\n", **IGNORED})
+    write_tree(home, {"config/git/config": "[core]\n\texcludesFile = ~/own\n", **IGNORED})
     write_tree(
-        alone, {"elsewhere": "[core]\n\texcludesFile = ~/ignore-b", "ignore-b": "*.b\n", "system": "[core]\n"}
+        home,
+        {"elsewhere": "[core]\n\texcludesFile = ~/ignore-b", "ignore-b": "*.b\n", "system": "[core]\n"},
     )
     root = init_repository(tmp_path / "r", FILES)
     assert finds_what_git_lists(root)
     assert found(root) == {"x.b", "x.c", "x.d"}
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(alone / "elsewhere"))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(home / "elsewhere"))
     assert finds_what_git_lists(root)
     assert found(root) == {"d/x.e", "x.e", "x.c", "x.d"}
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
     monkeypatch.delenv("GIT_CONFIG_NOSYSTEM")
-    monkeypatch.setenv("GIT_CONFIG_SYSTEM", str(alone / "elsewhere"))
+    monkeypatch.setenv("GIT_CONFIG_SYSTEM", str(home / "elsewhere"))
     assert finds_what_git_lists(root)
     assert found(root) == {"d/x.e", "x.e", "x.c", "x.d"}
 
@@ -139,9 +140,9 @@ def test_read_with_hostile_configuration_is_fast(tmp_path: Path, content: str) -
     ],
     ids=range(6),
 )
-def test_scan_with_nul_in_git_files_finds_all_files(alone: Path, git: Tree) -> None:
-    write_tree(alone, {".gitconfig": '[includeIf "gitdir:~/work/"]\n\tpath = other\n'})
-    root = write_tree(alone / "r", git | {"a.py": "", "d/b.py": ""})
+def test_scan_with_nul_in_git_files_finds_all_files(home: Path, git: Tree) -> None:
+    write_tree(home, {".gitconfig": '[includeIf "gitdir:~/work/"]\n\tpath = other\n'})
+    root = write_tree(home / "r", git | {"a.py": "", "d/b.py": ""})
     assert found(root) == {"a.py", "d/b.py"}
 
 

@@ -23,7 +23,7 @@ from tests.support.trees import (
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX names and files")
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("home")
 
 
 LAYOUTS: list[Tree] = [
@@ -133,8 +133,8 @@ def test_scan_of_random_repositories_ignores_same_files_as_git(tmp_path: Path, s
 
 
 @posix_only
-def test_global_ignore_file_is_relative_to_repository(tmp_path: Path, alone: Path) -> None:
-    write_tree(alone, {"config/git/ignore": "*.swp\n/sub/x"})
+def test_global_ignore_file_is_relative_to_repository(tmp_path: Path, home: Path) -> None:
+    write_tree(home, {"config/git/ignore": "*.swp\n/sub/x"})
     init_repository(
         tmp_path, {"a.swp": "", "sub/x": "", "sub/sub/x": "", "sub/.gitignore": "!b.swp", "sub/b.swp": ""}
     )
@@ -144,11 +144,11 @@ def test_global_ignore_file_is_relative_to_repository(tmp_path: Path, alone: Pat
 
 
 def test_global_ignore_file_without_xdg_config_home_is_read_from_home(
-    tmp_path: Path, alone: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("XDG_CONFIG_HOME")
-    write_tree(alone, {".config/git/ignore": "a"})
-    monkeypatch.setattr(os.path, "expanduser", lambda path: path.replace("~", str(alone)))
+    write_tree(home, {".config/git/ignore": "a"})
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path.replace("~", str(home)))
     assert found(write_tree(tmp_path, {"a": "", "b": ""})) == {"b"}
 
 

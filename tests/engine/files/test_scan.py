@@ -26,7 +26,7 @@ from tests.support.trees import (
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX names and files")
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def test_scan_yields_sorted_paths_lazily_with_size_and_time(tmp_path: Path) -> None:

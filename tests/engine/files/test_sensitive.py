@@ -16,7 +16,7 @@ from tests.support.trees import (
 
 posix_only = pytest.mark.skipif(sys.platform == "win32", reason="needs POSIX names and files")
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("home")
 
 
 SECRET_NAMES = """
