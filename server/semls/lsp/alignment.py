@@ -7,10 +7,10 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import TypeAlias
 
-Block: TypeAlias = tuple[
-    int, int, int
-]  # start row in the old text, start row in the new text, number of rows
-_Gap: TypeAlias = tuple[int, int, int, int]  # start and end row in the old text, and in the new text
+# Start row in the old text, start row in the new text, number of rows.
+Block: TypeAlias = tuple[int, int, int]
+# Start and end row in the old text, start and end row in the new text.
+_Gap: TypeAlias = tuple[int, int, int, int]
 
 _MAX_COST = 200_000  # comparisons of repeated lines in all; they take some hundredths of a second
 _MAX_DEPTH = 8

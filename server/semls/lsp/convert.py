@@ -150,7 +150,7 @@ def _to_file_reasons(files: Iterable[FileReasonMessage]) -> list[FileReasonMessa
 
 
 def to_context(message: ContextMessage) -> ContextMessage:
-    """Return a context with its texts escaped; the engine has escaped the Markdown.
+    """Return a context with its texts escaped, except the Markdown, which the engine has escaped.
 
     Its ranges consist of whole lines, which need no conversion.
     """

@@ -26,12 +26,13 @@ class Buffers:
 
     def open(self, uri: str, text: str) -> None:
         """Add a document."""
-        if path := convert.uri_to_path(uri):
+        path = convert.uri_to_path(uri)
+        if path:
             self._lines[path] = _split_lines(text)
             self._snapshots.pop(path, None)
 
     def close(self, uri: str) -> None:
-        """Remove a document: its content is what is on disk."""
+        """Remove a document: from now on, the content of its file counts."""
         path = convert.uri_to_path(uri) or ""
         self._lines.pop(path, None)
         self._snapshots.pop(path, None)

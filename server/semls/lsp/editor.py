@@ -126,9 +126,9 @@ async def show_progress(
 
 
 class _Progress:
-    """A work-done progress, which begins when there has been work for a while.
+    """A work-done progress, which is shown when the work takes longer than `_PROGRESS_DELAY`.
 
-    A download has a progress of its own, since a percentage must not decrease.
+    A download has a separate progress, since a percentage must not decrease.
     """
 
     def __init__(self, server: LanguageServer, *, enabled: bool, on_cancel: Callable[[], None]) -> None:
@@ -162,9 +162,8 @@ class _Progress:
         token, self._token = self._token, None
         if token:
             self._server.work_done_progress.end(token, types.WorkDoneProgressEnd())
-            self._server.work_done_progress.tokens.pop(
-                token, None
-            )  # pygls keeps it (openlawlibrary/pygls#607)
+            # pygls keeps the token (openlawlibrary/pygls#607).
+            self._server.work_done_progress.tokens.pop(token, None)
 
     async def _begin(self) -> None:
         """Show the progress, or disable it if the client refuses."""

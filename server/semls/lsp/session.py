@@ -1,4 +1,4 @@
-"""The state of one editor's session, and what it can ask of the engine."""
+"""The session of one editor: its folders, settings and buffers, and its requests to the engine."""
 
 import asyncio
 import contextlib
@@ -89,7 +89,7 @@ class Session(LanguageServer):
 
     @property
     def searched_paths(self) -> list[str]:
-        """The paths of these folders, without duplicates."""
+        """The paths of `searched_folders`, without duplicates."""
         return list(dict.fromkeys(folder.path for folder in self.searched_folders))
 
     # Folders and their settings
@@ -237,7 +237,7 @@ class Session(LanguageServer):
         return await _translate_errors(self.engine.search(self.searched_paths, **params))
 
     async def search_latest(self, **params: Any) -> AnswerMessage:  # noqa: ANN401
-        """As `search`, but cancel the previous search: a symbol picker sends one at every key."""
+        """Search, and cancel the previous call: a symbol picker searches at every key."""
         previous, search = self._latest_search, asyncio.ensure_future(self.search(**params))
         self._latest_search = search
         if previous:
