@@ -41,10 +41,20 @@ def select_hit(query: str, workspace: str, *, force: bool = False) -> Location |
     with _ignoring_sigint():
         done = subprocess.run(  # noqa: S603 -- the user's own fzf
             [
-                *(fzf, "--disabled", "--ansi", "--read0", "--print0", "--no-sort", "--layout=reverse"),
-                *("--delimiter=\t", "--with-nth=2", "--prompt=semls> ", f"--query={query}"),
+                fzf,
+                "--disabled",
+                "--ansi",
+                "--read0",
+                "--print0",
+                "--no-sort",
+                "--layout=reverse",
+                "--delimiter=\t",
+                "--with-nth=2",
+                "--prompt=semls> ",
+                f"--query={query}",
                 f"--bind=change:reload:{_DEBOUNCE}{rows} -- {{q}}",
-                *(f"--preview={_preview_command()}", "--preview-window=+{1}/3"),
+                f"--preview={_preview_command()}",
+                "--preview-window=+{1}/3",
             ],
             env={**os.environ, "FZF_DEFAULT_COMMAND": f"{rows} -- {_quote(query)}"},
             stdout=subprocess.PIPE,

@@ -26,7 +26,7 @@ from semls.cli.arguments import (
 )
 from semls.cli.requests import run_with_client, sync_index
 from semls.errors import UsageError, reason
-from semls.limits import MAX_FILE_BYTES
+from semls.limits import DEFAULT_TOKENS, MAX_FILE_BYTES
 from semls.reading import read_regular
 from semls.service.messages import AnswerMessage, ContextMessage
 
@@ -128,7 +128,9 @@ def context(
         list[str],
         typer.Argument(parser=decode_argument, metavar="QUESTION", help="The question, in plain words."),
     ],
-    tokens: Annotated[int, typer.Option(help="Token budget, by an estimate that is rather too high.")] = 4000,
+    tokens: Annotated[
+        int, typer.Option(help="Token budget, by an estimate that is rather too high.")
+    ] = DEFAULT_TOKENS,
     path: SearchedFolder = Path(),
     lang: Languages = None,
     within: PathPatterns = None,
@@ -191,7 +193,7 @@ def pick(
 def picker_rows(
     workspace: Path, query: Annotated[str, typer.Argument(parser=decode_argument)], force: Force = False
 ) -> None:
-    """Print the hits for a query in the format that `pick` passes to fzf."""
+    """Print the hits for a query in the format of `pick`, which passes them to fzf."""
 
     async def request(client: "Client") -> None:
         terminal.print_picker_rows(await client.search([engine_path(workspace)], query, limit=_PICKER_HITS))

@@ -178,9 +178,8 @@ async def show_progress(messages: AsyncIterator[ProgressMessage]) -> tuple[Progr
     """Show a progress bar. Return the last message and how many texts were embedded in between."""
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[count]}")
     first = last = None
-    is_visible = (
-        err.is_interactive and sys.stderr.isatty()
-    )  # FORCE_COLOR makes rich take a pipe for a terminal
+    # With FORCE_COLOR, rich takes a pipe for a terminal.
+    is_visible = err.is_interactive and sys.stderr.isatty()
     with Progress(*columns, console=err, transient=True, disable=not is_visible) as bar:
         task = bar.add_task(PHASE_LABELS["reading"], total=None, count="")
         async for last in messages:
