@@ -67,7 +67,7 @@ async def test_index_with_error_in_one_file_indexes_others(
         engine = Engine(tmp_path / "cache")
         await index(engine, root)
         assert await found(engine, root) == [name for name in NAMES if name != BAD]
-        explanation = await engine.why(str(root), HASHING, str(root / f"{BAD}.py"))
+        explanation = await engine.explain(str(root), HASHING, str(root / f"{BAD}.py"))
         assert explanation.skipped == "internal error (ValueError), which the engine's log describes"
         _, usage = await engine.status(str(root), HASHING)
         assert usage.skipped == {explanation.skipped: 1}

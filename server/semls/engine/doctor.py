@@ -1,4 +1,4 @@
-"""The doctor: checks whether this machine has what semls needs."""
+"""Checks of the installation: Python, SQLite, grammars, vectors, model, disk, watching, vector server."""
 
 import asyncio
 import contextlib
@@ -50,11 +50,11 @@ class Finding:
 
 
 class Doctor:
-    """Runs all checks. A slow one goes on in the background, and its result is in a later report."""
+    """Runs all checks. A slow check continues in the background, and a later report has its result."""
 
     def __init__(self, cache_directory: Path, encoders: EncoderRegistry) -> None:
         self._cache_directory, self._encoders = cache_directory, encoders
-        self._running: dict[str, tuple[Settings, asyncio.Task[list[Finding]]]] = {}  # check by its name
+        self._running: dict[str, tuple[Settings, asyncio.Task[list[Finding]]]] = {}  # by the check's name
 
     async def examine(self, settings: Settings) -> list[Finding]:
         """Return the findings of all checks, within about a second."""
@@ -78,11 +78,12 @@ class Doctor:
         self, name: str, settings: Settings, check: Callable[[], Coroutine[None, None, list[Finding]]]
     ) -> "asyncio.Task[list[Finding]]":
         """Start a check, unless it is still running with the same settings."""
-        last = self._running.get(name)
-        if last and not last[1].done():
-            if last[0] == settings:
-                return last[1]
-            last[1].cancel()
+        if name in self._running:
+            last_settings, last_task = self._running[name]
+            if not last_task.done():
+                if last_settings == settings:
+                    return last_task
+                last_task.cancel()
         task = asyncio.create_task(check())
         self._running[name] = settings, task
         return task
@@ -108,7 +109,7 @@ def _pending(name: str, settings: Settings) -> Finding:
 
 
 def checks(cache_directory: Path, server: Server | None) -> dict[str, Callable[[], list[Finding]]]:
-    """Return all checks but that of the model, by name. Each runs in a thread, and may take seconds."""
+    """Return all checks except that of the model, by name. Each runs in a thread and may take seconds."""
 
     def attempt(name: str, check: Callable[[], str], advice: str) -> Callable[[], list[Finding]]:
         return lambda: [_try(name, check, advice)]
@@ -216,7 +217,9 @@ def _watches_by_instance() -> Iterator[int]:
         return
     for process in _PROC.glob("[0-9]*"):
         with contextlib.suppress(OSError):
-            for descriptor in (process / "fd").iterdir() if process.stat().st_uid == os.getuid() else ():
+            if process.stat().st_uid != os.getuid():
+                continue
+            for descriptor in (process / "fd").iterdir():
                 with contextlib.suppress(OSError):
                     if os.readlink(descriptor) == "anon_inode:inotify":
                         yield (process / "fdinfo" / descriptor.name).read_text().count("inotify wd:")

@@ -1,4 +1,4 @@
-"""The encoders of the workspaces: loads them from the registry, and retries those that are unavailable."""
+"""Loads encoders for the workspaces from the registry, and retries models that are unavailable."""
 
 import asyncio
 import logging
@@ -16,8 +16,8 @@ log = logging.getLogger(__name__)
 _RETRY_INTERVAL = 300.0  # seconds between two attempts to load the models that are unavailable
 
 
-class RegistryEncoders:
-    """An `EncoderSource` that loads each model once for all workspaces."""
+class RetryingEncoderSource:
+    """An `EncoderSource` that uses the registry, and regularly tries to load unavailable models again."""
 
     def __init__(self, registry: EncoderRegistry, on_available: Callable[[], None]) -> None:
         """Call `on_available` when a model that was unavailable can be loaded."""

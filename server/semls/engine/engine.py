@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from semls.engine.doctor import Doctor, Finding
-from semls.engine.encoder_source import RegistryEncoders
+from semls.engine.encoder_source import RetryingEncoderSource
 from semls.engine.index_directory import delete_index, disk_usage, index_directory
 from semls.engine.indexing.context import Services, Target
 from semls.engine.indexing.progress import Progress
@@ -41,8 +41,8 @@ _ACTIVITIES = {  # of a workspace, by its phase
     "ready": "updating",
 }
 _MIN_INTERVAL = 0.1  # seconds between two states that a follower gets
-_BUSY_INTERVAL = 0.5  # seconds after which a follower of a busy workspace gets a state at the latest
-_IDLE_INTERVAL = 30.0  # seconds after which a followed workspace is marked as used at the latest
+_BUSY_INTERVAL = 0.5  # seconds, at most, between two states that a follower of a busy workspace gets
+_IDLE_INTERVAL = 30.0  # seconds, at most, after which a followed workspace is marked as used again
 
 
 class Engine:
@@ -55,7 +55,7 @@ class Engine:
         self._registry = EncoderRegistry(
             cache_directory / "embeddings", executor, max_cached, self._state_changed
         )
-        self._encoders = RegistryEncoders(self._registry, self._restart_syncs)
+        self._encoders = RetryingEncoderSource(self._registry, self._restart_syncs)
         self._embedding_allowed = asyncio.Event()
         self._embedding_allowed.set()
         self._services = Services(executor, ParserProcess(), self._encoders, self._embedding_allowed)
@@ -77,7 +77,7 @@ class Engine:
 
     @property
     def activities(self) -> list[str]:
-        """What the engine is doing, for users who wait: "embedding /home/me/project"."""
+        """What the engine is doing, as text for the user, such as "embedding /home/me/project"."""
         opening = [f"opening {root}" for root in self._workspaces.opening]
         loading = [f"loading {model.name}" for model in self._registry.loading]
         busy = [
@@ -96,20 +96,27 @@ class Engine:
             return await asyncio.wait_for(self._status_and_usage(path, settings), STATUS_TIMEOUT)
         except asyncio.TimeoutError:
             root = await self._paths.root(path, STATUS_TIMEOUT / 2)
-            return self._known_status(root, settings), Usage({}, [], [], 0, 0)
+            return self._known_status(root, settings), Usage()
 
     async def _status_and_usage(self, path: str, settings: Settings) -> tuple[Status, Usage]:
         async with self._reading(path, settings) as (workspace, sync):
             skipped, by_lines = await workspace.skipped(), await workspace.by_lines()
         reasons = dict(Counter(file.skipped for file in skipped).most_common())
-        disk, cache = await asyncio.gather(
+        index_bytes, cache_bytes = await asyncio.gather(
             asyncio.to_thread(disk_usage, index_directory(self._directory, workspace.root)),
             asyncio.to_thread(disk_usage, self._directory / "embeddings"),
         )
-        return self._status(workspace, sync), Usage(reasons, skipped, by_lines, disk, cache)
+        usage = Usage(
+            skipped=reasons,
+            skipped_files=skipped,
+            by_lines=by_lines,
+            disk=index_bytes,
+            cache=cache_bytes,
+        )
+        return self._status(workspace, sync), usage
 
     def _known_status(self, root: Path, settings: Settings) -> Status:
-        """Return what is known of a workspace without the executor."""
+        """Return the part of a workspace's status that needs no task of the executor."""
         workspace = self._workspaces.get(root)
         if workspace is None:
             return Status(
@@ -245,7 +252,7 @@ class Engine:
         current = [(document, hit) for document, hit in found if document and hit.entry in document.entries]
         return answer, await asyncio.to_thread(context.pack, current, budget)
 
-    async def why(self, path: str, settings: Settings, file: str) -> Explanation:
+    async def explain(self, path: str, settings: Settings, file: str) -> Explanation:
         """Return whether and how a file is indexed. Raises SemlsError."""
         async with self._reading(path, settings) as (workspace, sync):
             return await workspace.explain(await self._paths.entry(workspace.root, file), sync)
@@ -278,7 +285,7 @@ class Engine:
     # Workspaces
 
     async def refuse_broad(self, path: str, timeout: float = LOOKUP_TIMEOUT) -> None:
-        """Raise BroadWorkspaceError for a folder that is too broad to be a workspace. Raises SemlsError."""
+        """Raise BroadWorkspaceError for a folder that is too broad to index, or another SemlsError."""
         await self._paths.refuse_broad(path, timeout)
 
     async def clear(self, path: str) -> None:

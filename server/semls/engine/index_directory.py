@@ -16,7 +16,7 @@ def index_directory(cache_directory: Path, root: Path) -> Path:
 
 
 def disk_usage(directory: Path) -> int:
-    """Return the bytes of all files in a directory, without those that are deleted in the meantime."""
+    """Return the bytes of all files in a directory, except those that are deleted during the count."""
     total = 0
     for folder, _, names in os.walk(directory):
         for name in names:
@@ -33,4 +33,6 @@ def delete_index(directory: Path) -> None:
     try:
         shutil.rmtree(directory)
     except OSError as error:
-        raise StoreError(f"The index in {directory} cannot be deleted: {error}.") from error
+        raise StoreError(
+            f"The index in {directory} cannot be deleted ({error}). Close programs that use it, then retry."
+        ) from error

@@ -23,7 +23,7 @@ class Lookups:
     async def run(self, lookup: Callable[..., T], *arguments: Hashable, timeout: float = LOOKUP_TIMEOUT) -> T:
         """Call `lookup(*arguments)` in a thread and return its result. The last argument is the path.
 
-        Raises what `lookup` raises, and SemlsError after `timeout` seconds; the lookup goes on then.
+        Raises what `lookup` raises, and SemlsError after `timeout` seconds; the lookup continues then.
         """
         future = self._running.get((lookup, arguments)) or self._start(lookup, arguments)
         await asyncio.wait({future}, timeout=timeout)
@@ -35,7 +35,7 @@ class Lookups:
         return cast(T, future.result())
 
     def close(self) -> None:
-        """End the threads. Does not wait for those that hang."""
+        """Shut the threads down. Does not wait for those that hang."""
         self._threads.shutdown(wait=False)
 
     def _start(self, lookup: Callable[..., T], arguments: tuple[Hashable, ...]) -> "asyncio.Future[T]":

@@ -1,4 +1,4 @@
-"""The paths of requests: checks them, follows links and makes them relative to their workspace."""
+"""Check the paths of requests, follow links and make paths relative to their workspace."""
 
 import os
 import time
@@ -49,14 +49,14 @@ class RequestPaths:
         return await self._lookups.run(_entry, root, path)
 
     def close(self) -> None:
-        """End the threads."""
+        """Shut the threads down."""
         self._lookups.close()
 
 
 def absolute(file: str) -> Path:
     """Return a path, or raise UsageError if it is not absolute."""
     if not os.path.isabs(file):
-        raise UsageError(f"The file {file!r} is not an absolute path.")
+        raise UsageError(f"The file {file!r} is not an absolute path: name it by its absolute path.")
     return Path(file)
 
 
@@ -72,9 +72,9 @@ def _narrow_root(path: str) -> Path:
 def _root(path: str) -> Path:
     root = Path(os.path.realpath(path))
     if not os.path.isabs(path):
-        raise UsageError(f"The workspace {path!r} is not an absolute path.")
+        raise UsageError(f"The workspace {path!r} is not an absolute path: name it by its absolute path.")
     if not root.exists():
-        raise UsageError(f"There is no folder {path}.")
+        raise UsageError(f"There is no folder {path}: name an existing one.")
     if not root.is_dir():
         raise UsageError(f"{path} is a file: name the folder that contains it.")
     return root
@@ -102,10 +102,10 @@ def _entry(root: Path, path: str) -> str:
 
 def _check_exists(file: str) -> None:
     if not os.path.lexists(absolute(file)):
-        raise UsageError(f"There is no file {file}.")
+        raise UsageError(f"There is no file {file}: name an existing one.")
 
 
 def _relative(root: Path, path: Path, file: str) -> str:
     if not path.is_relative_to(root):
-        raise UsageError(f"{file} is outside the workspace {root}.")
+        raise UsageError(f"{file} is outside the workspace {root}: name a file in it, or another workspace.")
     return path.relative_to(root).as_posix()

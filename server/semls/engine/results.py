@@ -1,6 +1,6 @@
 """What the engine and its workspaces return."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from semls.engine.indexing.progress import Progress
@@ -79,10 +79,10 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """The skipped files of a workspace, and the disk space of its index."""
+    """The skipped files of a workspace, and the disk space of its index; empty if they are not known."""
 
-    skipped: dict[str, int]  # number of files by reason
-    files: list[File]  # the first thousand skipped files
-    by_lines: list[File]  # the first thousand files that are chunked by lines because parsing failed
-    disk: int  # bytes of the index
-    cache: int  # bytes of the embedding cache, which all workspaces share
+    skipped: dict[str, int] = field(default_factory=dict)  # number of files by reason
+    skipped_files: list[File] = field(default_factory=list)  # the first thousand
+    by_lines: list[File] = field(default_factory=list)  # the first thousand, chunked by lines: parsing failed
+    disk: int = 0  # bytes of the index
+    cache: int = 0  # bytes of the embedding cache, which all workspaces share

@@ -74,12 +74,12 @@ class Executor(Protocol):
         ...
 
     async def close(self, task: Callable[[], None]) -> None:
-        """Run a last task, which releases what the earlier ones used."""
+        """Run a last task, which releases the resources of the earlier ones."""
         ...
 
 
 class RemoteExecutor:
-    """Runs tasks that wait for a server, which may be slow or never answer, in threads of their own."""
+    """Runs tasks that wait for a server, which may be slow or never answer, in separate threads."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(_REMOTE_THREADS, "remote")
@@ -129,18 +129,18 @@ class PriorityExecutor:
         return await outcome
 
     async def close(self, task: Callable[[], None]) -> None:
-        """Run the last task of one user of this executor; the thread goes on for the others."""
+        """Run the last task of one user of this executor; the thread continues for the others."""
         await self.run(Priority.SEARCH, task)
 
     def preempt(self, priority: Priority) -> None:
         """Run all waiting tasks of a higher priority. Long tasks call this, in the executor's thread."""
         with contextlib.suppress(queue.Empty):
             while True:
-                waiting = self._queue.get_nowait()
-                if waiting[0] >= priority:
-                    self._queue.put(waiting)  # back in its position: entries are numbered
+                task_priority, number, task = self._queue.get_nowait()
+                if task_priority >= priority:
+                    self._queue.put((task_priority, number, task))  # the number restores its position
                     return
-                self._run(waiting[0], waiting[2])
+                self._run(task_priority, task)
 
     def _main(self) -> None:
         while True:
@@ -154,6 +154,8 @@ class PriorityExecutor:
 
 
 class _Task:
+    """A call and the future of the coroutine that awaits its result."""
+
     def __init__(
         self, loop: asyncio.AbstractEventLoop, outcome: "asyncio.Future[Any]", call: Callable[[], Any]
     ) -> None:

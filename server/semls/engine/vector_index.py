@@ -13,7 +13,7 @@ from semls.engine.storage.filters import Filters
 from semls.engine.storage.vectors import VectorStore
 from semls.settings import Server
 
-_MAX_NEIGHBOURS = 4000  # no further query follows one that asked the store for more vectors than this
+_MAX_NEIGHBOURS = 4000  # a query for more vectors than this is not followed by another one
 _GROWTH = 4  # how many times more vectors each further query asks for
 
 

@@ -65,7 +65,7 @@ class VectorIndexes:
                     await self._close(entry)
 
     def invalidate(self, index: VectorIndex) -> None:
-        """Open a store that has failed again, which checks it, when it is next acquired."""
+        """Note that a store has failed: when it is next acquired, it is opened again, which checks it."""
         for entry in self._open:
             if entry.index is index:
                 entry.usable = False
@@ -120,7 +120,7 @@ class VectorIndexes:
             opening = remote.run(Priority.SEMANTIC, _open_remote, server, self._repository, encoder)
             index = VectorIndex(encoder, await opened(opening, wait=False), remote, server)
         else:
-            # Not in the executor: it takes seconds where there are hundreds of thousands of vectors.
+            # Not in the executor, because opening hundreds of thousands of vectors takes seconds.
             store = await opened(asyncio.to_thread(_open_local, self._directory, encoder))
             index = VectorIndex(encoder, store, self._executor)
         entry = _OpenIndex(index)

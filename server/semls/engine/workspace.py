@@ -94,7 +94,7 @@ class Workspace:
 
     @property
     def notice(self) -> str:
-        """What has happened to the catalog, "" if nothing has."""
+        """Why the catalog was rebuilt, "" if it was not."""
         return self._catalog.notice
 
     # Search
@@ -117,9 +117,10 @@ class Workspace:
 
     async def _search_with(self, query: Query, coverage: Coverage, index: VectorIndex | None) -> SearchResult:
         similarities = await nearest_chunks(query, self._catalog, index, self._executor) if index else {}
-        complete = self.indexer.complete  # before the catalog is read: files may be added while it is
+        complete = self.indexer.complete  # read first, because files may be added during the search
         hits = await self._executor.run(Priority.SEARCH, search, query, self._catalog, similarities)
-        return SearchResult(hits, index.encoder.model.name if index else "", coverage, complete)
+        model = index.encoder.model.name if index else ""
+        return SearchResult(hits, model=model, coverage=coverage, complete=complete)
 
     async def _with_fallback(
         self, index: VectorIndex | None, search: Callable[[VectorIndex | None], Awaitable[T]]
@@ -179,7 +180,7 @@ class Workspace:
         return Comparison(found, index.encoder.model.name if index else "", coverage)
 
     async def documents(self, root: Path, paths: Iterable[str]) -> dict[str, Document]:
-        """Return indexed files with their content, by path, without those that have just changed.
+        """Return indexed files with their content, by path, except those that have just changed.
 
         `root` is the workspace as the client named it.
         """
@@ -223,12 +224,12 @@ def _explain_folder(root: Path, path: str) -> Explanation:
 
 
 def _skip_reason(skipped_path: str, reason: str, path: str) -> str:
-    """Return why a path is skipped: for the reason of its own, or because a folder around it is skipped."""
+    """Return why a path is skipped: its own reason, or that a folder around it is skipped."""
     return reason if path == skipped_path or not reason else f"{skipped_path} is left out: {reason}"
 
 
 def _explain(catalog: Catalog, store: str, path: str) -> Explanation:
-    folders = [path[: at + 1] for at, letter in enumerate(path) if letter == "/"]
+    folders = [f"{folder}/" for folder in scan.parent_folders(path) if folder]
     known = catalog.files([path, *folders])
     entries = catalog.entries_of_file(path)
     file = known.get(path) or next(iter(known.values()), File(path, skipped="there is no such file"))

@@ -1,4 +1,4 @@
-"""Opens and closes workspaces: one change of a workspace at a time, and each is carried out to its end."""
+"""Opens and closes workspaces, one operation at a time for each; a cancelled request does not stop it."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
@@ -12,7 +12,7 @@ from semls.errors import EngineError
 class Workspaces:
     """The open workspaces by their root.
 
-    Each is opened and closed in a task of its own, which goes on when the request that waits for it is
+    Each is opened and closed in a separate task, which continues when the request that waits for it is
     cancelled. Methods are called in the event loop.
     """
 
@@ -60,7 +60,7 @@ class Workspaces:
         await asyncio.gather(*map(self.close, {*self._open, *self._opening, *self._closing}))
 
     async def _ensure(self, root: Path) -> None:
-        """Wait for the change of a workspace that is under way; open the workspace if there is none."""
+        """Wait until a workspace that is being opened or closed is so; otherwise open it."""
         if closing := self._closing.get(root):
             await asyncio.wait({closing})
         elif opening := self._opening.get(root):
@@ -83,7 +83,7 @@ class Workspaces:
     def _begin(
         changes: dict[Path, asyncio.Task[None]], root: Path, change: Coroutine[None, None, None]
     ) -> asyncio.Task[None]:
-        """Start a change in a task that is listed until it has ended."""
+        """Start a change in a task. `changes` contains the task until it has ended."""
         task = changes[root] = asyncio.create_task(change)
         task.add_done_callback(lambda _: changes.pop(root))
         return task

@@ -32,7 +32,7 @@ T = TypeVar("T")
 _PING_INTERVAL = 1.0  # seconds without an answer after which the engine is pinged
 _REQUEST_TIMEOUT = 120.0  # seconds, although the engine answers pings
 _COPY_TIMEOUT = 3600.0  # seconds for an export or import of the cache, which may have gigabytes
-_ATTEMPTS = 3  # of one request, each with an engine that has just answered a ping
+_ATTEMPTS = 3  # of one request; before each, an engine has answered a ping
 
 
 class Client:
@@ -122,7 +122,7 @@ class Client:
     async def index(
         self, workspace: str, *, lexical_only: bool = False
     ) -> AsyncGenerator[ProgressMessage, None]:
-        """Bring the index in line with the files; yield its progress, and the end state last."""
+        """Sync the index with the files; yield the progress, and the final progress last."""
         body = {**self._workspace(workspace), "lexical_only": lexical_only}
         stream = self._stream(messages.INDEX, body)
         timeout: float | None = _REQUEST_TIMEOUT
@@ -134,7 +134,7 @@ class Client:
             await stream.aclose()
 
     async def follow(self, workspace: str) -> AsyncGenerator[StateMessage, None]:
-        """Yield the state of a workspace whenever it changes; until then its index is kept up to date."""
+        """Keep the index of a workspace up to date, and yield its state whenever that changes."""
         async for message in self._stream(messages.FOLLOW, self._workspace(workspace)):
             yield message
 
@@ -173,7 +173,7 @@ class Client:
         await self._request(messages.CLEAR, self._workspace(workspace))
 
     async def doctor(self) -> list[FindingMessage]:
-        """Check the installation, as far as the engine can within a second."""
+        """Check the installation. Checks that take longer than about a second are returned as pending."""
         return await self._request(messages.DOCTOR, {"settings": asdict(self._settings)})
 
     async def close(self) -> None:
@@ -281,7 +281,7 @@ class Client:
         return await asyncio.shield(self._ping)
 
     async def _connect(self) -> Connection:
-        """Return a connection to the running engine; find or start the engine first if need be."""
+        """Return a connection to the running engine; find or start the engine first if necessary."""
         async with self._connecting:
             connection = self._connection
             if connection and not self._is_current(connection.state):
@@ -304,11 +304,11 @@ class Client:
             await self.close()
         if attempt == _ATTEMPTS:
             raise EngineError(
-                f"The engine does not answer ({error}). Its log is {self._paths.log}."
+                f"The engine does not answer ({error}). Try again; its log is {self._paths.log}."
             ) from error
 
 
 def _retrieve_exception(task: "asyncio.Task[Any]") -> None:
-    """Keep asyncio from logging the exception of a task whose waiters were all cancelled."""
+    """Retrieve the exception of a task, which asyncio logs if all callers that await it were cancelled."""
     if not task.cancelled():
         task.exception()

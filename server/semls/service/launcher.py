@@ -92,7 +92,7 @@ async def _start(paths: EnginePaths) -> EngineState:
     process = None
     deadline = time.monotonic() + _START_TIMEOUT
     while time.monotonic() < deadline:
-        last = paths.read_state()
+        last_state = paths.read_state()
         state = await _running(paths)
         if state and _is_same_version(state):
             return state
@@ -104,7 +104,7 @@ async def _start(paths: EnginePaths) -> EngineState:
             if process is None:
                 with store_errors():
                     # Otherwise the old state would be trusted as soon as the new engine has the lock.
-                    paths.delete_state(last)
+                    paths.delete_state(last_state)
                 process = _spawn(paths)
         await asyncio.sleep(_POLL_INTERVAL)
     if paths.is_locked():
@@ -112,7 +112,8 @@ async def _start(paths: EnginePaths) -> EngineState:
             f"An engine holds the lock {paths.lock_file} but cannot be reached. "
             "End its process and try again."
         )
-    if line := paths.last_output():
+    line = paths.last_output()
+    if line:
         raise EngineError(f"The engine did not start ({line}). Its output is in {paths.output}.")
     raise EngineError(f"The engine did not start. Its log is {paths.log}.")
 
@@ -140,7 +141,9 @@ def _spawn(paths: EnginePaths) -> "subprocess.Popen[bytes]":
                 start_new_session=True,  # Ctrl-C in the terminal must not reach the engine
             )
         except OSError as error:
-            raise EngineError(f"The engine did not start: {error}.") from error
+            raise EngineError(
+                f"The engine did not start: {error}. Free memory and processes, then retry."
+            ) from error
     _children.append(engine)
     return engine
 

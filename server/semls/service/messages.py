@@ -1,4 +1,4 @@
-"""The JSON messages that the engine answers with, and the endpoints that answer them.
+"""The JSON messages of the engine's responses, and the endpoints that send them.
 
 The engine builds these messages and the client returns them, both checked by mypy. They are not validated at
 run time: an engine and its clients always have the same version. Requests are validated, see `schemas`.
@@ -62,7 +62,7 @@ class CoverageMessage(TypedDict):
 
 
 class AnswerHeaderMessage(TypedDict):
-    """What precedes the hits of an answer. `model` is "" if only lexical search has found them.
+    """The fields that answers share. `model` is "" if only lexical search has found the hits.
 
     `complete` is False while files are still being read: the same query may find more in a moment.
     `notice` says why there are no hits, if that is known: for example that no file matches a filter.
@@ -148,7 +148,7 @@ class ProgressMessage(TypedDict):
 
 
 class FileReasonMessage(TypedDict):
-    """A file and why it is not indexed, or why it is cut by lines."""
+    """A file and why it is not indexed, or why it is chunked by lines."""
 
     path: str
     reason: str
@@ -173,7 +173,7 @@ class StatusMessage(StateMessage):
     """The state of a workspace, its files that are not indexed, and the engine.
 
     `queue` counts the chunks that are still to be embedded. `memory`, `disk` and `cache` are in bytes, 0
-    where unknown. `by_lines` lists the files that are cut by lines because they could not be parsed.
+    where unknown. `by_lines` lists the files that are chunked by lines because they could not be parsed.
     """
 
     queue: int
@@ -190,7 +190,7 @@ class StatusMessage(StateMessage):
 class ExplanationMessage(TypedDict):
     """Whether and how a file is indexed.
 
-    `skipped` is why the file is not indexed, `by_lines` why it is cut by lines; each is "" otherwise.
+    `skipped` is why the file is not indexed, `by_lines` why it is chunked by lines; each is "" otherwise.
     """
 
     path: str
@@ -222,7 +222,7 @@ class VectorCountMessage(TypedDict):
 
 
 class PingMessage(TypedDict):
-    """The engine's version, its process, and what it is doing, as text for the user."""
+    """The engine's version and process id, and what the engine is doing, as text for the user."""
 
     version: str
     pid: int

@@ -1,4 +1,4 @@
-"""The engine's process: takes the lock, serves requests and stops in order."""
+"""The process of the engine: acquires the lock, serves requests and shuts down in order."""
 
 import asyncio
 import contextlib
@@ -33,14 +33,14 @@ log = logging.getLogger(__name__)
 
 _LOCK_TIMEOUT = 1.0  # seconds; a front-end that checks the lock holds it for a moment
 _CLOSE_TIMEOUT = 2.0  # seconds that the engine may take to close its files
-_MIN_IDLE = 0.5  # seconds; an engine that stopped sooner would not be reached by the client that started it
+_MIN_IDLE = 0.5  # seconds; if an engine stopped sooner, the client that started it could not reach it
 _IDLE_CHECK_INTERVAL = 5.0  # seconds
 _FILES_CHECK_INTERVAL = 0.5  # seconds between checks of the engine's own files, which a user may delete
 _NICENESS = 5  # about a third of the CPU time of a process at 0 that competes for the same core
 
 
 def run(settings: EngineSettings) -> None:
-    """Run the engine in this process until it is told to stop or has been idle.
+    """Run the engine in this process until a client stops it or it has been idle for the configured time.
 
     Ends the process. Raises EngineError if an engine is already running, and StoreError.
     """

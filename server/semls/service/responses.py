@@ -39,7 +39,7 @@ async def _lines(messages: AsyncIterator[object]) -> AsyncIterator[str]:
 
 
 def refusal(error: SemlsError, status: int = 400) -> Response:
-    """Return the response to a request that was not carried out; closes the connection."""
+    """Return the response to a refused request, which closes the connection."""
     return JSONResponse(_message(error), status, _CLOSE_CONNECTION)
 
 

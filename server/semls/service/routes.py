@@ -45,7 +45,7 @@ Body = TypeVar("Body", bound=schemas.RequestBody)
 
 
 class App:
-    """The ASGI application of an engine. Counts its requests, from which the process knows if it is idle."""
+    """The ASGI application of an engine. Counts its requests, so that the process can stop when idle."""
 
     def __init__(self, engine: Engine, port: int, token: str) -> None:
         self.stop_requested = asyncio.Event()
@@ -145,7 +145,7 @@ class App:
         return serializers.status_message(status, usage, self._engine.workspaces)
 
     async def _explain(self, body: schemas.ExplainBody) -> ExplanationMessage:
-        explanation = await self._engine.why(body.workspace, body.settings.to_settings(), body.file)
+        explanation = await self._engine.explain(body.workspace, body.settings.to_settings(), body.file)
         return serializers.explanation_message(explanation)
 
     async def _clear(self, body: schemas.ClearBody) -> EmptyMessage:
@@ -166,7 +166,7 @@ class App:
     # Routes
 
     def _command(self, endpoint: Endpoint[Message], handler: Callable[[], Message]) -> Route:
-        """Return a route whose requests have no body, or one that is not read."""
+        """Return a route that ignores the bodies of its requests."""
 
         async def respond(_: Request) -> Response:
             return JSONResponse(handler())
@@ -207,6 +207,8 @@ class App:
         schema: type[Body],
         handler: Callable[[Body], AsyncIterator[Message]],
     ) -> Route:
+        """Return a route that responds with a stream of messages."""
+
         async def respond(request: Request) -> Response:
             return responses.stream(handler(await self._read(request, schema)))
 

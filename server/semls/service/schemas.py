@@ -1,4 +1,4 @@
-"""The schemas of requests: to the engine, and to the language server where the two share their parameters."""
+"""The schemas of requests to the engine, and of the language server's requests with the same parameters."""
 
 from typing import Annotated
 
@@ -93,7 +93,7 @@ class Options(_Model):
     store: StoreOptions | None = None
 
     def to_settings(self) -> Settings:
-        """Return them as settings. Raises UsageError if a value is invalid."""
+        """Return the same settings as `Settings`. Raises UsageError if a value is invalid."""
         settings, problems = Settings.parse(self.model_dump())
         if problems:
             raise UsageError(problems[0])
@@ -108,20 +108,24 @@ class RequestBody(_Model):
         return []
 
 
-class ClearBody(RequestBody):
-    """A workspace whose index is deleted."""
+class WorkspaceBody(RequestBody):
+    """A workspace and its settings. `force` allows one that is as broad as the home folder."""
 
     workspace: FilePath
     settings: Options = Options()
     force: bool = False
 
+    def unforced_workspaces(self) -> list[str]:
+        """Return the workspace unless `force` is set: most requests index their workspace first."""
+        return [] if self.force else [self.workspace]
 
-class WorkspaceBody(ClearBody):
-    """A workspace and its settings. `force` allows one that is as broad as the home folder."""
+
+class ClearBody(WorkspaceBody):
+    """A workspace whose index is deleted, however broad it is."""
 
     def unforced_workspaces(self) -> list[str]:
-        """Return the workspace unless `force` is set: every request indexes its workspace first."""
-        return [] if self.force else [self.workspace]
+        """Return [], because the request indexes nothing."""
+        return []
 
 
 class IndexBody(WorkspaceBody):

@@ -102,7 +102,7 @@ def status_message(status: Status, usage: Usage, open_workspaces: list[str]) -> 
         "disk": usage.disk,
         "cache": usage.cache,
         "skipped": usage.skipped,
-        "skipped_files": [_file_reason(file.path, file.skipped) for file in usage.files],
+        "skipped_files": [_file_reason(file.path, file.skipped) for file in usage.skipped_files],
         "by_lines": [_file_reason(file.path, file.failure) for file in usage.by_lines],
     }
 

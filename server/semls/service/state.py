@@ -1,4 +1,4 @@
-"""The files by which front-ends find the engine of a cache directory: its lock, its state file, its log."""
+"""The files of an engine that its front-ends use: its lock, its state file, its log and its output."""
 
 import contextlib
 import hashlib
@@ -40,7 +40,7 @@ class EnginePaths:
         self.lock_file = self.cache_directory / "engine.lock"
         self.log = settings.state_directory / f"engine-{name}.log"
         self.output = self.log.with_suffix(".out")
-        self._state_file = self.cache_directory / "engine.json"  # in the lock's directory: deleted with it
+        self._state_file = self.cache_directory / "engine.json"  # deleted when the cache directory is
 
     def create_directories(self) -> None:
         """Create the cache and the state directory, readable only for this user. Raises StoreError."""
@@ -114,7 +114,7 @@ class EnginePaths:
         self.log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def delete_state(self, state: EngineState | None) -> None:
-        """Delete the state file, unless it no longer holds `state` because another engine has written it."""
+        """Delete the state file if it contains `state`; otherwise another engine has written it."""
         if self.read_state() == state:
             self._state_file.unlink(missing_ok=True)
 

@@ -23,8 +23,7 @@ _SETTING = re.compile(
 _QUOTE_OR_ESCAPE = re.compile(r'\\(\r?\n|.)|"', re.DOTALL)
 _ESCAPED = {"n": "\n", "t": "\t", "b": "\b", "\n": "", "\r\n": ""}
 
-# From a setting's full name, such as `core.excludesfile` or `remote.origin.url`, to its values; the last
-# applies.
+# Full name of a setting, such as `core.excludesfile` → its values, of which the last one applies.
 Values = dict[str, list[str]]
 
 

@@ -40,7 +40,7 @@ class TrackedPaths:
         wanted = os.fsencode(path[self._relative_start :])
         position = bisect_left(self._paths, wanted)
         if self._paths[position : position + 1] == [wanted]:
-            return True  # a folder with an entry of its own is a submodule
+            return True  # a folder that has an entry is a submodule
         prefix = wanted + b"/"
         position = bisect_left(self._paths, prefix, position)
         return is_folder and position < len(self._paths) and self._paths[position].startswith(prefix)

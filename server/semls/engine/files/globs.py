@@ -1,8 +1,8 @@
 """Translate glob patterns into regular expressions that match in linear time on every supported Python.
 
 A glob with several stars, translated naively, takes exponential time: each star tries every length for every
-length of the stars before it. Backtracking is never needed, though: once the part between two stars has
-matched, a later match of that part cannot make the rest succeed. So each part but the last may keep its first
+length of the stars before it. Backtracking is never needed, because a later match of the part between two
+stars cannot make the rest succeed where its first match does not. So each part but the last keeps its first
 match. A lookahead with a backreference expresses that, because Python never backtracks into a lookahead.
 Atomic groups would be shorter, but Python has them since 3.11 only, and before 3.11.5 with bugs
 (python/cpython#106052).
@@ -71,7 +71,8 @@ def translate(pattern: str, prefix: str = "g") -> str:
     segments = [[re.escape(literal)]]  # between "**/"; each is a list of parts, which a star begins
     offset = 0
     while offset < len(pattern):
-        if not (token := _TOKEN.match(pattern, offset)):
+        token = _TOKEN.match(pattern, offset)
+        if token is None:
             raise ValueError(pattern)
         offset = token.end()
         match token.lastgroup:

@@ -174,8 +174,9 @@ def workspace_rules(root: Path) -> IgnoreRules:
     without_repository = IgnoreRules(root, (), (_user_rules(root, None),), defaults)
     lineage = [root, *root.parents]
     depth = next((depth for depth, folder in enumerate(lineage) if os.path.exists(folder / ".git")), 0)
+    from_repository_to_root = lineage[depth::-1]
     rules = without_repository
-    for folder, child in pairwise(lineage[depth::-1]):
+    for folder, child in pairwise(from_repository_to_root):
         rules = rules.with_files_in(folder, _existing(folder, (".git", *IGNORE_FILES)))
         kept, reason = rules.verdict(child.as_posix(), child.name, is_folder=True)
         if reason and not kept:
@@ -187,8 +188,8 @@ def workspace_rules(root: Path) -> IgnoreRules:
 def is_kept_by_semlsignore(root: Path, path: str) -> bool:
     """Return whether a rule of a .semlsignore file keeps a file; `path` is relative to the workspace."""
     rules, file = workspace_rules(root), root / path
-    lineage = [file, *file.parents]
-    for folder in lineage[lineage.index(root) : 0 : -1]:
+    folders = list(file.parents)
+    for folder in reversed(folders[: folders.index(root) + 1]):  # from the workspace to the file's folder
         rules = rules.with_files_in(folder, _existing(folder, IGNORE_FILES))
     only_semlsignore = replace(rules, git=(), defaults=())
     return only_semlsignore.verdict(file.as_posix(), file.name, is_folder=False)[0] is True

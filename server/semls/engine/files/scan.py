@@ -62,7 +62,7 @@ def scan(
     """
     if not os.path.isdir(root):
         raise UsageError(f"There is no folder {root}: name one that exists.")
-    ancestors = {folder for path in paths for folder in _ancestors(path)}
+    ancestors = {folder for path in paths for folder in parent_folders(path)}
     return _Walk(Path(os.path.abspath(root)), max_bytes, frozenset(paths), frozenset(ancestors)).run()
 
 
@@ -72,12 +72,13 @@ def path_to_rescan(path: str) -> str | None:
     A change to an ignore file requires a scan of its folder, a change to git's metadata one of the
     repository.
     """
-    *folders, name = parts = path.split("/")
+    parts = path.split("/")
     if ".git" in parts:
         position = parts.index(".git")
         return "/".join(parts[:position]) if parts[position + 1 :] in _REPOSITORY_WIDE else None
     if not _METADATA_FOLDERS.isdisjoint(parts):
         return None
+    *folders, name = parts
     return "/".join(folders) if name in _FOLDER_WIDE else path
 
 
@@ -114,7 +115,8 @@ def escape_non_utf8(path: str) -> str:
     return path if path.isascii() else os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _ancestors(path: str) -> Iterator[str]:
+def parent_folders(path: str) -> Iterator[str]:
+    """Yield the folders that contain a path, the nearest first. The last one is the workspace, ""."""
     while path:
         path = path.rpartition("/")[0]
         yield path

@@ -32,7 +32,7 @@ _REASONS = {
     "watch limit reached": "the limit of inotify watches is reached",
 }
 
-# Changed paths, an error that ends watching, or None: the folder was deleted or moved, or watching was
+# Changed paths, or the end of watching: an error, or None if the folder was deleted or moved or watching was
 # stopped.
 _Event: TypeAlias = "set[str] | BaseException | None"
 _Report: TypeAlias = Callable[[_Event], None]

@@ -1,4 +1,4 @@
-"""What the parts of an index share: targets, the services of the engine, and the stores of one workspace."""
+"""Types that the modules of this package share: targets, services of the engine, stores of a workspace."""
 
 import asyncio
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from semls.settings import Server
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """The model that is to embed a workspace, and the Chroma server that is to store its vectors.
+    """A model to embed a workspace with, and a Chroma server to store the vectors on.
 
     `server` is None for a store on this machine.
     """
@@ -52,7 +52,7 @@ class EncoderSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What all workspaces of an engine share."""
+    """The executor, parser and encoders that all workspaces of an engine share."""
 
     executor: PriorityExecutor
     parser: ParserProcess
@@ -71,7 +71,7 @@ class IndexContext:
 
 
 class Events(Protocol):
-    """What a background loop reports. Both methods are called in the event loop and return at once."""
+    """Receives the events of a background loop. Both methods run in the event loop and return at once."""
 
     def state_changed(self) -> None:
         """Handle a change of the progress, the coverage or the last error."""

@@ -10,10 +10,10 @@ from semls.engine.indexing.context import IndexContext
 from semls.engine.scheduler import Priority
 from semls.engine.storage.schema import File
 
-_SETTLED = 10.0  # seconds after which every change has been reported, if it is reported at all
+_SETTLED = 10.0  # seconds within which the system reports a change, if it reports it at all
 _REPORT_TIMEOUT = 5.0  # seconds to wait for the report of a change that a sweep has found
-_MAX_REQUESTED = 1000  # paths, from which on a scan of all files is faster and more reliable
-_REQUESTED_AT_ONCE = 50  # paths that are read before those that are requested in the meantime
+_MAX_REQUESTED = 1000  # paths; for more, a scan of all files is faster and more reliable
+_REQUESTED_AT_ONCE = 50  # paths of one batch; later requests come before the next batch
 _REMOVED_AT_ONCE = 200  # files
 
 
@@ -40,7 +40,7 @@ class Crawler:
         self._scanned_since_watched = False
         self._requested = dict[str, None]()  # paths to read, the last one to change at the end
         self._reported = set[str]()  # paths that were requested since the last scan began
-        self._unseen = dict[str, File]()  # files of the catalog that the running scan has not come across
+        self._unseen = dict[str, File]()  # files of the catalog that the running scan has not found yet
         self._skipped_folders = frozenset[str]()  # each ends with "/"
 
     def request_scan(self, *, sweep: bool = False) -> None:
@@ -51,7 +51,7 @@ class Crawler:
     def request(self, paths: Collection[str]) -> bool:
         """Read some paths in the next run. Return False if all of them lie in skipped folders."""
         self._reported.update(paths)
-        wanted = [path for path in paths if self._skipped_folders.isdisjoint(_folders(path))]
+        wanted = [path for path in paths if self._skipped_folders.isdisjoint(_folder_paths(path))]
         if "" in wanted or len(wanted) + len(self._requested) > _MAX_REQUESTED:
             self._scan_requested = True
         for path in wanted:
@@ -117,7 +117,7 @@ class Crawler:
             new = [item for item in batch if read_pipeline.has_changed(item, known.get(item.path))]
             changed += new
             # A file that could not be parsed may take long again: it is read last.
-            failed += (item for item in new if _has_failed(item, known))
+            failed += [item for item in new if _has_failed(item, known)]
             new = [item for item in new if not _has_failed(item, known)]
             await self._read(known, new, between=self._read_requested)  # files that are edited now come first
             self.files = max(self.files, found)
@@ -141,7 +141,7 @@ class Crawler:
         old = [item.path for item in changed if isinstance(item, scan.Found) and item.mtime_ns < settled]
         deadline = time.monotonic() + _REPORT_TIMEOUT  # a file with an old time may have been moved here now
         while True:
-            old = [path for path in old if self._reported.isdisjoint({path, *_parents(path)})]
+            old = [path for path in old if self._reported.isdisjoint({path, *scan.parent_folders(path)})]
             if not old:
                 return
             if time.monotonic() > deadline:
@@ -170,7 +170,7 @@ class Crawler:
         await self._remove(list(deleted))
 
     def _note_seen(self, items: Iterable[read_pipeline.ScanItem]) -> frozenset[str]:
-        """Note that some paths exist. Return the skipped folders among them."""
+        """Note that the scan has found some paths. Return the skipped folders among them."""
         for item in items:
             self._unseen.pop(item.path, None)
         return frozenset(item.path for item in items if item.path.endswith("/"))
@@ -241,11 +241,6 @@ def _has_failed(item: read_pipeline.ScanItem, known: Mapping[str, File]) -> bool
     return item.path in known and bool(known[item.path].failure)
 
 
-def _folders(path: str) -> Iterable[str]:
-    """Return the folders that contain a path, each with a "/" at the end."""
-    return (path[: at + 1] for at, letter in enumerate(path) if letter == "/")
-
-
-def _parents(path: str) -> Iterable[str]:
-    """Return the folders that contain a path, as paths; the workspace is ""."""
-    return ("", *(folder[:-1] for folder in _folders(path)))
+def _folder_paths(path: str) -> Iterable[str]:
+    """Return the folders that contain a path, each with a "/" at the end, except the workspace."""
+    return (f"{folder}/" for folder in scan.parent_folders(path) if folder)

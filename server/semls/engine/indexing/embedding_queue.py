@@ -25,14 +25,15 @@ class EmbeddingQueue:
 
     async def update(self) -> list[str]:
         """Add the chunks that are new in the catalog. Return all hashes in the queue."""
-        found, before = dict[str, int](), -1
+        found = dict[str, int]()  # hash → modification time of its file
+        before = -1
         while before < self._last_id:
             before = self._last_id
             self._last_id, missing = await self._executor.run(
                 Priority.SEMANTIC, self._catalog.embedded.missing, self.index.name, before
             )
             found |= missing
-        self.discard(found)  # then each is added at its new position
+        self.discard(found)  # so that each is added at its new position
         self._hashes |= dict.fromkeys(sorted(found, key=found.__getitem__))
         return list(reversed(self._hashes))
 
@@ -64,7 +65,7 @@ def encode(
     """Encode texts and put the vectors into the cache. Runs in the executor.
 
     Return the vectors by content hash, each of shape `(dimension,)`, and how many characters were encoded
-    in a second. `preempt` is called now and then to let tasks of a higher priority run.
+    in a second. `preempt` is called between layers and lets tasks of a higher priority run.
     """
     began = time.perf_counter()
     vectors = encoder.encode_documents([text for _, text in texts], preempt)

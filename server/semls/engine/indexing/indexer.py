@@ -88,6 +88,7 @@ class Indexer:
             sync.restart()
 
     def _request(self) -> int:
+        """Issue a ticket and wake the lexical loop. Errors of earlier runs no longer count."""
         self._first_request = self._first_request or time.monotonic()
         self._ticket += 1
         for loop in (self._loop, *(sync.loop for sync in self._syncs.values())):
@@ -167,7 +168,7 @@ class Indexer:
 
     @contextlib.contextmanager
     def followed(self, target: Target | None) -> Iterator[None]:
-        """Make a target the one of clients without settings, within the block."""
+        """Within the block, use a target for clients without settings."""
         client = object()
         if target:
             self._followed[client] = target
@@ -181,7 +182,7 @@ class Indexer:
     async def close_unused(self, since: float) -> None:
         """Close the vector syncs that no request has used since a time of `time.monotonic`.
 
-        If all are unused, none is closed, so that background work goes on.
+        If all are unused, none is closed, so that background work continues.
         """
         if all(sync.is_unused(since) for sync in self._syncs.values()):
             return
@@ -253,11 +254,11 @@ class Indexer:
 
     @property
     def next_change(self) -> asyncio.Event:
-        """The event that is set when the state changes next; each change has an event of its own."""
+        """The event that is set when the state changes next; each change has its own event."""
         return self._next_change
 
     def state_changed(self) -> None:
-        """Wake those that wait for `next_change`."""
+        """Set `next_change`, and replace it by a new event."""
         self._next_change.set()
         self._next_change = asyncio.Event()
 

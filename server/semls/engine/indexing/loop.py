@@ -18,7 +18,7 @@ def retry_later(call: Callable[[], None]) -> None:
 
 
 class Loop:
-    """Runs a job in a task of its own whenever `wake` is called, and keeps the error of the last run.
+    """Runs a job in a separate task whenever `wake` is called, and keeps the error of the last run.
 
     Needs a running event loop. Jobs never overlap.
     """

@@ -10,10 +10,10 @@ Phase: TypeAlias = Literal["reading", "downloading", "loading", "embedding", "pa
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A snapshot of how far indexing has come.
+    """The state of indexing at one moment.
 
     `files` counts the files that have chunks, `encoded` the texts that the model has encoded since the
-    workspace was opened, `download` the bytes of the model that have been downloaded, and its size.
+    workspace was opened. `download` is the number of downloaded bytes of the model, and its size in bytes.
     """
 
     phase: Phase

@@ -32,40 +32,40 @@ ChunkedFile: TypeAlias = tuple[File, list[tuple[Entry, str]]]  # with its chunks
 _TASK_SECONDS = 0.1  # that one task should take at most
 _MAX_SCANNED = 1000  # items of one batch of a scan
 _MAX_BYTES, _MAX_FILES = 300_000, 200  # of one batch of opened files: some tenths of a second of parsing
-_CHUNKER_NOTE = "cut"  # key in the catalog: fingerprint of the chunker that made the chunks
-_INDEXED_NOTE = "indexed"  # key in the catalog: not empty when every file has been read once
+_CHUNKER_KEY = "cut"  # of metadata in the catalog: fingerprint of the chunker that made the chunks
+_INDEXED_KEY = "indexed"  # of metadata in the catalog: not empty when every file has been read once
 
 
 def open_catalog(directory: Path) -> Catalog:
     """Open the catalog of a workspace. Raises StoreError.
 
-    All files are invalidated if another version of the chunker has read them, else those that could not be
-    read or parsed.
+    Invalidates all files if another version of the chunker has read them, and always those that could not
+    be read or parsed.
     """
     with contextlib.ExitStack() as stack:
         catalog = Catalog(directory / "index.sqlite")
         stack.callback(catalog.close)
-        if catalog.get_metadata(_CHUNKER_NOTE) != fingerprint():
+        if catalog.get_metadata(_CHUNKER_KEY) != fingerprint():
             catalog.invalidate_all()
-            catalog.set_metadata(_CHUNKER_NOTE, fingerprint())
+            catalog.set_metadata(_CHUNKER_KEY, fingerprint())
         catalog.invalidate_failures()
-        stack.pop_all()  # it stays open
+        stack.pop_all()  # no error: the catalog stays open
     return catalog
 
 
 def is_indexed(catalog: Catalog) -> bool:
     """Return whether every file of the workspace has been read or skipped once."""
-    return bool(catalog.get_metadata(_INDEXED_NOTE))
+    return bool(catalog.get_metadata(_INDEXED_KEY))
 
 
 def mark_indexed(catalog: Catalog) -> None:
     """Note that every file has been read or skipped."""
     if not is_indexed(catalog):
-        catalog.set_metadata(_INDEXED_NOTE, "yes")
+        catalog.set_metadata(_INDEXED_KEY, "yes")
 
 
 def next_batch(items: Iterator[ScanItem]) -> list[ScanItem]:
-    """Return the next items of a scan, as many as one task has time for; none at its end."""
+    """Return the next items of a scan, as many as one task has time for; [] at the end of the scan."""
     deadline = time.monotonic() + _TASK_SECONDS
     batch = []
     for item in items:
@@ -153,11 +153,12 @@ def _read(root: Path, item: ScanItem) -> OpenedFile:
         failure = content.reason if classify.is_os_error(content.reason) else ""
         return File(item.path, item.size, item.mtime_ns, skipped=content.reason, failure=failure), b""
     language = languages.detect(item.path, content)
-    return File(item.path, item.size, item.mtime_ns, digest(content), language.name), content
+    file = File(item.path, item.size, item.mtime_ns, digest=digest(content), language=language.name)
+    return file, content
 
 
 def chunk_files(parser: ParserProcess, opened: Sequence[OpenedFile]) -> list[ChunkedFile]:
-    """Return files with their chunks. Runs in a thread of its own, because parsing may take long.
+    """Return files with their chunks. Runs in a separate thread, because parsing may take long.
 
     Raises EngineError when the parser process does not start.
     """
@@ -182,7 +183,7 @@ def store(catalog: Catalog, known: Mapping[str, File], files: Sequence[ChunkedFi
     current = catalog.files([file.path for file, _ in files])
     rest = deque(files)
 
-    def batch() -> Iterator[ChunkedFile]:  # is consumed while the catalog writes, so that writing counts
+    def batch() -> Iterator[ChunkedFile]:  # consumed during the write, so that the deadline includes writing
         while rest:
             file, entries = rest.popleft()
             if current.get(file.path) == known.get(file.path):

@@ -31,7 +31,7 @@ _LOCAL_BATCH = 10_000  # hashes looked up at once in a store on this machine
 _UPSERT_BATCH = 100  # vectors written at once: Chroma takes about 2 ms for each
 _COUNT_INTERVAL = 0.2  # seconds between two counts of the coverage while vectors are stored
 _COUNT_SHARE = 20  # times as long as the last count took: counting takes at most a twentieth of the time
-_COMPLETE_NOTE = "answers"  # key in the catalog: models whose vectors are complete, the last one first
+_COMPLETE_KEY = "answers"  # of metadata in the catalog: models whose vectors are complete, the last one first
 
 
 class VectorSync:
@@ -61,10 +61,11 @@ class VectorSync:
         self._ticket = 0  # the last one that was requested
         self._superseded = False  # a new run was requested: the running one ends soon
         self._pending: VectorIndex | None = None
-        self._acquired = list[VectorIndex]()  # `index`, `_pending`, and those that are to be released
+        self._acquired = list[VectorIndex]()  # `index`, `_pending`, and dropped ones not yet released
         self._queue: EmbeddingQueue | None = None
         self._speed = _FIRST_SPEED
-        self._counted_at = self._count_seconds = 0.0
+        self._counted_at = 0.0  # time.monotonic, at the end of the last count
+        self._count_seconds = 0.0  # that the last count took
         self._catalog, self._vector_indexes = context.catalog, context.vector_indexes
         self._services, self._executor = context.services, context.services.executor
         self._events, self._may_prune = events, may_prune
@@ -113,7 +114,7 @@ class VectorSync:
     async def run(self) -> bool:
         """Embed all chunks that have no vector. Raises SemlsError.
 
-        Return False if the catalog has changed in the meantime or a store has failed: another run follows.
+        Return False if the catalog has changed during the run or a store has failed: another run follows.
         """
         self._superseded = False
         self.phase = "embedding" if self.index else "loading"
@@ -166,7 +167,7 @@ class VectorSync:
             self._acquired.remove(index)
 
     async def _index_to_fill(self, encoder: Encoder) -> VectorIndex:
-        """Return the encoder's index. It answers at once, unless another one does already."""
+        """Return the encoder's index. Searches use it at once, unless they use another one already."""
         server = self.target.server
         for index in filter(None, (self.index, self._pending)):
             if (index.encoder.fingerprint, index.server) == (encoder.fingerprint, server):
@@ -183,7 +184,7 @@ class VectorSync:
         return index
 
     async def _former_index(self, encoder: Encoder, server: Server | None) -> VectorIndex | None:
-        """Return the index that was complete before the engine started, if it is another model's."""
+        """Return the index that was complete before the engine started, if it belongs to another model."""
         names = await self._complete_models()
         if not names or encoder.model.name in names:
             return None
@@ -191,9 +192,8 @@ class VectorSync:
         return await self._acquire(former, server) if former else None
 
     async def _complete_models(self) -> list[str]:
-        return (
-            await self._executor.run(Priority.SEMANTIC, self._catalog.get_metadata, _COMPLETE_NOTE)
-        ).splitlines()
+        names = await self._executor.run(Priority.SEMANTIC, self._catalog.get_metadata, _COMPLETE_KEY)
+        return names.splitlines()
 
     async def _acquire(self, encoder: Encoder, server: Server | None) -> VectorIndex:
         index = await self._vector_indexes.acquire(self, encoder, server)
@@ -204,7 +204,7 @@ class VectorSync:
         return index
 
     async def _switch_to(self, index: VectorIndex) -> None:
-        """Answer with a complete index, and release the former one: the cache keeps its vectors."""
+        """Use a complete index for searches, and release the former one: the cache keeps its vectors."""
         await self._answer_with(index)
         self._pending = None
         await self._release_dropped()
@@ -214,7 +214,7 @@ class VectorSync:
             names = [name for name in names if name in kept]
         own = index.encoder.model.name
         complete = "\n".join([own, *(name for name in names if name != own)])
-        await self._executor.run(Priority.SEMANTIC, self._catalog.set_metadata, _COMPLETE_NOTE, complete)
+        await self._executor.run(Priority.SEMANTIC, self._catalog.set_metadata, _COMPLETE_KEY, complete)
 
     async def _answer_with(self, index: VectorIndex) -> None:
         coverage = await self._count(index)
@@ -229,7 +229,7 @@ class VectorSync:
         return self._queue
 
     async def _fill(self, index: VectorIndex, cache: EmbeddingCache) -> bool:
-        """Give each chunk a vector. Return False if another run was requested in the meantime."""
+        """Give each chunk a vector. Return False, before the end, if another run is requested."""
         queue = self._queue_of(index)
         for hashes in _batches(await queue.update(), _FILL_BATCH):
             if self._superseded:
@@ -252,7 +252,7 @@ class VectorSync:
         return [content_hash for content_hash in hashes if content_hash not in stored]
 
     async def _encode(self, index: VectorIndex, cache: EmbeddingCache, hashes: Sequence[str]) -> bool:
-        """Encode and store texts. Return False if another run was requested in the meantime."""
+        """Encode and store texts. Return False, before the end, if another run is requested."""
         texts = await self._executor.run(Priority.SEMANTIC, texts_to_embed, self._catalog, hashes)
         while texts:
             await self._services.embedding_allowed.wait()

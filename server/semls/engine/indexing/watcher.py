@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 _POLL_INTERVAL = 2.0  # seconds between two polls of the folder, of HEAD and, without watching, of all files
 _SWEEP_INTERVAL = 300.0  # seconds between two scans of all files of a workspace that is watched
-_FIRST_DELAY = 1.0  # seconds from the first failure of watching to the next attempt; each further one doubles
+_FIRST_DELAY = 1.0  # seconds from the first failure of watching to the next attempt; doubled each time
 _MAX_DELAY = 300.0  # seconds
 _STABLE = 60.0  # seconds of watching after which a failure counts as the first one
 _MIN_PAUSE = 20  # times as long as the last scan took: scanning takes at most a twentieth of the time
@@ -27,8 +27,8 @@ class Watcher:
     """Tells a crawler which files may have changed.
 
     The operating system reports changes where it can. Where it cannot, all files are scanned every few
-    seconds and watching is retried with back-off. Watching may also lose reports without an error, so a
-    sweep scans all files every few minutes, and so does a switch of the Git branch.
+    seconds and watching is retried with back-off. Watching may also lose reports without an error, so all
+    files are scanned every few minutes (a sweep), and after a switch of the Git branch.
     """
 
     def __init__(
