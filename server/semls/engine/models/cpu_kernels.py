@@ -81,9 +81,19 @@ class QuantizedLinear(nn.Module):  # type: ignore[misc]
         scale = rows.abs().amax(-1, keepdim=True).clamp_min_(_TINY).div_(127)
         quantized = rows.div_(scale).add_(128.5).to(torch.uint8)  # rounded, with the zero point 128
         product = torch.ops.onednn.qlinear_pointwise(
-            *(quantized, 1.0, 128),  # with scale and zero point
-            *(self.weight, self.scale, self.zero_point, None),
-            *(1.0, 0, torch.float32, "none", [], ""),  # the output, and no operation after it
+            quantized,
+            1.0,  # the scale of the input, which `mul_` below applies to each row
+            128,  # the zero point of the input
+            self.weight,
+            self.scale,
+            self.zero_point,
+            None,  # no bias, which `add_` below adds
+            1.0,  # the scale of the output
+            0,  # the zero point of the output
+            torch.float32,
+            "none",  # no operation after the product
+            [],
+            "",
         ).mul_(scale)
         return product if self.bias is None else product.add_(self.bias)
 

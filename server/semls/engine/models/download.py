@@ -53,7 +53,7 @@ def locate(model: Model, on_progress: OnProgress | None = None) -> Path:
     except FileNotFoundError:
         pass
     try:
-        # snapshot_download has no timeout of its own for a silent hub.
+        # Ask for the sizes first: snapshot_download itself has no timeout for a silent hub.
         info = HfApi().model_info(
             model.name, revision=model.revision, timeout=_HUB_TIMEOUT, files_metadata=True
         )

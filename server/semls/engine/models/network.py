@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 _WIDTH_STEP = 8  # batches are padded to a multiple of it: torch prepares primitives for each new shape
-_CACHED_SHAPES = 16  # whose primitives oneDNN keeps: hundreds of kilobytes each, and there are thousands
+_CACHED_SHAPES = 16  # whose primitives oneDNN keeps; each takes hundreds of kilobytes
 # How often an idle thread of OpenMP spins before it sleeps. At 300,000, GNU OpenMP's default, every other
 # busy program costs it a time slice.
 _SPIN_COUNT = 1000
-# Keys of config.json in nomic's repositories → the keys of transformers, which ignores unknown ones and takes
-# its defaults instead.
+# Keys of config.json in nomic's repositories → those of transformers, which would ignore the former and use
+# its defaults.
 _NOMIC_KEYS = {
     "n_embd": "hidden_size",
     "n_layer": "num_hidden_layers",

@@ -33,24 +33,24 @@ class Model:
 
 _NOMIC = Model(
     "nomic-ai/nomic-embed-text-v1",
-    768,
-    _MAX_TOKENS,
-    "search_document: ",
-    "search_query: ",
+    dimension=768,
+    max_tokens=_MAX_TOKENS,
+    document_prefix="search_document: ",
+    query_prefix="search_query: ",
     revision="0759316f275aa0cb93a5b830973843ca66babcf5",
 )
 
 # MiniLM can read 256 tokens. Measured on code, 128 tokens find more, in half the time.
 BUNDLED = Model(
     "sentence-transformers/all-MiniLM-L6-v2",
-    384,
-    128,
+    dimension=384,
+    max_tokens=128,
     revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
 )
 BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 # The model of the fake encoder for tests: hashed words instead of weights.
-HASHING = Model("hashing", 64, 1_000_000)
+HASHING = Model("hashing", dimension=64, max_tokens=1_000_000)
 
 PRESETS = {
     model.name: model
@@ -63,8 +63,8 @@ PRESETS = {
         ),
         Model(
             "nomic-ai/CodeRankEmbed",
-            768,
-            _MAX_TOKENS,
+            dimension=768,
+            max_tokens=_MAX_TOKENS,
             query_prefix="Represent this query for searching relevant code: ",
             pooling="cls",  # as in Snowflake/snowflake-arctic-embed-m-long, from which it was trained
             revision="3c4b60807d71f79b43f3c4363786d9493691f8b1",
@@ -94,7 +94,9 @@ def _expand_user(name: str) -> Path:
     try:
         return Path(name).expanduser()
     except RuntimeError as error:
-        raise UsageError(f"There is no folder {name}: {error}") from error
+        raise UsageError(
+            f"There is no folder {name} ({error}). Set the model to a folder with a model's files."
+        ) from error
 
 
 def _from_folder(folder: Path) -> Model:
@@ -111,12 +113,12 @@ def _from_folder(folder: Path) -> Model:
     _check_similarity(folder, _check_modules(folder))
     document_prefix, query_prefix = _prefixes(folder, config)
     return Model(
-        str(folder),
-        dimension,
-        min(max_length or _MAX_TOKENS, positions or _MAX_TOKENS, _MAX_TOKENS),
-        document_prefix,
-        query_prefix,
-        _pooling(folder),
+        name=str(folder),
+        dimension=dimension,
+        max_tokens=min(max_length or _MAX_TOKENS, positions or _MAX_TOKENS, _MAX_TOKENS),
+        document_prefix=document_prefix,
+        query_prefix=query_prefix,
+        pooling=_pooling(folder),
         folder=folder,
     )
 
@@ -124,7 +126,7 @@ def _from_folder(folder: Path) -> Model:
 def _check_weights(folder: Path) -> None:
     """Raise ModelError unless there are a config.json and safetensors weights."""
     if not (folder / "config.json").is_file():
-        raise ModelError(f"There is no model in {folder}: config.json is missing.")
+        raise ModelError(f"There is no model in {folder}: config.json is missing. Name another folder.")
     if any(folder.glob("*.safetensors")):
         return
     if any(folder.glob("*.bin")) or any(folder.glob("*.pt")):
@@ -132,7 +134,7 @@ def _check_weights(folder: Path) -> None:
             f"The model in {folder} has only pickle weights, which can run code when loaded. "
             "Convert them to safetensors."
         )
-    raise ModelError(f"The model in {folder} has no weights: there is no *.safetensors file.")
+    raise ModelError(f"The model in {folder} has no *.safetensors file with weights. Copy the model again.")
 
 
 def _check_modules(folder: Path) -> list[str]:
@@ -171,7 +173,9 @@ def _check_similarity(folder: Path, modules: list[str]) -> None:
     config = _read_json(folder / _SENTENCE_TRANSFORMERS_CONFIG)
     kind = config.get("model_type") or "SentenceTransformer"
     if kind != "SentenceTransformer":
-        raise ModelError(f"The model in {folder} is a {kind}. semls needs a SentenceTransformer.")
+        raise ModelError(
+            f"The model in {folder} is a {kind}. semls needs a SentenceTransformer: choose another."
+        )
     similarity = config.get("similarity_fn_name") or "cosine"
     # For L2-normalised vectors, all three give the same order.
     supported = ("cosine", "dot", "euclidean") if "Normalize" in modules else ("cosine",)
@@ -187,7 +191,9 @@ def _prefixes(folder: Path, config: dict[str, Any]) -> tuple[str, str]:
     recipe = _read_json(folder / _SENTENCE_TRANSFORMERS_CONFIG)
     prompts = recipe.get("prompts") or {}
     if not isinstance(prompts, dict) or not all(isinstance(text, str | None) for text in prompts.values()):
-        raise ModelError(f"The prompts in {folder}/{_SENTENCE_TRANSFORMERS_CONFIG} are not strings.")
+        raise ModelError(
+            f"The prompts in {folder}/{_SENTENCE_TRANSFORMERS_CONFIG} are not strings. Copy the model again."
+        )
     document = next((prompts[name] for name in _DOCUMENT_PROMPTS if prompts.get(name)), "")
     query = prompts.get("query") or ""
     default = recipe.get("default_prompt_name")

@@ -53,7 +53,9 @@ class TransformersEncoder:
             limit_threads()
             self._network, dimension = self._load()
         except Exception as error:  # transformers and its dependencies raise anything for bad files
-            raise ModelError(f"Cannot load the model in {folder}: {reason(error)}.") from error
+            raise ModelError(
+                f"Cannot load the model in {folder}: {reason(error)}. Replace its files or use another model."
+            ) from error
         if dimension != model.dimension:
             raise ModelError(
                 f"The embeddings of the model in {folder} have {dimension} dimensions instead of "
@@ -118,7 +120,7 @@ class TransformersEncoder:
             return self._load_on_cpu(device, error)
 
     def _load_on_cpu(self, device: str, error: RuntimeError) -> tuple[Network, int]:
-        """Replace a GPU that failed: a game took its memory, or a suspended laptop lost it."""
+        """Load the network on the CPU after the GPU has failed, for example for lack of memory."""
         log.warning("%s failed (%s); falling back to the CPU.", device, reason(error))
         return self._load_on("cpu")
 

@@ -13,6 +13,7 @@ from semls.engine.storage.schema import HOLDS_NAME, LAYOUT, Entry, File, columns
 from semls.engine.syntax import identifiers
 
 _PAGE = 10_000  # files that one call of `files_after` reads
+_MAX_LISTED = 1000  # skipped or unparsed files
 _MAX_CHARACTER = "\U0010ffff"  # sorts after all others
 
 _SELECT_FILES = f"SELECT {columns(File, 'files')} FROM files"
@@ -61,19 +62,19 @@ class Catalog:
         """
         found: dict[str, File] = {}
         for path in paths:
-            # "0" is the character after "/".
+            # All paths in the folder are before `path` + "0", the character after "/".
             bounds = (path, f"{path}/", f"{path}0") if path else ("", "", _MAX_CHARACTER)
             found |= self._files("WHERE path = ? OR path >= ? AND path < ?", bounds)
         return found
 
-    def skipped_files(self, limit: int = 1000) -> list[File]:
-        """Return files that have no chunks, each with the reason, in the order of paths."""
-        return list(self._files("WHERE skipped != '' ORDER BY path LIMIT ?", (limit,)).values())
+    def skipped_files(self) -> list[File]:
+        """Return the first thousand files without chunks, each with the reason, in the order of paths."""
+        return list(self._files("WHERE skipped != '' ORDER BY path LIMIT ?", (_MAX_LISTED,)).values())
 
-    def unparsed_files(self, limit: int = 1000) -> list[File]:
-        """Return files that are chunked by lines because parsing them failed, in the order of paths."""
+    def unparsed_files(self) -> list[File]:
+        """Return the first thousand files, by path, that are chunked by lines because parsing failed."""
         condition = "WHERE skipped = '' AND failure != '' ORDER BY path LIMIT ?"
-        return list(self._files(condition, (limit,)).values())
+        return list(self._files(condition, (_MAX_LISTED,)).values())
 
     def count_files(self) -> int:
         """Return the number of files that are not skipped."""
@@ -159,16 +160,16 @@ class Catalog:
         return self._find(f"name IN ({placeholders(len(names))})", names, filters, limit)
 
     def find_by_prefix(self, prefix: str, filters: Filters, limit: int) -> list[int]:
-        """Return the ids of chunks whose name starts with `prefix`, or whose humps start with its humps.
+        """Return the ids of chunks whose name starts with `prefix`, or whose words start with its words.
 
         `parHead` and `pHH` find `parseHTTPHeader`. The shortest names come first.
         """
-        humps = identifiers.prefixes(prefix)
-        if not humps:
+        words = identifiers.prefixes(prefix)
+        if not words:
             return []
-        initials = "".join(hump[0] for hump in humps).lower()
+        initials = "".join(word[0] for word in words).lower()
         condition = "(name >= ? AND name < ? OR initials >= ? AND initials < ? AND name LIKE ?)"
-        like = "%".join([*humps, ""])
+        like = "%".join([*words, ""])
         bounds = (prefix, prefix + _MAX_CHARACTER, initials, initials + _MAX_CHARACTER)
         return self._find(condition, (*bounds, like), filters, limit)
 
@@ -224,7 +225,7 @@ class Catalog:
     def _ids(self, query: str, parameters: Sequence[object]) -> list[int]:
         return [row[0] for row in self._database.query(query, parameters)]
 
-    # Metadata: facts that outlive the process
+    # Metadata: values that other modules keep in the index database
 
     def set_metadata(self, key: str, value: str) -> None:
         """Store a value under a key."""

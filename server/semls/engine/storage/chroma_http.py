@@ -87,7 +87,7 @@ _JSON: TypeAdapter[JsonValue] = TypeAdapter(JsonValue)
 class ChromaServer:
     """Connections to one server. Used by several threads at a time; all methods raise StoreError.
 
-    Requests run in an event loop of their own, because only there a timeout covers a whole request.
+    Requests run in a separate event loop, because only asyncio can limit the time of a whole request.
     """
 
     def __init__(self, server: Server) -> None:
@@ -206,7 +206,7 @@ class ChromaServer:
             raise self.error(f"its response is not one of Chroma's: {_first_error(error)}") from error
         except TimeoutError as error:
             raise self.error(f"it has not answered within {_REQUEST_TIMEOUT:.0f} s") from error
-        except (UnicodeError, httpx.LocalProtocolError):  # whose message would show the token
+        except (UnicodeError, httpx.LocalProtocolError):  # their messages would show the token
             raise self.error("its token or a header has characters that HTTP does not allow") from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise self.error(str(error) or type(error).__name__) from error

@@ -60,7 +60,7 @@ class Database:
             return self.connection.execute(sql, parameters).fetchall()
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> None:
-        """Run one statement in a transaction of its own."""
+        """Run one statement in a separate transaction."""
         with self.translate_errors():
             self.connection.execute(sql, parameters)
 

@@ -35,7 +35,7 @@ class EmbeddedHashes:
             _insert(connection, index, hashes)
 
     def add(self, index: str, hashes: Iterable[str]) -> None:
-        """Record that these hashes, too, have a vector in the index."""
+        """Record that these hashes have a vector in the index, in addition to those recorded before."""
         with self._database.transaction() as connection:
             _insert(connection, index, hashes)
 

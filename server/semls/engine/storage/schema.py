@@ -89,7 +89,7 @@ class Entry(NamedTuple):
 
     @property
     def definition(self) -> DefinitionKey:
-        """A key that all chunks of one definition share; a chunk without a name has a key of its own."""
+        """A key that all chunks of one definition share; a chunk without a name shares it with none."""
         return self.path, self.qualified_name, self.name_row, self.name_column
 
     @property

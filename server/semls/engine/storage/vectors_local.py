@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 _SAMPLES = 8  # vectors that are searched for when a store is opened
 _MIN_SELF_SIMILARITY = 0.999  # the least length of a vector, and cosine with itself: 1 but for rounding
 _MAX_ERROR_LENGTH = 200  # characters of Chroma's messages
-_MARKER = "opening"  # a file that exists while the store is opened, and afterwards if that killed the process
+_MARKER = "opening"  # a file that exists while the store is opened; it stays if opening kills the process
 
 # chromadb is imported inside functions, so its types are unknown here.
 _Client: TypeAlias = Any
@@ -26,7 +26,7 @@ _ChromaCollection: TypeAlias = Any
 
 
 def preload() -> None:
-    """Import chromadb: that takes a second, which no search should wait for."""
+    """Import chromadb ahead of the first search, because the import takes a second."""
     import chromadb  # noqa: F401
 
 
@@ -37,7 +37,9 @@ def delete_store(directory: Path) -> None:
     except FileNotFoundError:
         pass
     except OSError as error:
-        raise StoreError(f"The vectors in {directory} cannot be deleted: {error}.") from error
+        raise StoreError(
+            f"The vectors in {directory} cannot be deleted ({error}). Make them writable, or delete them."
+        ) from error
 
 
 class LocalVectors(VectorStore):

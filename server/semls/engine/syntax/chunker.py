@@ -30,7 +30,8 @@ _MAX_NODE_DEPTH = 40  # of nodes that are searched for a boundary
 _LINE_BREAK = re.compile(rb"\n")
 _BLANK_LINES = re.compile(rb"\n(?:[ \t\f\v\r]*\n)+")
 
-# Sources of `fingerprint`, relative to the package `semls.engine`.
+# Sources of `fingerprint`, relative to the package `semls.engine`. `sensitive.py` decides which contents are
+# chunked.
 _CHUNKING_MODULES = (
     "syntax/chunker.py",
     "syntax/outline.py",
@@ -63,8 +64,9 @@ class Chunk(NamedTuple):
 def fingerprint() -> str:
     """Return a hash that changes whenever files may be chunked differently.
 
-    It covers the code that chunks, the queries, the table of languages, and the versions of tree-sitter and
-    of its grammars. The catalog stores it, and files are chunked again when it differs.
+    It covers the code that chunks files or finds private keys, the queries, the table of languages, and the
+    versions of tree-sitter and of its grammars. The catalog stores it, and files are chunked again when it
+    differs.
     """
     engine = resources.files("semls.engine")
     files = [engine / name for name in _CHUNKING_MODULES]

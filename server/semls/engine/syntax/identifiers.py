@@ -14,8 +14,8 @@ def split(name: str) -> list[str]:
 def prefixes(query: str) -> list[str]:
     """Return the prefixes with which the words of a matching identifier start, in order.
 
-    `PHH`, `pHH` and `paHTTPHe` are queries for parseHTTPHeader. Each letter of a last word in upper case is a
-    prefix of its own.
+    `PHH`, `pHH` and `paHTTPHe` are queries for parseHTTPHeader. If the last word is in upper case, each of
+    its letters is a separate prefix.
     """
     words = split(query)
     if words and words[-1].isupper():

@@ -23,10 +23,10 @@ from semls.errors import EngineError
 log = logging.getLogger(__name__)
 
 _CPU_LIMIT = 10.0  # seconds of CPU time for a file; one megabyte of code takes about one
-_STALL_FACTOR = 6.0  # times the CPU limit in real time: the process is suspended or the machine overloaded
+_STALL_FACTOR = 6.0  # times the CPU limit: real time after which a silent process is killed
 _START_TIMEOUT = 60.0  # seconds
 _EXIT_TIMEOUT = 5.0  # seconds that a process may take to exit after its last response
-_MAX_ATTEMPTS = 2  # for a file during which the process exits or stalls, which the file may not have caused
+_MAX_ATTEMPTS = 2  # for a file during which the process exits or stalls, as the file may not be the cause
 
 TIMEOUT, CRASH, INTERNAL = "timeout", "crash", "internal error"
 
@@ -156,7 +156,7 @@ def _chunk_by_lines(content: bytes, language: Language, failure: str) -> ParseRe
 
 
 class _Watchdog:
-    """Calls a function in another thread after a timeout, unless it is reset or left before."""
+    """Calls a function in another thread after a timeout, unless it is reset or its block ends before."""
 
     def __init__(self, timeout: float, on_timeout: Callable[[], None]) -> None:
         self._timeout, self._on_timeout = timeout, on_timeout

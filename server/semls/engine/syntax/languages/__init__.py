@@ -44,13 +44,13 @@ def _row(
     content_pattern: re.Pattern[bytes] | None = None,
 ) -> Language:
     return Language(
-        name,
-        grammar or name,
-        tuple(extensions.split()),
-        tuple(filenames.split()),
-        tuple(aliases.split()),
-        query or name,
-        content_pattern,
+        name=name,
+        grammar=grammar or name,
+        extensions=tuple(extensions.split()),
+        filenames=tuple(filenames.split()),
+        aliases=tuple(aliases.split()),
+        query=query or name,
+        content_pattern=content_pattern,
     )
 
 
@@ -236,7 +236,7 @@ _TABLE = (
 )
 # fmt: on
 
-TEXT = Language("text", None, ("txt",), aliases=("plaintext", "plain"))
+TEXT = Language("text", grammar=None, extensions=("txt",), aliases=("plaintext", "plain"))
 
 _LANGUAGES = (*_TABLE, TEXT)
 _BY_NAME = {name: language for language in _LANGUAGES for name in (*language.aliases, language.name)}
