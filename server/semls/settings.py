@@ -28,9 +28,8 @@ class Server:
 
     url: str  # http or https, without a user name
     token: str = field(default="", repr=False)
-    headers: Mapping[str, str] = field(
-        default_factory=dict, repr=False, hash=False
-    )  # sent with every request
+    # Sent with every request.
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False, hash=False)
     tenant: str = "default_tenant"
     database: str = "default_database"
 
@@ -38,7 +37,7 @@ class Server:
     def parse(cls, options: object) -> tuple["Server | None", list[str]]:
         """Return the server that an editor's options describe, and what is wrong with them.
 
-        A single wrong option invalidates all, because the vectors must not go to another server.
+        One invalid option invalidates all, because the vectors must not go to another server.
         """
         if not isinstance(options, Mapping):
             actual = json_type(options)
@@ -93,7 +92,7 @@ class Settings:
     def parse(cls, options: Mapping[str, Any]) -> tuple["Settings", list[str]]:
         """Return the settings that an editor's options describe, and what is wrong with the options.
 
-        A wrong option is not set.
+        An invalid option counts as not set.
         """
         strings, problems = _parse_strings(options, ("model", "revision"), prefix="", ignored=("store",))
         store, store_problems = Server.parse(options["store"]) if options.get("store") else (None, [])
@@ -159,9 +158,9 @@ def _is_printable(value: object) -> bool:
 
 
 def _environment_variable(name: str) -> str | None:
-    """Return a variable decoded as UTF-8, which Python does not do in every locale."""
+    """Return a variable decoded as UTF-8, or None; Python decodes it with the encoding of the locale."""
     value = os.environ.get(name)
-    return value and os.fsencode(value).decode("utf-8", "surrogateescape")
+    return os.fsencode(value).decode("utf-8", "surrogateescape") if value else None
 
 
 def _is_http_url(url: str) -> bool:
@@ -173,7 +172,7 @@ def _is_http_url(url: str) -> bool:
 
 
 def _parse_json(text: str) -> object:
-    """Return the JSON value, or the text itself if it is not JSON: `Server.parse` refuses that."""
+    """Return the JSON value, or the text itself if it is not JSON, which `Server.parse` then refuses."""
     try:
         return json.loads(text)
     except ValueError:
@@ -220,12 +219,14 @@ class EngineSettings:
     @classmethod
     def from_environment(cls) -> "EngineSettings":
         """Return the settings of the `SEMLS_` variables that the fields name. Raises UsageError."""
+        cache_directory = platformdirs.user_cache_dir("semls", appauthor=False)
+        state_directory = platformdirs.user_state_dir("semls", appauthor=False)
         return cls(
-            _directory("SEMLS_CACHE_DIR", platformdirs.user_cache_dir("semls", appauthor=False)),
-            _directory("SEMLS_STATE_DIR", platformdirs.user_state_dir("semls", appauthor=False)),
-            _number("SEMLS_IDLE_MINUTES", cls.idle_minutes),
-            _number("SEMLS_CACHE_GB", cls.cache_gigabytes),
-            int(_number("SEMLS_THREADS", cls.threads)),
+            cache_directory=_directory("SEMLS_CACHE_DIR", cache_directory),
+            state_directory=_directory("SEMLS_STATE_DIR", state_directory),
+            idle_minutes=_number("SEMLS_IDLE_MINUTES", cls.idle_minutes),
+            cache_gigabytes=_number("SEMLS_CACHE_GB", cls.cache_gigabytes),
+            threads=int(_number("SEMLS_THREADS", cls.threads)),
         )
 
 
