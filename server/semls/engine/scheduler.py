@@ -167,13 +167,15 @@ class _Task:
             self.received.set()
             return
         try:
-            settle, value = self._outcome.set_result, self._call()
+            value = self._call()
         except BaseException as error:  # noqa: BLE001 - raised in the coroutine that awaits the outcome
-            settle, value = self._outcome.set_exception, error
-        try:
+            self._report(self._outcome.set_exception, error)
+        else:
+            self._report(self._outcome.set_result, value)
+
+    def _report(self, settle: Callable[[Any], None], value: object) -> None:
+        with contextlib.suppress(RuntimeError):  # the loop is closed, so no coroutine awaits the outcome
             self._loop.call_soon_threadsafe(self._settle, settle, value)
-        except RuntimeError:  # the loop is closed, so no coroutine awaits the outcome
-            return
 
     def _settle(self, settle: Callable[[Any], None], value: object) -> None:
         if not self._outcome.done():

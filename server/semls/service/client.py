@@ -11,7 +11,7 @@ import httpx
 from semls.errors import EngineError
 from semls.limits import DEFAULT_HITS, DEFAULT_TOKENS
 from semls.service import launcher, messages
-from semls.service.http_client import Connection, decode, decode_response, encode
+from semls.service.http_client import EngineConnection, decode, decode_response, encode
 from semls.service.messages import (
     AnswerMessage,
     ContextMessage,
@@ -57,7 +57,7 @@ class Client:
         self._on_wait = on_wait
         self._paths = EnginePaths(engine)
         self._connecting = asyncio.Lock()
-        self._connection: Connection | None = None
+        self._connection: EngineConnection | None = None
         self._ping: asyncio.Task[str] | None = None
 
     def configure(self, workspace: str, settings: Settings) -> None:
@@ -280,21 +280,21 @@ class Client:
             self._ping.add_done_callback(_retrieve_exception)
         return await asyncio.shield(self._ping)
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> EngineConnection:
         """Return a connection to the running engine; find or start the engine first if necessary."""
         async with self._connecting:
             connection = self._connection
             if connection and not self._is_current(connection.state):
                 await self.close()  # the engine has stopped, and another program may have its port
             if self._connection is None:
-                self._connection = Connection(await launcher.ensure_running(self._paths))
+                self._connection = EngineConnection(await launcher.ensure_running(self._paths))
             return self._connection
 
     def _is_current(self, state: EngineState) -> bool:
         return self._paths.is_locked() and self._paths.read_state() == state
 
     async def _handle_lost_connection(
-        self, connection: Connection, error: httpx.TransportError, attempt: int
+        self, connection: EngineConnection, error: httpx.TransportError, attempt: int
     ) -> None:
         """Drop a connection whose engine has died, unless another request has replaced it already.
 

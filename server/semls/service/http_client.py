@@ -28,7 +28,7 @@ def http_client(state: EngineState, timeout: float | None = None) -> httpx.Async
     )
 
 
-class Connection:
+class EngineConnection:
     """An HTTP connection to one engine that is closed after its last request.
 
     httpx leaves connections open that are being established while its client is closed.
