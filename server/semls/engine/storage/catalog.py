@@ -194,8 +194,8 @@ class Catalog:
             (*hashes, *values),
         )
         found: dict[str, list[int]] = {}
-        for content_hash, chunk in rows:
-            found.setdefault(content_hash, []).append(chunk)
+        for content_hash, chunk_id in rows:
+            found.setdefault(content_hash, []).append(chunk_id)
         return found
 
     def find_definitions(self, filters: Filters, limit: int) -> list[int]:
@@ -248,5 +248,5 @@ def _replace_file(connection: sqlite3.Connection, file: File, chunks: Sequence[t
     for entry, text in chunks:
         initials = "".join(part[0] for part in identifiers.split(entry.name)).lower()
         cursor = connection.execute(_INSERT_CHUNK, (*entry, initials))
-        chunk = cast("int", cursor.lastrowid)  # None only before the first INSERT
-        insert_text(connection, chunk, entry, text)
+        chunk_id = cast("int", cursor.lastrowid)  # None only before the first INSERT
+        insert_text(connection, chunk_id, entry, text)

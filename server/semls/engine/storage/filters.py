@@ -74,7 +74,7 @@ class FilterCompiler:
             parameters,
         )
         return json.dumps(
-            [chunk for chunk, path, body in rows if _passes(f"{path}\n{body}".casefold(), texts)]
+            [chunk_id for chunk_id, path, body in rows if _passes(f"{path}\n{body}".casefold(), texts)]
         )
 
 

@@ -61,7 +61,7 @@ class FullTextIndex:
         chunks = self._database.query("SELECT max(id) FROM chunks")[0][0]
         repeated = [frequencies[term] for term in rarer] if frequent else []
         bound = _upper_bound(chunks, [*frequencies.values(), *repeated])
-        return [(chunk, score / bound) for chunk, score in rows]
+        return [(chunk_id, score / bound) for chunk_id, score in rows]
 
     def find_phrase(self, text: str, limit: int) -> dict[int, str]:
         """Return the chunks whose bodies contain the words of a text in a row: their bodies by id."""
@@ -75,7 +75,7 @@ class FullTextIndex:
         return {term: self._database.query(query, (_quoted(term), limit))[0][0] for term in terms}
 
 
-def insert_text(connection: sqlite3.Connection, chunk: int, entry: Entry, text: str) -> None:
+def insert_text(connection: sqlite3.Connection, chunk_id: int, entry: Entry, text: str) -> None:
     """Add the row of a chunk, in the caller's transaction."""
     declaration = f"{entry.signature}\n{entry.doc}"
     row = {
@@ -86,7 +86,7 @@ def insert_text(connection: sqlite3.Connection, chunk: int, entry: Entry, text: 
         "body": text,
         "body_identifiers": identifiers.split_camel_case(text),
     }
-    connection.execute(_INSERT, (chunk, *(row[column] for column in FULLTEXT_COLUMNS)))
+    connection.execute(_INSERT, (chunk_id, *(row[column] for column in FULLTEXT_COLUMNS)))
 
 
 def _with_parts(text: str) -> str:
