@@ -49,7 +49,7 @@
 
 (defcustom semls-settings nil
   "Settings of the server: a property list of :model, :revision and :store.
-The README of semls describes them.  A server takes the value that this
+The reference of semls describes them.  A server takes the value that this
 variable has, when the server starts, in the buffer where it is started."
   :type '(plist :options ((:model string) (:revision string) (:store plist))))
 
