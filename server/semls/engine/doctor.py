@@ -168,7 +168,8 @@ def _check_grammars() -> str:
 
 def _check_vectors(cache_directory: Path) -> str:
     with tempfile.TemporaryDirectory(dir=cache_directory, prefix="doctor-") as directory:
-        store = LocalVectors(Path(directory) / "vectors", "doctor", "doctor", 2)
+        path = Path(directory) / "vectors"
+        store = LocalVectors(path, fingerprint="doctor", model="doctor", dimension=2)
         east, north = np.eye(2, dtype=np.float32)
         store.upsert({"east": east, "north": north})
         (found, _), *_ = store.query(north, 1)

@@ -118,11 +118,12 @@ class VectorIndexes:
         if server:
             remote = RemoteExecutor()
             opening = remote.run(Priority.SEMANTIC, _open_remote, server, self._repository, encoder)
-            index = VectorIndex(encoder, await opened(opening, wait=False), remote, server)
+            vectors = await opened(opening, wait=False)
+            index = VectorIndex(encoder, vectors, executor=remote, server=server)
         else:
             # Not in the executor, because opening hundreds of thousands of vectors takes seconds.
             store = await opened(asyncio.to_thread(_open_local, self._directory, encoder))
-            index = VectorIndex(encoder, store, self._executor)
+            index = VectorIndex(encoder, store, executor=self._executor)
         entry = _OpenIndex(index)
         self._open.append(entry)
         await self._executor.run(Priority.SEMANTIC, self._catalog.embedded.replace, index.name, ())
@@ -137,12 +138,22 @@ class VectorIndexes:
 
 
 def _open_local(directory: Path, encoder: Encoder) -> LocalVectors:
-    path = directory / "vectors" / encoder.fingerprint
-    return LocalVectors(path, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
+    return LocalVectors(
+        directory / "vectors" / encoder.fingerprint,
+        fingerprint=encoder.fingerprint,
+        model=encoder.model.name,
+        dimension=encoder.model.dimension,
+    )
 
 
 def _open_remote(server: Server, repository: str, encoder: Encoder) -> RemoteVectors:
-    return RemoteVectors(server, repository, encoder.fingerprint, encoder.model.name, encoder.model.dimension)
+    return RemoteVectors(
+        server,
+        repository,
+        fingerprint=encoder.fingerprint,
+        model=encoder.model.name,
+        dimension=encoder.model.dimension,
+    )
 
 
 def _copy(store: LocalVectors, copy: LocalVectors, hashes: Sequence[str]) -> None:

@@ -171,7 +171,8 @@ class IgnoreRules:
 def workspace_rules(root: Path) -> IgnoreRules:
     """Return the rules for the top of a workspace: semls's defaults, and those of an enclosing repository."""
     defaults = (_IgnoreFile(IGNORED_BY_DEFAULT, root, _DEFAULT_PATTERNS),)
-    without_repository = IgnoreRules(root, (), (_user_rules(root, None),), defaults)
+    user_rules = _user_rules(root, None)
+    without_repository = IgnoreRules(root, semlsignore=(), git=(user_rules,), defaults=defaults)
     lineage = [root, *root.parents]
     depth = next((depth for depth, folder in enumerate(lineage) if os.path.exists(folder / ".git")), 0)
     from_repository_to_root = lineage[depth::-1]
@@ -246,7 +247,12 @@ def _parse_rule(number: int, line: str) -> _Rule | None:
     if not without_slash:
         return None
     end = "\0" if pattern.endswith("/") else "\0?"
-    return _Rule(number, line.startswith("!"), "/" in without_slash, regex + end)
+    return _Rule(
+        line=number,
+        keeps=line.startswith("!"),
+        has_slash="/" in without_slash,
+        regex=regex + end,
+    )
 
 
 def _strip_trailing_spaces(line: str) -> str:

@@ -63,7 +63,13 @@ def scan(
     if not os.path.isdir(root):
         raise UsageError(f"There is no folder {root}: name one that exists.")
     ancestors = {folder for path in paths for folder in parent_folders(path)}
-    return _Walk(Path(os.path.abspath(root)), max_bytes, frozenset(paths), frozenset(ancestors)).run()
+    walk = _Walk(
+        root=Path(os.path.abspath(root)),
+        max_bytes=max_bytes,
+        paths=frozenset(paths),
+        ancestors=frozenset(ancestors),
+    )
+    return walk.run()
 
 
 def path_to_rescan(path: str) -> str | None:
@@ -195,7 +201,12 @@ class _Walk:
         if entry.is_symlink() or _is_junction(entry):
             return Skipped(path, classify.reason_for_link(self.root, entry.path))
         if is_folder:
-            return _Folder(path, rules.below(kept, reason), kept is True, is_requested)
+            return _Folder(
+                path,
+                rules.below(kept, reason),
+                kept_explicitly=kept is True,
+                is_requested=is_requested,
+            )
         reason_by_name = classify.reason_by_name(entry.name)
         if reason_by_name:
             return Skipped(path, reason_by_name)
