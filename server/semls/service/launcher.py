@@ -142,7 +142,7 @@ def _spawn(paths: EnginePaths) -> "subprocess.Popen[bytes]":
             )
         except OSError as error:
             raise EngineError(
-                f"The engine did not start: {error}. Free memory and processes, then retry."
+                f"The engine did not start: {error}. Free some memory and try again."
             ) from error
     _children.append(engine)
     return engine

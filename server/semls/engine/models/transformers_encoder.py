@@ -59,7 +59,7 @@ class TransformersEncoder:
         if dimension != model.dimension:
             raise ModelError(
                 f"The embeddings of the model in {folder} have {dimension} dimensions instead of "
-                f"{model.dimension}: it is not {model.name}."
+                f"{model.dimension}: it is not {model.name}. Replace its files."
             )
 
     @property

@@ -99,7 +99,9 @@ class ParserProcess:
                     cwd=Path(__file__).parents[3],  # Python would import modules from the current directory
                 )
             except OSError as error:
-                raise EngineError(f"The parser process cannot be started: {error}.") from error
+                raise EngineError(
+                    f"The parser process cannot be started: {error}. Free some memory and try again."
+                ) from error
             if self._request(process, [(b"", TEXT)], _START_TIMEOUT):
                 return process
             process.kill()
