@@ -134,7 +134,9 @@ def _check_weights(folder: Path) -> None:
             f"The model in {folder} has only pickle weights, which can run code when loaded. "
             "Convert them to safetensors."
         )
-    raise ModelError(f"The model in {folder} has no *.safetensors file with weights. Copy the model again.")
+    raise ModelError(
+        f"The model in {folder} has no weights: there is no *.safetensors file. Copy the model again."
+    )
 
 
 def _check_modules(folder: Path) -> list[str]:

@@ -53,9 +53,7 @@ class TransformersEncoder:
             limit_threads()
             self._network, dimension = self._load()
         except Exception as error:  # transformers and its dependencies raise anything for bad files
-            raise ModelError(
-                f"Cannot load the model in {folder}: {reason(error)}. Replace its files or use another model."
-            ) from error
+            raise ModelError(f"Cannot load the model in {folder}: {reason(error)}.") from error
         if dimension != model.dimension:
             raise ModelError(
                 f"The embeddings of the model in {folder} have {dimension} dimensions instead of "
