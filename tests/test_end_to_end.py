@@ -52,7 +52,7 @@ def test_search_in_python_project_ranks_the_definition_first(indexed, query, nam
         ("drop the sessions that are no longer active", "evict_expired", "rust"),
         ("shrink an image but keep its aspect ratio", "fit_into", "python"),
         ("take articles out of stock", "reserve", "java"),
-        ("go back to the version before", "Rolling back", "markdown"),
+        ("guide for going back to the version before", "Rolling back", "markdown"),
     ],
 )
 def test_search_with_synonyms_finds_code_in_six_languages(indexed, query, name, language):

@@ -44,18 +44,18 @@ def test_analyze_finds_names_of_symbols(text, names):
 def test_rank_adds_lexical_and_semantic_scores():
     candidates = {
         1: Candidate(entry("lexical"), lexical=9.0),
-        2: Candidate(entry("both", "src/b.py"), lexical=9.0, semantic=0.4),
-        3: Candidate(entry("semantic", "src/c.py"), semantic=0.2),
+        2: Candidate(entry("both", "src/b.py"), lexical=9.0, semantic=4.0),
+        3: Candidate(entry("semantic", "src/c.py"), semantic=2.0),
         4: Candidate(entry("neither", "src/d.py")),
     }
     assert [number for number, _ in rank(AnalyzedQuery.from_text("anything"), candidates)] == [2, 1, 3, 4]
 
 
-@pytest.mark.parametrize(("lexical", "first"), [(0.1, "semantic"), (0.6, "lexical")])
-def test_rank_with_low_lexical_scores_raises_semantic_weight(lexical, first):
+@pytest.mark.parametrize(("semantic", "first"), [(1.0, "lexical"), (9.0, "semantic")])
+def test_rank_chunk_that_is_much_nearer_than_others_comes_first(semantic, first):
     candidates = {
-        1: Candidate(entry("lexical"), lexical=lexical),
-        2: Candidate(entry("semantic", "src/b.py"), semantic=0.4),
+        1: Candidate(entry("lexical"), lexical=0.5),
+        2: Candidate(entry("semantic", "src/b.py"), semantic=semantic),
     }
     assert candidates[rank(AnalyzedQuery.from_text("anything"), candidates)[0][0]].entry.name == first
 
@@ -147,6 +147,15 @@ def test_rank_penalizes_build_files_unless_the_query_asks_for_them():
 def test_rank_penalizes_further_chunks_of_a_file():
     same = [entry(name, "src/one.py") for name in "abc"]
     assert order("anything else", *same, entry("other", "src/two.py"))[:2] == ["a", "other"]
+
+
+def test_rank_further_chunk_that_matches_better_than_other_files_follows():
+    candidates = {
+        1: Candidate(entry("best", "src/one.py"), lexical=1.0),
+        2: Candidate(entry("second", "src/one.py"), lexical=0.9),
+        3: Candidate(entry("other", "src/two.py"), lexical=0.5),
+    }
+    assert [number for number, _ in rank(AnalyzedQuery.from_text("anything"), candidates)] == [1, 2, 3]
 
 
 def test_rank_penalizes_exact_duplicates():

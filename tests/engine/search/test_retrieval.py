@@ -1,6 +1,7 @@
 """Search with a real catalog and a real Chroma store, with the hashing encoder."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
@@ -62,6 +63,24 @@ def test_search_lexical_and_hybrid_find_the_same_best_hit(catalog, index):
     query = parse_query("send the request again")
     assert paths(find(query, catalog))[0] == "src/http/client.py"
     assert paths(find(query, catalog, index))[0] == "src/http/client.py"
+
+
+class RescaledVectors:
+    """A store whose cosines are those of another one, scaled and shifted, as another model's may be."""
+
+    def __init__(self, vectors, scale, shift):
+        self._vectors, self._scale, self._shift = vectors, scale, shift
+
+    def query(self, *arguments):
+        return [(key, self._scale * cosine + self._shift) for key, cosine in self._vectors.query(*arguments)]
+
+
+@pytest.mark.parametrize(("scale", "shift"), [(1, 0.3), (2, 0), (0.1, 0.8)])
+def test_search_scores_do_not_depend_on_range_of_cosines(catalog, index, scale, shift):
+    rescaled = replace(index, vectors=RescaledVectors(index.vectors, scale, shift))
+    query = parse_query("how is a header read")
+    expected = [(hit.entry.path, pytest.approx(hit.score, abs=1e-4)) for hit in find(query, catalog, index)]
+    assert [(hit.entry.path, hit.score) for hit in find(query, catalog, rescaled)] == expected
 
 
 def test_search_returns_snippets_with_descending_scores(catalog, index):

@@ -1,8 +1,8 @@
 """Ranking: computes scores of candidates from what the catalog and the searches know about them.
 
-A score is a sum of weighted evidence, multiplied by penalties. The weights are round numbers; they were
-chosen on half of the repositories of MinishLab/semble's benchmark. The table "What is each part of the
-ranking worth?" in tests/bench/RESULTS.md shows what is lost without each of them.
+A score is a sum of weighted evidence, multiplied by penalties. The weights are round numbers, chosen on four
+benchmarks. The tables "Files or definitions?" and "What is each part of the ranking worth?" in
+tests/bench/RESULTS.md show what they are worth.
 
 All functions are pure.
 """
@@ -21,9 +21,7 @@ from semls.engine.syntax import identifiers
 from semls.engine.syntax.source import split_rows
 
 # Weights, which are added. The lexical score of the best candidate has the weight 1.
-_SEMANTIC_WEIGHT = 1.5  # of the cosine itself: relative to the best one, the best of bad candidates would win
-# Raises the semantic weight, up to three times, as the best lexical score falls below half of its bound.
-_SEMANTIC_GAIN = 2.0
+_SEMANTIC_WEIGHT = 0.2  # of a standard score: relative to the best one, the best of bad candidates would win
 _FILE_NAME_WEIGHT = 0.6  # of the share of the file's name that the query covers
 _FOLDER_NAME_WEIGHT = 0.2  # of the same share of the folder's name
 _BEST_NAME_WEIGHT = 0.3  # of the best match between the query and a name in the file
@@ -43,7 +41,7 @@ _PROSE_PENALTY = 0.5  # prose and data files
 _BUILD_PENALTY = 0.5  # build files
 _OLDER_VERSION_PENALTY = 0.5  # a version of which there is a newer one
 _DUPLICATE_PENALTY = 0.5  # an exact duplicate of a better candidate
-_SAME_FILE_PENALTY = 0.5  # for each better chunk of the same file, for diversification
+_SAME_FILE_PENALTY = 0.85  # for each better chunk of the same file, for diversification
 _MAX_SAME_FILE = 2  # better chunks that count
 
 _MIN_COMMON_PREFIX = 4  # characters that related stems share at least: `auth` and `authentication`
@@ -85,7 +83,18 @@ class Candidate(NamedTuple):
 
     entry: Entry
     lexical: float = 0.0  # BM25 divided by its upper bound for the query
-    semantic: float = 0.0  # the cosine similarity minus that of the farthest candidate
+    semantic: float = 0.0  # how many standard deviations it is nearer than the farthest candidate
+
+
+class _Evidence(NamedTuple):
+    """The two parts of a score, after penalties for the kind of file."""
+
+    chunk: float
+    file: float  # shared by all chunks of the file
+
+    @property
+    def total(self) -> float:
+        return self.chunk + self.file
 
 
 def rank(query: AnalyzedQuery, candidates: Mapping[int, Candidate]) -> list[tuple[int, float]]:
@@ -94,17 +103,16 @@ def rank(query: AnalyzedQuery, candidates: Mapping[int, Candidate]) -> list[tupl
     Scores are not bounded and not comparable across queries.
     """
     best_lexical = max((each.lexical for each in candidates.values()), default=0.0)
-    semantic_weight = _SEMANTIC_WEIGHT * (1 + _SEMANTIC_GAIN * max(0.0, 1 - 2 * best_lexical))
     matcher = _NameMatcher(query)
     file_scores = _file_scores(matcher, candidates.values())
     penalties = _Penalties(query, file_scores.keys())
-    scores = {}
+    evidence = {}
     for chunk, candidate in candidates.items():
-        entry = candidate.entry
+        entry, penalty = candidate.entry, penalties.factor(candidate.entry)
         lexical = candidate.lexical / (best_lexical or 1.0)
-        own = lexical + semantic_weight * candidate.semantic + _entry_score(query, matcher, entry)
-        scores[chunk] = (own + file_scores[entry.path]) * penalties.factor(entry)
-    return _diversify(scores, candidates)
+        own = lexical + _SEMANTIC_WEIGHT * candidate.semantic + _entry_score(query, matcher, entry)
+        evidence[chunk] = _Evidence(own * penalty, file_scores[entry.path] * penalty)
+    return _diversify(evidence, candidates)
 
 
 def is_named(query: AnalyzedQuery, candidate: Candidate) -> bool:
@@ -292,16 +300,23 @@ def _is_auxiliary(path: str) -> bool:
     return bool(_AUXILIARY_PATH.search(path))
 
 
-def _diversify(scores: Mapping[int, float], candidates: Mapping[int, Candidate]) -> list[tuple[int, float]]:
-    """Penalize further chunks of a file and exact duplicates, and sort, so that neither fill the answer."""
+def _diversify(
+    evidence: Mapping[int, _Evidence], candidates: Mapping[int, Candidate]
+) -> list[tuple[int, float]]:
+    """Penalize further chunks of a file and exact duplicates, and sort, so that neither fill the answer.
+
+    The evidence for a file counts for its best chunk only. The others keep most of their own: one of them may
+    be the definition that the query asks for.
+    """
     chunks_of_file: dict[str, int] = defaultdict(int)
     seen: set[str] = set()  # content hashes
     diversified = {}
-    for chunk in sorted(scores, key=lambda chunk: (-scores[chunk], chunk)):
-        entry = candidates[chunk].entry
+    for chunk in sorted(evidence, key=lambda chunk: (-evidence[chunk].total, chunk)):
+        entry, (own, shared) = candidates[chunk].entry, evidence[chunk]
         duplicate = _DUPLICATE_PENALTY if entry.content_hash in seen else 1.0
-        same_file = _SAME_FILE_PENALTY ** min(chunks_of_file[entry.path], _MAX_SAME_FILE)
-        diversified[chunk] = scores[chunk] * duplicate * same_file
+        better = chunks_of_file[entry.path]
+        same_file = _SAME_FILE_PENALTY ** min(better, _MAX_SAME_FILE)
+        diversified[chunk] = duplicate * (own * same_file if better else own + shared)
         chunks_of_file[entry.path] += 1
         seen.add(entry.content_hash)
     return sorted(diversified.items(), key=lambda item: (-item[1], item[0]))

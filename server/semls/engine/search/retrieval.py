@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
 from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search.analysis import AnalyzedQuery
 from semls.engine.search.query import Query
@@ -12,6 +14,7 @@ from semls.engine.storage.schema import DefinitionKey, Entry
 from semls.engine.vector_index import VectorIndex, nearest
 
 MIN_CANDIDATES = 300  # from each source; more for queries with a higher limit
+_MIN_DEVIATION = 1e-6  # of cosines; smaller ones are rounding errors of equal vectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +39,18 @@ async def nearest_chunks(
 ) -> dict[int, float]:
     """Return the chunks nearest to a query, as ids with scores.
 
-    A score is the cosine similarity minus that of the farthest of these chunks. Raises StoreError.
+    A score is the cosine similarity minus that of the farthest of these chunks, divided by the standard
+    deviation: models differ in the range of their cosines. Raises StoreError.
     """
     vector = await executor.run(Priority.SEARCH, index.encoder.encode_query, query.text)
     neighbours = await nearest(index, vector, _limit(query), query.filters, catalog, executor)
-    farthest = min((similarity for similarity, _ in neighbours), default=0.0)
-    return {chunk: similarity - farthest for similarity, chunks in neighbours for chunk in chunks}
+    if not neighbours:
+        return {}
+    similarities = [each.similarity for each in neighbours]
+    farthest, deviation = min(similarities), max(float(np.std(similarities)), _MIN_DEVIATION)
+    return {
+        chunk: (each.similarity - farthest) / deviation for each in neighbours for chunk in each.chunk_ids
+    }
 
 
 def search(query: Query, catalog: Catalog, semantic: Mapping[int, float]) -> list[Hit]:
