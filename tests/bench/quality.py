@@ -3,9 +3,10 @@
 python -m tests.bench.quality BENCHMARK CHECKOUTS, where BENCHMARK contains repos.json and annotations/*.json,
 and CHECKOUTS a folder for each repository. CONTRIBUTING.md says where to get them.
 
-The metric is that of MinishLab/semble's benchmark. A query is answered by files or by ranges of lines in
-files. Each of them has gain 1 at the rank of the first hit in it; all other hits have gain 0. The mean is
-taken over the queries of a repository, and then over repositories.
+A query is answered by files or by ranges of lines in files, its targets. NDCG@10 is that of
+MinishLab/semble's benchmark: each target has gain 1 at the rank of the first hit in it; all other hits have
+gain 0. Hit@1, hit@3 and MRR look at the first hit in any target. Means are taken over the queries of a
+repository, and then over repositories.
 """
 
 import asyncio
@@ -15,16 +16,17 @@ import platform
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from math import log2
 from pathlib import Path
 from statistics import mean, quantiles
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from semls.engine.indexing.context import CachedEncoder, Services, Target
 from semls.engine.indexing.vector_sync import VectorSync
@@ -43,19 +45,29 @@ from semls.settings import Settings
 HITS = 10
 MAX_CACHE_BYTES = 16 << 30
 METHODS = ("lexical", "semantic", "hybrid")
+METRICS: dict[str, Callable[[int], float]] = {  # of the rank of the first hit in a target, 0 for none
+    "hit@1": lambda rank: float(rank == 1),
+    "hit@3": lambda rank: float(1 <= rank <= 3),
+    "MRR": lambda rank: 1 / rank if rank else 0.0,
+}
+RESAMPLES = 2000  # of the bootstrap
 
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How well and how fast each method answered a query. NDCG is None for a method that was not tried."""
+    """How well and how fast each method answered a query. NDCG is None for a method that was not tried.
+
+    `first` is the rank of the first hit in a target, counted from 1; 0 if there is none among the first ten.
+    """
 
     repository: str
     language: str
     category: str
     query: str
     ndcg: dict[str, float | None]
+    first: dict[str, int]
     seconds: dict[str, float]
 
 
@@ -105,7 +117,9 @@ def main(
     except (SemlsError, OSError) as error:
         sys.exit(str(error))
     console.print(settings)
-    console.print(_quality_table(result["queries"]), _speed_summary(result))
+    console.print(
+        _metrics_table(result["queries"]), _quality_table(result["queries"]), _speed_summary(result)
+    )
     if against:
         _compare(json.loads(against.read_text("utf-8"))["queries"], result["queries"], console)
 
@@ -175,6 +189,7 @@ class Bench:
             item["category"],
             text,
             {method: ndcg(found[method], item) if method in found else None for method in METHODS},
+            {method: first_rank(found[method], item) for method in found},
             seconds,
         )
 
@@ -190,12 +205,26 @@ def _nearest(text: str, index: VectorIndex, catalog: Catalog) -> list[Entry]:
 
 def ndcg(hits: Sequence[Entry], item: Row) -> float:
     """Return the normalised discounted cumulative gain of the first ten hits, from 0 to 1."""
-    targets = [*(item.get("relevant") or ()), *(item.get("secondary") or ())]
+    targets = _targets(item)
     if not targets:
         return 0.0
-    ranks = {rank for target in targets if (rank := _rank(hits[:HITS], target))}
     ideal = range(1, min(HITS, len(targets)) + 1)
-    return sum(map(_gain, ranks)) / sum(map(_gain, ideal))
+    return sum(map(_gain, _ranks(hits, item))) / sum(map(_gain, ideal))
+
+
+def first_rank(hits: Sequence[Entry], item: Row) -> int:
+    """Return the rank of the first of ten hits that is in a target, counted from 1; 0 if none is."""
+    return min(_ranks(hits, item), default=0)
+
+
+def _ranks(hits: Sequence[Entry], item: Row) -> set[int]:
+    """Return the ranks of the first hit in each target that has one."""
+    ranks = (_rank(hits[:HITS], target) for target in _targets(item))
+    return {rank for rank in ranks if rank}
+
+
+def _targets(item: Row) -> list[str | Row]:
+    return [*(item.get("relevant") or ()), *(item.get("secondary") or ())]
 
 
 def _gain(rank: int) -> float:
@@ -218,6 +247,18 @@ def _is_same_path(path: str, other: str) -> bool:
     return f"/{path}".endswith(f"/{other}") or f"/{other}".endswith(f"/{path}")
 
 
+def _metrics_table(queries: Sequence[Row]) -> Table:
+    table = Table("all queries", *(Column(name, justify="right") for name in ("NDCG@10", *METRICS)))
+    for method in METHODS:
+        tried = [row for row in queries if row["ndcg"][method] is not None]
+        means = (
+            _mean_of_means((row["repository"], metric(row["first"][method])) for row in tried)
+            for metric in METRICS.values()
+        )
+        table.add_row(method, _formatted(_mean(queries, method)), *map(_formatted, means))
+    return table
+
+
 def _quality_table(queries: Sequence[Row]) -> Table:
     table = Table("NDCG@10")
     for method in METHODS:
@@ -233,12 +274,32 @@ def _quality_table(queries: Sequence[Row]) -> Table:
 
 
 def _mean(queries: Iterable[Row], method: str) -> float | None:
+    """Return the mean NDCG of a method; None if it was not tried."""
+    scores = ((row["repository"], row["ndcg"][method]) for row in queries)
+    return _mean_of_means((repository, score) for repository, score in scores if score is not None)
+
+
+def _mean_of_means(scores: Iterable[tuple[str, float]]) -> float | None:
     """Return the mean over repositories of the mean over their queries; None if there are none."""
-    scores = defaultdict(list)
-    for row in queries:
-        if row["ndcg"][method] is not None:
-            scores[row["repository"]].append(row["ndcg"][method])
-    return mean(map(mean, scores.values())) if scores else None
+    by_repository = defaultdict(list)
+    for repository, score in scores:
+        by_repository[repository].append(score)
+    return mean(map(mean, by_repository.values())) if by_repository else None
+
+
+def interval(differences: Iterable[tuple[str, float]]) -> tuple[float, float]:
+    """Return the 95 % interval of the mean of paired differences, given with their repositories.
+
+    It is the percentile bootstrap (B. Efron, 1979): queries are drawn with replacement from those of each
+    repository.
+    """
+    by_repository = defaultdict(list)
+    for repository, difference in differences:
+        by_repository[repository].append(difference)
+    random = np.random.default_rng(0)
+    means = [random.choice(group, (RESAMPLES, len(group))).mean(axis=1) for group in by_repository.values()]
+    low, high = np.percentile(np.mean(means, axis=0), (2.5, 97.5))
+    return float(low), float(high)
 
 
 def _formatted(score: float | None) -> str:
@@ -273,12 +334,13 @@ def _compare(before: Sequence[Row], after: Sequence[Row], console: Console) -> N
         changes = sorted(
             (new["ndcg"][method] - old["ndcg"][method], new["repository"], new["query"]) for old, new in pairs
         )
+        low, high = interval((repository, change) for change, repository, _ in changes)
         changes = [change for change in changes if abs(change[0]) > 1e-9]
         old_mean, new_mean = (_mean(rows, method) for rows in zip(*pairs, strict=True))
         gains = sum(change[0] > 0 for change in changes)
         console.print(
             f"\n{method}: {_formatted(old_mean)} → {_formatted(new_mean)}, "
-            f"{gains} gains, {len(changes) - gains} losses",
+            f"{gains} gains, {len(changes) - gains} losses, 95 % interval {low:+.4f} to {high:+.4f}",
             style="bold",
         )
         for change, repository, text in changes:

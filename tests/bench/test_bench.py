@@ -1,11 +1,12 @@
 import json
 import os
+import re
 import subprocess
 import sys
 
 import pytest
 
-from tests.bench.quality import ndcg
+from tests.bench.quality import first_rank, interval, ndcg
 from tests.conftest import FIXTURES, HANG
 from tests.support.entries import make_entry
 
@@ -67,18 +68,34 @@ def test_ndcg_returns_known_values(relevant, expected):
     assert ndcg(hits, {"relevant": relevant}) == pytest.approx(expected, abs=1e-4)
 
 
+@pytest.mark.parametrize(
+    ("relevant", "expected"), [(["b.py", "c.py"], 2), (["a.py", "b.py"], 1), (["c.py"], 0)]
+)
+def test_first_rank_returns_rank_of_first_hit_in_any_target(relevant, expected):
+    hits = [entry("a.py", 1, 5), entry("b.py", 1, 5), entry("a.py", 7, 8)]
+    assert first_rank(hits, {"relevant": relevant}) == expected
+
+
+def test_interval_contains_mean_and_is_narrow_for_equal_differences():
+    assert interval([("a", 0.5), ("a", 0.5), ("b", 0.1)]) == pytest.approx((0.3, 0.3))
+    low, high = interval([("a", change) for change in (-1.0, 1.0, 0.0, 1.0, -1.0)] * 20)
+    assert -0.3 < low < 0.0 < high < 0.3
+
+
 def test_quality_bench_saves_and_compares_results(benchmark):
     saved = benchmark / "saved.json"
     code, output = run(benchmark, "--model", "hashing", "--save", str(saved))
     assert code == 0, output
     queries = json.loads(saved.read_text())["queries"]
     assert [row["ndcg"]["lexical"] for row in queries] == [1.0, 0.0]
+    assert [row["first"]["lexical"] for row in queries] == [1, 0]
+    assert re.search(r"lexical *│ *0.5000 *│ *0.5000 *│ *0.5000 *│ *0.5000", output)
     assert all(row["ndcg"]["semantic"] is not None for row in queries)
     text = saved.read_text().replace('"lexical": 1.0', '"lexical": 0.25')
     saved.write_text(text)
     code, output = run(benchmark, "--lexical", "--against", str(saved))
     assert code == 0, output
-    assert "1 gains, 0 losses" in output
+    assert "1 gains, 0 losses, 95 % interval +0.0000 to +0.7500" in output
     assert "+0.750  shop: evict_expired" in output
 
 

@@ -124,11 +124,15 @@ def test_pick_passes_the_line_in_the_editors_syntax(pick, tmp_path, editor, expe
     assert (tmp_path / "arguments").read_text().splitlines() == [text.format(file=file) for text in expected]
 
 
+def location(hit):
+    return f"{hit['path']}:{hit['selectionRange']['start']['line'] + 1} "
+
+
 def test_pick_lists_hits_in_ranking_order(pick, terminal):
     hits = terminal.json("search", QUERY, "--path", FIXTURES / "shop", "-k", 5)["hits"]
     screen = pick(QUERY)
     screen.shows(BEST_HIT)
-    offsets = [screen.text.index(f"{hit['path']}:") for hit in hits]
+    offsets = [screen.text.index(location(hit)) for hit in hits]
     assert offsets == sorted(offsets)
 
 
