@@ -21,7 +21,7 @@ from semls.engine.syntax import identifiers
 from semls.engine.syntax.source import split_rows
 
 # Weights, which are added. The lexical score of the best candidate has the weight 1.
-_SEMANTIC_WEIGHT = 0.2  # of a standard score: relative to the best one, the best of bad candidates would win
+_SEMANTIC_WEIGHT = 0.2  # of one standard deviation of the cosines of the nearest chunks
 _FILE_NAME_WEIGHT = 0.6  # of the share of the file's name that the query covers
 _FOLDER_NAME_WEIGHT = 0.2  # of the same share of the folder's name
 _BEST_NAME_WEIGHT = 0.3  # of the best match between the query and a name in the file
