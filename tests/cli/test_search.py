@@ -188,3 +188,8 @@ def test_context_without_hits_says_why_and_exits_with_1(terminal, tmp_path):
     (tmp_path / "empty").mkdir()
     done = terminal.run("context", "anything", cwd=tmp_path / "empty")
     assert (done.returncode, done.stdout) == (1, "No hits. No file is indexed.\n")
+
+
+def test_search_with_former_name_of_lexical_option_succeeds(terminal, shop):
+    expected = terminal.json("search", "evict_expired", "--lexical", cwd=shop)
+    assert terminal.json("search", "evict_expired", "--words", cwd=shop) == expected

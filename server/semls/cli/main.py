@@ -13,8 +13,16 @@ from semls.errors import OutputClosed, OutputError, SemlsError, UsageError
 # click's UsageError. It is not imported from click, because typer has its own copy of click since 0.26.
 _ClickUsageError = cast(type[typer.BadParameter], typer.BadParameter.__bases__[0])
 
+_FORMER_NAMES = {"words": "lexical"}  # of options, for scripts that use them
+
+
+def _current_name(option: str) -> str:
+    return _FORMER_NAMES.get(option, option)
+
+
 app = typer.Typer(
     help="Search code by meaning.",
+    context_settings={"token_normalize_func": _current_name},
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
