@@ -142,7 +142,7 @@ def _spawn(paths: EnginePaths) -> "subprocess.Popen[bytes]":
             )
         except OSError as error:
             raise EngineError(
-                f"The engine did not start: {error}. Free some memory and try again."
+                f"The engine did not start ({error}). `semls engine run` starts it in the foreground."
             ) from error
     _children.append(engine)
     return engine
