@@ -24,12 +24,12 @@ export class Preview {
     this.showing ??= this.showRequested().finally(() => { this.showing = undefined; });
   }
 
-  /** Remove the highlight and, unless a hit was accepted, restore the previous editor, which takes the focus. */
-  async end(accepted: boolean): Promise<void> {
+  /** Remove the highlight and, unless the preview is to be kept, restore the previous editor, which takes the focus. */
+  async end(keep: boolean): Promise<void> {
     this.requested = undefined;
     await this.showing;
     this.highlight.dispose();
-    if (this.hasShown && !accepted) {
+    if (this.hasShown && !keep) {
       await this.restore();
     }
   }

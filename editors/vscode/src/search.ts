@@ -54,7 +54,7 @@ class SearchBox {
   private answer = { query: '', hits: [] as Hit[], percent: 100 };
   /** The first item, while it is active by default and the user has not selected any other. */
   private defaultItem: Item | undefined;
-  private isAccepted = false;
+  private accepted: { hit: Hit; toSide: boolean } | undefined;
   private readonly subscription: vscode.Disposable;
 
   constructor(
@@ -73,7 +73,7 @@ class SearchBox {
     pick.onDidChangeValue(() => { this.onQuery(); });
     pick.onDidChangeActive(([item]) => { this.onActive(item); });
     pick.onDidAccept(() => { this.accept(pick.activeItems[0]); });
-    pick.onDidTriggerItemButton(({ item }) => { this.accept(item, vscode.ViewColumn.Beside); });
+    pick.onDidTriggerItemButton(({ item }) => { this.accept(item, true); });
     pick.onDidTriggerButton(() => { this.sendToResults(); });
     pick.onDidHide(() => { void this.close(); });
     this.subscription = server.onDidChange(() => { this.onProgress(); });
@@ -162,15 +162,14 @@ class SearchBox {
     }
   }
 
-  private accept(item: Item | undefined, column?: vscode.ViewColumn): void {
+  private accept(item: Item | undefined, toSide = false): void {
     if (item?.query !== undefined) {
       this.pick.value = item.query;
       this.onQuery();
     } else if (item?.hit) {
-      this.isAccepted = true;
+      this.accepted = { hit: item.hit, toSide };
       this.remember(this.answer.query);
       this.pick.hide();
-      void show(item.hit, { preview: false, ...(column && { viewColumn: column }) });
     }
   }
 
@@ -190,7 +189,12 @@ class SearchBox {
       this.remember(this.pick.value);
     }
     this.pick.dispose();
-    await this.preview.end(this.isAccepted);
+    // A hit that opens to the side leaves this group as it was.
+    await this.preview.end(this.accepted?.toSide === false);
+    if (this.accepted) {
+      const { hit, toSide } = this.accepted;
+      await show(hit, { preview: false, ...(toSide && { viewColumn: vscode.ViewColumn.Beside }) });
+    }
   }
 }
 
