@@ -13,6 +13,7 @@ from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import File
 from semls.engine.storage.vectors_local import LocalVectors
 from semls.engine.vector_index import VectorIndex
+from tests.support.chunks import chunks_of
 from tests.support.entries import make_entry
 
 EXECUTOR = PriorityExecutor()
@@ -136,6 +137,32 @@ def test_search_long_definition_returns_its_best_chunk_once(catalog):
 def test_search_long_definition_by_name_returns_the_chunk_with_the_name(catalog, text):
     hits = [hit for hit in find(parse_query(text), catalog) if hit.entry.name == "process_order"]
     assert [hit.snippet for hit in hits] == ["def process_order(order):"]
+
+
+def test_search_long_documentation_returns_the_declaration(catalog):
+    comment = "# Mounts a plugin into the application.\n" * 100
+    source = f"{comment}class Engine < Railtie\n  def call(env)\n    env\n  end\nend\n"
+    entries = [
+        make_entry(
+            "engine.rb",
+            one.name,
+            content_hash=one.text,
+            start_row=one.span.start.row,
+            end_row=one.span.end.row,
+            end_column=one.span.end.column,
+            name_row=one.selection.start.row,
+            name_column=one.selection.start.column,
+        )
+        for one in chunks_of(source, "ruby")
+    ]
+    texts = [one.text for one in chunks_of(source, "ruby")]
+    catalog.replace(File("engine.rb", language="ruby"), list(zip(entries, texts, strict=True)))
+    (hit,) = find(parse_query("mount a plugin into the application"), catalog)
+    assert hit.snippet.splitlines()[-1] == "class Engine < Railtie"
+    assert hit.entry.holds_name
+    assert hit.row == 0
+    (filtered,) = find(parse_query('mount "plugin into" -"class Engine"'), catalog)
+    assert filtered.entry.precedes_name
 
 
 def test_search_with_high_limit_returns_as_many_hits(catalog):

@@ -57,7 +57,7 @@ def search(query: Query, catalog: Catalog, semantic: Mapping[int, float]) -> lis
     """Return the hits of a query, best first. `semantic` is what `nearest_chunks` returns, or empty.
 
     Unless `query.by_chunk`, a definition of several chunks is one hit: its best chunk, or the chunk that
-    contains its name if the query asks for it by name.
+    contains its name if the query asks for it by name or if the best chunk is part of its documentation.
 
     A query without text lists the definitions that pass its filters. Raises StoreError.
     """
@@ -67,10 +67,14 @@ def search(query: Query, catalog: Catalog, semantic: Mapping[int, float]) -> lis
     candidates = _candidates(query, analyzed, catalog, semantic)
     ranked = rank(analyzed, candidates)
     if not query.by_chunk:
-        ranked = _group_by_definition(ranked, analyzed, candidates)
+        ranked = _group_by_definition(ranked, candidates)
     ranked = ranked[: query.limit]
-    texts = catalog.texts([chunk for chunk, _ in ranked])
-    return [_hit(analyzed, candidates[chunk], score, texts[chunk]) for chunk, score in ranked]
+    shown = {chunk: _shown_chunk(chunk, query, analyzed, candidates[chunk], catalog) for chunk, _ in ranked}
+    entries, texts = catalog.entries(list(shown.values())), catalog.texts(list(shown.values()))
+    return [
+        _hit(analyzed, candidates[chunk]._replace(entry=entries[shown[chunk]]), score, texts[shown[chunk]])
+        for chunk, score in ranked
+    ]
 
 
 def _hit(query: AnalyzedQuery, candidate: Candidate, score: float, text: str) -> Hit:
@@ -80,17 +84,25 @@ def _hit(query: AnalyzedQuery, candidate: Candidate, score: float, text: str) ->
 
 
 def _group_by_definition(
-    ranked: Iterable[tuple[int, float]], query: AnalyzedQuery, candidates: Mapping[int, Candidate]
+    ranked: Iterable[tuple[int, float]], candidates: Mapping[int, Candidate]
 ) -> list[tuple[int, float]]:
-    """Return one chunk for each definition, with the score of its best chunk."""
+    """Return the best chunk of each definition, with its score."""
     best: dict[DefinitionKey, tuple[int, float]] = {}
     for chunk, score in ranked:
         best.setdefault(candidates[chunk].entry.definition, (chunk, score))
-    with_name = {each.entry.definition: chunk for chunk, each in candidates.items() if each.entry.holds_name}
-    return [
-        (with_name.get(definition, chunk) if is_named(query, candidates[chunk]) else chunk, score)
-        for definition, (chunk, score) in best.items()
-    ]
+    return list(best.values())
+
+
+def _shown_chunk(
+    chunk: int, query: Query, analyzed: AnalyzedQuery, candidate: Candidate, catalog: Catalog
+) -> int:
+    """Return the chunk that a hit shows: the one with the name if the definition as a whole was found."""
+    entry = candidate.entry
+    is_definition_found = entry.precedes_name or is_named(analyzed, candidate)
+    if query.by_chunk or entry.holds_name or not is_definition_found:
+        return chunk
+    with_name = catalog.chunk_with_name(entry, query.filters)
+    return chunk if with_name is None else with_name
 
 
 def _limit(query: Query) -> int:

@@ -210,6 +210,15 @@ class Catalog:
             GROUP BY path, name_row, name_column ORDER BY path, name_row, name_column LIMIT ?"""
         return self._ids(query, (*values, limit))
 
+    def chunk_with_name(self, entry: Entry, filters: Filters) -> int | None:
+        """Return the id of the chunk that contains the name of an entry's definition, if it passes."""
+        passing, values = self._filters.compile(filters)
+        query = f"""
+            SELECT id FROM chunks
+            WHERE path = ? AND name_row = ? AND name_column = ? AND name != '' AND {HOLDS_NAME} AND {passing}
+            LIMIT 1"""
+        return next(iter(self._ids(query, (entry.path, entry.name_row, entry.name_column, *values))), None)
+
     def content_hashes(self, filters: Filters) -> set[str]:
         """Return the content hashes of the chunks that pass the filters."""
         passing, values = self._filters.compile(filters)

@@ -98,6 +98,11 @@ class Entry(NamedTuple):
         start, end = (self.start_row, self.start_column), (self.end_row, self.end_column)
         return start <= (self.name_row, self.name_column) < end
 
+    @property
+    def precedes_name(self) -> bool:
+        """Whether this chunk ends before the definition's name: it is part of a long documentation."""
+        return (self.end_row, self.end_column) < (self.name_row, self.name_column)
+
 
 # The same condition as `Entry.holds_name`.
 HOLDS_NAME = """

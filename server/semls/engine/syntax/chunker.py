@@ -209,11 +209,12 @@ class _ChunkBuilder:
 
     def _named_chunks(self, definition: Definition, start: int, end: int, container: str) -> Iterator[Chunk]:
         kind = "".join(word.title() for word in definition.kind.split("_"))
+        selection = self._source.span(*self._selection(definition))
         for part_start, part_end in self._splitter.split(start, end):
             is_first = part_start == definition.start
             yield Chunk(
                 span=self._source.span(part_start, part_end),
-                selection=self._source.span(*definition.selection),
+                selection=selection,
                 kind=kind,
                 name=definition.name,
                 container=container,
@@ -221,6 +222,17 @@ class _ChunkBuilder:
                 doc=definition.doc if is_first else "",
                 text=self._source.text(part_start, part_end),
             )
+
+    def _selection(self, definition: Definition) -> tuple[int, int]:
+        """Return the offsets of the name, or of the head of a long definition with its name below the body.
+
+        This is a `typedef struct { … } name`, which a reader wants to see from its start.
+        """
+        body = definition.body
+        if not body or body[1] > definition.selection[0]:
+            return definition.selection
+        is_short = self._source.fits_in_chunk(definition.start, definition.end)
+        return definition.selection if is_short else self._source.strip(definition.head, body[0])
 
     def _unnamed_chunks(self, start: int, end: int, container: str) -> Iterator[Chunk]:
         for part_start, part_end in self._splitter.split(start, end):
