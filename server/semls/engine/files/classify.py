@@ -43,10 +43,11 @@ _LONG_LINE = 2000  # bytes
 _BINARY_BYTES = 8192  # at the start of a file that are searched for a NUL
 _HEADER_BYTES = 2048  # at the start of a file that are searched for a marker of generated code
 
-# The comments at the start of a file, and a docstring of Python.
+# The comments at the start of a file, and a docstring of Python. Directives of a preprocessor count as
+# comments, because a marker may follow an include guard. An inclusion does not: code begins with it.
 _HEADER = re.compile(
     rb"""(?:\xef\xbb\xbf)?(?:
-        \s | (?: \# | // | -- | ; | % | @?rem\s | <[?!][a-z] ) [^\n]*
+        \s | (?: \#(?!\s*(?:include|import)\s*[<"]) | // | -- | ; | % | @?rem\s | <[?!][a-z] ) [^\n]*
       | /\*(?:.*?\*/|.*) | <!--(?:.*?-->|.*) | \(\*(?:.*?\*\)|.*) | \{-(?:.*?-\}|.*)
       | "{3}(?:.*?"{3}|.*) | '{3}(?:.*?'{3}|.*)
     )*""",
@@ -55,9 +56,10 @@ _HEADER = re.compile(
 _SAYS_GENERATED = rb"""(?:(?:this|the|it)\s(?:[\w./'"-]+\s+){0,3}?(?:is|was|are|were|been)\s+(?:an?\s+)?)?
         (?:auto(?:matically)?[\s-]*|machine[\s-]*)?generated(?![\w-])"""
 _SAYS_DO_NOT_EDIT = rb"(?:do\ not|don't)\s+(?:edit|modify|change)\b"
-# The marker must begin a comment line. A file that only mentions generated code does so inside a sentence.
+# The marker must begin a comment line. A file that only mentions generated code does so inside a sentence,
+# in quotes, or with a comment inside a comment as an example.
 _GENERATED_MARKER = re.compile(
-    rb"""^[^\w\n]*?(?:(?:rem|warning:|note:)\s+)?(?:
+    rb"""^(?![^\w\n]*[ \t](?:\#|//))(?:"{3}|'{3})?[^\w\n`'"]*?(?:(?:rem|warning:|note:)\s+)?(?:
         (?:this\s+file\s+is\s+(?:auto(?:matically)?[\s-]*)?)?@generated(?![\w-])
       | <auto-?generated
       | code\s+generated\s[^\n]*do\ not\ edit
