@@ -112,12 +112,26 @@ def test_rank_boosts_file_with_many_candidates():
         ("src/parse_pb2.py", "generated"),
         ("single_include/parse.hpp", "generated"),
         ("dist/parse.js", "generated"),
+        ("priv/static/parse.js", "generated"),
+        ("public/build/parse.js", "generated"),
+        ("src/__generated__/parse.ts", "generated"),
     ],
 )
 def test_rank_penalizes_auxiliary_files_unless_the_query_asks_for_them(path, word):
     code, auxiliary = entry("code", "src/parse.py"), entry("auxiliary", path)
     assert order("how is text parsed", auxiliary, code)[0] == "code"
     assert order(f"{word} of parsing", code._replace(path="src/other.py"), auxiliary)[0] == "auxiliary"
+
+
+@pytest.mark.parametrize("name", ["parse.umd.js", "parse.cjs.js", "parse.esm.mjs", "parse.bundle.js"])
+def test_rank_penalizes_built_copy(name):
+    built, source = entry("built", f"lib/{name}"), entry("source", "lib/parse.js")
+    assert order("anything", built, source)[0] == "source"
+
+
+@pytest.mark.parametrize("path", ["src/esm.js", "src/umd/parse.js", "src/parse.esm.ts", "build/parse.js"])
+def test_rank_of_path_that_resembles_built_file_is_not_penalized(path):
+    assert order("how is text parsed", entry("code", path), entry("test", "tests/parse.js"))[0] == "code"
 
 
 @pytest.mark.parametrize("newer", ["src/v2/parse.py", "src/parse.py", "src/v10/json.py"])

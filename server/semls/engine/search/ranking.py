@@ -52,9 +52,11 @@ _AUXILIARY_PATH = re.compile(
     r"(?:^|/)(?:tests?|testing|specs?|__tests__|__mocks__|mocks?|fixtures?|testdata|e2e|examples?|samples?|demos?"
     r"|bench(?:es|marks?)?|docs?|docs?_\w+|tutorials?|website|playgrounds?"
     r"|vendor|vendored|third[_-]?party|external|node_modules"
-    r"|dist|bundled?|amalgamat(?:ed|ion)|single[_-]?(?:include|header)s?)/"
+    r"|bower_components|wwwroot/lib|dist|bundled?|build/static|priv/static|public/(?:assets|build|packs)"
+    r"|generated|__generated__|amalgamat(?:ed|ion)|single[_-]?(?:include|header)s?)/"
     r"|(?:^|/)(?:test_[^/]*|conftest|[^/]*(?:_test|_spec|\.test|\.spec|Tests?|Spec|[_.-]bench(?:mark)?))\.\w+$"
     r"|(?:^|/)[^/]*(?:_pb2(?:_grpc)?|\.pb|\.g|\.gen|[._-]generated)\.\w+$"
+    r"|\.(?:bundle|umd|cjs|esm|iife|global)\.[cm]?js$"
 )
 _PROSE_LANGUAGES = frozenset(
     "markdown rst text json yaml toml xml html csv tsv ini properties org latex".split()
