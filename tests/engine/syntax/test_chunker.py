@@ -820,6 +820,81 @@ def test_chunk_with_comments_strips_markers_from_documentation(name, source, doc
     assert find_chunk(chunks_of(source, name), "f").doc == doc
 
 
+@pytest.mark.parametrize(
+    ("name", "source", "qualified_name"),
+    [
+        ("javascript", "/** Adds. */\n\nfunction f() {}", "f"),
+        ("javascript", "/**\n * Adds.\n */\n\n\napp.f = function f() {};", "f"),
+        ("javascript", "/** Adds. */\n\nexports.f = () => 1;", "f"),
+        ("javascript", "/** Adds. */\n\nres.set =\nres.f = function () {};", "f"),
+        ("javascript", "/** Adds. */\n\nC.prototype.f = function () {};", "C.f"),
+        ("javascript", "/** @file A. */\n\n/** Adds. */\n\nfunction f() {}", "f"),
+        ("javascript", "/** Old. */\n/** Adds. */\nfunction f() {}", "f"),
+        ("javascript", "/** Old. */\n\n/** Adds. */\nfunction f() {}", "f"),
+        ("typescript", "class C {\n  /** Adds. */\n\n  @cached\n  f(): void {}\n}", "C.f"),
+        ("typescript", "/** Adds. */\n\nexport default class f {}", "f"),
+        ("php", "<?php\n/** File. */\n\nnamespace N;\n\n/** Adds. */\n\n#[A]\nfunction f() {}", "N.f"),
+        ("java", "/** File. */\n\npackage p;\n\n/** Adds. */\n\n@A\nclass f {}", "p.f"),
+        ("kotlin", "/** File. */\n\npackage p\n\n/** Adds. */\n\n@A\nfun f() {}", "p.f"),
+        ("scala", "/** File. */\n\npackage p\n\n/** Adds. */\n\n@a\ndef f() = 1", "p.f"),
+        ("c", "/** Adds. */\n\nint f(void) { return 0; }", "f"),
+        ("cpp", "/// Adds.\n\ntemplate <class T> T f() { return 0; }", "f"),
+        ("cpp", "/** Adds. */\nnamespace f {\nint x;\n}", "f"),
+        ("csharp", "/// Old.\n\n/// Adds.\n\n[A]\nclass f {}", "f"),
+        ("rust", "/// Adds.\n\n#[inline]\nfn f() {}", "f"),
+        ("rust", "/** Adds. */\n\nfn f() {}", "f"),
+        ("swift", "/// Adds.\n\n@objc func f() {}", "f"),
+        ("swift", "/** Adds. */\n\nfunc f() {}", "f"),
+        ("dart", "/// Adds.\n\nvoid f() {}", "f"),
+        ("zig", "/// Adds.\n\nfn f() void {}", "f"),
+        ("haskell", "module M where\nx = 1\n-- | Adds.\n\nf :: Int\nf = 1", "f"),
+        ("r", "#' Adds.\n\nf <- function() 1", "f"),
+        ("elixir", '@doc "Adds."\n\ndef f(), do: 1', "f"),
+    ],
+)
+def test_chunk_with_blank_line_below_documentation_includes_it(name, source, qualified_name):
+    assert find_chunk(chunks_of(source, name), qualified_name).doc == "Adds."
+
+
+@pytest.mark.parametrize(
+    ("name", "comment"),
+    [
+        ("javascript", "// Not this.\n\n"),
+        ("javascript", "/* Not this. */\n\n"),
+        ("javascript", "/*! Licence. */\n\n"),
+        ("javascript", "/*** Heading ***/\n\n"),
+        ("javascript", "/**/\n\n"),
+        ("javascript", "/** @fileoverview Adds. */\n\n"),
+        ("javascript", "/**\n * Adds.\n * @module adder\n */\n\n"),
+        ("javascript", "/** @typedef {Object} Sum */\n\n"),
+        ("javascript", "/** @jsx h */\n\n"),
+        ("javascript", "/**\n * Copyright (c) 2020 Adders, Inc.\n */\n\n"),
+        ("javascript", "/** Sums. */\n\nimport x from 'x';\n\n"),
+        ("javascript", "/** Sums. */\n\nrun();\n"),
+        ("javascript", "/** Sums. */\n\n// Not this.\n\n"),
+        ("typescript", "/** @packageDocumentation */\n\n"),
+        ("php", "<?php\n/** Sums. */\n\ndeclare(strict_types=1);\n\n"),
+        ("c", "/** @file */\n\n"),
+        ("c", "/** @defgroup sums Sums\n * @{ */\n\n"),
+        ("c", "int x; ///< The x.\n\n"),
+        ("rust", "//// Heading\n\n"),
+        ("rust", "//! The module.\n\n"),
+        ("go", "// Not this.\n\n"),
+        ("lua", "--- Not this.\n\n"),
+        ("python", "# Not this.\n\n"),
+    ],
+)
+def test_chunk_below_other_comment_and_blank_line_has_no_documentation(name, comment):
+    definition = {
+        "c": "int f(void) { return 0; }",
+        "go": "func f() {}",
+        "lua": "function f() end",
+        "python": "def f(): ...",
+        "rust": "fn f() {}",
+    }.get(name, "function f() {}")
+    assert find_chunk(chunks_of(comment + definition, name), "f").text == definition
+
+
 def test_chunk_selection_is_name():
     source = CPP.encode()
     for one in chunk(source, language("cpp")):

@@ -5,6 +5,19 @@ import re
 
 _STRING_LITERAL = re.compile(r"^[@A-Za-z ~]*(\"\"\"|'''|\"|')(.*)\1$", re.DOTALL)
 _COMMENT_START = re.compile(r"/\*+!?|//+!?|\*+/?|#+['!]?|--+ ?[|^]?|;+|%+|\(\*+|\{-+ ?[|^]?|<!--+")
+# Tags and phrases of JSDoc, TSDoc, PHPDoc and Doxygen comments that document the file, configure a compiler,
+# or describe something that has no code of its own.
+_NOT_OF_DEFINITION = re.compile(
+    r"""(?:^|[\s*/])[@\\](?:
+        (?:file|fileoverview|overview|module|packageDocumentation|license|licence|copyright|preserve|mainpage
+          |page|dir|defgroup|addtogroup|name|typedef|callback|event|external|import
+          |jsx\w*|(?:no)?flow|ts-(?:no)?check|\w+-environment)\b
+        | [{}]
+    ) | ^/\*\*\#@
+      | \bcopyright\b.{0,40}\b\d{4}\b | \(c\)\s*\d{4}\b | \blicensed\ under\b
+      | \ball\ rights\ reserved\b | \bSPDX-License""",
+    re.IGNORECASE | re.VERBOSE,
+)
 _COMMENT_ENDS = ("*/", "-}", "*)", "-->")
 
 
@@ -12,6 +25,11 @@ def comment_text(comment: str) -> str:
     """Return the text of a comment without comment markers and common indentation."""
     lines = (_strip_markers(line.strip()) for line in comment.splitlines())
     return inspect.cleandoc("\n".join(lines)).strip()
+
+
+def documents_next_definition(comment: str) -> bool:
+    """Return whether a documenting comment belongs to the next definition, and not to the file."""
+    return not _NOT_OF_DEFINITION.search(comment)
 
 
 def docstring_text(node_text: str) -> str:

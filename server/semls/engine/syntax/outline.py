@@ -15,7 +15,9 @@ Queries use these capture names:
 - `@level.<n>`: marks a definition as a heading, which extends to the next one of the same or a lower level.
 - `@outer` and `@inner`: a definition that is an inner node has the extent of the outer node.
 - `@scope`: an unnamed node, such as an anonymous function. If it is short, definitions in it do not count.
-- `@comment` and `@attribute`: nodes that belong to the definition below them.
+- `@comment` and `@attribute`: nodes that belong to the definition below them, up to the first blank line.
+- `@documentation`: marks a comment as one that documents the definition below it also across blank lines, as
+  the tools of its language see it.
 - `@doc`: a string at the start of a body that documents the definition; with `@body`, anywhere in that body.
 - `@inline`: the arguments of a macro, in brackets. They are parsed as if they stood there without the macro.
 """
@@ -30,7 +32,12 @@ from typing import NamedTuple
 
 from tree_sitter import Node
 
-from semls.engine.syntax.doc_text import comment_text, docstring_text, string_text
+from semls.engine.syntax.doc_text import (
+    comment_text,
+    docstring_text,
+    documents_next_definition,
+    string_text,
+)
 from semls.engine.syntax.parse import Match
 from semls.engine.syntax.source import MAX_CHUNK_CHARACTERS, WHITESPACE, Source
 
@@ -97,6 +104,7 @@ class _OutlineBuilder:
         self._scopes: list[Definition] = []
         self._trailing: list[Definition] = []  # nodes that may belong to the definition before them
         self._leading: dict[int, _LeadingNode] = {}  # by start
+        self._documentation: set[int] = set()  # starts of leading nodes that document definitions
         for match in matches:
             self._add(match)
         self._ordered = self._ordered_definitions()
@@ -111,6 +119,8 @@ class _OutlineBuilder:
             elif capture in ("comment", "attribute"):
                 start, end = self._strip(node)
                 self._leading[start] = _LeadingNode(end, capture == "comment")
+            elif capture == "documentation":
+                self._documentation.add(self._strip(node)[0])
             elif capture == "inner":
                 self._outer[node.id] = captures["outer"][0]
             elif capture == "scope":
@@ -243,7 +253,7 @@ class _OutlineBuilder:
             parent = parents.pop()
             # The comments above a definition can lie inside the node of the definition before it.
             limits = [
-                self._leading_start(following.start, child.selection[1])
+                self._leading_start(following, child.selection[1])
                 for child, following in pairwise(parent.children)
             ]
             floor = parent.selection[1]
@@ -270,7 +280,7 @@ class _OutlineBuilder:
 
     def _describe(self, definition: Definition, floor: int) -> None:
         """Extend a definition by the comments and attributes above it; set `signature` and `doc`."""
-        definition.start = self._leading_start(definition.start, floor)
+        definition.start = self._leading_start(definition, floor)
         comments = []
         definition.head = definition.start
         while definition.head in self._leading:
@@ -285,21 +295,37 @@ class _OutlineBuilder:
         else:
             definition.doc = comment_text("\n".join(comments))
 
-    def _leading_start(self, start: int, floor: int) -> int:
-        """Return the start of the comments and attributes above `start`, up to the first blank line."""
-        first_start = start
+    def _leading_start(self, definition: Definition, floor: int) -> int:
+        """Return the start of the comments and attributes above a definition that belong to it.
+
+        Of two documenting comments in a row only the last does. Adjacent lines are one comment.
+        """
+        start = first_start = definition.start
+        is_documented = False
         index = bisect_left(self._leading_starts, start) - 1
         while index >= 0 and self._leading_starts[index] >= floor:
             node_start = self._leading_starts[index]
             between = self._source.data[self._leading[node_start].end : start]
-            if between.strip() or between.count(b"\n") > 1:
+            if between.strip() or (is_documented and self._is_documentation(node_start, b"/*")):
                 break
+            if between.count(b"\n") > 1 and (is_documented or not self._documents(node_start, definition)):
+                break
+            is_documented = is_documented or self._is_documentation(node_start)
             start = node_start
             before = self._source.data[max(floor, self._source.line_start(start)) : start]
             if not before.strip():
                 first_start = start
             index -= 1
         return first_start
+
+    def _is_documentation(self, start: int, marker: bytes = b"") -> bool:
+        return start in self._documentation and self._source.data.startswith(marker, start)
+
+    def _documents(self, start: int, definition: Definition) -> bool:
+        """Return whether a comment documents a definition although blank lines follow it."""
+        if definition.kind == "namespace" or not self._is_documentation(start):  # file, or ordinary comment
+            return False
+        return documents_next_definition(self._source.text(start, self._leading[start].end))
 
     def _signature(self, start: int, definition: Definition) -> str:
         if not definition.body or definition.body[0] < start:

@@ -1,4 +1,5 @@
 (comment) @comment
+((comment) @documentation (#match? @documentation "^(/\\*\\*[^*/<]|///([^/<]|$))"))
 
 (function_definition declarator: (function_declarator declarator: (identifier) @name)) @definition.function
 (function_definition

@@ -1,4 +1,5 @@
 (comment) @comment
+((comment) @documentation (#match? @documentation "^(/\\*\\*[^*/<]|///([^/<]|$))"))
 (template_declaration (_) @inner) @outer
 
 (namespace_definition name: (_) @qualified) @definition.namespace

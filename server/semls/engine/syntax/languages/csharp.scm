@@ -1,4 +1,5 @@
 (comment) @comment
+((comment) @documentation (#match? @documentation "^(/\\*\\*[^*/]|///([^/]|$))"))
 
 (file_scoped_namespace_declaration name: (_) @qualified) @definition.namespace @level.1
 (namespace_declaration name: (_) @qualified) @definition.namespace

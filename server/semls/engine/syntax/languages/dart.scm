@@ -1,5 +1,6 @@
 (comment) @comment
 (documentation_comment) @comment
+((documentation_comment) @documentation (#match? @documentation "^(/\\*\\*[^*/]|///([^/]|$))"))
 (annotation) @attribute
 
 (class_definition name: (_) @name) @definition.class

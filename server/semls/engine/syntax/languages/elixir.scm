@@ -6,7 +6,7 @@
 (unary_operator
   operator: "@"
   operand: (call target: (identifier) @_name (arguments [(string) (sigil)]))
-  (#any-of? @_name "doc" "typedoc")) @comment
+  (#any-of? @_name "doc" "typedoc")) @comment @documentation
 ((do_block
   (unary_operator
     operator: "@"

@@ -2,8 +2,7 @@
 ((haddock) @clause @doc (#match? @clause "^(--|\\{-) *\\^"))
 ; A pragma, fixity or role right below a definition belongs to it, any other one to the next definition.
 [(pragma) (fixity) (role_annotation)] @attribute @clause
-; A blank line may follow documentation.
-(declarations ((haddock) @outer . (_) @inner (#match? @outer "^(--|\\{-) *\\|")))
+((haddock) @documentation (#match? @documentation "^(--|\\{-) *\\|"))
 
 ; A function consists of its signature and all its equations.
 [

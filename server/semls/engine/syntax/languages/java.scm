@@ -1,5 +1,6 @@
 (line_comment) @comment
 (block_comment) @comment
+((block_comment) @documentation (#match? @documentation "^/\\*\\*[^*/]"))
 (annotation) @attribute
 (marker_annotation) @attribute
 

@@ -1,5 +1,6 @@
 (line_comment) @comment
 (multiline_comment) @comment
+((multiline_comment) @documentation (#match? @documentation "^/\\*\\*[^*/]"))
 (annotation) @attribute
 
 (package_header (identifier) @qualified) @definition.namespace @level.1

@@ -1,4 +1,5 @@
 (comment) @comment
+((comment) @documentation (#match? @documentation "^/\\*\\*[^*/]"))
 (attribute_list) @attribute
 
 (namespace_definition name: (_) @qualified !body) @definition.namespace @level.1

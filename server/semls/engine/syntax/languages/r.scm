@@ -1,4 +1,5 @@
 (comment) @comment
+((comment) @documentation (#match? @documentation "^#'"))
 (function_definition) @scope
 
 (binary_operator

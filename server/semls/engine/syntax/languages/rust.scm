@@ -1,5 +1,7 @@
 (line_comment) @comment
 (block_comment) @comment
+((line_comment) @documentation (#match? @documentation "^///([^/]|$)"))
+((block_comment) @documentation (#match? @documentation "^/\\*\\*[^*/]"))
 (attribute_item) @attribute
 
 (impl_item body: (_ (function_item name: (identifier) @name) @definition.method))

@@ -1,5 +1,6 @@
 (comment) @comment
 (block_comment) @comment
+((block_comment) @documentation (#match? @documentation "^/\\*\\*[^*/]"))
 (annotation) @attribute
 
 (package_clause name: (_) @qualified !body) @definition.namespace @level.1

@@ -1,5 +1,7 @@
 (comment) @comment
 (multiline_comment) @comment
+((comment) @documentation (#match? @documentation "^///([^/]|$)"))
+((multiline_comment) @documentation (#match? @documentation "^/\\*\\*[^*/]"))
 
 (class_declaration "struct" name: (_) @name) @definition.struct
 (class_declaration "enum" name: (_) @name) @definition.enum

@@ -1,4 +1,5 @@
 (comment) @comment
+((comment) @documentation (#match? @documentation "^/\\*\\*[^*/]"))
 (decorator) @attribute
 
 (export_statement declaration: (_) @inner) @outer
@@ -6,6 +7,7 @@
 (lexical_declaration . (variable_declarator) @inner .) @outer
 (variable_declaration . (variable_declarator) @inner .) @outer
 (expression_statement . (assignment_expression) @inner .) @outer
+(assignment_expression right: (assignment_expression) @inner) @outer
 
 (arrow_function) @scope
 (function_expression) @scope

@@ -1,4 +1,5 @@
 (doc_comment) @comment
+((doc_comment) @documentation (#match? @documentation "^///"))
 (line_comment) @comment
 
 (Decl (FnProto function: (_) @name) (Block) @body) @definition.function
