@@ -35,6 +35,7 @@ _BLANK_LINES = re.compile(rb"\n(?:[ \t\f\v\r]*\n)+")
 _CHUNKING_MODULES = (
     "syntax/chunker.py",
     "syntax/outline.py",
+    "syntax/leading_nodes.py",
     "syntax/doc_text.py",
     "syntax/parse.py",
     "syntax/source.py",

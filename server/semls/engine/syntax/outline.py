@@ -23,21 +23,15 @@ Queries use these capture names:
 """
 
 import re
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import unescape
 from itertools import pairwise
-from typing import NamedTuple
 
 from tree_sitter import Node
 
-from semls.engine.syntax.doc_text import (
-    comment_text,
-    docstring_text,
-    documents_next_definition,
-    string_text,
-)
+from semls.engine.syntax.doc_text import comment_text, docstring_text
+from semls.engine.syntax.leading_nodes import LeadingNode, LeadingNodes
 from semls.engine.syntax.parse import Match
 from semls.engine.syntax.source import MAX_CHUNK_CHARACTERS, WHITESPACE, Source
 
@@ -83,13 +77,6 @@ class Definition:
         return self.body[0] if self.body else self.selection[1]
 
 
-class _LeadingNode(NamedTuple):
-    """A comment or attribute, which may belong to the definition below it."""
-
-    end: int
-    is_comment: bool
-
-
 def build_outline(source: Source, matches: Sequence[Match]) -> Definition:
     """Return the root of the tree of definitions that a query's matches describe."""
     return _OutlineBuilder(source, matches).build()
@@ -103,12 +90,13 @@ class _OutlineBuilder:
         self._docs: dict[int, Node] = {}  # by the start of the body
         self._scopes: list[Definition] = []
         self._trailing: list[Definition] = []  # nodes that may belong to the definition before them
-        self._leading: dict[int, _LeadingNode] = {}  # by start
-        self._documentation: set[int] = set()  # starts of leading nodes that document definitions
+        self._comments_and_attributes: dict[int, LeadingNode] = {}  # by start
+        self._documentation: set[int] = set()  # starts of comments that are marked as documentation
         for match in matches:
             self._add(match)
         self._ordered = self._ordered_definitions()
-        self._leading_starts = sorted(self._leading)  # after merging, which removes some of them
+        # After merging, which removes some of them.
+        self._leading = LeadingNodes(source, self._comments_and_attributes, self._documentation)
 
     def _add(self, match: Match) -> None:
         pattern, captures = match
@@ -118,7 +106,7 @@ class _OutlineBuilder:
                 self._matches[node.id] = match if pattern <= known[0] else known
             elif capture in ("comment", "attribute"):
                 start, end = self._strip(node)
-                self._leading[start] = _LeadingNode(end, capture == "comment")
+                self._comments_and_attributes[start] = LeadingNode(end, capture == "comment")
             elif capture == "documentation":
                 self._documentation.add(self._strip(node)[0])
             elif capture == "inner":
@@ -174,7 +162,7 @@ class _OutlineBuilder:
                 previous.body = body_start, definition.end
                 previous.end = definition.end
                 if not definition.kind:
-                    self._leading.pop(definition.start, None)
+                    self._comments_and_attributes.pop(definition.start, None)
             elif definition.kind:
                 merged.append(definition)
                 previous = definition
@@ -188,7 +176,7 @@ class _OutlineBuilder:
             return definition.is_clause and previous.is_clause and definition.name == previous.name
         if not self._are_adjacent(previous, definition):
             return False
-        node = self._leading.get(definition.start)
+        node = self._comments_and_attributes.get(definition.start)
         is_comment = node is not None and node.is_comment
         return not (is_comment and following.kind and self._are_adjacent(definition, following))
 
@@ -281,13 +269,7 @@ class _OutlineBuilder:
     def _describe(self, definition: Definition, floor: int) -> None:
         """Extend a definition by the comments and attributes above it; set `signature` and `doc`."""
         definition.start = self._leading_start(definition, floor)
-        comments = []
-        definition.head = definition.start
-        while definition.head in self._leading:
-            node = self._leading[definition.head]
-            if node.is_comment:
-                comments.append(string_text(self._source.text(definition.head, node.end)))
-            definition.head = self._source.strip(node.end, definition.end)[0]
+        definition.head, comments = self._leading.read(definition.start, definition.end)
         definition.signature = self._signature(definition.head, definition)
         docstring = self._docs.get(definition.body[0]) if definition.body else None
         if docstring:
@@ -296,55 +278,19 @@ class _OutlineBuilder:
             definition.doc = comment_text("\n".join(comments))
 
     def _leading_start(self, definition: Definition, floor: int) -> int:
-        """Return the start of the comments and attributes above a definition that belong to it.
-
-        Of two documenting comments in a row only the last does. Adjacent lines are one comment.
-        """
-        start = first_start = definition.start
-        is_documented = False
-        index = bisect_left(self._leading_starts, start) - 1
-        while index >= 0 and self._leading_starts[index] >= floor:
-            node_start = self._leading_starts[index]
-            between = self._source.data[self._leading[node_start].end : start]
-            if between.strip() or (is_documented and self._is_documentation(node_start, b"/*")):
-                break
-            if between.count(b"\n") > 1 and (is_documented or not self._documents(node_start, definition)):
-                break
-            is_documented = is_documented or self._is_documentation(node_start)
-            start = node_start
-            before = self._source.data[max(floor, self._source.line_start(start)) : start]
-            if not before.strip():
-                first_start = start
-            index -= 1
-        return first_start
-
-    def _is_documentation(self, start: int, marker: bytes = b"") -> bool:
-        return start in self._documentation and self._source.data.startswith(marker, start)
-
-    def _documents(self, start: int, definition: Definition) -> bool:
-        """Return whether a comment documents a definition although blank lines follow it."""
-        if definition.kind == "namespace" or not self._is_documentation(start):  # file, or ordinary comment
-            return False
-        return documents_next_definition(self._source.text(start, self._leading[start].end))
+        # Documentation above a namespace and a blank line is that of the file.
+        return self._leading.first_start(
+            definition.start, floor, across_blank_lines=definition.kind != "namespace"
+        )
 
     def _signature(self, start: int, definition: Definition) -> str:
         if not definition.body or definition.body[0] < start:
             end = min(definition.end, self._source.line_end(start))
             return _format_signature(self._source.text(start, end))
-        text = self._text_without_comments(start, definition.body[0])
+        text = self._leading.text_without_comments(start, definition.body[0])
         if definition.body[1] <= definition.selection[0]:  # as in C: typedef struct { … } name;
             text += " " + self._source.text(definition.body[1], definition.end)
         return _format_signature(text)
-
-    def _text_without_comments(self, start: int, end: int) -> str:
-        text = ""
-        first, last = (bisect_left(self._leading_starts, offset) for offset in (start, end))
-        for node_start in self._leading_starts[first:last]:
-            node = self._leading[node_start]
-            if node_start >= start and node.is_comment:
-                text += self._source.text(start, node_start)
-                start = min(node.end, end)
-        return text + self._source.text(start, end)
 
 
 def _without_short_entries(found: list[Definition]) -> list[Definition]:
