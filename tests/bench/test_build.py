@@ -12,7 +12,8 @@ from tests.bench.build.layout import is_source, main_language
 
 PYTHON = '''\
 def evict(store, now):
-    """Remove the sessions that are older than an hour.
+    """
+    Remove the sessions that are older than an hour.
 
     Also closes them.
     """
@@ -137,7 +138,7 @@ def test_definitions_asks_with_first_sentences_and_deletes_documentation(tmp_pat
     assert found == {
         "evict": (
             "Remove the sessions that are older than an hour",
-            [{"path": "store.py", "start_line": 1, "end_line": 8}],
+            [{"path": "store.py", "start_line": 1, "end_line": 9}],
         ),
         "Total": (
             "The sum that a customer pays for all items, with taxes",
@@ -152,8 +153,8 @@ def test_definitions_asks_with_first_sentences_and_deletes_documentation(tmp_pat
     texts = {path: (checkout / path).read_text() for path in FILES}
     assert texts["tests/test_store.py"] == PYTHON
     assert all(len(texts[path].splitlines()) == len(text.splitlines()) for path, text in FILES.items())
-    assert texts["store.py"].splitlines()[1].rstrip() == "    pass"
-    assert texts["store.py"].splitlines()[5:] == PYTHON.splitlines()[5:]
+    assert texts["store.py"].splitlines()[1].rstrip() == "    ..."
+    assert texts["store.py"].splitlines()[6:] == PYTHON.splitlines()[6:]
     assert texts["shop/total.go"].splitlines()[4:] == GO.splitlines()[4:]
     assert texts["shop/Mail.java"].splitlines()[6:] == JAVA.splitlines()[6:]
     for path, words in (("store.py", "sessions"), ("shop/total.go", "taxes"), ("shop/Mail.java", "letter")):
@@ -165,6 +166,13 @@ def test_definitions_takes_git_head_and_names_main_language(tmp_path, repository
     build("definitions", tmp_path / "out", f"shop={repository.folder}")
     assert rows(tmp_path / "out") == [{"name": "shop", "language": "python"}]
     assert not (tmp_path / "out/checkouts/shop/.git").exists()
+
+
+def test_definitions_skips_sentences_of_several_functions(tmp_path):
+    source = tmp_path / "source"
+    write(source, {"a.py": PYTHON, "b.py": PYTHON, "c.go": GO})
+    build("definitions", tmp_path / "out", f"shop={source}")
+    assert [item["name"] for item in questions(tmp_path / "out")] == ["Total"]
 
 
 def test_first_sentence_omits_markup_and_parameters():
