@@ -856,6 +856,11 @@ def test_chunk_with_blank_line_below_documentation_includes_it(name, source, qua
     assert find_chunk(chunks_of(source, name), qualified_name).doc == "Adds."
 
 
+def test_chunk_below_overload_comments_includes_them():
+    source = "/**\n * Adds.\n * @overload\n */\n/** Sums. */\nfunction f() {}"
+    assert find_chunk(chunks_of(source, "javascript"), "f").text == source
+
+
 @pytest.mark.parametrize(
     ("name", "comment"),
     [
@@ -864,6 +869,8 @@ def test_chunk_with_blank_line_below_documentation_includes_it(name, source, qua
         ("javascript", "/*! Licence. */\n\n"),
         ("javascript", "/*** Heading ***/\n\n"),
         ("javascript", "/**/\n\n"),
+        ("javascript", "/** ****************\n * Heading\n ****************/\n\n"),
+        ("javascript", "/**\n * ------------\n * Heading\n */\n\n"),
         ("javascript", "/** @fileoverview Adds. */\n\n"),
         ("javascript", "/**\n * Adds.\n * @module adder\n */\n\n"),
         ("javascript", "/** @typedef {Object} Sum */\n\n"),
@@ -875,6 +882,7 @@ def test_chunk_with_blank_line_below_documentation_includes_it(name, source, qua
         ("typescript", "/** @packageDocumentation */\n\n"),
         ("php", "<?php\n/** Sums. */\n\ndeclare(strict_types=1);\n\n"),
         ("c", "/** @file */\n\n"),
+        ("c", "/// \\file\n/// Sums.\n\n"),
         ("c", "/** @defgroup sums Sums\n * @{ */\n\n"),
         ("c", "int x; ///< The x.\n\n"),
         ("rust", "//// Heading\n\n"),

@@ -6,14 +6,14 @@ import re
 _STRING_LITERAL = re.compile(r"^[@A-Za-z ~]*(\"\"\"|'''|\"|')(.*)\1$", re.DOTALL)
 _COMMENT_START = re.compile(r"/\*+!?|//+!?|\*+/?|#+['!]?|--+ ?[|^]?|;+|%+|\(\*+|\{-+ ?[|^]?|<!--+")
 # Tags and phrases of JSDoc, TSDoc, PHPDoc and Doxygen comments that document the file, configure a compiler,
-# or describe something that has no code of its own.
+# or describe something that has no code of its own; and headings between rules.
 _NOT_OF_DEFINITION = re.compile(
     r"""(?:^|[\s*/])[@\\](?:
         (?:file|fileoverview|overview|module|packageDocumentation|license|licence|copyright|preserve|mainpage
           |page|dir|defgroup|addtogroup|name|typedef|callback|event|external|import
           |jsx\w*|(?:no)?flow|ts-(?:no)?check|\w+-environment)\b
         | [{}]
-    ) | ^/\*\*\#@
+    ) | ^/\*\*\#@ | ^//?[/*\s]*[-=~*\#_]{4}
       | \bcopyright\b.{0,40}\b\d{4}\b | \(c\)\s*\d{4}\b | \blicensed\ under\b
       | \ball\ rights\ reserved\b | \bSPDX-License""",
     re.IGNORECASE | re.VERBOSE,

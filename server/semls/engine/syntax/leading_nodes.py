@@ -38,13 +38,13 @@ class LeadingNodes:
         index = bisect_left(self._starts, start) - 1
         while index >= 0 and self._starts[index] >= floor:
             node_start = self._starts[index]
-            between = self._source.data[self._nodes[node_start].end : start]
-            if between.strip() or (is_documented and self._is_documentation(node_start, b"/*")):
+            line_breaks = self._line_breaks_between(index, start)
+            if line_breaks is None or (is_documented and self._is_other_documentation(node_start)):
                 break
-            can_cross = across_blank_lines and not is_documented and self._documents_next(node_start)
-            if between.count(b"\n") > 1 and not can_cross:
+            can_cross = across_blank_lines and not is_documented
+            if line_breaks > 1 and not (can_cross and self._documents_next(index)):
                 break
-            is_documented = is_documented or self._is_documentation(node_start)
+            is_documented = is_documented or node_start in self._documentation
             start = node_start
             before = self._source.data[max(floor, self._source.line_start(start)) : start]
             if not before.strip():
@@ -52,13 +52,28 @@ class LeadingNodes:
             index -= 1
         return first_start
 
-    def _is_documentation(self, start: int, marker: bytes = b"") -> bool:
-        return start in self._documentation and self._source.data.startswith(marker, start)
+    def _line_breaks_between(self, index: int, start: int) -> int | None:
+        """Return the number of line breaks from a node to `start`, None if there is anything else."""
+        between = self._source.data[self._nodes[self._starts[index]].end : start]
+        return None if between.strip() else between.count(b"\n")
 
-    def _documents_next(self, start: int) -> bool:
-        return self._is_documentation(start) and documents_next_definition(
-            self._source.text(start, self._nodes[start].end)
-        )
+    def _is_other_documentation(self, start: int) -> bool:
+        """Return whether a node above documentation is not part of it: a block, but not of an overload."""
+        text = self._source.text(start, self._nodes[start].end)
+        return start in self._documentation and text.startswith("/*") and "@overload" not in text
+
+    def _documents_next(self, index: int) -> bool:
+        """Return whether the comment that ends with a node documents the next definition."""
+        end = self._nodes[self._starts[index]].end
+        if self._starts[index] not in self._documentation:
+            return False
+        while (
+            index > 0
+            and self._starts[index - 1] in self._documentation
+            and self._line_breaks_between(index - 1, self._starts[index]) == 1
+        ):
+            index -= 1
+        return documents_next_definition(self._source.text(self._starts[index], end))
 
     def read(self, start: int, end: int) -> tuple[int, list[str]]:
         """Return the offset after the nodes that follow each other at `start`, and their comments' texts."""
