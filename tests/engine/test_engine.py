@@ -6,6 +6,7 @@ import sqlite3
 import threading
 import time
 from dataclasses import replace
+from itertools import groupby
 
 import pytest
 
@@ -275,6 +276,25 @@ async def test_search_in_several_workspaces_merges_their_hits(engine, shop, work
     assert [name for name in names(answer) if name in ("load_decoder", "evict_expired")] == names(answer)[:2]
     alone = await search(engine, "load_decoder", gpt)
     assert answer.coverage.chunks > alone.coverage.chunks
+
+
+async def test_search_by_file_in_several_workspaces_keeps_files_together(engine, shop, workspace):
+    gpt = workspace("gpt")
+    await index(engine, shop)
+    await index(engine, gpt)
+    question = "remove an expired session from the store, or a token from the tokenizer"
+    query = parse_query(question, 30, by_file=True)
+    answer = await engine.search({str(shop): HASHING, str(gpt): HASHING}, query)
+    files = [root / hit.entry.path for root, hit in answer.hits]
+    groups = [(file, len(list(hits))) for file, hits in groupby(files)]
+    assert len(groups) == len(set(files))
+    assert {count for _, count in groups} <= {1, 2, 3}
+    assert max(count for _, count in groups) > 1
+    best = [
+        next(hit.score for root, hit in answer.hits if root / hit.entry.path == file) for file, _ in groups
+    ]
+    assert best == sorted(best, reverse=True)
+    assert {root for root, _ in answer.hits} == {shop, gpt}
 
 
 async def test_search_with_a_file_that_crashes_its_grammar_finds_all_files(engine, shop):

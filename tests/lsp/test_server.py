@@ -1,6 +1,7 @@
 """The language server over stdio with the offline model."""
 
 import time
+from itertools import groupby
 
 import pytest
 from lsprotocol import types
@@ -114,6 +115,23 @@ async def test_search_request_returns_what_matched(offline):
         assert (await matched("load_decoder"))["load_decoder"] == ["name", "lexical", "semantic"]
         assert (await matched("name:load_decoder")) == {"load_decoder": []}
         assert ["semantic"] in (await matched("turn numbers back into readable characters")).values()
+
+
+async def test_search_by_file_returns_adjacent_hits_of_each_file(offline):
+    async with editing(offline, "shop") as client:
+        params = {"query": "the goods of an order", "limit": 9}
+        flat = (await request(client, "semls/search", params))["hits"]
+        grouped = (await request(client, "semls/search", {**params, "group": "file"}))["hits"]
+        paths = [hit["path"] for hit in grouped]
+        groups = [(path, len(list(hits))) for path, hits in groupby(paths)]
+        assert [path for path, _ in groups] == list(dict.fromkeys(paths))
+        assert max(count for _, count in groups) == 3
+        assert (grouped[0], set(grouped[0])) == (flat[0], set(flat[0]))
+        assert paths != [hit["path"] for hit in flat]
+        locations = await search_command(client, {**params, "group": "file"})
+        assert [as_dict(location)["uri"] for location in locations] == [hit["uri"] for hit in grouped]
+        with pytest.raises(JsonRpcException, match=r"^'group' must be 'file'\.$"):
+            await request(client, "semls/search", {**params, "group": "folder"})
 
 
 async def test_search_match_inside_long_definition_selects_its_line(offline):

@@ -6,17 +6,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from semls.engine.results import Answer, SearchResult
+from semls.engine.search.grouping import group_by_file
 from semls.engine.search.query import Query
 from semls.engine.search.retrieval import Hit
 from semls.engine.storage.embedded_hashes import Coverage
 
 
 async def merge(query: Query, results: Mapping[str, SearchResult]) -> Answer:
-    """Return the best hits of all results, which are given by the workspaces as the client named them."""
+    """Return the best hits of all results, grouped by file if the query asks for that.
+
+    The results are given by the workspaces as the client named them.
+    """
     hits = [(Path(path), hit) for path, result in results.items() for hit in result.hits]
     hits.sort(key=lambda item: -item[1].score)
     if len(results) > 1:
         hits = await asyncio.to_thread(_without_duplicates, hits)
+    if query.by_file:
+        hits = _grouped_by_file(hits)
     models = [result.model for result in results.values() if result.model]
     return Answer(
         query.raw_text,
@@ -29,6 +35,11 @@ async def merge(query: Query, results: Mapping[str, SearchResult]) -> Answer:
         notice=_common_notice(results.values()),
         hits=tuple(hits[: query.limit]),
     )
+
+
+def _grouped_by_file(hits: Iterable[tuple[Path, Hit]]) -> list[tuple[Path, Hit]]:
+    scored = [(item, item[1].score) for item in hits]
+    return [item for item, _ in group_by_file(scored, lambda item: item[0] / item[1].entry.path)]
 
 
 def _common_notice(results: Iterable[SearchResult]) -> str:

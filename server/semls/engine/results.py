@@ -12,7 +12,7 @@ from semls.engine.storage.schema import File
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """The hits of a query in one workspace, best first.
+    """The hits of a query in one workspace, best first or grouped by file.
 
     `model` is the name of the model whose vectors were used, "" for lexical search alone, and `coverage` that
     of its vectors. `complete` is False until all files have been read once since the workspace was opened.
@@ -28,7 +28,7 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The hits of a query in several workspaces, best first, each with its workspace as the client named it.
+    """The hits of a query in several workspaces, each with its workspace as the client named it.
 
     The other fields are those of `SearchResult`, over all workspaces.
     """

@@ -18,7 +18,7 @@ Schema = TypeVar("Schema", bound="BaseModel")
 
 
 def parse_search(arguments: Sequence[object]) -> dict[str, Any]:
-    """Return the query, its filters and limit, as far as given. Raises JsonRpcInvalidParams."""
+    """Return the query, its filters, limit and grouping, as far as given. Raises JsonRpcInvalidParams."""
     from semls.service.schemas import SearchParams
 
     return _parse(arguments, SearchParams).model_dump(exclude_unset=True)

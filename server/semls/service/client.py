@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import httpx
 
@@ -74,11 +74,16 @@ class Client:
         paths: Sequence[str] = (),
         kinds: Sequence[str] = (),
         lexical_only: bool = False,
+        group: Literal["file"] | None = None,
     ) -> AnswerMessage:
-        """Return the best hits. Waits for the full-text index of a workspace, never for its embeddings."""
+        """Return the best hits, with `group` grouped by file.
+
+        Waits for the full-text index of a workspace, never for its embeddings.
+        """
         body = {
             **self._question(workspaces, query, languages, paths, kinds, lexical_only),
             "limit": limit,
+            "group": group,
         }
         return await self._request(messages.SEARCH, body)
 

@@ -76,7 +76,7 @@ class AnswerHeaderMessage(TypedDict):
 
 
 class AnswerMessage(AnswerHeaderMessage):
-    """The hits of a search, best first."""
+    """The hits of a search, best first, or grouped by file in the order of the best hit of each file."""
 
     hits: list[SearchHitMessage]
 

@@ -118,7 +118,8 @@ class App:
         return (serializers.state_message(state) async for state in states)
 
     async def _search(self, body: schemas.SearchBody) -> AnswerMessage:
-        answer = await self._engine.search(body.settings_by_workspace(), _query(body, body.limit))
+        query = _query(body, body.limit, by_file=body.group == "file")
+        answer = await self._engine.search(body.settings_by_workspace(), query)
         return serializers.answer_message(answer)
 
     async def _similar(self, body: schemas.SimilarBody) -> SimilarMessage:
@@ -237,7 +238,7 @@ def _validated(content: bytes, schema: type[Body]) -> Body:
         raise UsageError(schemas.error_message(error, schema)) from error
 
 
-def _query(body: schemas.QueryBody, limit: int = DEFAULT_HITS) -> Query:
+def _query(body: schemas.QueryBody, limit: int = DEFAULT_HITS, *, by_file: bool = False) -> Query:
     return parse_query(
         body.query,
         limit,
@@ -245,6 +246,7 @@ def _query(body: schemas.QueryBody, limit: int = DEFAULT_HITS) -> Query:
         paths=body.paths,
         kinds=body.kinds,
         lexical_only=body.lexical_only,
+        by_file=by_file,
     )
 
 

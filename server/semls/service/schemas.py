@@ -1,6 +1,6 @@
 """The schemas of requests to the engine, and of the language server's requests with the same parameters."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
@@ -46,9 +46,10 @@ class QueryParams(_Model):
 
 
 class SearchParams(QueryParams):
-    """A query, and how many hits to return."""
+    """A query, how many hits to return, and whether to group them by file."""
 
     limit: Limit = DEFAULT_HITS
+    group: Literal["file"] | None = None
 
 
 class ContextParams(QueryParams):
@@ -171,7 +172,7 @@ class QueryBody(QueryParams, RequestBody):
 
 
 class SearchBody(QueryBody, SearchParams):
-    """A query, and how many hits to return."""
+    """A query, how many hits to return, and whether to group them by file."""
 
 
 class ContextBody(QueryBody, ContextParams):
@@ -224,6 +225,7 @@ _EXPECTED = {
 }
 _PROBLEMS = {
     "missing": "is missing.",
+    "literal_error": "must be {expected}.",
     "extra_forbidden": "is unknown.",
     "value_error": "must be a string that is a path.",
     "string_unicode": "contains half of a surrogate pair, which is not a character.",

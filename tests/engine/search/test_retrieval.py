@@ -95,6 +95,28 @@ def test_search_returns_at_most_limit_hits(catalog, index):
     assert len(find(parse_query("header request retry", 2), catalog, index)) == 2
 
 
+def test_search_by_file_returns_the_best_definitions_of_a_file_together(catalog):
+    names = ["weigh_one", "weigh_two", "weigh_more", "weigh_all"]
+    many = [
+        (make_entry("parcel.py", name, name_row=row), "weigh the parcel") for row, name in enumerate(names)
+    ]
+    catalog.replace(File("parcel.py"), many)
+    for number in range(20):
+        entry = make_entry(f"{number}.py", f"weigh_{number}")
+        catalog.replace(File(entry.path), [(entry, "weigh the parcel")])
+    flat = paths(find(parse_query("weigh a parcel", 20), catalog))
+    assert flat.count("parcel.py") == 1
+    grouped = paths(find(parse_query("weigh a parcel", 20, by_file=True), catalog))
+    assert grouped == ["parcel.py", "parcel.py", "parcel.py", *flat[1:18]]
+    assert paths(find(parse_query("weigh a parcel", 3, by_file=True), catalog)) == grouped[:3]
+
+
+def test_search_by_file_with_filters_alone_lists_all_definitions(catalog):
+    many = [(make_entry("depot.py", f"weigh_{row}", name_row=row), "") for row in range(5)]
+    catalog.replace(File("depot.py"), many)
+    assert len(find(parse_query("name:weigh*", by_file=True), catalog)) == 5
+
+
 @pytest.fixture
 def long_definition(catalog):
     """Add a function of three chunks, and a short one in the same file."""

@@ -49,6 +49,7 @@ class Query:
     filters: Filters
     lexical_only: bool
     by_chunk: bool = False  # whether each chunk of a definition is a hit of its own
+    by_file: bool = False  # whether hits are grouped by file
 
 
 def parse_query(
@@ -59,9 +60,11 @@ def parse_query(
     paths: Iterable[str] = (),
     kinds: Iterable[str] = (),
     lexical_only: bool = False,
+    by_file: bool = False,
 ) -> Query:
     """Parse a query. Hits pass the filters in its text and those in the other arguments.
 
+    A query without text lists all definitions in the order of their files, so `by_file` does not apply to it.
     Raises UsageError.
     """
     if len(text) > MAX_QUERY_LENGTH:
@@ -73,7 +76,14 @@ def parse_query(
     explicit = _make_filters({("language", False): languages, ("path", False): paths, ("kind", False): kinds})
     if not remaining and not inline and not explicit:
         raise UsageError("The query is empty. Type what you search for, such as: where are files read")
-    return Query(raw_text, remaining, limit, inline + explicit, lexical_only or not remaining)
+    return Query(
+        raw_text,
+        remaining,
+        limit,
+        inline + explicit,
+        lexical_only=lexical_only or not remaining,
+        by_file=by_file and bool(remaining),
+    )
 
 
 def _extract_filters(text: str) -> tuple[str, Filters]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search.analysis import AnalyzedQuery
+from semls.engine.search.grouping import group_by_file
 from semls.engine.search.query import Query
 from semls.engine.search.ranking import Candidate, best_row, is_named, matched, rank
 from semls.engine.storage.catalog import Catalog
@@ -54,7 +55,9 @@ async def nearest_chunks(
 
 
 def search(query: Query, catalog: Catalog, semantic: Mapping[int, float]) -> list[Hit]:
-    """Return the hits of a query, best first. `semantic` is what `nearest_chunks` returns, or empty.
+    """Return the hits of a query, best first, or grouped by file if the query asks for that.
+
+    `semantic` is what `nearest_chunks` returns, or empty.
 
     Unless `query.by_chunk`, a definition of several chunks is one hit: its best chunk, or the chunk that
     contains its name if the query asks for it by name or if the best chunk is part of its documentation.
@@ -68,6 +71,8 @@ def search(query: Query, catalog: Catalog, semantic: Mapping[int, float]) -> lis
     ranked = rank(analyzed, candidates)
     if not query.by_chunk:
         ranked = _group_by_definition(ranked, candidates)
+    if query.by_file:
+        ranked = group_by_file(ranked, lambda chunk: candidates[chunk].entry.path)
     ranked = ranked[: query.limit]
     shown = {chunk: _shown_chunk(chunk, query, analyzed, candidates[chunk], catalog) for chunk, _ in ranked}
     entries, texts = catalog.entries(list(shown.values())), catalog.texts(list(shown.values()))
