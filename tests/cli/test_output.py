@@ -6,6 +6,7 @@ import re
 import struct
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -106,23 +107,47 @@ def read_all(descriptor):
     return content
 
 
-@pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
-@pytest.mark.parametrize("columns", [5, 30, 80])
-def test_search_in_narrow_terminal_prints_the_code(terminal, shop, columns):
+def search_in_terminal(terminal, folder, *arguments, columns=80):
+    """Return what `semls search` prints in a pseudoterminal, without styles."""
     import fcntl
     import pty
     import termios
 
-    terminal.json("index", shop)
     reader, writer = pty.openpty()
     fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
-    command = [sys.executable, "-m", "semls", "search", "--lexical", "evict_expired", "-k", "1"]
+    command = [sys.executable, "-m", "semls", "search", "--lexical", *arguments]
     environment = {**terminal.environment, "TERM": "xterm", "NO_COLOR": "1"}
-    done = subprocess.run(command, cwd=shop, env=environment, stdout=writer, timeout=HANG, check=False)
-    os.close(writer)
-    output = read_all(reader)
-    assert done.returncode == 0
-    assert "pub fn evict_expired" in re.sub(r"\x1b\[[0-9;]*m", "", output.decode())
+    with ThreadPoolExecutor() as pool:
+        output = pool.submit(read_all, reader)
+        done = subprocess.run(command, cwd=folder, env=environment, stdout=writer, timeout=HANG, check=False)
+        os.close(writer)
+        assert done.returncode == 0
+        return re.sub(r"\x1b\[[0-9;]*m", "", output.result().decode()).replace("\r\n", "\n")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
+@pytest.mark.parametrize("columns", [5, 30, 80])
+def test_search_in_narrow_terminal_prints_the_code(terminal, shop, columns):
+    terminal.json("index", shop)
+    output = search_in_terminal(terminal, shop, "evict_expired", "-k", "1", columns=columns)
+    assert "pub fn evict_expired" in output
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
+def test_search_in_terminal_prints_the_hits_that_a_pipe_gets_below_their_files(terminal, shop):
+    question = "the goods of an order of a session"
+    in_pipe = terminal.run("search", "--lexical", question, cwd=shop).stdout
+    piped = re.findall(r"^ +(\d+)  (\S+):(\d+)  (.+)  \d\.\d\d$", in_pipe, re.MULTILINE)
+    title, *groups = re.split(r"\n\n(?=\S)", search_in_terminal(terminal, shop, question))
+    assert title == question
+    printed = [
+        (rank, path, line, name)
+        for path, _, hits in (group.partition("\n") for group in groups)
+        for rank, line, name in re.findall(r"^ +(\d+)  (\d+): (.+)  \d\.\d\d$", hits, re.MULTILINE)
+    ]
+    assert printed == piped
+    assert [int(rank) for rank, *_ in printed] == list(range(1, len(printed) + 1))
+    assert 1 < len(groups) == len({path for _, path, *_ in printed}) < len(printed)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")

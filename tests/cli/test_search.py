@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections import Counter
+from itertools import groupby
 
 import pytest
 
@@ -14,6 +16,18 @@ def test_search_in_new_folder_indexes_it_and_prints_hits(terminal, own_shop):
     assert lines[1].split()[:3] == ["1", "store/session.rs:27", "SessionStore.evict_expired"]
     assert "self.sessions.retain" in done.stdout
     assert "\x1b" not in done.stdout
+
+
+def test_search_groups_hits_by_file_except_in_json(terminal, shop):
+    question = "the goods of an order"
+    printed = terminal.run("search", question, cwd=shop).stdout
+    paths = re.findall(r"^ +\d+  (\S+):\d+  ", printed, re.MULTILINE)
+    assert len(paths) == 9
+    assert [path for path, _ in groupby(paths)] == list(dict.fromkeys(paths))
+    assert max(Counter(paths).values()) == 3
+    hits = terminal.json("search", question, cwd=shop)["hits"]
+    assert len(hits) == 5
+    assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
 
 
 def test_search_match_deep_in_a_chunk_prints_the_matching_line(terminal, tmp_path):

@@ -33,6 +33,8 @@ from semls.service.messages import AnswerMessage, ContextMessage
 if TYPE_CHECKING:
     from semls.service.client import Client
 
+_PRINTED_HITS = 9  # three files with three hits each
+_JSON_HITS = 5
 _PICKER_HITS = 50
 
 commands = typer.Typer()
@@ -47,7 +49,10 @@ def search(
         ),
     ] = None,
     path: SearchedFolder = Path(),
-    k: Limit = 5,
+    k: Annotated[
+        int | None,
+        typer.Option("-k", help="Maximum number of hits.", show_default="9, with --json 5"),
+    ] = None,
     lang: Languages = None,
     within: PathPatterns = None,
     kind: Kinds = None,
@@ -62,19 +67,25 @@ def search(
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Search a folder by meaning. The first search indexes the folder."""
+    """Search a folder by meaning. The first search indexes the folder.
+
+    Hits are grouped by file, except in JSON.
+    """
     queries = read_queries(query or [], source)
+    default_limit = _JSON_HITS if as_json else _PRINTED_HITS
+    limit = default_limit if k is None else k
 
     async def request(client: "Client") -> bool:
         def answer(text: str, *workspaces: str) -> Awaitable[AnswerMessage]:
             return client.search(
                 workspaces,
                 text,
-                limit=k,
+                limit=limit,
                 languages=lang or (),
                 paths=within or (),
                 kinds=kind or (),
                 lexical_only=lexical_only,
+                group=None if as_json else "file",
             )
 
         for text in queries:

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import AsyncIterator, Sequence
+from itertools import groupby
 
 from rich.console import Console
 from rich.padding import Padding
@@ -45,10 +46,13 @@ _MAX_LISTED_FILES = 20
 
 
 def print_answer(message: AnswerMessage) -> None:
-    """Print a query and its hits."""
+    """Print a query and its hits: in a terminal below the path of their file, otherwise each with it."""
     out.print(Text(escape_line(message["query"]), style="bold"))
-    for rank, hit in enumerate(message["hits"], 1):
-        _print_hit(rank, hit)
+    if out.is_terminal:
+        _print_by_file(message["hits"])
+    else:
+        for rank, hit in enumerate(message["hits"], 1):
+            _print_hit(rank, _location(hit), hit)
     if not message["hits"]:
         out.print(_no_hits(message))
     _print_coverage(message)
@@ -60,7 +64,8 @@ def print_similar(message: SimilarMessage) -> None:
     for copy in message["copies"]:
         out.print(Text.assemble(("  =  ", "dim"), _location(copy)))
     for rank, hit in enumerate(message["hits"], 1):
-        _print_hit(rank, hit, f", in {hit['count']:,} locations" if hit["count"] > 1 else "")
+        note = f", in {hit['count']:,} locations" if hit["count"] > 1 else ""
+        _print_hit(rank, _location(hit), hit, note)
     if not message["hits"]:
         out.print("No similar code.")
     _print_coverage(message)
@@ -82,11 +87,10 @@ def print_picker_rows(message: AnswerMessage) -> None:
     Records end with NUL, because an escaped file name cannot contain it. URIs are ASCII.
     """
     for hit in message["hits"]:
-        line = hit["selectionRange"]["start"]["line"] + 1
         styled = io.StringIO()
         console = Console(file=styled, force_terminal=True, color_system="standard", soft_wrap=True)
         console.print(_location(hit), Text(hit["kind"], style="dim"), end="")
-        out.file.write(f"{line}\t{styled.getvalue()}\t{hit['uri']}\0")
+        out.file.write(f"{_line(hit)}\t{styled.getvalue()}\t{hit['uri']}\0")
 
 
 def print_preview(content: str, marked_line: int) -> None:
@@ -130,18 +134,31 @@ def _print_coverage(message: AnswerMessage | SimilarMessage | ContextMessage) ->
         )
 
 
-def _print_hit(rank: int, hit: HitMessage, note: str = "") -> None:
+def _print_by_file(hits: Sequence[HitMessage]) -> None:
+    for path, group in groupby(enumerate(hits, 1), lambda ranked: ranked[1]["path"]):
+        out.print(Text(f"\n{escape_line(path)}", style="bold cyan"))
+        for rank, hit in group:
+            location = Text.assemble((f"{_line(hit)}: ", "cyan"), _name(hit))
+            _print_hit(rank, location, hit)
+
+
+def _print_hit(rank: int, location: Text, hit: HitMessage, note: str = "") -> None:
     score = (f"  {hit['score']:.2f}{note}", "dim")
-    out.print(Text.assemble((f"{rank:>3}  ", "dim"), _location(hit), score))
+    out.print(Text.assemble((f"{rank:>3}  ", "dim"), location, score))
     _print_snippet(hit)
 
 
 def _location(chunk: ChunkMessage) -> Text:
+    return Text.assemble((f"{escape_line(chunk['path'])}:{_line(chunk)}", "cyan"), "  ", _name(chunk))
+
+
+def _line(chunk: ChunkMessage) -> int:
+    return chunk["selectionRange"]["start"]["line"] + 1
+
+
+def _name(chunk: ChunkMessage) -> Text:
     name = f"{chunk['container']}.{chunk['name']}" if chunk["container"] else chunk["name"]
-    line = chunk["selectionRange"]["start"]["line"] + 1
-    return Text.assemble(
-        (f"{escape_line(chunk['path'])}:{line}", "cyan"), "  ", (escape_line(name), "bold green")
-    )
+    return Text(escape_line(name), style="bold green")
 
 
 def _print_snippet(hit: HitMessage) -> None:
