@@ -343,7 +343,7 @@ xref lists it in GROUP."
     (semls--marker location)))
 
 (cl-defmethod xref-location-group ((location semls--location))
-  "Return the group of LOCATION.  Grouping by file would lose the ranking order."
+  "Return the group of LOCATION."
   (semls--location-group location))
 
 (defun semls--marker (location)
@@ -370,26 +370,39 @@ xref lists it in GROUP."
   (let ((answer (semls--ask root 'semls/search (list :query query :limit semls-limit))))
     (semls--items root query (plist-get answer :hits))))
 
+(defun semls--search-by-file (root query)
+  "Return the hits for QUERY in ROOT as xref items, the best file first."
+  (let ((answer (semls--ask root 'semls/search (list :query query :limit semls-limit :group "file"))))
+    (semls--items root nil (plist-get answer :hits))))
+
 (defun semls--items (root group hits)
-  "Return HITS of the server of ROOT as xref items in GROUP."
+  "Return HITS of the server of ROOT as xref items.
+xref lists them in GROUP, or if that is nil, each in a group for its file."
   (let ((connection (semls--connection-of root)))
     (mapcar (lambda (hit)
-              (xref-make (semls--summary hit)
-                         (semls--location connection group
+              (xref-make (semls--summary hit (if group (semls--label hit) (semls--short-label hit)))
+                         (semls--location connection (or group (plist-get hit :path))
                                           (plist-get hit :uri) (plist-get hit :selectionRange))))
             hits)))
 
-(defun semls--summary (hit)
-  "Return a line for HIT, with its label and its details as text properties."
-  (let ((label (semls--label hit))
-        (details (format "  %s  %s" (plist-get hit :kind) (semls--text hit))))
+(defun semls--summary (hit label)
+  "Return a line for HIT, with its LABEL and its details as text properties."
+  (let ((details (format "  %s  %s" (plist-get hit :kind) (semls--text hit))))
     (propertize (concat label details) 'semls-label label 'semls-details details)))
 
 (defun semls--label (hit)
   "Return the name and the location of HIT."
   (let ((path (format "%s:%d" (plist-get hit :path) (1+ (semls--row hit :selectionRange)))))
-    (concat (string-join (remove "" (list (plist-get hit :container) (plist-get hit :name))) ".")
-            "  " (propertize path 'face 'shadow))))
+    (concat (semls--name hit) "  " (propertize path 'face 'shadow))))
+
+(defun semls--short-label (hit)
+  "Return the line and the name of HIT."
+  (let ((line (format "%d:" (1+ (semls--row hit :selectionRange)))))
+    (concat (propertize line 'face 'xref-line-number) " " (semls--name hit))))
+
+(defun semls--name (hit)
+  "Return the name of HIT with its container."
+  (string-join (remove "" (list (plist-get hit :container) (plist-get hit :name))) "."))
 
 (defun semls--text (hit)
   "Return the line with the name of HIT, or an empty string."
@@ -471,13 +484,13 @@ A filter that is incomplete while the user types causes such an error."
 (defun semls-search (&optional query)
   "Search the project by meaning and go to a hit.
 With consult, search while typing.  Without it, or with a prefix
-argument, list the hits for QUERY, best first."
+argument, list the hits for QUERY by file, the best file first."
   (interactive (unless (and (not current-prefix-arg) (require 'consult nil t))
                  (list (semls--read-query))))
   (let ((root (semls--current-root)))
     (semls--connection-of root)
     (if query
-        (semls--list (lambda () (semls--search root query)))
+        (semls--list (lambda () (semls--search-by-file root query)))
       (semls--pick root))))
 
 ;;;###autoload

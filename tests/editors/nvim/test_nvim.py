@@ -1,8 +1,8 @@
 """Tests of the plugin in a real Neovim with the real server and the bundled model."""
 
 import os
+import re
 import signal
-from pathlib import Path
 
 import pytest
 
@@ -11,14 +11,13 @@ from tests.editors.nvim.neovim import QUERY, SEMLS
 pytestmark = pytest.mark.editors
 
 
-def test_search_with_bang_fills_the_quickfix_list_in_ranking_order(nvim, terminal, folder):
+def test_search_with_bang_fills_the_quickfix_list_by_file(nvim, terminal, folder):
     nvim.nvim.command(f"Semls! search {QUERY}")
     title, rows = nvim.until(lambda: nvim.quickfix if nvim.quickfix[1] else None)
     assert title == QUERY
-    hits = terminal.json("search", QUERY, "--path", folder / "shop", "-k", 50)["hits"]
-    assert [row[:2] for row in rows] == [
-        (Path(hit["path"]).name, hit["selectionRange"]["start"]["line"] + 1) for hit in hits
-    ]
+    printed = terminal.run("search", QUERY, "--path", folder / "shop", "-k", 50).stdout
+    hits = re.findall(r"^ +\d+  (?:\S+/)?(\S+):(\d+)  ", printed, re.MULTILINE)
+    assert [row[:2] for row in rows] == [(file, int(line)) for file, line in hits]
     assert rows[0][:3] == ("session.rs", 27, 12)
     assert rows[0][3].startswith("[Method] SessionStore.evict_expired")
     nvim.nvim.command("cc 1")

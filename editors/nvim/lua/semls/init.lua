@@ -32,12 +32,12 @@ function M.search(query)
   require('semls.pickers').open(query or '')
 end
 
---- Fill the quickfix list with the hits for a query.
+--- Fill the quickfix list with the hits for a query, grouped by file.
 ---@param query string
 function M.quickfix(query)
   client.request({
     method = 'semls/search',
-    params = { query = query, limit = config.limit },
+    params = { query = query, limit = config.limit, group = 'file' },
     on_result = function(answer, sender)
       items.quickfix(query, items.of(answer.hits, sender))
     end,
