@@ -2,6 +2,7 @@
 
 import * as vscode from 'vscode';
 import { copyContext, openContext } from './context';
+import { showErrors } from './errors';
 import { installServer, offerInstallation } from './install';
 import { Results } from './results';
 import { Search } from './search';
@@ -65,8 +66,8 @@ export function activate(context: vscode.ExtensionContext): void {
     'semls.copyResult': (node: Parameters<Results['dismiss']>[0]) => results.copy(node),
     'semls.dismissResult': (node: Parameters<Results['dismiss']>[0]) => { results.dismiss(node); },
     'semls.openResult': (hit: Parameters<Results['open']>[0]) => results.open(hit),
-    'semls.groupByFile': () => { results.setGrouped(true); },
-    'semls.rank': () => { results.setGrouped(false); },
+    'semls.groupByFile': withServer(() => results.setGrouped(true)),
+    'semls.rank': withServer(() => results.setGrouped(false)),
   };
   for (const [name, command] of Object.entries(commands)) {
     context.subscriptions.push(vscode.commands.registerCommand(name, command));
@@ -86,14 +87,5 @@ export function activate(context: vscode.ExtensionContext): void {
   );
   if (vscode.workspace.workspaceFolders) {
     void start();
-  }
-}
-
-/** Run a command and show its error, if any, as a notification. */
-async function showErrors(command: () => unknown): Promise<void> {
-  try {
-    await command();
-  } catch (error) {
-    void vscode.window.showErrorMessage(`semls: ${error instanceof Error ? error.message : String(error)}`);
   }
 }

@@ -60,7 +60,7 @@ export interface State {
 }
 
 export interface Requests {
-  'semls/search': { params: { query: string; limit?: number }; result: Answer };
+  'semls/search': { params: { query: string; limit?: number; group?: 'file' }; result: Answer };
   'semls/similar': { params: { uri: string; position: Position; limit?: number }; result: Similar };
   'semls/context': { params: { query: string; tokens?: number }; result: Context };
 }

@@ -1,9 +1,11 @@
-// The Results view: hits that stay in a side bar, in ranking order or grouped by file.
+// The Results view: hits that stay in a side bar, grouped by file or in ranking order.
 
 import * as vscode from 'vscode';
 import { addressOf, iconOf, lineOf, nameOf, show, uriOf } from './location';
 import type { Hit } from './protocol';
 import type { Server } from './server';
+
+const LIMIT = 50;
 
 interface File {
   path: string;
@@ -18,18 +20,27 @@ export class Results implements vscode.TreeDataProvider<Node>, vscode.Disposable
   private search: () => Promise<Hit[]> = () => Promise.resolve([]);
   private hits: Hit[] = [];
   private current: Hit | undefined;
-  private grouped = false;
+  private grouped = true;
 
   readonly onDidChangeTreeData = this.changed.event;
 
   constructor(private readonly server: Server) {
     this.view = vscode.window.createTreeView<Node>('semls.results', { treeDataProvider: this, showCollapseAll: true });
+    this.setHits([]);
   }
 
-  /** Show the hits for a query. Search Again calls `search`, which by default searches for the title. */
-  async show(title: string, hits: Hit[], search?: () => Promise<Hit[]>): Promise<void> {
-    const limit = Math.max(hits.length, 10);
-    this.search = search ?? (async () => (await this.server.request('semls/search', { query: title, limit })).hits);
+  /** Search the open folders and show the hits. */
+  async showSearch(query: string): Promise<void> {
+    const search = async (): Promise<Hit[]> => {
+      const params = { query, limit: LIMIT, ...(this.grouped && { group: 'file' as const }) };
+      return (await this.server.request('semls/search', params)).hits;
+    };
+    await this.show(query, await search(), search);
+  }
+
+  /** Show hits. Search Again and changes of the order call `search`. */
+  async show(title: string, hits: Hit[], search: () => Promise<Hit[]>): Promise<void> {
+    this.search = search;
     this.view.title = title;
     this.setHits(hits);
     await vscode.commands.executeCommand('semls.results.focus');
@@ -49,9 +60,11 @@ export class Results implements vscode.TreeDataProvider<Node>, vscode.Disposable
     this.setHits(this.hits.filter((hit) => !dismissed.has(hit)));
   }
 
-  setGrouped(grouped: boolean): void {
+  /** Group the hits by file or sort them by rank. Search again, because the best hits of files are others. */
+  async setGrouped(grouped: boolean): Promise<void> {
     this.grouped = grouped;
     this.setHits(this.hits);
+    await this.rerun();
   }
 
   async copy(node?: Node): Promise<void> {

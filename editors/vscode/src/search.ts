@@ -2,6 +2,7 @@
 
 import * as vscode from 'vscode';
 import { embeddedPercent } from './coverage';
+import { showErrors } from './errors';
 import { addressOf, iconOf, lineOf, nameOf, show } from './location';
 import { Preview } from './preview';
 import type { Hit } from './protocol';
@@ -177,7 +178,7 @@ class SearchBox {
     if (this.answer.hits.length) {
       this.remember(this.answer.query);
       this.pick.hide();
-      void this.results.show(this.answer.query, this.answer.hits);
+      void showErrors(() => this.results.showSearch(this.answer.query));
     }
   }
 

@@ -31,6 +31,14 @@ def best_names(terminal, folder):
     return [".".join(filter(None, (hit["container"], hit["name"]))) for hit in hits]
 
 
+def grouped_rows(terminal, folder):
+    """Return the paths of the files that `semls search` prints for QUERY, each before the names in it."""
+    printed = terminal.run("search", QUERY, "--path", folder, "-k", 50).stdout
+    hits = re.findall(r"^ +\d+  (\S+):\d+  (.+)  \d\.\d\d$", printed, re.MULTILINE)
+    files = {path: [name for other, name in hits if other == path] for path, _ in hits}
+    return [row for path, names in files.items() for row in (path, *names)]
+
+
 def test_status_bar_while_indexing_shows_the_progress(open_window, tmp_path):
     for number in range(900):
         text = f"def number_{number}(x):\n    return x + {number} * {time.time_ns()}\n"
@@ -127,7 +135,16 @@ def test_results_view_commands_step_copy_group_and_dismiss(window, terminal, sho
     names = best_names(terminal, shop)
     window.has_rows(*names)
     window.page.get_by_role("button", name="Send to Results").click()
-    expect(window.results.first).to_contain_text("SessionStore.evict_expired")
+    rows = grouped_rows(terminal, shop)
+    assert rows[:2] == ["store/session.rs", "SessionStore.evict_expired"]
+    for number, text in enumerate(rows):
+        expect(window.results.nth(number)).to_contain_text(text)
+    window.command("semls: Next Result")
+    window.is_at("session.rs", 27, 12)
+    window.picture("results")
+    window.command("semls: Copy Results")
+    window.clipboard_has("pub fn evict_expired")
+    window.command("semls: Sort by Rank")
     for number, name in enumerate(names):
         expect(window.results.nth(number)).to_contain_text(name)
     window.command("semls: Next Result")
@@ -136,18 +153,14 @@ def test_results_view_commands_step_copy_group_and_dismiss(window, terminal, sho
     window.is_at("orders.go", 36, 17)
     window.command("semls: Previous Result")
     window.is_at("session.rs", 27, 12)
-    window.command("semls: Copy Results")
-    window.clipboard_has("pub fn evict_expired")
-    window.command("semls: Group by File")
-    expect(window.results.first).to_contain_text("store/session.rs")
-    expect(window.results.nth(1)).to_contain_text("evict_expired")
-    window.picture("results")
-    window.command("semls: Sort by Rank")
     window.results.first.hover()
     window.results.first.get_by_role("button", name="Dismiss").click()
     expect(window.results.filter(has_text="evict_expired")).to_have_count(0)
     window.command("semls: Search Again")
     expect(window.results.first).to_contain_text("evict_expired")
+    window.command("semls: Group by File")
+    expect(window.results.first).to_contain_text("store/session.rs")
+    expect(window.results.nth(1)).to_contain_text("evict_expired")
     window.command("semls: Clear Results")
     expect(window.results).to_have_count(0)
 
@@ -158,8 +171,9 @@ def test_find_similar_lists_code_similar_to_that_at_the_cursor(open_window, term
     window = open_window(folder)
     window.open_file("model/tokenizer.py", 17)
     window.command("semls: Find Similar Code")
-    expect(window.results.first).to_contain_text("Tokenizer.load_decoder")
-    window.results.first.click()
+    expect(window.results.first).to_contain_text("model/tokenizer.py")
+    expect(window.results.nth(1)).to_contain_text("Tokenizer.load_decoder")
+    window.results.nth(1).click()
     expect(window.tab("tokenizer.py")).to_be_visible()
 
 
