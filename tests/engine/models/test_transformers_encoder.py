@@ -83,7 +83,17 @@ def test_encode_documents_of_different_lengths_computes_little_padding(encoder, 
     assert 0 < tokens <= padded < 1.05 * tokens
 
 
-def test_encode_documents_longer_than_max_tokens_ignores_the_rest(encoder):
+def test_encode_documents_longer_than_a_window_returns_the_mean_of_two(encoder):
+    head, begin, end = "fruit", "cherry " * 125, "socket " * 50  # the head and the beginning fill one window
+    long, first, second = encoder.encode_documents(
+        [f"{head}\n{begin}{end}", f"{head}\n{begin}", f"{head}\n{end}"]
+    )
+    expected = (first + second) / np.linalg.norm(first + second)
+    np.testing.assert_allclose(long, expected, atol=0.02)
+    assert first @ second < 0.9
+
+
+def test_encode_documents_longer_than_all_windows_ignores_the_rest(encoder):
     first, second = encoder.encode_documents(["cherry " * 500 + "cake", "cherry " * 500 + "socket"])
     np.testing.assert_allclose(first, second, atol=1e-5)
 

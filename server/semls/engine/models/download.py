@@ -81,6 +81,7 @@ def fingerprint(model: Model, folder: Path) -> str:
         model.query_prefix,
         model.pooling,
         model.max_tokens,
+        model.windows,
         model.dimension,
         *map(_sha256, files),
     )

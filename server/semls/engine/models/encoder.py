@@ -34,9 +34,10 @@ class Encoder(Protocol):
     def encode_documents(self, texts: Sequence[str], preempt: Preempt = ...) -> Float32:
         """Return the embeddings of texts from the workspace, in the order of `texts`.
 
-        The shape is `(len(texts), model.dimension)`; rows are L2-normalised. A text is truncated to
-        `model.max_tokens` tokens. `preempt` is called between the layers of the network and may call
-        `encode_query`, so that a search need not wait for a batch.
+        The shape is `(len(texts), model.dimension)`; rows are L2-normalised. A text that is longer than
+        `model.max_tokens` tokens is encoded in up to `model.windows` windows, each with the first line of the
+        text in front; its embedding is the mean of theirs. `preempt` is called between the layers of the
+        network and may call `encode_query`, so that a search need not wait for a batch.
         """
 
     def encode_query(self, text: str) -> Float32:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ log = logging.getLogger(__name__)
 _CPU_BATCH_TOKENS = 2048
 _GPU_BATCH_TOKENS = 8192
 _CACHED_QUERIES = 256  # embeddings of queries that are kept: a picker repeats its query with every key
+_MAX_HEAD_SHARE = 4  # the first line fills at most a quarter of a window
 _MAX_CHARACTERS_PER_TOKEN = 50  # code has about four characters per token
 
 
@@ -67,15 +69,18 @@ class TransformersEncoder:
 
     def encode_documents(self, texts: Sequence[str], preempt: Preempt = never_preempt) -> Float32:
         """Return the embeddings of `texts`: shape `(len(texts), model.dimension)`, L2-normalised."""
-        return self._encode([self.model.document_prefix + text for text in texts], preempt)
+        windows = self._windows([self.model.document_prefix + text for text in texts])
+        vectors = self._encode(list(chain.from_iterable(windows)), preempt)
+        return vectors if len(vectors) == len(texts) else _means(vectors, list(map(len, windows)))
 
     def _encode_query(self, text: str) -> Float32:
-        vector: Float32 = self._encode([self.model.query_prefix + text], never_preempt)[0]
+        vector: Float32 = self._encode(
+            self._tokenize([self.model.query_prefix + text], self.model.max_tokens), never_preempt
+        )[0]
         return vector
 
-    def _encode(self, texts: Sequence[str], preempt: Preempt) -> Float32:
-        vectors = np.empty((len(texts), self.model.dimension), np.float32)
-        token_ids = self._tokenize(texts)
+    def _encode(self, token_ids: Sequence[list[int]], preempt: Preempt) -> Float32:
+        vectors = np.empty((len(token_ids), self.model.dimension), np.float32)
         outer, self._preempt = self._preempt, preempt
         try:
             for batch in _batches([len(ids) for ids in token_ids], self._max_batch_tokens):
@@ -88,10 +93,22 @@ class TransformersEncoder:
     def _max_batch_tokens(self) -> int:
         return _CPU_BATCH_TOKENS if self._network.device == "cpu" else _GPU_BATCH_TOKENS
 
-    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
+    def _windows(self, texts: Sequence[str]) -> list[list[list[int]]]:
+        """Return the token ids of each text, in windows of at most `model.max_tokens`."""
+        size, count = self.model.max_tokens, self.model.windows
+        if count == 1:
+            return [[ids] for ids in self._tokenize(texts, size)]
+        first_lines = [text.partition("\n")[0] for text in texts]
+        heads = self._tokenize(first_lines, size // _MAX_HEAD_SHARE)
+        return [
+            list(islice(_split(ids, head, size), count))
+            for ids, head in zip(self._tokenize(texts, size * count), heads, strict=True)
+        ]
+
+    def _tokenize(self, texts: Sequence[str], max_tokens: int) -> list[list[int]]:
+        """Return the token ids of texts, truncated to `max_tokens` with the special tokens."""
         if not texts:
             return []
-        max_tokens = self.model.max_tokens
         # Cut first: tokenizing megabytes takes seconds.
         max_characters = _MAX_CHARACTERS_PER_TOKEN * max_tokens
         cut = [text[:max_characters].encode("utf-8", "replace").decode() for text in texts]
@@ -127,15 +144,38 @@ class TransformersEncoder:
             module = load_module(self._folder, dtype, device)
             return Network(module, device, dtype, self.model.pooling, self._padding_id)
 
-        network = fastest_network(self.model.name, load, self._tokenize(PROBE))
+        network = fastest_network(self.model.name, load, self._tokenize(PROBE, self.model.max_tokens))
         memory.release_freed()
-        longest = self._tokenize(["a " * self.model.max_tokens])
+        longest = self._tokenize(["a " * self.model.max_tokens], self.model.max_tokens)
         dimension = network.embed(longest).shape[1]
         network.call_before_layers(self._call_preempt)
         return network, dimension
 
     def _call_preempt(self) -> None:
         self._preempt()
+
+
+def _split(ids: list[int], head: list[int], size: int) -> Iterator[list[int]]:
+    """Yield windows of at most `size` token ids. All but the first have the tokens of `head` in front.
+
+    `ids` and `head` begin and end with a special token, and so do the windows.
+    """
+    if len(ids) <= size:
+        yield ids
+        return
+    start, *content, end = ids
+    yield [start, *content[: size - 2], end]
+    room = size - len(head)
+    for position in range(size - 2, len(content), room):
+        yield [*head[:-1], *content[position : position + room], end]
+
+
+def _means(vectors: Float32, counts: Sequence[int]) -> Float32:
+    """Return the L2-normalised means of runs of so many vectors each."""
+    starts = np.cumsum([0, *counts[:-1]])
+    sums: Float32 = np.add.reduceat(vectors, starts)
+    sums /= np.linalg.norm(sums, axis=1, keepdims=True)
+    return sums
 
 
 def _batches(lengths: Sequence[int], max_tokens: int) -> Iterator[list[int]]:
