@@ -61,6 +61,24 @@ def test_search_with_synonyms_finds_code_in_six_languages(indexed, query, name, 
     assert (name, language) in [(hit["name"], hit["language"]) for hit in answer["hits"]]
 
 
+@pytest.mark.parametrize(
+    "query", ["How do I bake a chocolate cake?", "kubernetes ingress certificate renewal"]
+)
+def test_search_for_something_else_has_no_strong_match(indexed, query):
+    directory, terminal = indexed
+    assert terminal.json("search", query, "--path", directory / "shop")["confidence"] < 0.2
+    done = terminal.run("search", query, "--path", directory / "shop")
+    assert "No strong match." in done.stdout
+
+
+@pytest.mark.parametrize("query", ["fit_into", "shrink an image but keep its aspect ratio"])
+def test_search_for_something_there_has_a_strong_match(indexed, query):
+    directory, terminal = indexed
+    assert terminal.json("search", query, "--path", directory / "shop")["confidence"] > 0.3
+    done = terminal.run("search", query, "--path", directory / "shop")
+    assert "No strong match." not in done.stdout
+
+
 def test_hit_has_range_name_and_snippet(indexed):
     directory, terminal = indexed
     (hit,) = terminal.json("search", "fit_into", "--path", directory / "shop", "-k", 1)["hits"]

@@ -125,7 +125,7 @@ async def test_search_by_file_returns_adjacent_hits_of_each_file(offline):
         paths = [hit["path"] for hit in grouped]
         groups = [(path, len(list(hits))) for path, hits in groupby(paths)]
         assert [path for path, _ in groups] == list(dict.fromkeys(paths))
-        assert max(count for _, count in groups) == 3
+        assert max(count for _, count in groups) > 1
         assert (grouped[0], set(grouped[0])) == (flat[0], set(flat[0]))
         assert paths != [hit["path"] for hit in flat]
         locations = await search_command(client, {**params, "group": "file"})

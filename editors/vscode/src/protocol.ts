@@ -28,6 +28,7 @@ export interface Coverage {
 
 export interface Answer {
   query: string;
+  confidence: number; // the probability that the first hit is right
   model: string;
   coverage: Coverage;
   hits: Hit[];

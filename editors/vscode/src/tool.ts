@@ -5,6 +5,8 @@ import { addressOf, nameOf } from './location';
 import type { Hit } from './protocol';
 import type { Server } from './server';
 
+const MIN_CONFIDENCE = 0.2; // of an answer with a strong match
+
 interface Input {
   query: string;
   limit?: number;
@@ -22,10 +24,12 @@ export class SearchTool implements vscode.LanguageModelTool<Input> {
     token: vscode.CancellationToken,
   ): Promise<vscode.LanguageModelToolResult> {
     const params = { query: input.query, limit: input.limit ?? 10 };
-    const { coverage, hits } = await this.server.request('semls/search', params, token);
+    const { confidence, coverage, hits } = await this.server.request('semls/search', params, token);
     const parts = hits.map((hit) => `${addressOf(hit)} ${hit.kind} ${nameOf(hit)}\n${fenced(hit)}`);
     if (!hits.length) {
       parts.push('No results.');
+    } else if (confidence < MIN_CONFIDENCE) {
+      parts.unshift('No strong match. These are the nearest:');
     }
     if (coverage.embedded < coverage.chunks) {
       parts.push(`The index is incomplete: ${coverage.embedded} of ${coverage.chunks} chunks are embedded.`);

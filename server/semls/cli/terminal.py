@@ -43,11 +43,14 @@ _MAX_SNIPPET_LINES = 12
 _LINES_ABOVE_MATCH = 3  # shown when the matching line is not among the first _MAX_SNIPPET_LINES
 _MIN_COLUMNS = 40  # in a narrower terminal, line numbers and indentation leave no room for code
 _MAX_LISTED_FILES = 20
+_MIN_CONFIDENCE = 0.2  # of an answer with a strong match: below it, a fourth of the first hits are right
 
 
 def print_answer(message: AnswerMessage) -> None:
     """Print a query and its hits: in a terminal below the path of their file, otherwise each with it."""
     out.print(Text(escape_line(message["query"]), style="bold"))
+    if message["hits"] and message["confidence"] < _MIN_CONFIDENCE:
+        out.print("No strong match. These are the nearest:", style="dim")
     if out.is_terminal:
         _print_by_file(message["hits"])
     else:

@@ -26,6 +26,7 @@ async def merge(query: Query, results: Mapping[str, SearchResult]) -> Answer:
     models = [result.model for result in results.values() if result.model]
     return Answer(
         query.raw_text,
+        confidence=_confidence(results, hits) if hits else 0.0,
         model=models[0] if models and not query.lexical_only else "",
         coverage=Coverage(
             chunks=sum(result.coverage.chunks for result in results.values()),
@@ -40,6 +41,11 @@ async def merge(query: Query, results: Mapping[str, SearchResult]) -> Answer:
 def _grouped_by_file(hits: Iterable[tuple[Path, Hit]]) -> list[tuple[Path, Hit]]:
     scored = [(item, item[1].score) for item in hits]
     return [item for item, _ in group_by_file(scored, lambda item: item[0] / item[1].entry.path)]
+
+
+def _confidence(results: Mapping[str, SearchResult], hits: Sequence[tuple[Path, Hit]]) -> float:
+    """Return the confidence of the result that the first hit is from."""
+    return next((result.confidence for path, result in results.items() if Path(path) == hits[0][0]), 0.0)
 
 
 def _common_notice(results: Iterable[SearchResult]) -> str:

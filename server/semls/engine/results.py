@@ -14,12 +14,14 @@ from semls.engine.storage.schema import File
 class SearchResult:
     """The hits of a query in one workspace, best first or grouped by file.
 
-    `model` is the name of the model whose vectors were used, "" for lexical search alone, and `coverage` that
-    of its vectors. `complete` is False until all files have been read once since the workspace was opened.
-    `notice` explains why there are no hits, if the reason is known.
+    `confidence` is the probability that the first hit is right, 0 if there is none. `model` is the name of
+    the model whose vectors were used, "" for lexical search alone, and `coverage` that of its vectors.
+    `complete` is False until all files have been read once since the workspace was opened. `notice` explains
+    why there are no hits, if the reason is known.
     """
 
     hits: list[Hit]
+    confidence: float
     model: str
     coverage: Coverage
     complete: bool
@@ -34,6 +36,7 @@ class Answer:
     """
 
     query: str
+    confidence: float
     model: str
     coverage: Coverage
     complete: bool

@@ -118,9 +118,9 @@ class Workspace:
     async def _search_with(self, query: Query, coverage: Coverage, index: VectorIndex | None) -> SearchResult:
         similarities = await nearest_chunks(query, self._catalog, index, self._executor) if index else {}
         complete = self.indexer.complete  # read first, because files may be added during the search
-        hits = await self._executor.run(Priority.SEARCH, search, query, self._catalog, similarities)
+        found = await self._executor.run(Priority.SEARCH, search, query, self._catalog, similarities)
         model = index.encoder.model.name if index else ""
-        return SearchResult(hits, model=model, coverage=coverage, complete=complete)
+        return SearchResult(found.hits, found.confidence, model, coverage, complete)
 
     async def _with_fallback(
         self, index: VectorIndex | None, search: Callable[[VectorIndex | None], Awaitable[T]]

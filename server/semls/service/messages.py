@@ -64,11 +64,13 @@ class CoverageMessage(TypedDict):
 class AnswerHeaderMessage(TypedDict):
     """The fields that answers share. `model` is "" if only lexical search has found the hits.
 
+    `confidence` is the probability that the first hit is right. Below 0.2, call no hit a strong match.
     `complete` is False while files are still being read: the same query may find more in a moment.
     `notice` says why there are no hits, if that is known: for example that no file matches a filter.
     """
 
     query: str
+    confidence: float
     model: str
     coverage: CoverageMessage
     complete: bool

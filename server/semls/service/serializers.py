@@ -134,6 +134,7 @@ def finding_message(finding: Finding) -> FindingMessage:
 def _header(answer: Answer) -> AnswerHeaderMessage:
     return {
         "query": answer.query,
+        "confidence": round(answer.confidence, 2),
         "model": answer.model,
         "coverage": _coverage(answer.coverage),
         "complete": answer.complete,

@@ -152,7 +152,7 @@ def test_pack_leaves_out_hits_with_low_scores():
 
 
 def test_pack_with_boosted_best_hit_keeps_good_hits():
-    assert "def area" in pack_markdown(hits(make_document(), (7, 4.0), (2, 0.8)))
+    assert "def area" in pack_markdown(hits(make_document(), (7, 9.0), (2, 1.9)))
 
 
 def test_pack_skips_hit_that_does_not_fit():

@@ -13,8 +13,8 @@ def group(*ranked):
     ("ranked", "expected"),
     [
         ([], []),
-        ([("a1", 3), ("b1", 2), ("a2", 1)], ["a1", "a2", "b1"]),
-        ([("b1", 3), ("a1", 3), ("a2", 2), ("b2", 1)], ["b1", "b2", "a1", "a2"]),
+        ([("a1", 3), ("b1", 2.5), ("a2", 2)], ["a1", "a2", "b1"]),
+        ([("b1", 3), ("a1", 3), ("a2", 2.5), ("b2", 2)], ["b1", "b2", "a1", "a2"]),
         ([("a1", 0), ("b1", 0), ("a2", 0)], ["a1", "a2", "b1"]),
     ],
 )
@@ -27,7 +27,7 @@ def test_group_by_file_keeps_three_hits_of_a_file():
 
 
 def test_group_by_file_drops_further_hits_with_low_scores():
-    assert group(("a1", 4), ("a2", 1), ("b1", 0.9), ("a3", 0.9), ("b2", 0.8)) == ["a1", "a2", "b1"]
+    assert group(("a1", 4), ("a2", 2), ("b1", 1.5), ("a3", 1.5), ("b2", 1)) == ["a1", "a2", "b1"]
 
 
 def test_group_by_file_of_grouped_hits_changes_nothing():

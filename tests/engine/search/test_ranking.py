@@ -10,9 +10,10 @@ def entry(name="", path="src/a.py", **changes):
     return make_entry(path, name, **{"content_hash": f"{path} {name}", **changes})
 
 
-def order(text, *entries, lexical=0.5):
-    """Return the names of chunks with equal lexical scores, best first."""
-    candidates = {number: Candidate(entry, lexical) for number, entry in enumerate(entries)}
+def order(text, *entries, lexical=()):
+    """Return the names of chunks, best first. Lexical scores that are not given are equal."""
+    scores = [*lexical, *[0.5] * (len(entries) - len(lexical))]
+    candidates = {number: Candidate(entry, scores[number]) for number, entry in enumerate(entries)}
     return [entries[number].name for number, _ in rank(AnalyzedQuery.from_text(text), candidates)]
 
 
@@ -120,7 +121,34 @@ def test_rank_boosts_file_with_many_candidates():
 def test_rank_penalizes_auxiliary_files_unless_the_query_asks_for_them(path, word):
     code, auxiliary = entry("code", "src/parse.py"), entry("auxiliary", path)
     assert order("how is text parsed", auxiliary, code)[0] == "code"
-    assert order(f"{word} of parsing", code._replace(path="src/other.py"), auxiliary)[0] == "auxiliary"
+    assert order(f"{word} of parsing", auxiliary, code, lexical=(0.5, 0.3))[0] == "auxiliary"
+    assert order("how is text parsed", auxiliary, code, lexical=(0.5, 0.3))[0] == "code"
+
+
+def test_rank_softens_penalty_of_tests_for_query_about_testing():
+    client = entry("TestClient", "src/testing.py", kind="Class")
+    test = entry("test_client", "tests/test_client.py")
+    assert order("test client", test, client, lexical=(0.5, 0.5))[0] == "TestClient"
+
+
+def test_rank_boosts_name_in_the_case_of_the_query():
+    upper, lower = entry("Url", "src/a.py"), entry("url", "src/b.py")
+    assert order("Url", lower, upper)[0] == "Url"
+    assert order("url", upper, lower)[0] == "url"
+
+
+@pytest.mark.parametrize("name", ["mod.rs", "index.js", "__init__.py", "lib.rs", "main.go"])
+def test_rank_of_file_named_after_its_role_uses_its_folder(name):
+    module = entry("run", f"src/decoder/{name}")
+    assert order("decoder", entry("run", "src/other/text.py"), module, entry("b", "decoder/a.py"))[0] == "run"
+
+
+def test_rank_does_not_penalize_pieces_of_one_definition():
+    pieces = [entry("parse", content_hash=f"piece {number}", name_row=7) for number in range(3)]
+    other = entry("write", content_hash="other", name_row=90)
+    candidates = {number: Candidate(each, 0.5) for number, each in enumerate([*pieces, other])}
+    scores = dict(rank(AnalyzedQuery.from_text("anything"), candidates))
+    assert scores[0] == scores[1] == scores[2] > scores[3]
 
 
 @pytest.mark.parametrize("name", ["parse.umd.js", "parse.cjs.js", "parse.esm.mjs", "parse.bundle.js"])

@@ -27,12 +27,12 @@ def test_filter_applies_to_every_search_of_the_catalog(catalog, wanted, path):
     (other,) = {"src/a.py", "lib/b.go"} - {path}
     negated = replace(wanted, negated=True)
     for filters, expected in [((wanted,), path), ((negated,), other)]:
-        ((chunk, _),) = catalog.fulltext.search(["parse"], filters, 10)
+        (chunk,) = catalog.fulltext.search(["parse"], filters, 10)
         assert catalog.entries([chunk])[chunk].path == expected
         assert catalog.find_by_name(["PARSEHEADER"], filters, 10) == [chunk]
         assert catalog.find_by_hash([HASH], filters) == {HASH: [chunk]}
         assert catalog.find_definitions(filters, 10) == [chunk]
-    assert catalog.fulltext.search(["parse"], (wanted, negated), 10) == []
+    assert catalog.fulltext.search(["parse"], (wanted, negated), 10) == {}
 
 
 def test_text_filter_after_a_change_is_evaluated_again(catalog):

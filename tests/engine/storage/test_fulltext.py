@@ -5,7 +5,7 @@ from tests.support.entries import make_entry
 
 
 def search(catalog, *terms, filters=()):
-    return [chunk for chunk, _ in catalog.fulltext.search(terms, filters, 10)]
+    return list(catalog.fulltext.search(terms, filters, 10))
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ def search(catalog, *terms, filters=()):
 )
 def test_fulltext_search_finds_chunk_by_all_columns(catalog, names, term):
     catalog.replace(File("a.py"), [(make_entry(), "the body of it")])
-    ((chunk, score),) = catalog.fulltext.search([term], (), 10)
+    ((chunk, score),) = catalog.fulltext.search([term], (), 10).items()
     assert names([chunk]) == ["parseHeader"]
     assert score > 0
 
@@ -40,7 +40,7 @@ def test_fulltext_search_with_frequent_term_only_raises_scores(catalog, names, m
     texts |= {f"other{number}": "nothing" for number in range(20)}
     for name, text in texts.items():
         catalog.replace(File(f"{name}.py"), [(make_entry(f"{name}.py", name), text)])
-    found = dict(catalog.fulltext.search(["parcel", "quarantine"], (), 10))
+    found = catalog.fulltext.search(["parcel", "quarantine"], (), 10)
     assert names(list(found)) == ["both", "rare"]
     assert max(found.values()) < 1
 
@@ -59,3 +59,19 @@ def test_fulltext_search_after_replace_and_remove_finds_only_current_text(catalo
     assert len(search(catalog, "new")) == 1
     catalog.remove(["a.py"])
     assert search(catalog, "new") == []
+
+
+@pytest.mark.parametrize("term", ["context", "ctx", "contexts"])
+@pytest.mark.parametrize("text", ["close the ctx", "closeCtx()", "a context"])
+def test_fulltext_search_finds_synonyms(catalog, term, text):
+    catalog.replace(File("a.py"), [(make_entry(), text)])
+    assert len(search(catalog, term)) == 1
+
+
+def test_fulltext_search_also_scores_chunks_beyond_the_limit(catalog, names):
+    for name, text in {"best": "parcel parcel", "second": "parcel", "neither": "letter"}.items():
+        catalog.replace(File(f"{name}.py"), [(make_entry(f"{name}.py", name), text)])
+    best, second, neither = range(1, 4)
+    found = catalog.fulltext.search(["parcel"], (), 1, [best, second, neither])
+    assert names(list(found)) == ["best", "second"]
+    assert found[best] > found[second] > 0

@@ -3,12 +3,11 @@
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import lru_cache
 from itertools import chain
 
-import snowballstemmer
-
 from semls.engine.syntax import identifiers
+from semls.engine.syntax.stems import stem
 
 _CACHE_SIZE = 1 << 14
 
@@ -51,7 +50,7 @@ class AnalyzedQuery:
             terms,
             tuple(path[-1] for path in symbols),
             containers,
-            frozenset(map(_stem, terms)),
+            frozenset(map(stem, terms)),
             names[0][-1] if is_single else "",
         )
 
@@ -68,17 +67,7 @@ def text_stems(text: str) -> frozenset[str]:
 @lru_cache(_CACHE_SIZE)
 def identifier_stems(name: str) -> frozenset[str]:
     """Return the stems of the parts of an identifier."""
-    return frozenset(_stem(part.lower()) for part in identifiers.split(name))
-
-
-@lru_cache(_CACHE_SIZE)
-def _stem(word: str) -> str:
-    return str(_stemmer().stemWord(word))
-
-
-@cache
-def _stemmer() -> "snowballstemmer.stemmer":
-    return snowballstemmer.stemmer("english")
+    return frozenset(stem(part.lower()) for part in identifiers.split(name))
 
 
 def _looks_like_code(path: Sequence[str]) -> bool:

@@ -18,8 +18,8 @@ MAX_HITS = 50  # that a context is packed from
 
 # Hits with a lower share of the best score are left out. A best score above `_GOOD_SCORE` counts as that: it
 # has the boost for a symbol that the query names, which must not exclude other good hits.
-_MIN_RELATIVE_SCORE = 0.3
-_GOOD_SCORE = 2.5
+_MIN_RELATIVE_SCORE = 0.45
+_GOOD_SCORE = 4.0
 _MAX_GAP = 3  # rows between two spans that are included, too
 _MEMBERS_BUDGET_SHARE = 4  # a definition comes with its members if these take at most a quarter of the budget
 _MAX_CHARACTERS_PER_TOKEN = 20  # that the estimate can have, rounded up

@@ -8,7 +8,7 @@ T = TypeVar("T")
 _MAX_HITS_OF_FILE = 3
 # The share of the best score that further hits of a file must reach. It is low because the evidence for a
 # file counts for its best hit only. "Flat or grouped by file?" in tests/bench/RESULTS.md compares shares.
-_MIN_SHARE = 0.25
+_MIN_SHARE = 0.45
 
 
 def group_by_file(

@@ -10,39 +10,44 @@ All functions are pure.
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
+from heapq import nlargest
 from itertools import chain
 from typing import NamedTuple
 
 from semls.engine.search.analysis import AnalyzedQuery, identifier_stems, text_stems
-from semls.engine.storage.schema import Entry
+from semls.engine.storage.schema import DefinitionKey, Entry
 from semls.engine.syntax import identifiers
 from semls.engine.syntax.source import split_rows
 
 # Weights, which are added. The lexical score of the best candidate has the weight 1.
-_SEMANTIC_WEIGHT = 0.2  # of one standard deviation of the cosines of the nearest chunks
-_FILE_NAME_WEIGHT = 0.6  # of the share of the file's name that the query covers
+_SEMANTIC_WEIGHT = 0.3  # of one standard deviation of the cosines of the nearest chunks
+_NAME_WEIGHT = 0.5  # of the square of the match between the query and the chunk's own name
+_DEFINITION_WEIGHT = 0.4  # of a chunk that has a name: text between definitions is seldom an answer
+_LENGTH_WEIGHT = 0.08  # of the logarithm of the rows to base 2: BM25 prefers short chunks
+_FILE_NAME_WEIGHT = 0.5  # of the share of the file's name that the query covers
 _FOLDER_NAME_WEIGHT = 0.2  # of the same share of the folder's name
-_BEST_NAME_WEIGHT = 0.3  # of the best match between the query and a name in the file
-_NAME_WEIGHT = 0.3  # of the square of the match between the query and the chunk's own name
-_COHERENCE_WEIGHT = 0.4  # of the lexical scores of all candidates in the file, relative to the best file
-_LENGTH_WEIGHT = 1 / 16  # of the logarithm of the rows to base 2: BM25 prefers short chunks
+_COHERENCE_WEIGHT = 0.4  # of the scores of the best chunks in the file, relative to the best file
+_COHERENT_CHUNKS = 3  # the best chunks of a file that count
 
 # Boosts, which are added.
 _SYMBOL_BOOST = 0.6  # the query names this symbol
+_OTHER_CASE_BOOST = 0.5  # the query names it in other upper and lower case
 _TYPE_BOOST = 0.5  # and the symbol is a type
+_MENTION_SHARE = 0.5  # of both if the query has other words, too: it may ask for what uses the symbol
 _PREFIX_BOOST = 0.4  # the name starts with the query
 _CAMEL_CASE_BOOST = 0.3  # the parts of the name start with those of the query, as in pHH for parseHTTPHeader
 
 # Penalties, which multiply the sum.
 _AUXILIARY_PENALTY = 0.5  # tests, examples, documentation, vendored and generated code
+_WANTED_AUXILIARY_PENALTY = 0.9  # the same if the query has a word such as "test": it may mean `TestClient`
 _PROSE_PENALTY = 0.5  # prose and data files
 _BUILD_PENALTY = 0.5  # build files
 _OLDER_VERSION_PENALTY = 0.5  # a version of which there is a newer one
+_UNMENTIONED_PENALTY = 0.5  # a chunk with no word of a query that is a single name, which is meant literally
 _DUPLICATE_PENALTY = 0.5  # an exact duplicate of a better candidate
-_SAME_FILE_PENALTY = 0.85  # for each better chunk of the same file, for diversification
-_MAX_SAME_FILE = 2  # better chunks that count
+_SAME_FILE_PENALTY = 0.95  # all definitions of a file but its best
 
 _MIN_COMMON_PREFIX = 4  # characters that related stems share at least: `auth` and `authentication`
 _CACHE_SIZE = 1 << 14
@@ -58,6 +63,8 @@ _AUXILIARY_PATH = re.compile(
     r"|(?:^|/)[^/]*(?:_pb2(?:_grpc)?|\.pb|\.g|\.gen|[._-]generated)\.\w+$"
     r"|\.(?:bundle|umd|cjs|esm|iife|global)\.[cm]?js$"
 )
+# Files that are named after their role: the folder is the module.
+_HOLLOW_STEMS = frozenset(("__init__", "__main__", "index", "lib", "main", "mod"))
 _PROSE_LANGUAGES = frozenset(
     "markdown rst text json yaml toml xml html csv tsv ini properties org latex".split()
 )
@@ -104,15 +111,14 @@ def rank(query: AnalyzedQuery, candidates: Mapping[int, Candidate]) -> list[tupl
 
     Scores are not bounded and not comparable across queries.
     """
-    best_lexical = max((each.lexical for each in candidates.values()), default=0.0)
     matcher = _NameMatcher(query)
-    file_scores = _file_scores(matcher, candidates.values())
+    text_scores = _text_scores(candidates)
+    file_scores = _file_scores(matcher, candidates, text_scores)
     penalties = _Penalties(query, file_scores.keys())
     evidence = {}
     for chunk, candidate in candidates.items():
-        entry, penalty = candidate.entry, penalties.factor(candidate.entry)
-        lexical = candidate.lexical / (best_lexical or 1.0)
-        own = lexical + _SEMANTIC_WEIGHT * candidate.semantic + _entry_score(query, matcher, entry)
+        entry, penalty = candidate.entry, penalties.factor(candidate)
+        own = text_scores[chunk] + _entry_score(query, matcher, entry)
         evidence[chunk] = _Evidence(own * penalty, file_scores[entry.path] * penalty)
     return _diversify(evidence, candidates)
 
@@ -146,11 +152,20 @@ def best_row(query: AnalyzedQuery, text: str) -> int:
 # The chunk
 
 
+def _text_scores(candidates: Mapping[int, Candidate]) -> dict[int, float]:
+    """Return the weighted sums of the lexical and the semantic scores."""
+    best = max((each.lexical for each in candidates.values()), default=0.0) or 1.0
+    return {
+        chunk: each.lexical / best + _SEMANTIC_WEIGHT * each.semantic for chunk, each in candidates.items()
+    }
+
+
 def _entry_score(query: AnalyzedQuery, matcher: "_NameMatcher", entry: Entry) -> float:
     length = _LENGTH_WEIGHT * math.log2(2 + entry.end_row - entry.start_row)
     if not entry.name:
         return length
-    return length + (_NAME_WEIGHT * matcher.match(entry.name) ** 2 + _symbol_boost(query, entry))
+    name = _NAME_WEIGHT * matcher.match(entry.name) ** 2
+    return length + _DEFINITION_WEIGHT + name + _symbol_boost(query, entry)
 
 
 def _symbol_boost(query: AnalyzedQuery, entry: Entry) -> float:
@@ -165,7 +180,9 @@ def _named_boost(query: AnalyzedQuery, entry: Entry) -> float:
     container = query.containers.get(name)
     if container is None or (container and not outer.endswith(f".{container}")):
         return 0.0
-    return _SYMBOL_BOOST + (_TYPE_BOOST if entry.kind in _TYPE_KINDS else 0.0)
+    boost = _SYMBOL_BOOST if entry.name in query.names else _OTHER_CASE_BOOST
+    boost += _TYPE_BOOST if entry.kind in _TYPE_KINDS else 0.0
+    return boost if query.symbol else _MENTION_SHARE * boost
 
 
 def _prefix_boost(symbol: str, name: str) -> float:
@@ -186,28 +203,26 @@ def _matches_camel_case(name: str, symbol: str) -> bool:
 # The file
 
 
-def _file_scores(matcher: "_NameMatcher", candidates: Iterable[Candidate]) -> dict[str, float]:
-    """Return by path what a file adds to the scores of its chunks."""
-    by_path: dict[str, list[Candidate]] = defaultdict(list)
-    for candidate in candidates:
-        by_path[candidate.entry.path].append(candidate)
-    lexical = {path: sum(each.lexical for each in group) for path, group in by_path.items()}
-    best_lexical = max(lexical.values(), default=0.0) or 1.0
-    return {
-        path: _COHERENCE_WEIGHT * lexical[path] / best_lexical
-        + _BEST_NAME_WEIGHT * max(matcher.match(each.entry.name) for each in group)
-        + _path_score(matcher, path)
-        for path, group in by_path.items()
-    }
+def _file_scores(
+    matcher: "_NameMatcher", candidates: Mapping[int, Candidate], text_scores: Mapping[int, float]
+) -> dict[str, float]:
+    """Return by path what a file adds to the score of its best chunk."""
+    by_path: dict[str, list[float]] = defaultdict(list)
+    for chunk, candidate in candidates.items():
+        by_path[candidate.entry.path].append(text_scores[chunk])
+    sums = {path: sum(nlargest(_COHERENT_CHUNKS, scores)) for path, scores in by_path.items()}
+    best = max(sums.values(), default=0.0) or 1.0
+    return {path: _COHERENCE_WEIGHT * sums[path] / best + _path_score(matcher, path) for path in by_path}
 
 
 def _path_score(matcher: "_NameMatcher", path: str) -> float:
     *folders, file = path.split("/")
     stem = file.rpartition(".")[0] or file
     folder = folders[-1] if folders else ""
-    return _FILE_NAME_WEIGHT * matcher.covered_share(stem) + _FOLDER_NAME_WEIGHT * matcher.covered_share(
-        folder
-    )
+    if stem in _HOLLOW_STEMS:
+        return (_FILE_NAME_WEIGHT + _FOLDER_NAME_WEIGHT) * matcher.covered_share(folder)
+    file_name = _FILE_NAME_WEIGHT * matcher.covered_share(stem)
+    return file_name + _FOLDER_NAME_WEIGHT * matcher.covered_share(folder)
 
 
 class _NameMatcher:
@@ -263,18 +278,25 @@ class _Penalties:
     """The penalties for kinds of files that queries seldom ask for, unless the query does."""
 
     def __init__(self, query: AnalyzedQuery, paths: Collection[str]) -> None:
-        self._auxiliary = 1.0 if query.has_any(_AUXILIARY_TERMS) else _AUXILIARY_PENALTY
+        self._query = query
+        is_wanted = query.has_any(_AUXILIARY_TERMS)
+        self._auxiliary = _WANTED_AUXILIARY_PENALTY if is_wanted else _AUXILIARY_PENALTY
         self._by_language = {
             **dict.fromkeys(_PROSE_LANGUAGES, 1.0 if query.has_any(_PROSE_TERMS) else _PROSE_PENALTY),
             **dict.fromkeys(_BUILD_LANGUAGES, 1.0 if query.has_any(_BUILD_TERMS) else _BUILD_PENALTY),
         }
         self._older_versions = set() if query.has_any(_OLD_TERMS) else _older_versions(query, paths)
 
-    def factor(self, entry: Entry) -> float:
+    def factor(self, candidate: Candidate) -> float:
         """Return the product of all penalties for a chunk."""
+        entry = candidate.entry
         auxiliary = self._auxiliary if _is_auxiliary(entry.path) else 1.0
         older = _OLDER_VERSION_PENALTY if entry.path in self._older_versions else 1.0
-        return auxiliary * self._by_language.get(entry.language, 1.0) * older
+        return auxiliary * self._by_language.get(entry.language, 1.0) * older * self._literal(candidate)
+
+    def _literal(self, candidate: Candidate) -> float:
+        is_mentioned = candidate.lexical > 0 or is_named(self._query, candidate)
+        return 1.0 if is_mentioned or not self._query.symbol else _UNMENTIONED_PENALTY
 
 
 def _older_versions(query: AnalyzedQuery, paths: Collection[str]) -> set[str]:
@@ -305,20 +327,18 @@ def _is_auxiliary(path: str) -> bool:
 def _diversify(
     evidence: Mapping[int, _Evidence], candidates: Mapping[int, Candidate]
 ) -> list[tuple[int, float]]:
-    """Penalize further chunks of a file and exact duplicates, and sort, so that neither fill the answer.
+    """Penalize further definitions of a file and exact duplicates, and sort, so that neither fill the answer.
 
-    The evidence for a file counts for its best chunk only. The others keep most of their own: one of them may
-    be the definition that the query asks for.
+    The evidence for a file counts for its best definition only. The others keep most of their own: one of
+    them may be what the query asks for.
     """
-    chunks_of_file: dict[str, int] = defaultdict(int)
+    best_of_file: dict[str, DefinitionKey] = {}
     seen: set[str] = set()  # content hashes
     diversified = {}
     for chunk in sorted(evidence, key=lambda chunk: (-evidence[chunk].total, chunk)):
-        entry, (own, shared) = candidates[chunk].entry, evidence[chunk]
-        duplicate = _DUPLICATE_PENALTY if entry.content_hash in seen else 1.0
-        better = chunks_of_file[entry.path]
-        same_file = _SAME_FILE_PENALTY ** min(better, _MAX_SAME_FILE)
-        diversified[chunk] = duplicate * (own * same_file if better else own + shared)
-        chunks_of_file[entry.path] += 1
+        entry, scores = candidates[chunk].entry, evidence[chunk]
+        is_best = best_of_file.setdefault(entry.path, entry.definition) == entry.definition
+        score = scores.total if is_best else scores.chunk * _SAME_FILE_PENALTY
+        diversified[chunk] = score * (_DUPLICATE_PENALTY if entry.content_hash in seen else 1.0)
         seen.add(entry.content_hash)
     return sorted(diversified.items(), key=lambda item: (-item[1], item[0]))

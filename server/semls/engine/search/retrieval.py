@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search.analysis import AnalyzedQuery
+from semls.engine.search.confidence import confidence
 from semls.engine.search.grouping import group_by_file
 from semls.engine.search.query import Query
 from semls.engine.search.ranking import Candidate, best_row, is_named, matched, rank
@@ -22,7 +24,7 @@ _MIN_DEVIATION = 1e-6  # of cosines; smaller ones are rounding errors of equal v
 class Hit:
     """A chunk that answers a query.
 
-    `score` orders the hits of one query, higher is better. It is not bounded (usually between 0 and 3) and
+    `score` orders the hits of one query, higher is better. It is not bounded (usually between 0 and 5) and
     not comparable across queries. Hits of `search` without text have the score 0.
 
     `snippet` is the chunk's text, and `row` the row in it that a reader should see first, counted from 0.
@@ -33,6 +35,13 @@ class Hit:
     snippet: str
     row: int = 0
     matched: tuple[str, ...] = ()  # any of "name", "lexical" and "semantic"; empty for a query without text
+
+
+class Found(NamedTuple):
+    """The hits of a query, and the probability that the first one is right; 0 if there are none."""
+
+    hits: list[Hit]
+    confidence: float
 
 
 async def nearest_chunks(
@@ -54,7 +63,7 @@ async def nearest_chunks(
     }
 
 
-def search(query: Query, catalog: Catalog, semantic: Mapping[int, float]) -> list[Hit]:
+def search(query: Query, catalog: Catalog, semantic: Mapping[int, float]) -> Found:
     """Return the hits of a query, best first, or grouped by file if the query asks for that.
 
     `semantic` is what `nearest_chunks` returns, or empty.
@@ -65,21 +74,23 @@ def search(query: Query, catalog: Catalog, semantic: Mapping[int, float]) -> lis
     A query without text lists the definitions that pass its filters. Raises StoreError.
     """
     if not query.text:
-        return _list_definitions(query, catalog)
+        return Found(_list_definitions(query, catalog), 1.0)
     analyzed = AnalyzedQuery.from_text(query.text)
     candidates = _candidates(query, analyzed, catalog, semantic)
     ranked = rank(analyzed, candidates)
     if not query.by_chunk:
         ranked = _group_by_definition(ranked, candidates)
+    probability = confidence(candidates[ranked[0][0]], [score for _, score in ranked]) if ranked else 0.0
     if query.by_file:
         ranked = group_by_file(ranked, lambda chunk: candidates[chunk].entry.path)
     ranked = ranked[: query.limit]
     shown = {chunk: _shown_chunk(chunk, query, analyzed, candidates[chunk], catalog) for chunk, _ in ranked}
     entries, texts = catalog.entries(list(shown.values())), catalog.texts(list(shown.values()))
-    return [
+    hits = [
         _hit(analyzed, candidates[chunk]._replace(entry=entries[shown[chunk]]), score, texts[shown[chunk]])
         for chunk, score in ranked
     ]
+    return Found(hits, probability)
 
 
 def _hit(query: AnalyzedQuery, candidate: Candidate, score: float, text: str) -> Hit:
@@ -118,14 +129,14 @@ def _candidates(
     query: Query, analyzed: AnalyzedQuery, catalog: Catalog, semantic: Mapping[int, float]
 ) -> dict[int, Candidate]:
     limit = _limit(query)
-    lexical = dict(catalog.fulltext.search(analyzed.terms, query.filters, limit))
-    chunks = {
-        *lexical,
+    others = {
         *semantic,
         *catalog.find_by_name(analyzed.names, query.filters, limit),
         *catalog.find_by_prefix(analyzed.symbol, query.filters, limit),
         *catalog.find_by_text(query.filters, limit),
     }
+    lexical = catalog.fulltext.search(analyzed.terms, query.filters, limit, others)
+    chunks = others.union(lexical)
     return {
         chunk: Candidate(entry, lexical.get(chunk, 0.0), semantic.get(chunk, 0.0))
         for chunk, entry in catalog.entries(list(chunks)).items()

@@ -158,6 +158,6 @@ def _lexical_similarities(reference: ReferenceChunk, catalog: Catalog, limit: in
     """Return the chunks that share rare terms with the reference chunk, with scores relative to its own."""
     words = _WORD.findall(reference.text)
     terms = dict.fromkeys(part.lower() for word in words for part in (word, *identifiers.split(word)))
-    scores = dict(catalog.fulltext.search(list(terms), (), limit))
+    scores = catalog.fulltext.search(list(terms), (), limit)
     own = scores.get(reference.id) or max(scores.values(), default=1.0)
     return {chunk: score / own for chunk, score in scores.items()}

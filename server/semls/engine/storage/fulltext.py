@@ -1,26 +1,23 @@
-"""Full-text search with FTS5: BM25 over the names, declarations and bodies of chunks."""
+"""Full-text search with FTS5: BM25 over the names, signatures and bodies of chunks."""
 
 import math
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from semls.engine.storage.database import Database
 from semls.engine.storage.filters import FilterCompiler, Filters
 from semls.engine.storage.schema import FULLTEXT_COLUMNS, Entry, placeholders
 from semls.engine.syntax import identifiers
+from semls.engine.syntax.stems import canonical_word, canonical_words
 
-_WEIGHTS = {  # of the columns in BM25
-    "name": 8.0,
-    "container": 2.0,
-    "path": 4.0,
-    "declaration": 2.0,
-    "body": 1.0,
-    "body_identifiers": 0.5,
-}
+# Weights of the columns in BM25. The body counts less than 1, because FTS5 fixes k1 at 1.2: with a weight of
+# 0.6, repetitions count as with a k1 of 2.
+_WEIGHTS = {"name": 5.0, "container": 1.5, "path": 2.5, "signature": 1.2, "body": 0.6, "body_words": 0.3}
 _K1 = 1.2  # of BM25, as in FTS5
 _MAX_FREQUENT_TERMS = 10  # that add to scores: a question has fewer, a piece of code has hundreds
 _MAX_SCORED = 4000  # chunks that BM25 scores: two to three microseconds each
 
+_SCORE = f"-bm25(fulltext, {', '.join(str(_WEIGHTS[column]) for column in FULLTEXT_COLUMNS)})"
 _INSERT = f"""
     INSERT INTO fulltext (rowid, {", ".join(FULLTEXT_COLUMNS)})
     VALUES (?, {placeholders(len(FULLTEXT_COLUMNS))})"""
@@ -35,33 +32,43 @@ class FullTextIndex:
     def __init__(self, database: Database, filters: FilterCompiler) -> None:
         self._database, self._filters = database, filters
 
-    def search(self, terms: Sequence[str], filters: Filters, limit: int) -> list[tuple[int, float]]:
-        """Return the ids of the chunks that contain any of the rarer terms, best first, with their scores.
+    def search(
+        self, terms: Sequence[str], filters: Filters, limit: int, also: Collection[int] = ()
+    ) -> dict[int, float]:
+        """Return the chunks that contain any of the rarer terms, by id, with their scores.
+
+        These are the best `limit` chunks that pass the filters, best first, and those of `also`.
 
         A score is BM25 divided by its upper bound for these terms, so it lies between 0 and 1. Frequent terms
         only add to the scores of chunks that a rarer term finds; then the rarer terms count twice, because
         FTS5 scores each occurrence of a term in the expression.
         """
-        frequencies = self.document_frequencies(terms, _MAX_SCORED)
+        frequencies = self.document_frequencies(dict.fromkeys(map(canonical_word, terms)), _MAX_SCORED)
         rarer = _rarer_terms(frequencies)
         if not rarer:
-            return []
+            return {}
         frequent = [term for term in frequencies if frequencies[term] and term not in rarer]
         frequent = frequent[:_MAX_FREQUENT_TERMS]
-        weights = ", ".join(str(_WEIGHTS[column]) for column in FULLTEXT_COLUMNS)
+        expression = _expression(rarer, frequent)
         condition, parameters = self._filters.compile(filters)
         passing = f"AND rowid IN (SELECT id FROM chunks WHERE {condition})" if filters else ""
         rows = self._database.query(
             f"""SELECT rowid, score FROM (
-                SELECT rowid, -bm25(fulltext, {weights}) AS score
+                SELECT rowid, {_SCORE} AS score
                 FROM fulltext WHERE fulltext MATCH ? {passing} LIMIT {_MAX_SCORED}
             ) ORDER BY score DESC, rowid LIMIT ?""",
-            (_expression(rarer, frequent), *parameters, limit),
+            (expression, *parameters, limit),
+        )
+        missing = list(set(also).difference(chunk for chunk, _ in rows))
+        rows += self._database.query(
+            f"""SELECT rowid, {_SCORE} FROM fulltext
+            WHERE fulltext MATCH ? AND rowid IN ({placeholders(len(missing))})""",
+            (expression, *missing),
         )
         chunks = self._database.query("SELECT max(id) FROM chunks")[0][0]
         repeated = [frequencies[term] for term in rarer] if frequent else []
         bound = _upper_bound(chunks, [*frequencies.values(), *repeated])
-        return [(chunk_id, score / bound) for chunk_id, score in rows]
+        return {chunk: score / bound for chunk, score in rows}
 
     def find_phrase(self, text: str, limit: int) -> dict[int, str]:
         """Return the chunks whose bodies contain the words of a text in a row: their bodies by id."""
@@ -69,7 +76,7 @@ class FullTextIndex:
         query = "SELECT rowid, body FROM fulltext WHERE fulltext MATCH ? ORDER BY rowid LIMIT ?"
         return dict(self._database.query(query, (f"body : {phrase}", limit)))
 
-    def document_frequencies(self, terms: Sequence[str], limit: int) -> dict[str, int]:
+    def document_frequencies(self, terms: Iterable[str], limit: int) -> dict[str, int]:
         """Return how many chunks contain each term, counted up to `limit`."""
         query = "SELECT count(*) FROM (SELECT 1 FROM fulltext WHERE fulltext MATCH ? LIMIT ?)"
         return {term: self._database.query(query, (_quoted(term), limit))[0][0] for term in terms}
@@ -77,20 +84,28 @@ class FullTextIndex:
 
 def insert_text(connection: sqlite3.Connection, chunk_id: int, entry: Entry, text: str) -> None:
     """Add the row of a chunk, in the caller's transaction."""
-    declaration = f"{entry.signature}\n{entry.doc}"
     row = {
-        "name": f"{entry.name} {' '.join(identifiers.split(entry.name))}",
-        "container": _with_parts(entry.container),
-        "path": _with_parts(entry.path),
-        "declaration": _with_parts(declaration),
+        "name": _with_words(entry.name),
+        "container": _with_words(entry.container),
+        "path": _with_words(entry.path),
+        "signature": _with_words(entry.signature),
         "body": text,
-        "body_identifiers": identifiers.split_camel_case(text),
+        "body_words": _words(text),
     }
     connection.execute(_INSERT, (chunk_id, *(row[column] for column in FULLTEXT_COLUMNS)))
 
 
-def _with_parts(text: str) -> str:
-    return f"{text} {identifiers.split_camel_case(text)}"
+def _with_words(text: str) -> str:
+    return f"{text} {_words(text)}"
+
+
+def _words(text: str) -> str:
+    """Return the words of the camel-case identifiers in a text, and the synonyms of all words.
+
+    The tokenizer of FTS5 already splits identifiers at underscores.
+    """
+    words = identifiers.split_camel_case(text)
+    return " ".join([words, *canonical_words(f"{text} {words}")])
 
 
 def _rarer_terms(frequencies: Mapping[str, int]) -> list[str]:

@@ -4,13 +4,14 @@ from typing import NamedTuple, TypeAlias
 
 from semls.engine.storage.database import Layout
 
-# The columns of the table `fulltext`. Names and texts are followed by the parts of their identifiers.
-FULLTEXT_COLUMNS = ("name", "container", "path", "declaration", "body", "body_identifiers")
+# The columns of the table `fulltext`. Names are followed by the words of their identifiers and by synonyms of
+# these; the column `body_words` has those of the body.
+FULLTEXT_COLUMNS = ("name", "container", "path", "signature", "body", "body_words")
 
 LAYOUT = Layout(
     "catalog",
     application_id=0x53454D4C,  # "SEML"
-    version=5,
+    version=6,
     schema=f"""
 CREATE TABLE files (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,

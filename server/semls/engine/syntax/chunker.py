@@ -31,7 +31,7 @@ _LINE_BREAK = re.compile(rb"\n")
 _BLANK_LINES = re.compile(rb"\n(?:[ \t\f\v\r]*\n)+")
 
 # Sources of `fingerprint`, relative to the package `semls.engine`. `sensitive.py` decides which contents are
-# chunked.
+# chunked, and `stems.py` which synonyms the full-text index adds to a chunk.
 _CHUNKING_MODULES = (
     "syntax/chunker.py",
     "syntax/outline.py",
@@ -39,6 +39,7 @@ _CHUNKING_MODULES = (
     "syntax/doc_text.py",
     "syntax/parse.py",
     "syntax/source.py",
+    "syntax/stems.py",
     "files/sensitive.py",
 )
 
@@ -63,7 +64,7 @@ class Chunk(NamedTuple):
 
 @cache
 def fingerprint() -> str:
-    """Return a hash that changes whenever files may be chunked differently.
+    """Return a hash that changes whenever files may be chunked or indexed differently.
 
     It covers the code that chunks files or finds private keys, the queries, the table of languages, and the
     versions of tree-sitter and of its grammars. The catalog stores it, and files are chunked again when it
