@@ -1,8 +1,7 @@
 """Ranking: computes scores of candidates from what the catalog and the searches know about them.
 
-A score is a sum of weighted evidence, multiplied by penalties. The weights are round numbers, chosen on four
-benchmarks. The tables "Files or definitions?" and "What is each part of the ranking worth?" in
-tests/bench/RESULTS.md show what they are worth.
+A score is a sum of weighted evidence, multiplied by penalties. The weights are round numbers, chosen on five
+benchmarks. "What changes of the ranking were worth" in tests/bench/RESULTS.md shows what each part adds.
 
 All functions are pure.
 """
