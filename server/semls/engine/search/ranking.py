@@ -16,7 +16,7 @@ from itertools import chain
 from typing import NamedTuple
 
 from semls.engine.search.analysis import AnalyzedQuery, identifier_stems, text_stems
-from semls.engine.storage.schema import DefinitionKey, Entry
+from semls.engine.storage.schema import Entry
 from semls.engine.syntax import identifiers
 from semls.engine.syntax.source import split_rows
 
@@ -331,12 +331,13 @@ def _diversify(
     The evidence for a file counts for its best definition only. The others keep most of their own: one of
     them may be what the query asks for.
     """
-    best_of_file: dict[str, DefinitionKey] = {}
+    best_of_file: dict[str, Entry] = {}
     seen: set[str] = set()  # content hashes
     diversified = {}
     for chunk in sorted(evidence, key=lambda chunk: (-evidence[chunk].total, chunk)):
         entry, scores = candidates[chunk].entry, evidence[chunk]
-        is_best = best_of_file.setdefault(entry.path, entry.definition) == entry.definition
+        best = best_of_file.setdefault(entry.path, entry)
+        is_best = entry is best or entry.definition == best.definition
         score = scores.total if is_best else scores.chunk * _SAME_FILE_PENALTY
         diversified[chunk] = score * (_DUPLICATE_PENALTY if entry.content_hash in seen else 1.0)
         seen.add(entry.content_hash)
