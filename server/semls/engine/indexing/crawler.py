@@ -119,9 +119,9 @@ class Crawler:
             # A file that could not be parsed may take long again: it is read last.
             failed += [item for item in new if _has_failed(item, known)]
             new = [item for item in new if not _has_failed(item, known)]
-            await self._read(known, new, between=self._read_requested)  # files that are edited now come first
+            await self._read(known, new, requested_first=True)
             self.files = max(self.files, found)
-        await self._read(known, failed, between=self._read_requested)
+        await self._read(known, failed, requested_first=True)
         await self._remove(list(self._unseen))
         await self._executor.run(Priority.LEXICAL, read_pipeline.mark_indexed, self._catalog)
         self._unseen, self._skipped_folders = {}, frozenset(skipped_folders)
@@ -182,11 +182,12 @@ class Crawler:
         known: Mapping[str, File],
         items: Sequence[read_pipeline.ScanItem],
         priority: Priority = Priority.LEXICAL,
-        between: Callable[[], Awaitable[None]] | None = None,
+        requested_first: bool = False,
     ) -> None:
         """Read files into the catalog: one batch is chunked while the next is opened and the last is stored.
 
-        `known` has the files as they were in the catalog before. `between` is awaited after each batch.
+        `known` has the files as they were in the catalog before. With `requested_first`, requested paths are
+        read between two batches: a user edits them now.
         """
         opening = asyncio.create_task(self._open(known, items, priority)) if items else None
         storing: asyncio.Task[None] | None = None
@@ -198,8 +199,10 @@ class Crawler:
                 if storing:
                     await storing
                 storing = asyncio.create_task(self._store(known, chunked, priority))
-                if between:
-                    await between()
+                if requested_first and self._requested:
+                    await storing  # else a requested file might be read again before this version is stored
+                    storing = None
+                    await self._read_requested()
             if storing:
                 await storing
         except Exception:
