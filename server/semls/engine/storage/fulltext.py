@@ -3,7 +3,6 @@
 import math
 import sqlite3
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from operator import itemgetter
 
 from semls.engine.storage.database import Database
 from semls.engine.storage.filters import FilterCompiler, Filters
@@ -53,19 +52,20 @@ class FullTextIndex:
         expression = _expression(rarer, frequent)
         condition, parameters = self._filters.compile(filters)
         passing = f"AND rowid IN (SELECT id FROM chunks WHERE {condition})" if filters else ""
-        # In the order of rowids. To look single rows up would take longer: FTS5 reads a list of rows from its
-        # start each time.
-        rows: list[tuple[int, float]] = self._database.query(
-            f"""SELECT rowid, {_SCORE} FROM fulltext
-            WHERE fulltext MATCH ? {passing} LIMIT {_MAX_SCORED}""",
-            (expression, *parameters),
+        # To score single rows with FTS5 would take longer: it reads a list of rows from its start each time.
+        rows = self._database.query(
+            f"""WITH scored AS MATERIALIZED (
+                SELECT rowid AS id, {_SCORE} AS score
+                FROM fulltext WHERE fulltext MATCH ? {passing} LIMIT {_MAX_SCORED}
+            )
+            SELECT * FROM (SELECT id, score FROM scored ORDER BY score DESC, id LIMIT ?)
+            UNION ALL SELECT id, score FROM scored WHERE id IN ({placeholders(len(also))})""",
+            (expression, *parameters, limit, *also),
         )
-        rows.sort(key=itemgetter(1), reverse=True)
-        found = rows[:limit] + [row for row in rows[limit:] if row[0] in also]
         chunks = self._database.query("SELECT max(id) FROM chunks")[0][0]
         repeated = [frequencies[term] for term in rarer] if frequent else []
         bound = _upper_bound(chunks, [*frequencies.values(), *repeated])
-        return {chunk: score / bound for chunk, score in found}
+        return {chunk: score / bound for chunk, score in rows}
 
     def find_phrase(self, text: str, limit: int) -> dict[int, str]:
         """Return the chunks whose bodies contain the words of a text in a row: their bodies by id."""
