@@ -5,7 +5,6 @@ is in them yet.
 """
 
 import re
-import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,9 +17,9 @@ from tests.bench.build.layout import (
     BenchmarkWriter,
     Item,
     Source,
+    add_each,
     check_out,
     is_source,
-    last_line,
     main_language,
     run_git,
 )
@@ -67,12 +66,7 @@ class Commit:
 
 def build(folder: Path, sources: Iterable[Source]) -> None:
     """Write the benchmark. Repositories with few questions are left out."""
-    writer = BenchmarkWriter(folder)
-    for source in sources:
-        try:
-            _add(writer, source)
-        except subprocess.CalledProcessError as error:
-            print(f"{source.name}: left out: {last_line(error)}")
+    add_each(folder, sources, _add)
 
 
 def _add(writer: BenchmarkWriter, source: Source) -> None:

@@ -7,7 +7,6 @@ The documentation of the chosen functions is deleted from the files that are sea
 import hashlib
 import re
 import shutil
-import subprocess
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,9 +27,9 @@ from tests.bench.build.layout import (
     BenchmarkWriter,
     Item,
     Source,
+    add_each,
     check_out,
     is_source,
-    last_line,
     main_language,
 )
 
@@ -67,12 +66,7 @@ class DocumentedFunction:
 
 def build(folder: Path, sources: Iterable[Source]) -> None:
     """Write the benchmark. Repositories with few questions are left out."""
-    writer = BenchmarkWriter(folder)
-    for source in sources:
-        try:
-            _add(writer, source)
-        except subprocess.CalledProcessError as error:
-            print(f"{source.name}: left out: {last_line(error)}")
+    add_each(folder, sources, _add)
 
 
 def _add(writer: BenchmarkWriter, source: Source) -> None:

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import tarfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,6 +78,16 @@ class BenchmarkWriter:
         annotations.write_text(json.dumps(items, indent=1), "utf-8")
         self._rows.append(row)
         (self._folder / "repos.json").write_text(json.dumps(self._rows, indent=1), "utf-8")
+
+
+def add_each(folder: Path, sources: Iterable[Source], add: Callable[[BenchmarkWriter, Source], None]) -> None:
+    """Write a benchmark with what `add` finds in each source; leave those out for which git fails."""
+    writer = BenchmarkWriter(folder)
+    for source in sources:
+        try:
+            add(writer, source)
+        except subprocess.CalledProcessError as error:
+            print(f"{source.name}: left out: {last_line(error)}")
 
 
 def check_out(repository: Path, revision: str, folder: Path) -> None:

@@ -291,9 +291,9 @@ class _Penalties:
         entry = candidate.entry
         auxiliary = self._auxiliary if _is_auxiliary(entry.path) else 1.0
         older = _OLDER_VERSION_PENALTY if entry.path in self._older_versions else 1.0
-        return auxiliary * self._by_language.get(entry.language, 1.0) * older * self._literal(candidate)
+        return auxiliary * self._by_language.get(entry.language, 1.0) * older * self._unmentioned(candidate)
 
-    def _literal(self, candidate: Candidate) -> float:
+    def _unmentioned(self, candidate: Candidate) -> float:
         is_mentioned = candidate.lexical > 0 or is_named(self._query, candidate)
         return 1.0 if is_mentioned or not self._query.symbol else _UNMENTIONED_PENALTY
 
