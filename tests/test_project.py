@@ -23,6 +23,12 @@ def read(file):
         ("editors/emacs/semls.el", r"^;; Version: (.+)$"),
         ("editors/zed/Cargo.toml", r'^version = "(.+)"$'),
         ("editors/zed/extension.toml", r'^version = "(.+)"$'),
+        ("server/packaging/README.md", r'^version = "(.+)"$'),
+        ("server/packaging/server.json", r'^  "version": "(.+)",$'),
+        ("server/packaging/server.json", r'^      "version": "(.+)",$'),
+        ("editors/agents/.claude-plugin/plugin.json", r'^  "version": "(.+)",$'),
+        ("server/packaging/flake.nix", r'^ +version = "(.+)";$'),
+        ("server/packaging/mason-package.yaml", r"^  id: pkg:pypi/semls@(.+)$"),
     ],
 )
 def test_version_in_other_file_is_that_of_the_package(file, pattern):
@@ -37,8 +43,31 @@ def test_version_of_vscode_extension_is_that_of_the_package():
     assert package["version"] == lock["version"] == lock["packages"][""]["version"] == __version__
 
 
-def test_license_of_neovim_plugin_is_that_of_the_project():
-    assert read("editors/nvim/LICENSE") == read("LICENSE")
+@pytest.mark.parametrize("editor", ["nvim", "zed"])
+def test_license_of_editor_plugin_is_that_of_the_project(editor):
+    assert read(f"editors/{editor}/LICENSE") == read("LICENSE")
+
+
+def test_repository_in_all_files_is_that_of_the_package():
+    repository = re.search(r'^Repository = "https://github.com/(.+)"$', read("pyproject.toml"), re.MULTILINE)
+    assert repository
+    files = ["editors/vscode/package.json", "editors/zed/extension.toml"]
+    files += ["README.md", "editors/agents/README.md", "editors/agents/.claude-plugin/plugin.json"]
+    packaging = ["README.md", "server.json", "mason-package.yaml", "melpa-recipe", "nvim-lspconfig.lua"]
+    for file in [*files, *(f"server/packaging/{name}" for name in packaging)]:
+        found = re.findall(r'(?:github\.com/|github:|io\.github\.|add |:repo ")([\w-]+/semls)\b', read(file))
+        assert set(found) == {repository[1]}, file
+
+
+def test_dependencies_of_the_flake_are_those_of_the_package():
+    listed = re.search(r"^dependencies = \[$(.+?)^\]$", read("pyproject.toml"), re.MULTILINE | re.DOTALL)
+    assert listed
+    names = re.findall(r'^    "([\w-]+)', listed[1], re.MULTILINE)
+    packaged = re.search(
+        r"dependencies = with python; \[(.+?)\]", read("server/packaging/flake.nix"), re.DOTALL
+    )
+    assert packaged
+    assert packaged[1].split() == names
 
 
 def test_lint_commands_are_the_same_before_a_commit_and_in_ci():

@@ -4,8 +4,17 @@ from typing import Any
 
 import pytest
 
+from semls.ask.settings import AskSettings
+from semls.errors import UsageError
 from semls.settings import EngineSettings, Server, Settings
-from tests.support.documents import PACKAGE, ROOT, settings_table, vscode_settings
+from tests.support.documents import (
+    OWN_SETTINGS,
+    PACKAGE,
+    ROOT,
+    language_list,
+    settings_table,
+    vscode_settings,
+)
 
 
 def test_settings_parse_with_wrong_options_keeps_defaults_and_names_them():
@@ -40,6 +49,24 @@ def test_settings_of_editor_and_environment_describe_the_same_server(monkeypatch
         monkeypatch.setenv(f"SEMLS_STORE_{key.upper()}", store[key])
     monkeypatch.setenv("SEMLS_STORE_HEADERS", '{"X-Team": "a"}')
     assert Settings.from_environment() == (settings, [])
+
+
+def test_settings_of_editor_and_environment_have_the_same_languages(monkeypatch):
+    settings, problems = Settings.parse({"languages": {" *.inc": "php ", "*.x": ""}})
+    assert (settings, problems) == (Settings(languages={"*.inc": "php"}), [])
+    monkeypatch.setenv("SEMLS_LANGUAGES", '{"*.inc": "php"}')
+    assert Settings.from_environment() == (settings, [])
+    assert Settings.parse({"languages": []}) == (Settings(), [])
+
+
+@pytest.mark.parametrize(
+    "option", ["php", ["*.inc"], {"*.inc": 1}, {"*.inc": "\x1b"}, {"*.inc": {"a": "b"}}, 3]
+)
+def test_settings_parse_with_wrong_languages_ignores_and_names_them(option):
+    settings, problems = Settings.parse({"languages": option})
+    assert settings == Settings()
+    assert len(problems) == 1
+    assert "'languages'" in problems[0]
 
 
 def test_server_repr_hides_token_and_headers():
@@ -81,8 +108,68 @@ def test_reference_lists_every_setting():
     assert settings_table() in (ROOT / "server" / "REFERENCE.md").read_text("utf-8")
 
 
+def test_reference_lists_every_language_with_definitions():
+    """`python -m tests.support.documents` writes the list."""
+    assert language_list() in (ROOT / "server" / "REFERENCE.md").read_text("utf-8")
+
+
 def test_vscode_extension_contributes_every_setting():
     """`python -m tests.support.documents` writes them."""
     contributed = json.loads(PACKAGE.read_text("utf-8"))["contributes"]["configuration"]["properties"]
-    assert contributed.keys() == {"semls.path", *vscode_settings()}
+    assert contributed.keys() == {*OWN_SETTINGS, *vscode_settings()}
     assert vscode_settings().items() <= contributed.items()
+
+
+@pytest.fixture
+def ask_environment(monkeypatch):
+    """Return a function that sets the variables of AskSettings."""
+
+    def set_variables(**variables):
+        for name in ("COMMAND", "URL", "MODEL", "KEY"):
+            monkeypatch.delenv(f"SEMLS_ASK_{name}", raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(f"SEMLS_ASK_{name}", value)
+
+    return set_variables
+
+
+def test_ask_command_is_split_as_in_a_shell(ask_environment):
+    ask_environment(COMMAND=" claude -p --tools '' ", URL="")
+    assert AskSettings.from_environment() == AskSettings(command=("claude", "-p", "--tools", ""))
+
+
+@pytest.mark.parametrize(
+    ("url", "completed"),
+    [
+        ("http://127.0.0.1:8080", "http://127.0.0.1:8080/v1/chat/completions"),
+        ("http://127.0.0.1:8080/", "http://127.0.0.1:8080/v1/chat/completions"),
+        ("https://host.example/api/v3/", "https://host.example/api/v3/chat/completions"),
+        ("https://host.example/v1/chat/completions", "https://host.example/v1/chat/completions"),
+        ("https://host.example/v1?version=2", "https://host.example/v1/chat/completions?version=2"),
+    ],
+)
+def test_ask_url_is_completed(ask_environment, url, completed):
+    ask_environment(URL=url, MODEL="qwen3", KEY="secret")
+    settings = AskSettings.from_environment()
+    assert settings == AskSettings(url=completed, model="qwen3", key="secret")
+    assert "secret" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("variables", "text"),
+    [
+        ({}, "No language model is configured"),
+        ({"KEY": "secret"}, "No language model is configured"),
+        ({"COMMAND": "cat", "URL": "http://127.0.0.1:9"}, "both set"),
+        ({"COMMAND": "cat '"}, "SEMLS_ASK_COMMAND cannot be parsed"),
+        ({"COMMAND": "cat \x1b"}, "unprintable"),
+        ({"URL": "http://127.0.0.1:9"}, "SEMLS_ASK_MODEL is not set"),
+        ({"URL": "ftp://host", "MODEL": "x"}, "SEMLS_ASK_URL must be"),
+        ({"URL": "http://me:pw@host", "MODEL": "x"}, "SEMLS_ASK_KEY for that"),
+        ({"URL": "http://host", "MODEL": "x", "KEY": "é"}, "SEMLS_ASK_KEY"),
+    ],
+)
+def test_invalid_ask_settings_are_explained(ask_environment, variables, text):
+    ask_environment(**variables)
+    with pytest.raises(UsageError, match=text):
+        AskSettings.from_environment()

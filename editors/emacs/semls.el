@@ -48,10 +48,12 @@
   :risky t)
 
 (defcustom semls-settings nil
-  "Settings of the server: a property list of :model, :revision and :store.
-The reference of semls describes them.  A server takes the value that this
-variable has, when the server starts, in the buffer where it is started."
-  :type '(plist :options ((:model string) (:revision string) (:store plist))))
+  "Settings of the server: a property list.
+Its keys are :model, :revision, :store and :languages.  The reference of
+semls describes them.  A server takes the value that this variable has,
+when the server starts, in the buffer where it is started."
+  :type '(plist :options ((:model string) (:revision string) (:store plist)
+                          (:languages plist))))
 
 (defcustom semls-limit 50
   "Maximum number of hits of a search."

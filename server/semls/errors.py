@@ -7,10 +7,17 @@ SemlsError
 │   └── ModelUnavailable     weights that are neither on disk nor reachable
 ├── StoreError               a file or directory of the index that cannot be used
 │   └── StoreCorrupted       one that was corrupted, has been quarantined and is being rebuilt
+├── AskError                 a language model that cannot be reached, or gives no complete answer
 ├── EngineError              an engine that cannot be started or reached, or that failed internally
+├── AgentError               a coding agent's configuration that cannot be changed
 └── OutputError              standard output cannot be written
     └── OutputClosed         its reader has closed it
 """
+
+from collections.abc import Iterable
+
+# The least similarity of a suggestion, from 0 to 1: pyton is similar to python, klingon not to kotlin.
+_MIN_SIMILARITY = 0.75
 
 
 class SemlsError(Exception):
@@ -60,10 +67,22 @@ class StoreCorrupted(StoreError):
     code = "store-damaged"
 
 
+class AskError(SemlsError):
+    """A language model cannot be reached, or gives no complete answer."""
+
+    code = "ask"
+
+
 class EngineError(SemlsError):
     """The engine cannot be started or reached, or it failed internally."""
 
     code = "engine"
+
+
+class AgentError(SemlsError):
+    """The configuration of a coding agent cannot be read or changed."""
+
+    code = "agent"
 
 
 class OutputError(SemlsError):
@@ -77,6 +96,14 @@ class OutputClosed(OutputError):
 
     code = "output-closed"
     exit_status = 141  # as of a process that SIGPIPE ends
+
+
+def suggestion(name: str, names: Iterable[str]) -> str:
+    """Return a sentence that suggests the most similar of some lower-case names, "" if none is similar."""
+    import difflib  # rarely needed
+
+    matches = difflib.get_close_matches(name.lower(), names, 1, _MIN_SIMILARITY)
+    return f"Did you mean {matches[0]!r}?" if matches else ""
 
 
 def reason(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from semls.errors import UsageError
 
 DEFAULT_MODEL = "nomic-ai/nomic-embed-text-v1"
 _MAX_LENGTH = 10_000  # characters of a setting
+_MAX_PATTERNS = 1000  # in the setting `languages`
 
 
 def _documented(variable: str, default: str, description: str) -> dict[str, str]:
@@ -46,9 +47,9 @@ class Server:
             options, ("url", "token", "tenant", "database"), prefix="store.", ignored=("headers",)
         )
         headers = options.get("headers") or {}
-        if not isinstance(headers, Mapping) or not all(map(_is_printable, [*headers, *headers.values()])):
+        if not isinstance(headers, Mapping) or not all(map(is_printable, [*headers, *headers.values()])):
             problems.append("The setting 'store.headers' must be an object of printable strings.")
-        if "url" in strings and not _is_http_url(strings["url"]):
+        if "url" in strings and not is_http_url(strings["url"]):
             problems.append(
                 "The setting 'store.url' must be a URL like https://chroma.example:8000 without a password: "
                 "use 'store.token' or 'store.headers' for that."
@@ -88,28 +89,45 @@ class Settings:
         ),
     )
 
+    languages: Mapping[str, str] = field(
+        default_factory=dict,
+        hash=False,
+        metadata=_documented(
+            "`SEMLS_LANGUAGES`",
+            "`{}`",
+            "the languages of files that semls takes for another one, by pattern of their paths, such as "
+            '`{"*.inc": "php", "templates/**": "html"}`. If several match, the one with '
+            "the most characters other than `*` and `?` decides",
+        ),
+    )
+
     @classmethod
     def parse(cls, options: Mapping[str, Any]) -> tuple["Settings", list[str]]:
         """Return the settings that an editor's options describe, and what is wrong with the options.
 
-        An invalid option counts as not set.
+        An invalid option counts as not set. The engine checks the names of languages.
         """
-        strings, problems = _parse_strings(options, ("model", "revision"), prefix="", ignored=("store",))
+        others = ("store", "languages")
+        strings, problems = _parse_strings(options, ("model", "revision"), prefix="", ignored=others)
         store, store_problems = Server.parse(options["store"]) if options.get("store") else (None, [])
-        return cls(**strings, store=store), [*problems, *store_problems]
+        languages, language_problems = _parse_languages(options.get("languages"))
+        problems += [*store_problems, *language_problems]
+        return cls(**strings, store=store, languages=languages), problems
 
     @classmethod
     def from_environment(cls) -> tuple["Settings", list[str]]:
         """Return the settings of `SEMLS_MODEL`, `SEMLS_REVISION`, `SEMLS_STORE_URL`, `SEMLS_STORE_TOKEN` etc.
 
-        The second value is what is wrong with them. `SEMLS_STORE_HEADERS` is a JSON object.
+        The second value is what is wrong with them. `SEMLS_STORE_HEADERS` and `SEMLS_LANGUAGES` are JSON
+        objects.
         """
-        values = {key: _environment_variable(f"SEMLS_{key.upper()}") for key in ("model", "revision")}
+        values = {key: environment_variable(f"SEMLS_{key.upper()}") for key in ("model", "revision")}
         names = ("url", "token", "headers", "tenant", "database")
-        store: dict[str, Any] = {key: _environment_variable(f"SEMLS_STORE_{key.upper()}") for key in names}
+        store: dict[str, Any] = {key: environment_variable(f"SEMLS_STORE_{key.upper()}") for key in names}
         if store["headers"]:
             store["headers"] = _parse_json(store["headers"])
-        return cls.parse({**values, "store": store})
+        languages = environment_variable("SEMLS_LANGUAGES")
+        return cls.parse({**values, "store": store, "languages": languages and _parse_json(languages)})
 
 
 def json_type(value: object) -> str:
@@ -144,7 +162,7 @@ def _parse_strings(
     strings = {}
     for key in keys:
         value = options.get(key)
-        if isinstance(value, str) and not _is_printable(value.strip()):
+        if isinstance(value, str) and not is_printable(value.strip()):
             problems.append(f"The setting {prefix + key!r} is too long or contains unprintable characters.")
         elif isinstance(value, str) and value.strip():
             strings[key] = value.strip()
@@ -153,17 +171,32 @@ def _parse_strings(
     return strings, problems
 
 
-def _is_printable(value: object) -> bool:
+def _parse_languages(option: object) -> tuple[dict[str, str], list[str]]:
+    """Return the non-empty names of languages by pattern, and what is wrong with the option."""
+    if option in (None, "", []):  # an empty table of Lua, and so of Neovim, is a list
+        return {}, []
+    if not isinstance(option, Mapping):
+        example = '{"*.inc": "php"}'
+        return {}, [f"The setting 'languages' must be an object such as {example}, not {json_type(option)}."]
+    if len(option) > _MAX_PATTERNS or not all(map(is_printable, [*option, *option.values()])):
+        problem = f"must consist of at most {_MAX_PATTERNS} patterns and languages, all printable strings."
+        return {}, [f"The setting 'languages' {problem}"]
+    return {pattern.strip(): name.strip() for pattern, name in option.items() if name.strip()}, []
+
+
+def is_printable(value: object) -> bool:
+    """Return whether a value is a string that may be a setting: without control characters, and not long."""
     return isinstance(value, str) and len(value) <= _MAX_LENGTH and value.isprintable()
 
 
-def _environment_variable(name: str) -> str | None:
+def environment_variable(name: str) -> str | None:
     """Return a variable decoded as UTF-8, or None; Python decodes it with the encoding of the locale."""
     value = os.environ.get(name)
     return os.fsencode(value).decode("utf-8", "surrogateescape") if value else None
 
 
-def _is_http_url(url: str) -> bool:
+def is_http_url(url: str) -> bool:
+    """Return whether a text is the URL of a server, without a user name and a password."""
     try:
         parts = urlsplit(url)
         return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
@@ -194,7 +227,7 @@ class EngineSettings:
         metadata=_documented(
             "`SEMLS_IDLE_MINUTES`",
             "`15`",
-            "the engine stops after this many minutes without a request and without an open editor",
+            "the engine stops after this many minutes without a request and without an open editor or agent",
         ),
     )
     cache_gigabytes: float = field(

@@ -12,6 +12,7 @@ import numpy as np
 
 from semls.engine.files.scan import Found, read_file, scan
 from semls.engine.indexing import read_pipeline
+from semls.engine.models.download import locate
 from semls.engine.models.encoder import HashingEncoder, embedded_text
 from semls.engine.models.presets import Model
 from semls.engine.models.registry import cache_file_name
@@ -72,7 +73,7 @@ def _sentence_transformers(
     """Return how many seconds sentence-transformers takes with its defaults, and its vectors."""
     from sentence_transformers import SentenceTransformer
 
-    reference = SentenceTransformer(str(model.folder))
+    reference = SentenceTransformer(str(locate(model)))
     reference.max_seq_length = model.max_tokens  # the only setting, so that the work is the same
     reference.encode(list(warm_up))
     return timed(lambda: reference.encode(list(texts), normalize_embeddings=True, show_progress_bar=False))

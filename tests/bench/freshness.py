@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from semls.engine.models.presets import BUNDLED
+from semls.engine.models.presets import FALLBACK
 from semls.service.client import Client
 from semls.service.launcher import stop
 from semls.settings import EngineSettings, Settings
@@ -39,7 +39,7 @@ class Delays:
 def main(
     folder: Annotated[Path, typer.Argument(exists=True, file_okay=False, help="The folder to index.")],
     saves: Annotated[int, typer.Option(help="How often to save.")] = 20,
-    model: Annotated[str, typer.Option(help="The model that embeds the code.")] = BUNDLED.name,
+    model: Annotated[str, typer.Option(help="The model that embeds the code.")] = FALLBACK.name,
 ) -> None:
     """Measure how soon a saved file is found, and print a table."""
     with tempfile.TemporaryDirectory() as directory:

@@ -62,13 +62,20 @@ def _gain(rank: int) -> float:
 
 def _rank(hits: Sequence[Entry], target: str | Row) -> int | None:
     """Return the rank of the first hit in a target, counted from 1, or None."""
+    ranks = (rank for rank, hit in enumerate(hits, 1) if _is_in(hit.path, hit.start_row, hit.end_row, target))
+    return next(ranks, None)
+
+
+def is_answer(path: str, start_row: int, end_row: int, item: Row) -> bool:
+    """Return whether some rows of a file, which count from 0, are in a target; `end_row` is the last one."""
+    return any(_is_in(path, start_row, end_row, target) for target in _targets(item))
+
+
+def _is_in(path: str, start_row: int, end_row: int, target: str | Row) -> bool:
     location: Row = {"path": target} if isinstance(target, str) else target
     first, last = location.get("start_line"), location.get("end_line")
-    for rank, hit in enumerate(hits, 1):
-        is_outside = first and last and (hit.end_row + 1 < first or hit.start_row + 1 > last)
-        if _is_same_path(hit.path, location["path"]) and not is_outside:
-            return rank
-    return None
+    is_outside = first and last and (end_row + 1 < first or start_row + 1 > last)
+    return _is_same_path(path, location["path"]) and not is_outside
 
 
 def _is_same_path(path: str, other: str) -> bool:

@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from semls.engine.models import memory
-from semls.engine.models.presets import BUNDLED
+from semls.engine.models.presets import FALLBACK
 from semls.engine.models.registry import load_encoder, model_from_settings
 from semls.engine.models.transformers_encoder import TransformersEncoder
 from semls.service.client import Client
@@ -48,7 +48,7 @@ def main(
     synthetic: Annotated[
         list[int] | None, typer.Option(help="Add a folder with so many generated functions.")
     ] = None,
-    model: Annotated[str, typer.Option(help="The model, or a folder with one.")] = BUNDLED.name,
+    model: Annotated[str, typer.Option(help="The model, or a folder with one.")] = FALLBACK.name,
     fake_vectors: Annotated[
         bool, typer.Option(help="Use fake vectors from the cache: embedding large folders takes hours.")
     ] = False,

@@ -43,11 +43,11 @@ def test_index_of_missing_folder_or_file_is_refused(terminal, shop):
         (["similar", "api/orders.go:99999999"], ["no code in line 99999999"]),
         (["similar", "api/orders.go:1", "-k", "0"], ["limit"]),
         (["similar", "nowhere.go:1"], ["no file"]),
-        (["similar", "../outside.py:1"], ["outside the workspace"]),
+        (["similar", "../outside.py:1", "--path", "."], ["outside the workspace"]),
         (["why"], ["FILE"]),
         (["why", "nowhere.go"], ["no file"]),
-        (["why", "../outside.py"], ["outside the workspace"]),
-        (["why", ".."], ["outside the workspace"]),
+        (["why", "../outside.py", "--path", "."], ["outside the workspace"]),
+        (["why", "..", "--path", "."], ["outside the workspace"]),
         (["why", "api"], ["api is a folder that is indexed: name a file in it"]),
         (["why", "."], ["is a folder that is indexed: name a file in it"]),
         (["similar", "api:1"], ["api is a folder: name a file in it"]),
@@ -56,7 +56,7 @@ def test_index_of_missing_folder_or_file_is_refused(terminal, shop):
         (["context", "x", "--lang", "klingon"], ["klingon"]),
         (["context", "session", "--tokens", "0"], ["tokens"]),
         (["context", "session", "--tokens", "9"], ["9 tokens are too few"]),
-        (["serach"], ["serach"]),
+        (["serach"], ["'serach'", "Did you mean 'search'?"]),
     ],
 )
 def test_usage_error_is_explained(terminal, shop, arguments, texts):
@@ -76,6 +76,19 @@ def test_index_with_pickle_weights_is_refused(terminal, own_shop, tmp_path):
     (tmp_path / "pickled/pytorch_model.bin").write_bytes(b"\x80\x02.")
     done = terminal.run("index", own_shop, SEMLS_MODEL=str(tmp_path / "pickled"))
     assert_fails(done, 3, "safetensors")
+
+
+def test_search_with_broken_model_answers_by_full_text_search_and_says_so(own_terminal, own_shop, tmp_path):
+    (tmp_path / "garbled").mkdir()
+    (tmp_path / "garbled/config.json").write_text('{"model_type": "bert", "hidden_size": 8}')
+    (tmp_path / "garbled/model.safetensors").write_text("no weights at all")
+    model = {"SEMLS_MODEL": str(tmp_path / "garbled")}
+    assert own_terminal.run("search", "evict_expired", cwd=own_shop, **model).returncode == 0
+    assert_fails(own_terminal.run("index", cwd=own_shop, **model), 3, "garbled")
+    done = own_terminal.run("search", "evict_expired", cwd=own_shop, **model)
+    assert done.stdout.startswith("  1  store/session.rs:27  SessionStore.evict_expired")
+    assert "garbled" in done.stderr
+    assert_fails(own_terminal.run("search", "--wait", "evict_expired", cwd=own_shop, **model), 3, "garbled")
 
 
 def test_index_with_unwritable_cache_names_the_variable(terminal, shop, tmp_path):
@@ -100,14 +113,18 @@ def small_disk(tmp_path):
 
 def test_index_on_full_disk_says_so(terminal, own_shop, small_disk):
     for number in range(300):
-        (own_shop / f"more{number}.py").write_text(f"def more{number}():\n    return {'x' * 3000!r}\n")
+        (own_shop / f"more{number}.py").write_text(
+            f'def more{number}():\n    """{"The price of a parcel. " * 80}"""\n'
+        )
     done = terminal.run("index", own_shop, SEMLS_CACHE_DIR=str(small_disk / "cache"))
     terminal.run("engine", "stop", SEMLS_CACHE_DIR=str(small_disk / "cache"))
     assert_fails(done, 3, "free some space")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not delete a folder in use")
-@pytest.mark.parametrize("command", ["search x", "status", "why a.py", "similar a.py:1", "clear", "pick"])
+@pytest.mark.parametrize(
+    "command", ["search x", "status", "files", "why a.py", "similar a.py:1", "clear --yes", "pick"]
+)
 def test_command_in_deleted_folder_says_so(terminal, tmp_path, command):
     line = f"mkdir gone && cd gone && rmdir ../gone && $semls {command}"
     assert_fails(run_shell(terminal, line, tmp_path), 2, "The current folder was deleted")
@@ -131,9 +148,10 @@ def test_command_in_deleted_folder_says_so(terminal, tmp_path, command):
         (["why", LATIN1_NAME], "no file"),
         (["index", LATIN1_NAME], "no folder"),
         (["status", LATIN1_NAME], "no folder"),
+        (["files", LATIN1_NAME], "no folder"),
         (["cache", "import", LATIN1_NAME], "cannot be imported"),
         (["preview", "1", f"file:///nowhere/{LATIN1_NAME}"], "cannot be read"),
-        ([LATIN1_NAME], "No such command"),
+        ([LATIN1_NAME], "There is no command"),
         (["search", f"--{LATIN1_NAME}"], "No such option"),
     ],
 )
@@ -174,7 +192,7 @@ def test_search_in_folder_whose_name_is_not_utf_8_succeeds(own_terminal, tmp_pat
     assert own_terminal.json("status", folder)["workspaces"] == [str(folder)]
     assert own_terminal.run("cache", "export", folder / "vectors").returncode == 0
     assert own_terminal.run("cache", "import", folder / "vectors").returncode == 0
-    assert own_terminal.run("clear", folder).returncode == 0
+    assert own_terminal.run("clear", "--yes", folder).returncode == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs file names that are not UTF-8")
@@ -208,6 +226,15 @@ def test_search_from_file_that_is_not_utf_8_names_the_line(terminal, shop, tmp_p
     (tmp_path / "questions").write_bytes("\ufeffevict_expired\u2028x\r\n".encode())
     done = terminal.run("search", "--lexical", "--from", tmp_path / "questions", "--json", cwd=shop)
     assert json.loads(done.stdout)["query"] == "evict_expired\u2028x"
+
+
+def test_search_from_file_with_invalid_queries_names_their_lines(terminal, shop, tmp_path):
+    file = tmp_path / "questions"
+    file.write_text("evict\n\nx lang:pyton\nreserve\nkind:clas\n")
+    done = terminal.run("search", "--from", file, cwd=shop)
+    assert_fails(done, 2, f"{file}:3: Unknown language 'pyton'", f"{file}:5: Unknown kind 'clas'")
+    line = "echo 'lang:pyton' | $semls search --from -"
+    assert_fails(run_shell(terminal, line, shop), 2, "stdin:1: Unknown language 'pyton'")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="variables are Unicode on Windows")

@@ -39,6 +39,8 @@ COMMANDS = [
     "index",
     "status",
     "status --json",
+    "files",
+    "files --skipped --json",
     "why store/session.rs",
     "doctor",
     "rows . evict",
@@ -63,7 +65,7 @@ def test_command_with_full_or_closed_output_says_so(terminal, own_shop):
         )
         assert run_shell(terminal, f"$semls {command} 2> /dev/full", own_shop).returncode == 0
         assert run_shell(terminal, f"$semls {command} <&- 2>&-", own_shop).returncode == 0
-    assert run_shell(terminal, "$semls clear >&-", own_shop).returncode == 0  # it prints nothing
+    assert run_shell(terminal, "$semls clear --yes >&-", own_shop).returncode == 0  # it prints nothing
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
@@ -72,7 +74,7 @@ def test_command_with_limited_encoding_escapes_characters(terminal, tmp_path, en
     folder.mkdir()
     (folder / "a.py").write_text("def upload():\n    return 'L\u00e4dt \u2713'\n", "utf-8")
     for command in (
-        "search --lexical upload",
+        "search --lexical --full upload",
         "context --lexical upload",
         "similar --lexical a.py:1",
         "preview 1 file://$PWD/a.py",
@@ -107,47 +109,62 @@ def read_all(descriptor):
     return content
 
 
-def search_in_terminal(terminal, folder, *arguments, columns=80):
-    """Return what `semls search` prints in a pseudoterminal, without styles."""
+def search_in_terminal(terminal, folder, *arguments, columns=80, rows=24):
+    """Return what `semls search` prints in a pseudoterminal, without styles and links."""
     import fcntl
     import pty
     import termios
 
     reader, writer = pty.openpty()
-    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     command = [sys.executable, "-m", "semls", "search", "--lexical", *arguments]
-    environment = {**terminal.environment, "TERM": "xterm", "NO_COLOR": "1"}
+    environment = {**terminal.environment, "TERM": "xterm"}
+    for name in ("NO_COLOR", "COLUMNS", "LINES"):
+        environment.pop(name, None)
     with ThreadPoolExecutor() as pool:
         output = pool.submit(read_all, reader)
         done = subprocess.run(command, cwd=folder, env=environment, stdout=writer, timeout=HANG, check=False)
         os.close(writer)
         assert done.returncode == 0
-        return re.sub(r"\x1b\[[0-9;]*m", "", output.result().decode()).replace("\r\n", "\n")
+        text = output.result().decode().replace("\r\n", "\n")
+    assert "\x1b]8;;file://" in text
+    return re.sub(r"\x1b\[[0-9;]*m|\x1b\]8;;[!-~]*\x1b\\", "", text)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
-@pytest.mark.parametrize("columns", [5, 30, 80])
-def test_search_in_narrow_terminal_prints_the_code(terminal, shop, columns):
+@pytest.mark.parametrize(("columns", "rows"), [(34, 10), (40, 24), (80, 24), (200, 60)])
+def test_search_in_terminal_fits_into_it(terminal, shop, columns, rows):
     terminal.json("index", shop)
-    output = search_in_terminal(terminal, shop, "evict_expired", "-k", "1", columns=columns)
-    assert "pub fn evict_expired" in output
+    output = search_in_terminal(terminal, shop, "the goods of an order", columns=columns, rows=rows)
+    lines = output.rstrip("\n").split("\n")
+    assert len(lines) < rows
+    assert max(map(len, lines)) <= columns
+    assert lines[:2] == ["", "api/orders.go"]
+    assert re.match(r"  1  14: Order\b", lines[2])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
+def test_search_in_terminal_with_full_code_prints_it_in_the_styles_of_its_language(terminal, shop):
+    terminal.json("index", shop)
+    output = search_in_terminal(terminal, shop, "evict_expired", "-k", "1", "--full", columns=30)
+    assert "pub fn evict_expired(&mut self" in output
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
 def test_search_in_terminal_prints_the_hits_that_a_pipe_gets_below_their_files(terminal, shop):
     question = "the goods of an order of a session"
     in_pipe = terminal.run("search", "--lexical", question, cwd=shop).stdout
-    piped = re.findall(r"^ +(\d+)  (\S+):(\d+)  (.+)  \d\.\d\d$", in_pipe, re.MULTILINE)
-    title, *groups = re.split(r"\n\n(?=\S)", search_in_terminal(terminal, shop, question))
-    assert title == question
-    printed = [
+    piped = re.findall(r"^ +(\d+)  (\S+):(\d+)  (.+?) — ", in_pipe, re.MULTILINE)
+    printed = search_in_terminal(terminal, shop, question, columns=200, rows=60)
+    groups = re.split(r"\n\n(?=\S)", printed.removeprefix("\n"))
+    hits = [
         (rank, path, line, name)
-        for path, _, hits in (group.partition("\n") for group in groups)
-        for rank, line, name in re.findall(r"^ +(\d+)  (\d+): (.+)  \d\.\d\d$", hits, re.MULTILINE)
+        for path, _, lines in (group.partition("\n") for group in groups)
+        for rank, line, name in re.findall(r"^ +(\d+)  (\d+): (.+?) — ", lines, re.MULTILINE)
     ]
-    assert printed == piped
-    assert [int(rank) for rank, *_ in printed] == list(range(1, len(printed) + 1))
-    assert 1 < len(groups) == len({path for _, path, *_ in printed}) < len(printed)
+    assert hits == piped
+    assert [int(rank) for rank, *_ in hits] == list(range(1, len(hits) + 1))
+    assert 1 < len(groups) == len({path for _, path, *_ in hits}) < len(hits)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")

@@ -84,7 +84,7 @@ def pick(terminal, tmp_path):
 
     def start(*arguments, editor="vim", into="", path=None, visual="", folder=FIXTURES / "shop"):
         script = tmp_path / editor
-        script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/arguments\n')
+        script.write_text(f'#!/bin/sh\nprintf "%s\\n" "$@" > {tmp_path}/arguments\necho opened\n')
         script.chmod(0o755)
         command = [sys.executable, "-m", "semls", "pick", "--path", str(folder), *arguments]
         line = " ".join(f"'{part}'" for part in command) + into
@@ -101,7 +101,7 @@ def test_pick_while_typing_previews_and_opens_the_hit(pick, tmp_path):
     screen = pick()
     screen.shows("semls>")
     screen.type(QUERY)
-    screen.shows(f"store/session.rs:27  {BEST_HIT} Method", "pub fn evict_expired(&mut self")
+    screen.shows(f"{BEST_HIT}  Method  store/session.rs:27", "pub fn evict_expired(&mut self")
     screen.key("Enter")
     assert screen.wait_for_exit() == 0
     assert (tmp_path / "arguments").read_text().splitlines() == ["+27", f"{FIXTURES}/shop/store/session.rs"]
@@ -124,15 +124,11 @@ def test_pick_passes_the_line_in_the_editors_syntax(pick, tmp_path, editor, expe
     assert (tmp_path / "arguments").read_text().splitlines() == [text.format(file=file) for text in expected]
 
 
-def location(hit):
-    return f"{hit['path']}:{hit['selectionRange']['start']['line'] + 1} "
-
-
 def test_pick_lists_hits_in_ranking_order(pick, terminal):
     hits = terminal.json("search", QUERY, "--path", FIXTURES / "shop", "-k", 5)["hits"]
     screen = pick(QUERY)
     screen.shows(BEST_HIT)
-    offsets = [screen.text.index(location(hit)) for hit in hits]
+    offsets = [screen.text.index(f"{hit['name']}  {hit['kind']}  ") for hit in hits]
     assert offsets == sorted(offsets)
 
 
@@ -193,7 +189,7 @@ def test_pick_with_hostile_file_name_escapes_and_opens_it(pick, tmp_path):
     name = "a\tb\n\x1b[31mc .py"
     (folder / name).write_text("def evil():\n    return '\x1b]0;owned\x07\u202e'\n")
     screen = pick("evil", folder=folder)
-    screen.shows("a\\tb\\n\\x1b[31mc .py:1  evil", "\\x1b]0;owned\\x07\\u202e")
+    screen.shows("evil  Function  a\\tb\\n\\x1b[31mc .py:1", "\\x1b]0;owned\\x07\\u202e")
     screen.key("Enter")
     assert screen.wait_for_exit() == 0
     assert (tmp_path / "arguments").read_text() == f"+1\n{folder}/{name}\n"
@@ -211,7 +207,7 @@ def test_pick_without_bat_previews_the_file(pick, tmp_path):
 def test_preview_marks_the_line_of_the_hit(terminal):
     done = terminal.run("preview", "27", (FIXTURES / "shop/store/session.rs").as_uri())
     (marked,) = [line for line in done.stdout.split("\n") if "\x1b" in line]
-    assert re.fullmatch(r"   27 \x1b\[1;7m    pub fn evict_expired.*\x1b\[0m", marked)
+    assert re.fullmatch(r"   27 (?:\x1b\[\d+m)+    pub fn evict_expired.*\x1b\[0m", marked)
 
 
 def test_pick_without_fzf_says_so(terminal):
@@ -222,7 +218,7 @@ def test_pick_without_fzf_says_so(terminal):
 
 def test_pick_with_invalid_filter_continues_and_preview_of_missing_file_names_it(pick, terminal):
     screen = pick("lang:nonsense")
-    screen.shows("Command failed")
+    screen.shows("Unknown language 'nonsense'")
     screen.key("C-u")
     screen.type(QUERY)
     screen.shows(BEST_HIT)
@@ -230,3 +226,42 @@ def test_pick_with_invalid_filter_continues_and_preview_of_missing_file_names_it
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "gone.py cannot be read" in done.stderr
+
+
+def test_pick_with_ctrl_o_opens_the_hit_and_goes_on(pick, tmp_path):
+    screen = pick(QUERY)
+    screen.shows(BEST_HIT)
+    screen.key("C-o")
+    screen.until((tmp_path / "arguments").exists)
+    assert (tmp_path / "arguments").read_text().splitlines() == ["+27", f"{FIXTURES}/shop/store/session.rs"]
+    (tmp_path / "arguments").unlink()
+    screen.shows(BEST_HIT)
+    screen.key("Enter")
+    assert screen.wait_for_exit() == 0
+    assert (tmp_path / "arguments").exists()
+
+
+def test_pick_with_ctrl_y_copies_the_location(pick, tmp_path):
+    tools, copied = tmp_path / "tools", tmp_path / "copied"
+    tools.mkdir()
+    for name in ("fzf", "sh", "sleep", "cat", "mv"):
+        (tools / name).symlink_to(shutil.which(name))
+    (tools / "xclip").write_text(f"#!/bin/sh\ncat > {copied}.part\nmv {copied}.part {copied}\n")
+    (tools / "xclip").chmod(0o755)
+    screen = pick(QUERY, path=str(tools))
+    screen.shows(BEST_HIT)
+    screen.key("C-y")
+    screen.until(copied.exists)
+    assert copied.read_text() == f"{FIXTURES}/shop/store/session.rs:27"
+
+
+def test_pick_recalls_the_last_query(pick):
+    screen = pick(QUERY)
+    screen.shows(BEST_HIT)
+    screen.key("Enter")
+    assert screen.wait_for_exit() == 0
+    screen.status.unlink()
+    screen = pick()
+    screen.shows("semls>")
+    screen.key("C-p")
+    screen.shows(f"semls> {QUERY}", BEST_HIT)

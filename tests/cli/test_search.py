@@ -11,10 +11,9 @@ import pytest
 def test_search_in_new_folder_indexes_it_and_prints_hits(terminal, own_shop):
     done = terminal.run("search", "evict", "expired", cwd=own_shop)
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert lines[0] == "evict expired"
-    assert lines[1].split()[:3] == ["1", "store/session.rs:27", "SessionStore.evict_expired"]
-    assert "self.sessions.retain" in done.stdout
+    place, _, line = done.stdout.splitlines()[0].partition(" — ")
+    assert place == "  1  store/session.rs:27  SessionStore.evict_expired"
+    assert line == "pub fn evict_expired(&mut self, limit: Duration) -> usize {"
     assert "\x1b" not in done.stdout
 
 
@@ -30,32 +29,79 @@ def test_search_groups_hits_by_file_except_in_json(terminal, shop):
     assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
 
 
-def test_search_match_deep_in_a_chunk_prints_the_matching_line(terminal, tmp_path):
+def test_search_shows_the_line_with_most_words_of_the_query(terminal, tmp_path):
     lines = [f"total_{number} = {number}\n" for number in range(60)]
     lines[40] = "\tquarantine = customs.inspect(letter)\n"
-    project = tmp_path / "project"
-    project.mkdir()
-    (project / "script.py").write_text("".join(lines))
-    done = terminal.run("search", "customs inspect letters in quarantine", cwd=project)
-    answer = [line.strip() for line in done.stdout.splitlines()]
-    assert answer[1].split()[1] == "script.py:41"
-    assert answer[2:4] == ["… 37 lines above", "total_37 = 37"]
-    assert answer[6] == "quarantine = customs.inspect(letter)"
-    assert answer[-1] == "… 11 more lines"
-    (hit,) = terminal.json("search", "customs inspect", "--path", project)["hits"]
+    (tmp_path / "script.py").write_text("".join(lines))
+    (tmp_path / "doc.go").write_text("// Parcel weighs.\n// It has a postage.\nfunc Parcel(x int) {\n}\n")
+    query = "customs inspect letters in quarantine"
+    done = terminal.run("search", query, cwd=tmp_path)
+    assert (
+        done.stdout.splitlines()[0] == "  1  script.py:41  script.py — quarantine = customs.inspect(letter)"
+    )
+    hit = terminal.json("search", query, cwd=tmp_path)["hits"][0]
     match = {"line": 40, "character": 1}
     assert hit["selectionRange"] == {"start": match, "end": match}
+    assert (hit["best"]["line"], hit["best"]["text"]) == (40, "quarantine = customs.inspect(letter)")
+    words = [hit["best"]["text"][start:end] for start, end in hit["best"]["words"]]
+    assert words == ["quarantine", "customs", "inspect", "letter"]
+    hit = terminal.json("search", "the postage of a parcel", cwd=tmp_path)["hits"][0]
+    assert (hit["name"], hit["selectionRange"]["start"]["line"]) == ("Parcel", 2)
+    assert hit["best"] == {"line": 1, "text": "// It has a postage.", "words": [[12, 19]]}
 
 
-def test_search_prints_dedented_snippets(terminal, tmp_path):
+@pytest.mark.parametrize(
+    ("option", "expected"),
+    [
+        (["--lines", 1], "def odd(self):\n\n"),
+        (["--lines", 2], "def odd(self):\n    if self:\n\n"),
+        (["--full"], "def odd(self):\n    if self:\n\n        return 2\n\n"),
+    ],
+)
+def test_search_with_lines_prints_dedented_code(terminal, tmp_path, option, expected):
     (tmp_path / "a.py").write_text("class A:\n    def odd(self):\n        if self:\n\n            return 2\n")
+    done = terminal.run("search", "name:odd", "--lexical", *option, cwd=tmp_path)
+    assert done.stdout == f"  1  a.py:2  A.odd\n{expected}"
+
+
+def test_search_full_dedents_by_the_column_of_the_definition(terminal, tmp_path):
     (tmp_path / "b.js").write_text("const all = {\n    even() {\n        return 2\n    },\n}\n")
     (tmp_path / "c.sh").write_text("  other() {\necho 1\n  }\n")
-    python = "     def odd(self):\n         if self:\n\n             return 2\n"
-    javascript = "     even() {\n         return 2\n     },\n"
-    shell = "     other() {\n     echo 1\n       }\n"
-    for name, snippet in (("odd", python), ("even", javascript), ("other", shell)):
-        assert snippet in terminal.run("search", f"name:{name}", "--lexical", cwd=tmp_path).stdout
+    assert (
+        "\neven() {\n    return 2\n},\n" in terminal.run("search", "name:even", "--full", cwd=tmp_path).stdout
+    )
+    assert "\nother() {\necho 1\n  }\n" in terminal.run("search", "name:other", "--full", cwd=tmp_path).stdout
+
+
+def test_search_prints_scores_paths_or_locations(terminal, shop):
+    def lines(query, *options):
+        return terminal.run("search", query, "--lexical", *options, cwd=shop).stdout.splitlines()
+
+    question = "the goods of an order of a session"
+    assert re.match(r"  1  \S+:\d+  \S+  \d\.\d\d — ", lines(question, "--scores")[0])
+    assert len(lines(question, "-l")) == len(set(lines(question, "-l"))) < len(lines(question))
+    assert lines("evict_expired", "-l") == ["store/session.rs"]
+    (location,) = lines("name:evict_expired", "--vimgrep")
+    assert location.startswith("store/session.rs:27:12:SessionStore.evict_expired: pub fn evict_expired")
+    assert terminal.run("search", "evict", "-l", "--json", cwd=shop).returncode == 2
+
+
+def test_search_prints_paths_relative_to_the_current_folder(terminal, shop):
+    done = terminal.run("search", "evict_expired", "--path", "../shop", "-l", cwd=shop / "store")
+    assert done.returncode == 2  # there is no such folder
+    done = terminal.run("search", "evict_expired", "--path", "..", "-l", "-k", 1, cwd=shop / "store")
+    assert done.stdout == "session.rs\n"
+    done = terminal.run("search", "evict_expired", "--path", shop, "-l", "-k", 1, cwd=shop / "web")
+    assert done.stdout == "../store/session.rs\n"
+
+
+def test_search_in_several_folders_merges_their_hits(terminal, shop, tmp_path):
+    (tmp_path / "other.py").write_text("def evict_expired_parcels():\n    return 1\n")
+    done = terminal.run(
+        "search", "evict expired", "--path", shop, "--path", tmp_path, "--vimgrep", cwd=tmp_path
+    )
+    names = {line.split(":")[3] for line in done.stdout.splitlines()}
+    assert {"SessionStore.evict_expired", "evict_expired_parcels"} <= names
 
 
 @pytest.mark.parametrize(
@@ -66,6 +112,7 @@ def test_search_prints_dedented_snippets(terminal, tmp_path):
         (["--in", "web"], {"typescript"}),
         (["--in", "**/*.java"], {"java"}),
         (["--in", "*.md"], {"markdown"}),
+        (["--exclude", "*.md", "-e", "web", "-e", "store/**"], {"go", "python"}),
     ],
 )
 def test_search_with_filter_options_returns_matching_hits_only(terminal, shop, filters, expected):
@@ -106,6 +153,14 @@ def test_search_with_filter_without_matches_names_it(terminal, shop, filters):
     assert expected.fullmatch(done.stdout.rstrip().removeprefix("No hits. "))
 
 
+def test_search_for_message_with_quoted_value_finds_the_code_without_it(terminal, shop):
+    message = 'panic: evict "user:42" from the expired sessions'
+    done = terminal.run("search", "--words", message, cwd=shop)
+    assert 'No indexed code matches "user:42". Without quotation marks:' in done.stdout
+    assert "store/session.rs:27" in done.stdout
+    assert terminal.run("search", "--words", 'evict "user:42"', cwd=shop).returncode == 1
+
+
 def test_search_with_parent_in_path_returns_normalized_uris(terminal, shop):
     answer = terminal.json("search", "evict_expired", "--path", "../shop", cwd=shop)
     assert answer["hits"][0]["uri"] == (shop / "store/session.rs").as_uri()
@@ -142,12 +197,8 @@ def test_similar_prints_copies_and_similar_code(terminal, own_shop):
     assert lines[1] == "  =  worker/again.py:11  fit_into"
     assert lines[2].split()[:3] == ["1", "worker/border.py:13", "fit_into"]
     assert "border.width" in done.stdout
-    assert (
-        lines[0]
-        == terminal.run(
-            "similar", "thumbnails.py:14", "--path", "..", cwd=own_shop / "worker"
-        ).stdout.splitlines()[0]
-    )
+    done = terminal.run("similar", "thumbnails.py#L14-L16", "--path", "..", cwd=own_shop / "worker")
+    assert done.stdout.splitlines()[1] == "  =  again.py:11  fit_into"
 
 
 def test_similar_json_has_location_and_hits(terminal, shop):

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 from semls.engine import doctor
+from semls.engine.engine import Engine
+from semls.engine.models import presets, registry
+from semls.engine.models.encoder import HashingEncoder
+from semls.settings import DEFAULT_MODEL, Settings
 from tests.support.namespace import USER_LIMITS, in_user_namespace
 
 
@@ -66,3 +70,24 @@ def test_vectors_check_with_unwritable_cache_directory_gives_advice():
     assert not findings["vectors"].well
     assert findings["vectors"].advice.startswith("Make /proc writable")
     assert findings["full-text index"].well
+
+
+@pytest.mark.parametrize(
+    ("name", "is_advised"),
+    [(DEFAULT_MODEL, True), (presets.FALLBACK.name, True), (presets.CODE.name, False), ("hashing", False)],
+)
+async def test_model_check_recommends_the_model_for_code(tmp_path, monkeypatch, name, is_advised):
+    def load(model, _):
+        encoder = HashingEncoder()
+        encoder.model = model
+        return encoder
+
+    monkeypatch.setattr(registry, "load_encoder", load)
+    engine = Engine(tmp_path)
+    is_pending = True
+    while is_pending:
+        found = {finding.name: finding for finding in await engine.examine(Settings(model=name))}
+        is_pending = found["model"].pending
+    await engine.close()
+    assert (found["model"].well, found["model"].detail) == (True, name)
+    assert (presets.CODE.name in found["model"].advice) == is_advised

@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import re
 import sqlite3
 import threading
 import time
+import unicodedata
 from dataclasses import replace
 from itertools import groupby
 
@@ -48,20 +50,22 @@ class Hub:
 
     def __init__(self, monkeypatch):
         self.slow = SlowEncoder()
-        self.has_wanted = True
+        self.has_wanted = self.has_fallback = True
+        self.loads = []
         self.ready = threading.Event()
         self.ready.set()
         monkeypatch.setattr(registry, "load_encoder", self.load)
-        monkeypatch.setattr(registry, "bundled_model", lambda: presets.HASHING)
+        monkeypatch.setattr(registry, "FALLBACK", presets.HASHING)
         monkeypatch.setattr(encoder_source, "_RETRY_INTERVAL", 0.01)
 
     def load(self, model, _fetched):
-        if model.name != WANTED:
-            return HashingEncoder()
-        self.ready.wait()
-        if not self.has_wanted:
+        self.loads.append(model.name)
+        is_wanted = model.name == WANTED
+        if is_wanted:
+            self.ready.wait()
+        if not (self.has_wanted if is_wanted else self.has_fallback):
             raise ModelUnavailable("The model is unavailable.")
-        return self.slow
+        return self.slow if is_wanted else HashingEncoder()
 
 
 @pytest.fixture
@@ -185,9 +189,8 @@ async def test_unavailable_model_replaces_fallback_model_when_it_is_available(en
     assert status.notice == ""
 
 
-async def test_search_without_any_model_is_lexical(engine, shop, hub, monkeypatch):
-    hub.has_wanted = False
-    monkeypatch.setattr(registry, "bundled_model", lambda: None)
+async def test_search_without_any_model_is_lexical(engine, shop, hub):
+    hub.has_wanted = hub.has_fallback = False
     last = await index(engine, shop, SETTINGS)
     assert (last.phase, last.coverage.embedded) == ("ready", 0)
     answer = await search(engine, "evict_expired", shop, settings=SETTINGS)
@@ -195,7 +198,25 @@ async def test_search_without_any_model_is_lexical(engine, shop, hub, monkeypatc
     assert names(answer)[0] == "evict_expired"
     status, _ = await engine.status(str(shop), SETTINGS)
     assert "lexical only" in status.notice
-    assert "semls[offline]" in status.notice
+    assert "SEMLS_MODEL" in status.notice
+
+    hub.has_fallback = True
+    while not (await search(engine, "evict_expired", shop, settings=SETTINGS)).model:  # until it was retried
+        await asyncio.sleep(0.01)
+    status, _ = await engine.status(str(shop), SETTINGS)
+    assert "hashing is used" in status.notice
+
+
+async def test_fallback_model_is_not_loaded_once_the_wanted_one_is_available(engine, shop, hub):
+    hub.has_wanted = hub.has_fallback = False
+    await search(engine, "evict_expired", shop, settings=SETTINGS)
+    while "hashing" not in hub.loads:
+        await asyncio.sleep(0.01)
+    hub.has_wanted = True
+    hub.slow.hurry.set()
+    while (await search(engine, "evict_expired", shop, settings=SETTINGS)).model != WANTED:
+        await asyncio.sleep(0.01)
+    assert hub.loads[-1] == WANTED
 
 
 async def test_search_after_restart_uses_former_model_until_new_one_is_complete(tmp_path, shop, hub):
@@ -265,6 +286,32 @@ async def test_search_updates_hits_in_changed_files_and_drops_those_in_deleted_o
     assert path.read_text().splitlines()[hit.entry.name_row].startswith("def fit_into")
     path.unlink()
     assert "fit_into" not in names(await search(engine, "fit_into", shop))
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+async def test_search_for_name_finds_it_in_each_encoding_and_normalization_form(engine, tmp_path, form):
+    code = "def größe_prüfen(): pass  # für Käufer\n"
+    contents = {
+        "composed.py": code.encode(),
+        "decomposed.py": unicodedata.normalize("NFD", code).encode(),
+        unicodedata.normalize("NFD", "größe.py"): b"x = 1\n",
+        "utf16.py": code.encode("utf-16"),
+        "windows.py": code.encode("cp1252"),
+    }
+    (tmp_path / "root").mkdir()
+    for path, content in contents.items():
+        (tmp_path / "root" / path).write_bytes(content)
+
+    async def paths(query):
+        answer = await search(engine, unicodedata.normalize(form, query), tmp_path / "root", limit=10)
+        return {hit.entry.path for _, hit in answer.hits}
+
+    await index(engine, tmp_path / "root")
+    in_content = {"composed.py", "decomposed.py", "utf16.py", "windows.py"}
+    assert await paths("name:größe_prüfen") == in_content
+    assert await paths('"für käufer"') == in_content
+    assert await paths('path:größe.py "x = 1"') == set(contents) - in_content
+    assert in_content <= await paths("größe_prüfen")
 
 
 async def test_search_in_several_workspaces_merges_their_hits(engine, shop, workspace):
@@ -470,6 +517,94 @@ async def test_search_without_settings_uses_those_of_a_following_client(engine, 
     await states.aclose()
     await index(engine, shop, SETTINGS)
     assert (await search(engine, "cart", shop, settings=SETTINGS)).model == WANTED
+
+
+INC = {"a.inc": "<?php\nfunction php_name() {}\n", "b.inc": "def python_name(): pass\n", "c.py": "x = 1\n"}
+
+
+def with_languages(**languages):
+    return Settings(
+        model="hashing", languages={f"*.{extension}": name for extension, name in languages.items()}
+    )
+
+
+@pytest.fixture
+def included(tmp_path):
+    (tmp_path / "included").mkdir()
+    for name, text in INC.items():
+        (tmp_path / "included" / name).write_text(text)
+    return tmp_path / "included"
+
+
+async def languages_of(engine, root, settings):
+    files = [(await engine.explain(str(root), settings, str(root / name))).language for name in INC]
+    return " ".join(files)
+
+
+async def test_change_of_languages_reads_affected_files_again(tmp_path, included):
+    engine = Engine(tmp_path / "cache")
+    await index(engine, included)
+    assert await languages_of(engine, included, HASHING) == "php text python"
+    python = with_languages(inc="Python")
+    await index(engine, included, python)
+    assert names(await search(engine, "name:python_name", included, settings=python)) == ["python_name"]
+    assert await languages_of(engine, included, python) == "python python python"
+    await engine.close()
+    engine = Engine(tmp_path / "cache")
+    assert await languages_of(engine, included, python) == "python python python"
+    specific = replace(python, languages={"*.inc": "python", "a.inc": "text"})
+    assert await languages_of(engine, included, specific) == "text python python"
+    await index(engine, included)
+    assert await languages_of(engine, included, HASHING) == "php text python"
+    await engine.close()
+
+
+async def test_change_of_editorconfig_decodes_files_again(tmp_path):
+    root, engine = tmp_path / "root", Engine(tmp_path / "cache")
+    (root / "old").mkdir(parents=True)
+    (root / "old" / "a.py").write_bytes("def größe(): pass\n".encode("cp1252"))
+    await index(engine, root)
+    for charset, name in [("cp1251", "grцЯe"), ("latin1", "größe")]:
+        (root / ".editorconfig").write_text(f"[*.py]\ncharset = {charset}\n")
+        await index(engine, root)
+        assert names(await search(engine, "name:gr*", root)) == [name]
+    await engine.close()
+
+
+async def test_search_with_absolute_path_in_filter_matches_files_of_workspace(engine, included):
+    await index(engine, included)
+    for path in (included / "a.inc", f"{included}/*.{{inc,x}}", included):
+        assert "php_name" in names(await search(engine, f'path:"{path}"', included))
+    assert names(await search(engine, f'-path:"{included}/b.inc"', included)) == ["php_name"]
+    assert names(await search(engine, f"path:{included}x", included)) == []
+
+
+async def test_languages_of_last_following_client_count_for_all(engine, included):
+    python, text = with_languages(inc="python"), with_languages(inc="text")
+    first, second = engine.follow(str(included), python), engine.follow(str(included), HASHING)
+    await until_ready(first)
+    await until_ready(second)
+    for settings in (HASHING, text, python):
+        await index(engine, included, settings)
+        assert await languages_of(engine, included, settings) == "python python python"
+    await first.aclose()
+    await index(engine, included, text)
+    assert await languages_of(engine, included, text) == "php text python"
+    await second.aclose()
+    assert await languages_of(engine, included, text) == "text text python"
+
+
+@pytest.mark.parametrize(
+    ("languages", "message"),
+    [
+        ({"*.inc": "pyton"}, "Unknown language 'pyton' in the setting 'languages'. Did you mean 'python'?"),
+        ({"*.inc": "klingon"}, "Unknown language 'klingon' in the setting 'languages'. Use a name"),
+        ({"": "python"}, "A pattern in the setting 'languages' is empty."),
+    ],
+)
+async def test_invalid_languages_raise_usage_error(engine, shop, languages, message):
+    with pytest.raises(UsageError, match=f"^{re.escape(message)}"):
+        await index(engine, shop, Settings(languages=languages))
 
 
 async def test_search_with_different_settings_uses_the_model_of_each(engine, shop, hub, opened):

@@ -156,7 +156,9 @@ async def search(engine, root):
 
 
 async def check_works(engine, root):
-    (_, hit), *_ = (await search(engine, root)).hits
+    while not (answer := await search(engine, root)).complete:  # it waits for the files for two seconds only
+        pass
+    (_, hit), *_ = answer.hits
     assert hit.entry.name == "weigh_parcel"
     await index(engine, root)
     assert not list(engine._directory.glob("*/vectors/*.broken-*"))

@@ -6,18 +6,27 @@ from tests.conftest import FIXTURES, Terminal
 from tests.support.raw_client import RawClient
 
 
-@pytest.fixture(scope="module")
-def offline(tmp_path_factory):
-    """Return a directory with two indexed workspaces, and a terminal with the offline model."""
-    directory = tmp_path_factory.mktemp("lsp")
-    shutil.copytree(FIXTURES / "shop", directory / "shop")
-    shutil.copytree(FIXTURES / "gpt", directory / "gpt")
-    terminal = Terminal(directory / "semls", model="")
+def index_workspaces(directory, model):
+    """Yield a directory with two indexed workspaces, and its terminal; stop the engine at the end."""
+    terminal = Terminal(directory / "semls", model=model)
     for name in ("shop", "gpt"):
+        shutil.copytree(FIXTURES / name, directory / name)
         done = terminal.run("index", directory / name)
         assert done.returncode == 0, done.stderr
     yield directory, terminal
     terminal.stop()
+
+
+@pytest.fixture(scope="module")
+def offline(tmp_path_factory):
+    """Return a directory with two indexed workspaces, and a terminal with the offline model."""
+    yield from index_workspaces(tmp_path_factory.mktemp("lsp"), model="")
+
+
+@pytest.fixture(scope="module")
+def hashed(tmp_path_factory):
+    """Return the same as `offline` for tests to which meaning does not matter."""
+    yield from index_workspaces(tmp_path_factory.mktemp("lsp"), model="hashing")
 
 
 @pytest.fixture

@@ -46,6 +46,28 @@ async def test_fetched_configuration_overrides_initialization_options(offline):
             assert await models(client) == [BUNDLED]
 
 
+async def test_did_change_configuration_applies_new_languages(offline):
+    directory, _ = offline
+    (directory / "included").mkdir()
+    (directory / "included" / "a.inc").write_text("def python_name(): pass\n")
+    async with editing(offline, "included") as client:
+
+        async def wait_for_names(expected):
+            deadline = time.monotonic() + HANG
+            while True:
+                answer = await request(client, "semls/search", {"query": "lang:python name:python_name"})
+                if [hit["name"] for hit in answer["hits"]] == expected:
+                    return
+                assert time.monotonic() < deadline
+
+        await models(client)
+        await wait_for_names([])
+        for settings, expected in (({"languages": {"*.inc": "python"}}, ["python_name"]), ({}, [])):
+            client.set_configuration({"semls": settings})
+            client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
+            await wait_for_names(expected)
+
+
 async def test_did_change_configuration_applies_new_settings(offline):
     async with editing(offline, "shop") as client:
         assert await models(client) == [BUNDLED]

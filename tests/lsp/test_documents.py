@@ -99,12 +99,12 @@ async def selected(client, text):
     return line[where.start.character : where.end.character], where.start.line
 
 
-async def test_search_with_changed_buffer_returns_buffer_positions(offline):
-    directory, _ = offline
+async def test_search_with_changed_buffer_returns_buffer_positions(hashed):
+    directory, _ = hashed
     path = directory / "shop" / SESSION
     disk = path.read_text()
     row = next(at for at, line in enumerate(disk.split("\n")) if "fn evict_expired" in line)
-    async with editing(offline, "shop") as client:
+    async with editing(hashed, "shop") as client:
         assert await selected(client, disk) == ("evict_expired", row)
         open_document(client, path, disk)
         assert await selected(client, disk) == ("evict_expired", row)
@@ -128,11 +128,11 @@ async def test_search_with_changed_buffer_returns_buffer_positions(offline):
         assert await selected(client, disk) == ("evict_expired", row)
 
 
-async def test_similar_with_changed_buffer_maps_position_to_disk(offline):
-    directory, _ = offline
+async def test_similar_with_changed_buffer_maps_position_to_disk(hashed):
+    directory, _ = hashed
     path = directory / "gpt/model/tokenizer.py"
     disk = path.read_text()
-    async with editing(offline, "gpt") as client:
+    async with editing(hashed, "gpt") as client:
         before = await request(
             client, "semls/similar", position_params(directory, "gpt/model/tokenizer.py", 16)
         )

@@ -11,12 +11,15 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pytest_lsp import client_capabilities
 
-from semls.engine.models.download import bundled_model
+from semls.engine.models.presets import FALLBACK
 from tests.conftest import HANG, Terminal
 from tests.support.hub import COMMIT, serve_hub
 from tests.support.language_clients import as_range, editing, execute, request, symbols, text_at
+from tests.support.models import installed_folder
 from tests.support.raw_client import RawClient
 from tests.support.waiting import wait_until_async
+
+CHUNKS = 200  # of a workspace that takes seconds to embed
 
 
 @pytest.fixture
@@ -24,7 +27,7 @@ def large_folder(offline):
     """Return a workspace that takes seconds to embed."""
     directory, _ = offline
     folder = Path(tempfile.mkdtemp(dir=directory))  # a new one: the engine keeps workspaces open
-    for number in range(600):
+    for number in range(CHUNKS):
         (folder / f"m{number}.py").write_text(f"def number_{number}(x):\n    return x + {time.time_ns()}\n")
     yield folder
     shutil.rmtree(folder)
@@ -79,12 +82,9 @@ async def test_cancelling_progress_pauses_indexing(offline, large_folder):
 
 async def test_progress_while_model_downloads_shows_percentage(request, tmp_path, workspace):
     workspace("shop")
-    model = bundled_model()
-    assert model
-    assert model.folder
-    terminal = Terminal(tmp_path / "semls", model=model.name)
+    terminal = Terminal(tmp_path / "semls", model=FALLBACK.name)
     request.addfinalizer(terminal.stop)
-    files = {path.name: path.read_bytes() for path in model.folder.iterdir() if path.is_file()}
+    files = {path.name: path.read_bytes() for path in installed_folder().iterdir() if path.is_file()}
     with serve_hub(files) as hub:
         hub.gate.clear()
         terminal.environment |= {"HF_ENDPOINT": hub.endpoint, "SEMLS_REVISION": COMMIT}
@@ -167,12 +167,12 @@ async def test_open_best_without_show_document_is_refused(offline):
             await execute(client, "semls.openBest", {"query": "evict_expired"})
 
 
-@pytest.mark.parametrize("name", ["status", "reindex", "clear", "pause", "resume"])
-async def test_command_without_parameters_refuses_arguments(offline, name):
+async def test_commands_without_parameters_refuse_arguments(offline):
     async with editing(offline, "shop") as client:
-        with pytest.raises(JsonRpcException) as raised:
-            await execute(client, f"semls.{name}", {"folder": "shop"})
-        assert raised.value.code == -32602
+        for name in ("status", "reindex", "clear", "pause", "resume"):
+            with pytest.raises(JsonRpcException) as raised:
+                await execute(client, f"semls.{name}", {"folder": "shop"})
+            assert raised.value.code == -32602
 
 
 @pytest.mark.parametrize("capable_client", [True, False])
@@ -200,7 +200,7 @@ async def test_did_change_status_is_sent_only_to_capable_client(offline, large_f
 
         await wait_until_async(is_notified)
         assert {state.uri for state in states} == {large_folder.as_uri()}
-        assert states[-1].chunks == states[-1].embedded == 600
+        assert states[-1].chunks == states[-1].embedded == CHUNKS
         assert len({state.embedded for state in states}) > 1  # before the end, too
 
 

@@ -1,6 +1,8 @@
 """Ranges select the name in every position encoding, whatever precedes it in the file."""
 
+import codecs
 import re
+import unicodedata
 
 import pytest
 from lsprotocol import types
@@ -24,17 +26,32 @@ FILES = {
     "bom_behind.js": f"\ufeff/* 😋 */ {DEFINITION}\n",
     "below.js": "".join(f"// line {number} 😋\n" for number in range(300)) + f"/* é */ {DEFINITION}\n",
     "unended.js": f"// é\n{DEFINITION}",
+    "decomposed.js": unicodedata.normalize("NFD", f"/* é */ {DEFINITION}\n"),
+    "utf16.js": f"// one 😋\r\n/* é 😋 */ {DEFINITION}\r\n",
+    "utf16be.js": f"/* é 😋 */ {DEFINITION}\n",
+    "utf32.js": f"/* é 😋 */ {DEFINITION}\n",
+    "windows.js": f"// für Käufer\n/* äöü */ {DEFINITION}\n",
+    "gb18030.js": f"// -*- coding: gb18030 -*-\n/* 大小 */ {DEFINITION}\n",
+    "invalid.js": f"/* é \ufffd */ {DEFINITION} // \ufffd\n",
+}
+BYTES = {  # of the files that are not UTF-8
+    "utf16.js": FILES["utf16.js"].encode("utf-16"),
+    "utf16be.js": codecs.BOM_UTF16_BE + FILES["utf16be.js"].encode("utf-16-be"),
+    "utf32.js": FILES["utf32.js"].encode("utf-32"),
+    "windows.js": FILES["windows.js"].encode("cp1252"),
+    "gb18030.js": FILES["gb18030.js"].encode("gb18030"),
+    "invalid.js": FILES["invalid.js"].encode().replace("\ufffd".encode(), b"\xff"),
 }
 UNITS = {"utf-8": (1, "utf-8"), "utf-16": (2, "utf-16-le"), "utf-32": (4, "utf-32-le")}
 LINE_END = re.compile("\r\n|\r|\n")  # of LSP
 
 
 @pytest.fixture(scope="module")
-def wide(offline):
-    directory, terminal = offline
+def wide(hashed):
+    directory, terminal = hashed
     (directory / "wide").mkdir()
     for name, text in FILES.items():
-        (directory / "wide" / name).write_bytes(text.encode())
+        (directory / "wide" / name).write_bytes(BYTES.get(name, text.encode()))
     return directory, terminal
 
 
@@ -61,9 +78,10 @@ async def test_search_in_each_client_uses_its_position_encoding(wide, editor):
 
 
 def selection(text, hit, encoding):
-    """Return the text that an editor would select, which does not show a byte order mark."""
+    """Return the text that an editor would select, composed. It does not show a byte order mark."""
     where = as_range(hit["selectionRange"])
     size, codec = UNITS[encoding]
     assert where.start.line == where.end.line
     line = LINE_END.split(text.removeprefix("\ufeff"))[where.start.line].encode(codec)
-    return line[where.start.character * size : where.end.character * size].decode(codec)
+    selected = line[where.start.character * size : where.end.character * size].decode(codec)
+    return unicodedata.normalize("NFC", selected)

@@ -4,6 +4,7 @@ import time
 from itertools import groupby
 
 import pytest
+import pytest_asyncio
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 from pytest_lsp import client_capabilities
@@ -22,6 +23,21 @@ from tests.support.language_clients import (
     text_at,
 )
 
+# Tests that change nothing share a language server, and so all tests of the module share an event loop.
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shop_client(offline):
+    async with editing(offline, "shop") as client:
+        yield client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def gpt_client(offline):
+    async with editing(offline, "gpt") as client:
+        yield client
+
 
 @pytest.mark.parametrize("editor", EDITORS)
 async def test_workspace_symbol_with_question_finds_definition(offline, editor):
@@ -36,102 +52,94 @@ async def test_workspace_symbol_with_question_finds_definition(offline, editor):
 
 
 @pytest.mark.parametrize("typed", ["GPTLanguageModel", "gptlanguagemodel", "GPTLang", "GLM"])
-async def test_workspace_symbol_with_exact_or_partial_name_ranks_it_first(offline, typed):
-    async with editing(offline, "gpt") as client:
-        assert (await symbols(client, typed))[0].name == "GPTLanguageModel"
+async def test_workspace_symbol_with_exact_or_partial_name_ranks_it_first(gpt_client, typed):
+    assert (await symbols(gpt_client, typed))[0].name == "GPTLanguageModel"
 
 
 @pytest.mark.parametrize("query", ["", "   "])
-async def test_workspace_symbol_with_blank_query_is_empty(offline, query):
-    async with editing(offline, "shop") as client:
-        assert not await symbols(client, query)
+async def test_workspace_symbol_with_blank_query_is_empty(shop_client, query):
+    assert not await symbols(shop_client, query)
 
 
-async def test_search_with_filters_in_query_applies_them(offline):
-    async with editing(offline, "shop") as client:
-        found = await symbols(client, "lang:rust name:evict* session of a visitor")
-        assert [symbol.name for symbol in found] == ["evict_expired"]
-        listed = await symbols(client, "lang:rust kind:method")
-        assert {symbol.location.uri.rsplit(".")[-1] for symbol in listed} == {"rs"}
-        assert {symbol.kind for symbol in listed} == {types.SymbolKind.Method}
-        answer = await client.protocol.send_request_async(
-            "semls/search", {"query": 'session "sessions.retain"', "languages": ["rust"]}
-        )
-        assert [hit.name for hit in answer.hits] == ["evict_expired"]
-        assert answer.query == 'session "sessions.retain"'
-        answer = await request(client, "semls/search", {"query": "session", "paths": ["nowhere"]})
-        assert (answer["hits"], answer["notice"]) == ([], "No indexed file matches path:nowhere.")
+async def test_search_with_filters_in_query_applies_them(shop_client):
+    found = await symbols(shop_client, "lang:rust name:evict* session of a visitor")
+    assert [symbol.name for symbol in found] == ["evict_expired"]
+    listed = await symbols(shop_client, "lang:rust kind:method")
+    assert {symbol.location.uri.rsplit(".")[-1] for symbol in listed} == {"rs"}
+    assert {symbol.kind for symbol in listed} == {types.SymbolKind.Method}
+    answer = await shop_client.protocol.send_request_async(
+        "semls/search", {"query": 'session "sessions.retain"', "languages": ["rust"]}
+    )
+    assert [hit.name for hit in answer.hits] == ["evict_expired"]
+    assert answer.query == 'session "sessions.retain"'
+    answer = await request(shop_client, "semls/search", {"query": "session", "paths": ["nowhere"]})
+    assert (answer["hits"], answer["notice"]) == ([], "No indexed file matches path:nowhere.")
 
 
-async def test_workspace_symbol_with_incomplete_filter_logs_instead_of_failing(offline):
+async def test_workspace_symbol_with_incomplete_filter_logs_instead_of_failing(shop_client):
     query = "evict_expired lang:rust"
-    async with editing(offline, "shop") as client:
-        for end in range(1, len(query)):
-            await symbols(client, query[:end])
-        assert (await symbols(client, query))[0].name == "evict_expired"
-        assert not any("language" in message.message for message in client.messages)
-        assert any("Unknown language 'rus'" in message.message for message in client.log_messages)
+    for end in range(1, len(query)):
+        await symbols(shop_client, query[:end])
+    assert (await symbols(shop_client, query))[0].name == "evict_expired"
+    assert not any("language" in message.message for message in shop_client.messages)
+    assert any("Unknown language 'rus'" in message.message for message in shop_client.log_messages)
 
 
-async def test_search_command_with_filters_returns_locations(offline):
-    async with editing(offline, "shop") as client:
-        everywhere = await search_command(client, {"query": "session of a visitor", "limit": 5})
-        assert len(everywhere) == 5
-        rust = await search_command(
-            client, {"query": "session of a visitor", "languages": ["rust"], "limit": 50}
-        )
-        assert rust
-        assert {location["uri"].rsplit(".")[-1] for location in map(as_dict, rust)} == {"rs"}
-        one = await search_command(client, {"query": "cart", "paths": ["web"], "kinds": ["class"]})
-        assert [as_dict(location)["uri"].rsplit("/")[-1] for location in one] == ["cart.ts"]
+async def test_search_command_with_filters_returns_locations(shop_client):
+    everywhere = await search_command(shop_client, {"query": "session of a visitor", "limit": 5})
+    assert len(everywhere) == 5
+    rust = await search_command(
+        shop_client, {"query": "session of a visitor", "languages": ["rust"], "limit": 50}
+    )
+    assert rust
+    assert {location["uri"].rsplit(".")[-1] for location in map(as_dict, rust)} == {"rs"}
+    one = await search_command(shop_client, {"query": "cart", "paths": ["web"], "kinds": ["class"]})
+    assert [as_dict(location)["uri"].rsplit("/")[-1] for location in one] == ["cart.ts"]
 
 
-async def test_search_request_returns_scores_and_coverage(offline):
-    async with editing(offline, "gpt") as client:
-        answer = await client.protocol.send_request_async(
-            "semls/search", {"query": "How can I load the decoder from the tokenizer?", "limit": 3}
-        )
-        assert answer.model == "sentence-transformers/all-MiniLM-L6-v2"
-        assert answer.coverage.chunks == answer.coverage.embedded
-        assert len(answer.hits) == 3
-        first = answer.hits[0] if isinstance(answer.hits[0], dict) else answer.hits[0]._asdict()
-        assert (first["name"], first["container"], first["path"]) == (
-            "load_decoder",
-            "Tokenizer",
-            "model/tokenizer.py",
-        )
-        assert first["score"] > 0
-        assert "def load_decoder" in first["snippet"]
-        assert first["matched"] == ["lexical", "semantic"]
+async def test_search_request_returns_scores_and_coverage(gpt_client):
+    answer = await gpt_client.protocol.send_request_async(
+        "semls/search", {"query": "How can I load the decoder from the tokenizer?", "limit": 3}
+    )
+    assert answer.model == "sentence-transformers/all-MiniLM-L6-v2"
+    assert answer.coverage.chunks == answer.coverage.embedded
+    assert len(answer.hits) == 3
+    first = answer.hits[0] if isinstance(answer.hits[0], dict) else answer.hits[0]._asdict()
+    assert (first["name"], first["container"], first["path"]) == (
+        "load_decoder",
+        "Tokenizer",
+        "model/tokenizer.py",
+    )
+    assert first["score"] > 0
+    assert "def load_decoder" in first["snippet"]
+    assert first["matched"] == ["lexical", "semantic"]
 
 
-async def test_search_request_returns_what_matched(offline):
-    async with editing(offline, "gpt") as client:
+async def test_search_request_returns_what_matched(gpt_client):
 
-        async def matched(query):
-            hits = (await request(client, "semls/search", {"query": query}))["hits"]
-            return {hit["name"]: hit["matched"] for hit in hits}
+    async def matched(query):
+        hits = (await request(gpt_client, "semls/search", {"query": query}))["hits"]
+        return {hit["name"]: hit["matched"] for hit in hits}
 
-        assert (await matched("load_decoder"))["load_decoder"] == ["name", "lexical", "semantic"]
-        assert (await matched("name:load_decoder")) == {"load_decoder": []}
-        assert ["semantic"] in (await matched("turn numbers back into readable characters")).values()
+    assert (await matched("load_decoder"))["load_decoder"] == ["name", "lexical", "semantic"]
+    assert (await matched("name:load_decoder")) == {"load_decoder": []}
+    assert ["semantic"] in (await matched("turn numbers back into readable characters")).values()
 
 
-async def test_search_by_file_returns_adjacent_hits_of_each_file(offline):
-    async with editing(offline, "shop") as client:
-        params = {"query": "the goods of an order", "limit": 9}
-        flat = (await request(client, "semls/search", params))["hits"]
-        grouped = (await request(client, "semls/search", {**params, "group": "file"}))["hits"]
-        paths = [hit["path"] for hit in grouped]
-        groups = [(path, len(list(hits))) for path, hits in groupby(paths)]
-        assert [path for path, _ in groups] == list(dict.fromkeys(paths))
-        assert max(count for _, count in groups) > 1
-        assert (grouped[0], set(grouped[0])) == (flat[0], set(flat[0]))
-        assert paths != [hit["path"] for hit in flat]
-        locations = await search_command(client, {**params, "group": "file"})
-        assert [as_dict(location)["uri"] for location in locations] == [hit["uri"] for hit in grouped]
-        with pytest.raises(JsonRpcException, match=r"^'group' must be 'file'\.$"):
-            await request(client, "semls/search", {**params, "group": "folder"})
+async def test_search_by_file_returns_adjacent_hits_of_each_file(shop_client):
+    params = {"query": "the goods of an order", "limit": 9}
+    flat = (await request(shop_client, "semls/search", params))["hits"]
+    grouped = (await request(shop_client, "semls/search", {**params, "group": "file"}))["hits"]
+    paths = [hit["path"] for hit in grouped]
+    groups = [(path, len(list(hits))) for path, hits in groupby(paths)]
+    assert [path for path, _ in groups] == list(dict.fromkeys(paths))
+    assert max(count for _, count in groups) > 1
+    assert (grouped[0], set(grouped[0])) == (flat[0], set(flat[0]))
+    assert paths != [hit["path"] for hit in flat]
+    locations = await search_command(shop_client, {**params, "group": "file"})
+    assert [as_dict(location)["uri"] for location in locations] == [hit["uri"] for hit in grouped]
+    with pytest.raises(JsonRpcException, match=r"^'group' must be 'file'\.$"):
+        await request(shop_client, "semls/search", {**params, "group": "folder"})
 
 
 async def test_search_match_inside_long_definition_selects_its_line(offline):
@@ -174,13 +182,12 @@ async def test_search_match_inside_long_definition_selects_its_line(offline):
         [{"query": "x"}, {"query": "y"}],
     ],
 )
-async def test_search_command_with_invalid_arguments_explains_them(offline, arguments):
-    async with editing(offline, "shop") as client:
-        with pytest.raises(JsonRpcException) as raised:
-            await search_command(client, *arguments)
-        assert raised.value.code == -32602
-        assert len(raised.value.message) > 20
-        assert "Traceback" not in raised.value.message
+async def test_search_command_with_invalid_arguments_explains_them(shop_client, arguments):
+    with pytest.raises(JsonRpcException) as raised:
+        await search_command(shop_client, *arguments)
+    assert raised.value.code == -32602
+    assert len(raised.value.message) > 20
+    assert "Traceback" not in raised.value.message
 
 
 async def test_similar_at_position_returns_similar_code(offline):
@@ -212,20 +219,19 @@ async def test_similar_copies_have_columns_in_client_encoding(offline):
             assert text_at(types.Location(found["uri"], as_range(found["selectionRange"]))) == "größe"
 
 
-async def test_context_returns_markdown_or_sections(offline):
-    async with editing(offline, "gpt") as client:
-        question = {"query": "How can I load the decoder from the tokenizer?", "tokens": 300}
-        text = await execute(client, "semls.context", question)
-        assert text.startswith("## `model/tokenizer.py:")
-        assert "def load_decoder" in text
-        answer = await request(client, "semls/context", question)
-        assert answer["markdown"] == text
-        assert answer["tokens"] <= 300
-        section = answer["sections"][0]
-        assert section["path"] == "model/tokenizer.py"
-        assert section["parts"][0]["text"].startswith("class Tokenizer:")
-        assert as_range(section["parts"][0]["range"]).start.character == 0
-        assert not await execute(client, "semls.context", {**question, "languages": ["go"]})
+async def test_context_returns_markdown_or_sections(gpt_client):
+    question = {"query": "How can I load the decoder from the tokenizer?", "tokens": 300}
+    text = await execute(gpt_client, "semls.context", question)
+    assert text.startswith("## `model/tokenizer.py:")
+    assert "def load_decoder" in text
+    answer = await request(gpt_client, "semls/context", question)
+    assert answer["markdown"] == text
+    assert answer["tokens"] <= 300
+    section = answer["sections"][0]
+    assert section["path"] == "model/tokenizer.py"
+    assert section["parts"][0]["text"].startswith("class Tokenizer:")
+    assert as_range(section["parts"][0]["range"]).start.character == 0
+    assert not await execute(gpt_client, "semls.context", {**question, "languages": ["go"]})
 
 
 async def test_status_returns_state_of_each_folder(offline):
@@ -264,16 +270,15 @@ async def test_status_returns_state_of_each_folder(offline):
         ("semls.context", {"query": "session", "limit": 5}),
     ],
 )
-async def test_similar_and_context_with_invalid_arguments_explain_them(offline, name, arguments):
+async def test_similar_and_context_with_invalid_arguments_explain_them(shop_client, offline, name, arguments):
     directory, _ = offline
-    async with editing(offline, "shop") as client:
-        if "uri" in arguments:
-            arguments = {**arguments, "uri": arguments["uri"].replace("SHOP", (directory / "shop").as_uri())}
-        with pytest.raises(JsonRpcException) as raised:
-            await execute(client, name, arguments)
-        assert raised.value.code == -32602
-        assert len(raised.value.message) > 20
-        assert "Traceback" not in raised.value.message
+    if "uri" in arguments:
+        arguments = {**arguments, "uri": arguments["uri"].replace("SHOP", (directory / "shop").as_uri())}
+    with pytest.raises(JsonRpcException) as raised:
+        await execute(shop_client, name, arguments)
+    assert raised.value.code == -32602
+    assert len(raised.value.message) > 20
+    assert "Traceback" not in raised.value.message
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])

@@ -16,6 +16,7 @@ def test_initialize_returns_server_capabilities(raw):
     capabilities = raw().start()["capabilities"]
     assert capabilities["workspaceSymbolProvider"]
     assert sorted(capabilities["executeCommandProvider"]["commands"]) == [
+        "semls.ask",
         "semls.clear",
         "semls.context",
         "semls.openBest",

@@ -176,13 +176,13 @@ async def test_client_with_busy_engine_reports_activity_and_times_out(start, sho
     assert post(first, "/index", workspace=str(shop), settings=HASHING).is_success
     post(first, "/stop")
     first.process.wait(HANG)
-    monkeypatch.setattr(client_module, "_REQUEST_TIMEOUT", 1.5)
+    monkeypatch.setattr(client_module, "_REQUEST_TIMEOUT", 3.5)
     shown: list[str] = []
     with locked(first, "PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE;"):
         settings = EngineSettings(first.paths.cache_directory, first.paths.log.parent)
         start()
         client = Client(Settings(model="hashing"), settings, on_wait=shown.append)
-        expected = rf"not answered for 2 s \(opening {shop}\).*semls engine stop"
+        expected = rf"not answered for 4 s \(opening {shop}\).*semls engine stop"
         with pytest.raises(EngineError, match=expected):
             await request_of(client, str(shop))
     assert f"opening {shop}" in shown

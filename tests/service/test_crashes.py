@@ -17,7 +17,7 @@ from semls.settings import EngineSettings, Settings
 from tests.conftest import HANG
 from tests.support.snapshots import reference_snapshot, snapshot
 
-ROUNDS = 20
+ROUNDS = 10
 FILES = 60
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")

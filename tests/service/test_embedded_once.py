@@ -76,7 +76,7 @@ def test_chunks_of_recreated_workspace_are_embedded_once(terminal, shop, workspa
     shutil.rmtree(shop)
     workspace("shop")
     assert encoded(terminal, shop) == before
-    assert terminal.run("clear", shop).returncode == 0
+    assert terminal.run("clear", "--yes", shop).returncode == 0
     assert encoded(terminal, shop) == 0
     terminal.stop()
     shutil.rmtree(shop)

@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,7 @@ from semls.service.client import Client
 from semls.service.state import EnginePaths
 from semls.settings import EngineSettings, Settings
 from tests.conftest import HANG
+from tests.support.waiting import complete_answer
 
 pytestmark = pytest.mark.slow
 
@@ -176,7 +178,7 @@ async def test_client_whose_engine_is_killed_starts_another(terminal, shop, monk
         monkeypatch.setenv(name, terminal.environment[name])
     client = Client(Settings(model="hashing"), EngineSettings.from_environment())
     for _ in range(2):
-        answer = await client.search([str(shop)], "evict_expired")
+        answer = await complete_answer(partial(client.search, [str(shop)], "evict_expired"))
         assert answer["hits"][0]["name"] == "evict_expired"
         os.kill(read_state(terminal)["pid"], signal.SIGKILL)
     await client.close()

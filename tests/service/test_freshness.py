@@ -110,6 +110,13 @@ async def test_changed_ignore_rules_are_applied(watched):
     assert (await watched.search("made_6"))[0] == "out/6.py"
     (root / ".gitignore").unlink()
     assert await watched.is_synced()
+    (root / "out/.semlsignore").unlink()
+    (root / ".ignore").write_text("6.py\n")
+    assert await watched.is_synced()
+    assert "out/6.py" not in await watched.search("made_6")
+    (root / "out/.rgignore").write_text("!6.py\n")
+    assert await watched.is_synced()
+    assert (await watched.search("made_6"))[0] == "out/6.py"
 
 
 async def test_switching_branches_embeds_nothing_twice(watched):
@@ -168,7 +175,7 @@ async def test_many_simultaneous_changes_are_synced(watched):
 
 
 @pytest.mark.slow
-async def test_twenty_cycles_of_change_keep_disk_use_and_recall(tmp_path):
+async def test_ten_cycles_of_change_keep_disk_use_and_recall(tmp_path):
     root, cache = tmp_path / "churned", tmp_path / "cache"
     root.mkdir()
     engine, encoder, sizes = Engine(cache), HashingEncoder(), []
@@ -179,7 +186,7 @@ async def test_twenty_cycles_of_change_keep_disk_use_and_recall(tmp_path):
             models.add((await engine.search({str(root): HASHING}, parse_query("return a number"))).model)
 
     search = None
-    for cycle in range(20):
+    for cycle in range(10):
         functions = [f"def made_{cycle}_{number}():\n    return {number}\n" for number in range(600)]
         for number in range(0, 600, 50):
             (root / f"{number}.py").write_text("\n".join(functions[number : number + 50]))

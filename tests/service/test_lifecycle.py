@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -21,7 +22,7 @@ from semls.service.state import EnginePaths
 from semls.settings import EngineSettings, Settings
 from tests.conftest import HANG
 from tests.support.raw_client import RawClient
-from tests.support.waiting import wait_until
+from tests.support.waiting import complete_answer, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")]
 
@@ -40,7 +41,8 @@ class EngineSetup:
         return Client(Settings(model="hashing"), self.settings)
 
     async def find(self, client):
-        answer = await asyncio.wait_for(client.search([str(self.root)], "evict_expired"), HANG)
+        search = partial(client.search, [str(self.root)], "evict_expired")
+        answer = await asyncio.wait_for(complete_answer(search), HANG)
         return answer["hits"][0]["name"]
 
     def find_in_terminal(self):
@@ -94,8 +96,7 @@ def test_ten_concurrent_front_ends_start_one_engine(stopped):
     def ask(number):
         if number < len(editors):
             editors[number].start(rootUri=stopped.root.as_uri())
-            symbols = editors[number].ask("workspace/symbol", {"query": "evict_expired"})
-            return symbols["result"][0]["name"]
+            return editors[number].symbols("evict_expired")[0]["name"]
         return stopped.find_in_terminal()
 
     with ThreadPoolExecutor(10) as pool:
@@ -182,7 +183,7 @@ async def test_program_at_port_of_killed_engine_gets_no_request(running, behavio
     client = running.client()
     assert await running.find(client) == "evict_expired"
     # The pool closes its connections after the keep-alive time; until then they occupy the port.
-    await client._connection._http._transport._pool.aclose()
+    await client._connection._http.close()
     killed = running.paths.read_state()
     running.kill()
     with other_program(killed, behaviour) as connections:
@@ -199,8 +200,7 @@ async def test_replacing_older_engine_answers_all_clients(stopped):
         client, server = stopped.client(), start_editor(stopped)
         found = await asyncio.gather(stopped.find(client), asyncio.to_thread(stopped.find_in_terminal))
         assert set(found) == {"evict_expired"}
-        symbols = server.ask("workspace/symbol", {"query": "evict_expired"})
-        assert symbols["result"][0]["name"] == "evict_expired"
+        assert server.symbols("evict_expired")[0]["name"] == "evict_expired"
         assert older.wait(HANG) == 0
     assert stopped.start_count == 2
     await client.close()
@@ -274,8 +274,8 @@ async def test_engine_killed_during_requests_still_answers_them(stopped):
         os.kill(stopped.pid, signal.SIGKILL)
         killed_at = time.monotonic()
         assert await asyncio.gather(*tasks) == ["evict_expired"] * 3
-        symbols = await asyncio.to_thread(server.ask, "workspace/symbol", {"query": "evict_expired"})
-        assert symbols["result"][0]["name"] == "evict_expired"
+        symbols = await asyncio.to_thread(server.symbols, "evict_expired")
+        assert symbols[0]["name"] == "evict_expired"
         seconds.append(time.monotonic() - killed_at)
         assert [message async for message in progress][-1]["files"] == 207
     print(f"All requests were answered within {max(seconds):.1f} s.")
@@ -286,8 +286,7 @@ async def test_engine_killed_during_requests_still_answers_them(stopped):
 def test_idle_engine_stops_only_without_editor(stopped):
     stopped.terminal.environment["SEMLS_IDLE_MINUTES"] = "0.05"
     server = start_editor(stopped)
-    symbols = server.ask("workspace/symbol", {"query": "evict_expired"})
-    assert symbols["result"][0]["name"] == "evict_expired"
+    assert server.symbols("evict_expired")[0]["name"] == "evict_expired"
     with pytest.raises(subprocess.TimeoutExpired):  # longer than the idle time
         server.process.wait(7)
     assert stopped.start_count == 1

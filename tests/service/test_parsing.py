@@ -35,7 +35,7 @@ async def test_file_with_parse_timeout_is_parsed_again_when_reopened(tmp_path):
     engine._services = replace(engine._services, parser=ParserProcess(cpu_limit=0.05))
     await index(engine, root)
     explanation = await engine.explain(str(root), HASHING, str(slow))
-    assert (explanation.by_lines, explanation.definitions, explanation.skipped) == ("timeout", 0, "")
+    assert (explanation.by_lines, explanation.definitions, explanation.skipped) == ("timeout", 1, "")
     _, usage = await engine.status(str(root), HASHING)
     assert [(file.path, file.failure) for file in usage.by_lines] == [("slow.py", "timeout")]
     await engine.close()

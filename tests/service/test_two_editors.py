@@ -35,7 +35,7 @@ class Editor:
 
     def pick(self, name):
         """Return the name of the first symbol in the picker."""
-        (first, *_) = self.server.ask("workspace/symbol", {"query": name})["result"]
+        (first, *_) = self.server.symbols(name)
         return first["name"]
 
     def shut_down(self):
@@ -139,10 +139,11 @@ def test_command_without_settings_uses_settings_of_editor(bundled, workspace):
     assert _until_ready(editor)["model"] == "hashing"
     for _ in range(2):
         assert bundled.json("search", "evict_expired", "--path", root)["model"] == "hashing"
-        assert bundled.json("search", "evict_expired", "--path", root, SEMLS_MODEL=own)["model"] == own
+        answer = bundled.json("search", "evict_expired", "--wait", "--path", root, SEMLS_MODEL=own)
+        assert answer["model"] == own
         assert _until_ready(editor)["model"] == "hashing"
     (log,) = bundled.state.glob("engine-*.log")
     assert "nomic" not in log.read_text()  # the default model was not looked up
     editor.shut_down()
-    assert bundled.json("search", "evict_expired", "--path", root)["model"] == own
+    assert bundled.json("search", "evict_expired", "--wait", "--path", root)["model"] == own
     assert "nomic" in bundled.json("status", root)["notice"]

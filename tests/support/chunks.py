@@ -10,12 +10,19 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 # Text that chunks may omit: closing punctuation, and the heads of namespaces, packages and the like.
 _OMITTED = re.compile(
-    rb"(?:\}[ \t]*//[^\n]*|[\s{}()\[\];,]|\bend\b|\?>|#endif\b[^\n]*"
+    rb"(?:\}[ \t]*//[^\n]*|[\s{}()\[\];,.`]|\bend\b|\?>|#endif\b[^\n]*"
+    rb"|\bend(?:module|package|class|interface|program|[ \t]+[\w. \t]+;)(?:[ \t]*:[ \t]*\w+)?|\bend\."
+    rb"|\bend[ \t]+(?:module|submodule|package|class|interface|architecture|entity|namespace)\b"
+    rb"(?:[ \t]+body\b)?(?:[ \t]+\w+)?"
+    rb"|\bcontains\b|@end|\(in-package [^)]*\)"
     rb"|\bnamespace\b[^;{]*|\bdeclare\b|\bmod \w+|\bpackage [\w.]+|\bcompanion object\b"
-    rb"|\bclass <<[^\n]*|extern \"C\")*"
+    rb"|\bclass <<[^\n]*|extern \"C\"|\{%[-+~]?\s*end\w+[^%\n]*%\})*",
+    re.IGNORECASE,
 )
 _OMITTED_FROM_DATA = re.compile(
-    _OMITTED.pattern.removesuffix(b")*") + rb"|</[\w:.-]+>|\b(?:jobs|services):)*"
+    _OMITTED.pattern.removesuffix(b")*")
+    + rb"|</[\w:.-]+>|<(?:script|style)\b[^>]*>|---|\b(?:jobs|services):)*",
+    re.IGNORECASE,
 )
 
 
@@ -71,10 +78,4 @@ def _row_starts(source: bytes) -> list[int]:
 
 
 def _decode(source: bytes, span: Span) -> str:
-    """Decode a part of a file in the encoding of the whole file."""
-    text = source[span.start_byte : span.end_byte]
-    try:
-        source.decode()
-    except UnicodeDecodeError:
-        return text.decode("latin-1")
-    return text.decode()
+    return source[span.start_byte : span.end_byte].decode()

@@ -1,16 +1,35 @@
-"""Write the descriptions of the settings into documents: python -m tests.support.documents"""
+"""Write the settings and the list of languages into documents: python -m tests.support.documents"""
 
 import json
 import re
+import textwrap
 from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
+from semls.engine.syntax import languages
 from semls.settings import EngineSettings, Server, Settings
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "editors" / "vscode" / "package.json"
+# Of the VS Code extension, which does not send them as settings to the server.
+OWN_SETTINGS = ("semls.path", "semls.askCommand", "semls.askUrl", "semls.askModel")
 HEAD = "| in the environment | for an editor | default | |\n|---|---|---|---|\n"
+LANGUAGES_HEAD = "semls knows the definitions, sections or keys of files in\n\n"
+# Of languages whose title is not their name in title case.
+TITLES = """
+    actionscript=ActionScript, apex=Apex, asciidoc=AsciiDoc, asm=Assembly, awk=AWK, bibtex=BibTeX,
+    bicep=Bicep, bitbake=BitBake, bsl=BSL, capnp=Cap'n Proto, cmake=CMake, cobol=COBOL,
+    commonlisp=Common Lisp, cpp=C++, csharp=C#, css=CSS, cuda=CUDA, dockerfile=Dockerfiles, ejs=EJS,
+    elisp=Emacs Lisp, embeddedtemplate=ERB, fish=Fish, fsharp=F#, fsharp_signature=F# signatures, func=FunC,
+    gdscript=GDScript, glsl=GLSL, gn=GN, graphql=GraphQL, hcl=HCL, hlsl=HLSL, html=HTML, ini=INI, ispc=ISPC,
+    javascript=JavaScript, json=JSON, latex=LaTeX, llvm=LLVM IR, make=Makefiles, matlab=MATLAB,
+    objc=Objective-C, ocaml=OCaml, ocaml_interface=OCaml interfaces, org=Org, pascal=Pascal and Delphi,
+    php=PHP, powershell=PowerShell, proto=Protobuf, purescript=PureScript, qmljs=QML, rst=reStructuredText,
+    scss=SCSS, sql=SQL, starlark=Starlark and Bazel, tablegen=TableGen, toml=TOML, tsx=TSX,
+    typescript=TypeScript, vbnet=Visual Basic, verilog=Verilog and SystemVerilog, vhdl=VHDL, vim=Vim script,
+    vim9script=Vim9 script, wat=WebAssembly text, wgsl=WGSL, xml=XML, yaml=YAML
+"""
 LINK = re.compile(r"\[([^]]*)\]\([^)]*\)")
 
 
@@ -23,6 +42,25 @@ def settings_table() -> str:
             cells = (about["variable"], editor, about["default"], about["description"])
             rows += f"| {' | '.join(cells)} |\n".replace("|  |", "| |")
     return HEAD + rows
+
+
+def languages_with_definitions() -> list[str]:
+    """Return the names of the languages whose definitions are found."""
+    found = (languages.by_name(name) for name in languages.NAMES)
+    return [
+        language.name
+        for language in found
+        if language and (languages.definition_query(language) or languages.header_pattern(language))
+    ]
+
+
+def language_list() -> str:
+    """Return the list of languages with definitions in server/REFERENCE.md."""
+    titles = dict(entry.strip().split("=") for entry in TITLES.split(","))
+    found = sorted((titles.pop(name, name.title()) for name in languages_with_definitions()), key=str.lower)
+    assert not titles, f"No such languages: {', '.join(titles)}"
+    text = f"{', '.join(found[:-1])} and {found[-1]}."
+    return LANGUAGES_HEAD + "\n".join(textwrap.wrap(text, 118, break_on_hyphens=False)) + "\n\n"
 
 
 def vscode_settings() -> dict[str, Any]:
@@ -42,18 +80,22 @@ def _property(field: "Field[Any]") -> dict[str, Any]:
         keys: dict[str, Any] = {one.name: {"type": "string"} for one in fields(Server)}
         keys["headers"] = {"type": "object", "additionalProperties": {"type": "string"}}
         shape = {"type": "object", "default": {}, "properties": keys, "additionalProperties": False}
+    if field.name == "languages":
+        shape = {"type": "object", "default": {}, "additionalProperties": {"type": "string"}}
     return {**shape, "scope": "resource", "markdownDescription": description}
 
 
 def main() -> None:
-    """Write the settings into server/REFERENCE.md and into the VS Code extension."""
+    """Write settings and languages into server/REFERENCE.md, and the settings into the VS Code extension."""
     reference = ROOT / "server" / "REFERENCE.md"
     before, _, rest = reference.read_text("utf-8").partition(HEAD)
-    after = rest[rest.index("\n\n") + 1 :]
-    reference.write_text(before + settings_table() + after, "utf-8")
+    text = before + settings_table() + rest[rest.index("\n\n") + 1 :]
+    before, _, rest = text.partition(LANGUAGES_HEAD)
+    text = before + language_list() + rest[rest.index("\n\n") + 2 :]
+    reference.write_text(text, "utf-8")
     package = json.loads(PACKAGE.read_text("utf-8"))
     configuration = package["contributes"]["configuration"]
-    own = {key: value for key, value in configuration["properties"].items() if key == "semls.path"}
+    own = {key: configuration["properties"][key] for key in OWN_SETTINGS}
     configuration["properties"] = own | vscode_settings()
     PACKAGE.write_text(json.dumps(package, indent=2, ensure_ascii=False) + "\n", "utf-8")
 

@@ -1,22 +1,21 @@
-"""Models for tests: the bundled one, and small ones with random weights."""
+"""Models for tests: the installed one, and small ones with random weights."""
 
 import json
 import re
 import shutil
 from collections import defaultdict
 
-from semls.engine.models.download import bundled_model
+from semls.engine.models.download import locate
+from semls.engine.models.presets import FALLBACK
 from tests.support.hub import TOKENIZER
 
 MIN_SIMILARITY = 0.999  # the cosine of embeddings that differ only by rounding
 FIBONACCI = "def fibonacci(n):\n    return n if n < 2 else fibonacci(n - 1) + fibonacci(n - 2)\n"
 
 
-def installed_model():
-    model = bundled_model()
-    assert model
-    assert model.folder
-    return model
+def installed_folder():
+    """Return the folder of the small model, which the extra `test` installs."""
+    return locate(FALLBACK)
 
 
 def save_nomic_model(folder, changes=None, weights=None):
@@ -49,7 +48,7 @@ def save_nomic_model(folder, changes=None, weights=None):
     (folder / "config.json").write_text(json.dumps(config))
     save_file(weights or hub_weights(module), folder / "model.safetensors", metadata={"format": "pt"})
     for name in TOKENIZER:
-        shutil.copy(installed_model().folder / name, folder)
+        shutil.copy(installed_folder() / name, folder)
     return module
 
 

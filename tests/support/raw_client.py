@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 
 from tests.conftest import HANG
 
@@ -87,6 +88,13 @@ class RawClient:
         while not result["complete"]:
             result = self.ask("semls/search", {"query": query})["result"]
         return result["hits"]
+
+    def symbols(self, query):
+        """Ask for workspace symbols until there are some. A response waits two seconds for the files."""
+        deadline = time.monotonic() + HANG
+        while not (found := self.ask("workspace/symbol", {"query": query})["result"]):
+            assert time.monotonic() < deadline
+        return found
 
     def end(self):
         """Close the streams and return the server's exit code."""

@@ -1,5 +1,20 @@
 -- Defines :Semls and the mappings. The rest of the plugin is loaded when they are used.
 
+--- Call a function with a question, which the user is asked for if it is empty.
+---@param prompt string
+---@param text string
+---@param callback fun(question: string)
+local function with_question(prompt, text, callback)
+  if text ~= '' then
+    return callback(text)
+  end
+  vim.ui.input({ prompt = prompt }, function(input)
+    if input and input ~= '' then
+      callback(input)
+    end
+  end)
+end
+
 local COMMANDS = {
   search = function(call, text)
     local semls = require('semls')
@@ -13,14 +28,10 @@ local COMMANDS = {
     require('semls').similar(call.range > 0 and call.line1 or nil)
   end,
   context = function(_, text)
-    if text ~= '' then
-      return require('semls').context(text)
-    end
-    vim.ui.input({ prompt = 'Context for a question: ' }, function(input)
-      if input and input ~= '' then
-        require('semls').context(input)
-      end
-    end)
+    with_question('Context for a question: ', text, require('semls').context)
+  end,
+  ask = function(_, text)
+    with_question('Ask: ', text, require('semls').ask)
   end,
   status = function()
     require('semls').status()
@@ -76,3 +87,4 @@ vim.keymap.set('n', '<Plug>(semls-search)', '<Cmd>Semls search<CR>')
 vim.keymap.set('n', '<Plug>(semls-similar)', '<Cmd>Semls similar<CR>')
 vim.keymap.set('x', '<Plug>(semls-similar)', ':Semls similar<CR>')
 vim.keymap.set('n', '<Plug>(semls-context)', '<Cmd>Semls context<CR>')
+vim.keymap.set('n', '<Plug>(semls-ask)', '<Cmd>Semls ask<CR>')

@@ -10,16 +10,17 @@ import {
   TransportKind,
 } from 'vscode-languageclient/node';
 
-const SERVER_SETTINGS = ['model', 'revision', 'store'];
+const SERVER_SETTINGS = ['model', 'revision', 'store', 'languages'];
 
 export function createClient(
   program: string,
   outputChannel: NonNullable<LanguageClientOptions['outputChannel']>,
+  variables: Record<string, string>,
 ): LanguageClient {
   const client = new LanguageClient(
     'semls',
     'semls',
-    { command: program, args: ['lsp'], transport: TransportKind.stdio },
+    { command: program, args: ['lsp'], transport: TransportKind.stdio, options: { env: { ...process.env, ...variables } } },
     {
       documentSelector: [{ scheme: 'file' }],
       outputChannel,

@@ -1,6 +1,7 @@
 // The entry point: creates the components and registers the commands. Activation waits for nothing.
 
 import * as vscode from 'vscode';
+import { Answers } from './ask';
 import { copyContext, openContext } from './context';
 import { showErrors } from './errors';
 import { installServer, offerInstallation } from './install';
@@ -8,8 +9,12 @@ import { Results } from './results';
 import { Search } from './search';
 import { NotInstalledError, Server } from './server';
 import { findSimilar } from './similar';
+import { showSkippedFiles } from './skipped';
 import { Status } from './status';
 import { SearchTool } from './tool';
+
+/** Settings that the server receives when it starts. */
+const RESTARTING_SETTINGS = ['semls.path', 'semls.askCommand', 'semls.askUrl', 'semls.askModel'];
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('semls', { log: true });
@@ -17,6 +22,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const results = new Results(server);
   const search = new Search(server, results);
   const status = new Status(server);
+  const answers = new Answers(server);
   /** Start the server in the background. The status bar shows an error. */
   const start = async (): Promise<void> => {
     await server.start().catch((error: unknown) => { log.warn(String(error)); });
@@ -47,11 +53,13 @@ export function activate(context: vscode.ExtensionContext): void {
     'semls.findSimilar': withServer(() => findSimilar(server, results)),
     'semls.copyContext': withServer(() => copyContext(server)),
     'semls.openContext': withServer(() => openContext(server)),
+    'semls.askQuestion': withServer(() => answers.ask()),
     'semls.pauseIndexing': withServer(() => server.executeCommand('semls.pause')),
     'semls.resumeIndexing': withServer(() => server.executeCommand('semls.resume')),
     'semls.reindexFolders': withServer(() => server.executeCommand('semls.reindex')),
     'semls.clearIndex': withServer(() => server.executeCommand('semls.clear')),
     'semls.showStatus': () => status.open(),
+    'semls.showSkippedFiles': withServer(() => showSkippedFiles(server)),
     'semls.showLog': () => { log.show(); },
     'semls.restartServer': async () => {
       await server.stop();
@@ -77,9 +85,10 @@ export function activate(context: vscode.ExtensionContext): void {
     server,
     results,
     status,
+    answers,
     vscode.lm.registerTool('semls_search', new SearchTool(server)),
     vscode.workspace.onDidChangeConfiguration((change) => {
-      if (change.affectsConfiguration('semls.path')) {
+      if (RESTARTING_SETTINGS.some((name) => change.affectsConfiguration(name))) {
         void restart();
       }
     }),

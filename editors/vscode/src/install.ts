@@ -38,7 +38,7 @@ export async function installServer(context: vscode.ExtensionContext, log: vscod
         await rm(environment, { recursive: true, force: true });
         const uv = await firstExecutable(pathCandidates(process.platform === 'win32' ? 'uv.exe' : 'uv'));
         const python = programIn(environment, 'python');
-        const requirement = `${await packagedWheel(context)}[offline]`;
+        const requirement = await packagedWheel(context);
         if (uv) {
           await run('creating the environment', [uv, 'venv', '--quiet', environment]);
           await run('downloading', [uv, 'pip', 'install', '--torch-backend', 'auto', '--python', python, requirement]);

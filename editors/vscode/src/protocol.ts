@@ -45,6 +45,19 @@ export interface Context {
   sections: unknown[];
 }
 
+export interface Citation {
+  text: string; // as in the answer
+  path: string;
+  uri: string;
+  range: Range;
+  code: string;
+}
+
+export interface LanguageModelAnswer {
+  answer: string; // Markdown; empty if no code matches the question
+  citations: Citation[];
+}
+
 export interface State {
   workspace: string;
   phase: 'reading' | 'downloading' | 'loading' | 'embedding' | 'paused' | 'ready';
@@ -58,6 +71,18 @@ export interface State {
   store: string;
   notice: string;
   error: string;
+}
+
+export interface SkippedFile {
+  path: string; // of a folder, it ends with "/"
+  reason: string;
+}
+
+export interface FolderStatus extends State {
+  skipped: Record<string, number>; // number of files by reason
+  skipped_files: SkippedFile[];
+  partial: SkippedFile[];
+  by_lines: SkippedFile[];
 }
 
 export interface Requests {

@@ -3,7 +3,7 @@
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
 import { findServer } from './executable';
-import type { Requests, State } from './protocol';
+import type { FolderStatus, LanguageModelAnswer, Requests, State } from './protocol';
 
 const MAX_CRASHES = 5;
 const CRASH_PERIOD = 180_000; // milliseconds; more than MAX_CRASHES in this time stop the restarts
@@ -83,10 +83,23 @@ export class Server implements vscode.Disposable {
     return client.sendRequest<Requests[M]['result']>(method, params, token);
   }
 
+  /** Return the state of each open folder with its skipped files. */
+  async folderStatuses(): Promise<FolderStatus[]> {
+    const client = await this.start();
+    return (await client.sendRequest<{ folders: FolderStatus[] }>('semls/status')).folders;
+  }
+
   /** Execute a command of the server that concerns the index of all open folders. */
   async executeCommand(command: 'semls.pause' | 'semls.resume' | 'semls.reindex' | 'semls.clear'): Promise<void> {
     const client = await this.start();
     await client.sendRequest('workspace/executeCommand', { command });
+  }
+
+  /** Ask the language model that the user has configured. */
+  async ask(query: string, token: vscode.CancellationToken): Promise<LanguageModelAnswer> {
+    const client = await this.start();
+    const params = { command: 'semls.ask', arguments: [{ query }] };
+    return client.sendRequest<LanguageModelAnswer>('workspace/executeCommand', params, token);
   }
 
   dispose(): void {
@@ -116,7 +129,7 @@ export class Server implements vscode.Disposable {
     }
     this.log.info(`Starting ${program}`);
     const { createClient } = await import('./client');
-    const client = (this.client = createClient(program, this.log));
+    const client = (this.client = createClient(program, this.log, languageModelVariables()));
     client.onNotification('semls/didChangeStatus', (state: State & { uri: string }) => {
       this.states.set(state.uri, state);
       this.changed.fire();
@@ -148,4 +161,18 @@ export class Server implements vscode.Disposable {
     this.problem = problem;
     this.changed.fire();
   }
+}
+
+/**
+ * Return the environment variables of the language model that the settings configure. A setting replaces all of them,
+ * except the key. A workspace cannot set them, as they have the scope `machine`.
+ */
+function languageModelVariables(): Record<string, string> {
+  const settings = vscode.workspace.getConfiguration('semls');
+  const variables = {
+    SEMLS_ASK_COMMAND: settings.get('askCommand', ''),
+    SEMLS_ASK_URL: settings.get('askUrl', ''),
+    SEMLS_ASK_MODEL: settings.get('askModel', ''),
+  };
+  return Object.values(variables).some(Boolean) ? variables : {};
 }

@@ -83,6 +83,7 @@ export class Status implements vscode.Disposable {
               : { label: '$(debug-pause) Pause Indexing', command: 'semls.pauseIndexing' },
             { label: '$(refresh) Update Index', command: 'semls.reindexFolders' },
             { label: '$(trash) Rebuild Index', command: 'semls.clearIndex' },
+            { label: '$(list-unordered) Show Skipped Files', command: 'semls.showSkippedFiles' },
           ]
         : [{ label: '$(cloud-download) Install Server', command: 'semls.installServer' }]),
       { label: '$(debug-restart) Restart Server', command: 'semls.restartServer' },

@@ -1,12 +1,14 @@
-"""Commands that run, inspect and stop processes: `lsp`, `doctor`, and `engine run`, `status` and `stop`."""
+"""Commands that run, inspect and stop processes: `lsp`, `mcp`, `doctor`, and those of `engine`."""
 
 import time
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from semls.cli import terminal
+from semls.cli import reports, terminal
 from semls.cli.requests import read_settings, run_coroutine, run_with_client
+from semls.cli.sdk import require_sdk
 from semls.settings import EngineSettings
 
 if TYPE_CHECKING:
@@ -14,31 +16,65 @@ if TYPE_CHECKING:
 
 _DOCTOR_TIMEOUT = 60.0  # seconds after which unfinished checks are reported as pending
 
-commands = typer.Typer()
-engine_group = typer.Typer(
-    help="Manage the engine, the background process that owns the index and the model.",
-    no_args_is_help=True,
-)
-commands.add_typer(engine_group, name="engine")
+
+@click.command()
+def doctor() -> int:
+    """Check the installation.
+
+    Prints how to fix what does not work.
+    """
+    return 0 if run_with_client(_run_checks) else 3
 
 
-@commands.command()
-def doctor() -> None:
-    """Check the installation and print how to fix what does not work."""
-    if not run_with_client(_run_checks):
-        raise typer.Exit(3)
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, metavar="")
+def lsp(arguments: Sequence[str]) -> None:
+    """Run the language server.
 
-
-@commands.command(context_settings={"ignore_unknown_options": True})
-def lsp(arguments: Annotated[list[str] | None, typer.Argument(hidden=True)] = None) -> None:
-    """Run the language server on standard input and output."""
+    It communicates on standard input and output.
+    """
     from semls.lsp.server import serve  # lsprotocol takes half a second to import
 
     _ = arguments  # some editors add options such as --stdio and --clientProcessId
     serve(read_settings(), EngineSettings.from_environment())
 
 
-@engine_group.command("run")
+@click.command()
+@click.option("--http", "port", type=click.IntRange(0, 65535), metavar="PORT", help="Serve HTTP instead.")
+def mcp(port: int | None) -> None:
+    """Run the MCP server for coding agents.
+
+    It communicates on standard input and output, or on a port of 127.0.0.1. Clients of the port need the
+    token in SEMLS_MCP_TOKEN, or else the one that is printed.
+    """
+    require_sdk()
+    from semls.mcp import server  # the SDK takes more than a second to import
+
+    settings, engine_settings = read_settings(), EngineSettings.from_environment()
+    if port is None:
+        server.serve(settings, engine_settings)
+    else:
+        from semls.mcp import http
+
+        http.serve(settings, engine_settings, port, _announce)
+
+
+def _announce(url: str, token: str) -> None:
+    """Print where the MCP server is, to stderr: stdout is not flushed while it runs."""
+    terminal.write_error(f"Serving MCP at {url}")
+    if token:
+        terminal.write_error(f"Clients need the header `Authorization: Bearer {token}`")
+
+
+@click.group()
+def engine() -> None:
+    """Run, show or stop the engine.
+
+    The engine is the background process that owns the index and the model.
+    """
+
+
+@engine.command("run")
 def run_engine() -> None:
     """Run the engine in the foreground. Other commands start it automatically."""
     from semls.service import process
@@ -46,19 +82,20 @@ def run_engine() -> None:
     process.run(EngineSettings.from_environment())
 
 
-@engine_group.command("status")
-def engine_status() -> None:
+@engine.command("status")
+def engine_status() -> int:
     """Show whether the engine is running."""
     from semls.service import launcher
 
     state = run_coroutine(launcher.find(EngineSettings.from_environment()))
     if state is None:
         terminal.print_line("No engine is running.")
-        raise typer.Exit(1)
+        return 1
     terminal.print_line(f"Engine {state.version} is running: process {state.pid}, port {state.port}.")
+    return 0
 
 
-@engine_group.command("stop")
+@engine.command("stop")
 def stop_engine() -> None:
     """Stop the engine. The next command starts a new one."""
     from semls.service import launcher
@@ -80,7 +117,7 @@ async def _run_checks(client: "Client") -> bool:
         findings = [finding for finding in await client.doctor() if finding["name"] not in printed]
         is_over = time.monotonic() > deadline
         finished = [finding for finding in findings if is_over or not finding["pending"]]
-        terminal.print_findings(finished)
+        reports.print_findings(finished)
         passed = passed and all(finding["well"] for finding in finished)
         printed.update(finding["name"] for finding in finished)
         running = [finding["name"] for finding in findings if finding not in finished]

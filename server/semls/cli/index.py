@@ -1,110 +1,176 @@
 """Commands that manage the index of a folder and the embedding cache."""
 
+import sys
 import time
+from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from semls.cli import terminal
-from semls.cli.arguments import Force, IndexedFolder, Json, SearchedFolder, engine_path
+from semls.cli import progress, reports, terminal
+from semls.cli.arguments import (
+    engine_path,
+    file_of_location,
+    folder_argument,
+    force_option,
+    json_option,
+    workspace_of,
+    workspace_option,
+)
 from semls.cli.requests import run_with_client
+from semls.errors import UsageError
 
 if TYPE_CHECKING:
     from semls.service.client import Client
 
-commands = typer.Typer()
-cache_group = typer.Typer(
-    help="Export and import the embedding cache, which keeps code from being embedded twice.",
-    no_args_is_help=True,
-)
-commands.add_typer(cache_group, name="cache")
 
+@click.command()
+@folder_argument
+@force_option
+@json_option
+def index(folder: Path, *, force: bool, as_json: bool) -> None:
+    """Update the index of a folder.
 
-@commands.command()
-def index(path: IndexedFolder = Path(), force: Force = False, as_json: Json = False) -> None:
-    """Update the index of a folder. `search` does so automatically."""
+    Waits until all code is embedded. Other commands update the index, too.
+    """
 
     async def request(client: "Client") -> None:
         started = time.monotonic()
-        last, embedded = await terminal.show_progress(client.index(engine_path(path)))
+        last, embedded = await progress.show(client.index(engine_path(folder)))
         seconds = time.monotonic() - started
         if as_json:
             counts = {"files": last["files"], "chunks": last["chunks"], "embedded": embedded}
             terminal.print_json({**counts, "seconds": round(seconds, 3)})
         else:
-            terminal.print_summary(last, embedded, seconds)
-        terminal.print_notice((await client.status(engine_path(path)))["notice"])
+            reports.print_summary(last, embedded, seconds)
+        terminal.print_notice((await client.status(engine_path(folder)))["notice"])
 
     run_with_client(request, force=force)
 
 
-@commands.command()
-def status(path: IndexedFolder = Path(), force: Force = False, as_json: Json = False) -> None:
-    """Show the state of the index, and which files were skipped and why."""
+@click.command()
+@folder_argument
+@force_option
+@json_option
+def status(folder: Path, *, force: bool, as_json: bool) -> None:
+    """Show the state of an index.
+
+    Files that were skipped are listed by the reason.
+    """
 
     async def request(client: "Client") -> None:
-        message = await client.status(engine_path(path))
+        message = await client.status(engine_path(folder))
         if as_json:
             terminal.print_json(message)
         else:
-            terminal.print_status(message)
+            reports.print_status(message)
             terminal.print_notice(message["notice"])
 
     run_with_client(request, force=force)
 
 
-@commands.command()
-def why(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file to explain.")],
-    path: SearchedFolder = Path(),
-    force: Force = False,
-    as_json: Json = False,
-) -> None:
-    """Explain how a file is indexed, or why it is skipped."""
-    absolute = engine_path(file)
+@click.command()
+@folder_argument
+@click.option("--skipped", is_flag=True, help="List the skipped files, with reasons.")
+@force_option
+@json_option
+def files(folder: Path, *, skipped: bool, force: bool, as_json: bool) -> None:
+    """List the files that are indexed.
+
+    Or those that would be indexed, if the folder has no index, or those that are skipped.
+    """
+
+    async def request(client: "Client") -> None:
+        async with aclosing(client.files(engine_path(folder), skipped=skipped)) as batches:
+            if as_json:
+                terminal.print_json({"files": [file async for batch in batches for file in batch["files"]]})
+            else:
+                await reports.print_files(batches)
+
+    run_with_client(request, force=force)
+
+
+@click.command()
+@click.argument("file")
+@workspace_option
+@force_option
+@json_option
+def why(file: str, folder: Path | None, *, force: bool, as_json: bool) -> int:
+    """Explain how a file is indexed.
+
+    Or why it is skipped.
+    """
+    absolute = engine_path(file_of_location(file))
+    workspace = folder or workspace_of(absolute)
 
     async def request(client: "Client") -> bool:
-        message = await client.explain(engine_path(path), absolute)
+        message = await client.explain(engine_path(workspace), absolute)
         if as_json:
             terminal.print_json(message)
         else:
-            terminal.print_explanation(message)
+            reports.print_explanation(message)
         return not message["skipped"]
 
-    if not run_with_client(request, force=force):
-        raise typer.Exit(1)
+    return 0 if run_with_client(request, force=force) else 1
 
 
-@commands.command()
+@click.command()
 def pause() -> None:
-    """Pause embedding, for instance on battery. Full-text search stays up to date."""
+    """Pause embedding, for instance on battery.
+
+    Full-text search stays up to date.
+    """
     run_with_client(lambda client: client.pause())
 
 
-@commands.command()
+@click.command()
 def resume() -> None:
     """Resume embedding."""
     run_with_client(lambda client: client.resume())
 
 
-@commands.command()
-def clear(path: IndexedFolder = Path()) -> None:
-    """Delete the index of a folder. The folder itself is not changed."""
-    run_with_client(lambda client: client.clear(engine_path(path)))
+@click.command()
+@folder_argument
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def clear(folder: Path, *, yes: bool) -> int:
+    """Delete the index of a folder.
+
+    The folder itself is not changed.
+    """
+    if not yes and not sys.stdin.isatty():
+        raise UsageError("Pass --yes to delete the index without a question.")
+    if not yes and not terminal.confirm(f"Delete the index of {engine_path(folder)}?"):
+        return 1
+    run_with_client(lambda client: client.clear(engine_path(folder)))
+    return 0
 
 
-@cache_group.command("export")
-def export_cache(file: Annotated[str, typer.Argument(metavar="FILE", help="The file to write.")]) -> None:
-    """Write all cached embeddings of the model to a file, for another machine."""
+@click.group()
+def cache() -> None:
+    """Export or import embeddings.
+
+    Their cache keeps code from being embedded twice, also on another machine.
+    """
+
+
+@cache.command("export")
+@click.argument("file")
+def export_cache(file: str) -> None:
+    """Write embeddings to a file.
+
+    All cached embeddings of the model are written, for another machine.
+    """
     run_with_client(lambda client: client.export_cache(engine_path(file)))
     terminal.print_line(f"Wrote {file}.")
 
 
-@cache_group.command("import")
-def import_cache(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="A file that `semls cache export` wrote.")],
-) -> None:
-    """Add the embeddings that another machine exported with the same model."""
+@cache.command("import")
+@click.argument("file")
+def import_cache(file: str) -> None:
+    """Add embeddings of a file.
+
+    Another machine has exported them with the same model.
+    """
     count = run_with_client(lambda client: client.import_cache(engine_path(file)))
     terminal.print_line(f"Imported {count:,} vectors.")

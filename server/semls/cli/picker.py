@@ -10,15 +10,20 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes, urlsplit
-from urllib.request import url2pathname
 
 from semls.errors import SemlsError, UsageError
+from semls.locations import path_of_uri
+from semls.programs import find_program
+from semls.settings import EngineSettings
 
 _GOTO_EDITORS = ("code", "code-insiders", "codium", "cursor", "windsurf")  # --goto PATH:LINE
 _COLON_EDITORS = ("hx", "helix", "subl", "zed", "zeditor")  # PATH:LINE
 # Debounce: fzf kills the command on the next key, before it has sent a request.
 _DEBOUNCE = "" if os.name == "nt" else "sleep 0.1; "
+# fzf gives its own standard output, a pipe, to the commands that it executes.
+_IN_TERMINAL = "" if os.name == "nt" else " < /dev/tty > /dev/tty 2>&1"
+_WIDE = 110  # columns from which the preview stands beside the list
+_HISTORY = "pick-history"  # of queries, in the state directory
 _FZF_STATUSES = (0, 1, 130)  # selected, no match, Escape or Ctrl-C
 
 
@@ -34,9 +39,10 @@ def select_hit(query: str, workspace: str, *, force: bool = False) -> Location |
 
     On every key fzf runs `semls rows`, whose records have three fields: line, displayed text, URI.
     """
-    fzf = _find_program("fzf")
+    fzf = find_program("fzf")
     if fzf is None:
         raise UsageError("fzf is not installed: install it, or use `semls search`.")
+    history = EngineSettings.from_environment().state_directory / _HISTORY
     rows = _semls_command("rows", *(["--force"] if force else []), workspace)
     with _ignoring_sigint():
         done = subprocess.run(  # noqa: S603 -- the user's own fzf
@@ -52,9 +58,13 @@ def select_hit(query: str, workspace: str, *, force: bool = False) -> Location |
                 "--with-nth=2",
                 "--prompt=semls> ",
                 f"--query={query}",
+                "--header=^O open ^Y copy ^P recall",
+                f"--history={history}",
                 f"--bind=change:reload:{_DEBOUNCE}{rows} -- {{q}}",
+                f"--bind=ctrl-o:execute:{_semls_command('edit')} {{1}} {{3}}{_IN_TERMINAL}",
+                f"--bind=ctrl-y:execute-silent:{_semls_command('copy')} {{1}} {{3}}",
                 f"--preview={_preview_command()}",
-                "--preview-window=+{1}/3",
+                f"--preview-window={'right' if _columns() >= _WIDE else 'down'},+{{1}}/3",
             ],
             env={**os.environ, "FZF_DEFAULT_COMMAND": f"{rows} -- {_quote(query)}"},
             stdout=subprocess.PIPE,
@@ -64,45 +74,32 @@ def select_hit(query: str, workspace: str, *, force: bool = False) -> Location |
     if done.returncode not in _FZF_STATUSES:
         raise SemlsError(f"fzf failed with status {done.returncode}: see its message, or use `semls search`.")
     fields = done.stdout.rstrip(b"\0").decode("ascii", "replace").split("\t")
-    return Location(int(fields[0]), path_of_uri(fields[-1])) if len(fields) == 3 else None
-
-
-def path_of_uri(uri: str) -> str:
-    """Return the path of a file URI, whose bytes may not be UTF-8."""
-    path = urlsplit(uri).path
-    return url2pathname(path) if os.name == "nt" else os.fsdecode(unquote_to_bytes(os.fsencode(path)))
+    if len(fields) != 3 or not fields[0]:  # nothing was selected, or the row with an error
+        return None
+    return Location(int(fields[0]), path_of_uri(fields[-1]))
 
 
 def open_in_editor(location: Location) -> None:
     """Open a location in $VISUAL or $EDITOR, by default in vi. Raises SemlsError."""
-    command = os.environ.get("VISUAL", "").strip() or os.environ.get("EDITOR", "").strip() or "vi"
+    variable = "VISUAL" if os.environ.get("VISUAL", "").strip() else "EDITOR"
+    command = os.environ.get(variable, "").strip() or "vi"
     try:
         name, *options = shlex.split(command)
     except ValueError as error:
         raise UsageError(
-            f"The editor command {command!r} cannot be parsed ({error}): set $VISUAL to your editor."
+            f"The editor command {command!r} cannot be parsed ({error}): set ${variable} to your editor."
         ) from error
-    program = name if os.path.dirname(name) else _find_program(name)
+    program = name if os.path.dirname(name) else find_program(name)
     try:
         arguments = [*options, *_editor_arguments(Path(name).stem, location)]
         with _ignoring_sigint():
             status = subprocess.run([program or name, *arguments], check=False).returncode  # noqa: S603
     except OSError as error:
         raise UsageError(
-            f"The editor {name} cannot be started ({error.strerror}): set $VISUAL to your editor."
+            f"The editor {name} cannot be started ({error.strerror}): set ${variable} to your editor."
         ) from error
     if status:
         raise SemlsError(f"The editor {name} failed with status {status}.")
-
-
-def _find_program(name: str) -> str | None:
-    """Return the absolute path of a program, or None.
-
-    The current folder is not searched, even if it is on the PATH: it may be an untrusted workspace.
-    """
-    folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    found = shutil.which(name, path=os.pathsep.join(filter(os.path.isabs, folders)))
-    return found if found and os.path.isabs(found) else None
 
 
 @contextlib.contextmanager
@@ -125,12 +122,16 @@ def _editor_arguments(editor: str, location: Location) -> list[str]:
     return [f"+{location.line}", location.path]
 
 
+def _columns() -> int:
+    return shutil.get_terminal_size().columns
+
+
 def _preview_command() -> str:
     """Return the shell command that prints the preview, with bat's highlighting where bat is installed.
 
     bat does not escape control characters, so `semls preview --plain` does and pipes the file to it.
     """
-    bat = _find_program("bat") or _find_program("batcat")
+    bat = find_program("bat") or find_program("batcat")
     if bat is None:
         return f"{_semls_command('preview')} {{1}} {{3}}"
     options = "--color=always --style=numbers --paging=never --highlight-line={1} --file-name={3}"

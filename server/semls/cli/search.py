@@ -1,232 +1,274 @@
-"""Commands that search: `search`, `similar`, `context`, `pick`, and the hidden commands that fzf calls."""
+"""Commands that search: `search`, `similar` and `context`."""
 
-import sys
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from semls.cli import terminal
+from semls.cli import answers, last_search, terminal
+from semls.cli.answers import Layout
 from semls.cli.arguments import (
-    Force,
-    Json,
-    Kinds,
-    Languages,
-    LexicalOnly,
-    Limit,
-    NoWait,
-    PathPatterns,
-    SearchedFolder,
-    absolute_path,
-    decode_argument,
+    TEXT,
+    Filters,
+    TypedQuery,
     engine_path,
+    filter_options,
+    force_option,
+    json_option,
+    lexical_option,
     parse_location,
+    paths_option,
     read_queries,
+    wait_option,
+    workspace_of,
+    workspace_option,
 )
-from semls.cli.requests import run_with_client, sync_index
-from semls.errors import UsageError, reason
-from semls.limits import DEFAULT_TOKENS, MAX_FILE_BYTES
-from semls.reading import read_regular
-from semls.service.messages import AnswerMessage, ContextMessage
+from semls.cli.requests import pack_context, run_with_client, sync_index
+from semls.errors import UsageError
+from semls.limits import DEFAULT_TOKENS
 
 if TYPE_CHECKING:
     from semls.service.client import Client
+    from semls.service.messages import AnswerMessage
 
 _PRINTED_HITS = 9  # three files with three hits each
 _JSON_HITS = 5
-_PICKER_HITS = 50
+_STATUS = (
+    "Exit status: 0 if there are hits, 1 if there are none, 2 for a wrong command line, 3 for a failure."
+)
 
-commands = typer.Typer()
 
+@click.command(
+    epilog=f"""Examples:
 
-@commands.command()
-def search(
-    query: Annotated[
-        list[str] | None,
-        typer.Argument(
-            parser=decode_argument, help="What the code does, in plain words, or a name.", show_default=False
-        ),
-    ] = None,
-    path: SearchedFolder = Path(),
-    k: Annotated[
-        int | None,
-        typer.Option("-k", help="Maximum number of hits.", show_default="9, with --json 5"),
-    ] = None,
-    lang: Languages = None,
-    within: PathPatterns = None,
-    kind: Kinds = None,
-    source: Annotated[
-        str | None,
-        typer.Option(
-            "--from", metavar="FILE", help="Read one query per line from a file, or from stdin with '-'."
-        ),
-    ] = None,
-    lexical_only: LexicalOnly = False,
-    no_wait: NoWait = False,
-    force: Force = False,
-    as_json: Json = False,
-) -> None:
-    """Search a folder by meaning. The first search indexes the folder.
+    \b
+      semls search where are expired sessions removed
+      semls search 'parse the header' --lang go --no-tests
+      semls search SessionStore.evict            a name: its definition comes first
+      semls search 'kind:class name:*Handler'    filters in the query
 
-    Hits are grouped by file, except in JSON.
+    {_STATUS}
     """
-    queries = read_queries(query or [], source)
+)
+@click.argument("words", nargs=-1, type=TEXT, metavar="QUERY...")
+@paths_option
+@filter_options
+@click.option("-k", "limit", type=int, metavar="NUMBER", help="Print at most so many hits: 9, in JSON 5.")
+@click.option(
+    "--lines", type=click.IntRange(1), metavar="NUMBER", help="Print so many lines of code of each hit."
+)
+@click.option("--full", is_flag=True, help="Print all code of each hit.")
+@click.option("--scores", is_flag=True, help="Print the score of each hit.")
+@click.option("-l", "--files-with-matches", "only_paths", is_flag=True, help="Print the paths only.")
+@click.option("--vimgrep", is_flag=True, help="Print path:line:column:text, as a quickfix list needs it.")
+@click.option(
+    "--from", "source", metavar="FILE", help="Read one query per line from a file, or from stdin with '-'."
+)
+@lexical_option
+@wait_option
+@force_option
+@json_option
+def search(
+    words: Sequence[str],
+    folders: Sequence[Path],
+    filters: Filters,
+    limit: int | None,
+    lines: int | None,
+    source: str | None,
+    *,
+    full: bool,
+    scores: bool,
+    only_paths: bool,
+    vimgrep: bool,
+    lexical_only: bool,
+    wait: bool,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Search code by meaning.
+
+    QUERY says in plain words what the code does, or is a name. The first search of a folder indexes it.
+    """
+    if sum((only_paths, vimgrep, as_json)) > 1:
+        raise UsageError("Pass only one of --files-with-matches, --vimgrep and --json.")
+    queries = read_queries(words, source)
+    workspaces = [engine_path(folder) for folder in folders]
+    layout = Layout(None if full else lines or 0, scores, is_fitted=limit is None)
     default_limit = _JSON_HITS if as_json else _PRINTED_HITS
-    limit = default_limit if k is None else k
+
+    def print_answer(message: "AnswerMessage") -> None:
+        if as_json:
+            terminal.print_json(message)
+        elif only_paths:
+            answers.print_paths(message)
+        elif vimgrep:
+            answers.print_vimgrep(message)
+        else:
+            if len(queries) > 1:
+                terminal.print_heading(message["query"])
+            answers.print_answer(message, layout)
+            last_search.save(map(answers.place, message["hits"]))
 
     async def request(client: "Client") -> bool:
-        def answer(text: str, *workspaces: str) -> Awaitable[AnswerMessage]:
-            return client.search(
-                workspaces,
+        async def answer(text: str, searched: Sequence[str]) -> "AnswerMessage":
+            return await client.search(
+                searched,
                 text,
-                limit=limit,
-                languages=lang or (),
-                paths=within or (),
-                kinds=kind or (),
+                limit=default_limit if limit is None else limit,
+                languages=filters.languages,
+                paths=filters.paths,
+                excluded=filters.excluded,
+                kinds=filters.kinds,
+                tests=filters.tests,
                 lexical_only=lexical_only,
                 group=None if as_json else "file",
             )
 
-        for text in queries:
-            await answer(text)  # searches no workspace: reports an invalid query before indexing starts
-        await sync_index(client, path, lexical_only=lexical_only or no_wait)
+        problems = [problem for query in queries if (problem := await _problem(query, answer))]
+        if problems:  # before indexing starts
+            raise UsageError("\n".join(problems))
+        for folder in folders:
+            last = await sync_index(client, folder, lexical_only=lexical_only, wait=wait)
         found = False
-        for text in queries:
-            message = await answer(text, engine_path(path))
+        for query in queries:
+            message = await answer(query.text, workspaces)
+            if not message["hits"] and not message["complete"]:
+                for folder in folders:  # nothing that was read in time has these words
+                    last = await sync_index(client, folder, lexical_only=True)
+                message = await answer(query.text, workspaces)
             found = found or bool(message["hits"])
-            if as_json:
-                terminal.print_json(message)
-            else:
-                terminal.print_answer(message)
+            print_answer(message)
+        if not (lexical_only or as_json):
+            answers.print_coverage(message, last)
         return found
 
-    if not run_with_client(request, force=force):
-        raise typer.Exit(1)
+    return 0 if run_with_client(request, force=force) else 1
 
 
-@commands.command()
+async def _problem(
+    query: TypedQuery, answer: "Callable[[str, Sequence[str]], Awaitable[AnswerMessage]]"
+) -> str:
+    """Return why a query is invalid, and where it is written; "" if it is valid."""
+    try:
+        await answer(query.text, [])  # searches no workspace
+    except UsageError as error:
+        return f"{query.place}: {error}" if query.place else str(error)
+    return ""
+
+
+@click.command("open")
+@click.argument("number", type=int)
+def open_hit(number: int) -> None:
+    """Open a hit of the last search.
+
+    NUMBER stands before the hit. $EDITOR opens it.
+    """
+    from semls.cli import picker  # imports modules that other commands do not need
+
+    picker.open_in_editor(last_search.location(number))
+
+
+@click.command(epilog=_STATUS)
+@click.argument("location", metavar="FILE:LINE")
+@workspace_option
+@click.option(
+    "-k",
+    "limit",
+    type=int,
+    default=5,
+    show_default=True,
+    metavar="NUMBER",
+    help="Print at most so many hits.",
+)
+@click.option(
+    "--lines",
+    type=click.IntRange(1),
+    default=3,
+    metavar="NUMBER",
+    help="Print so many lines of code of each hit.",
+)
+@lexical_option
+@wait_option
+@force_option
+@json_option
 def similar(
-    location: Annotated[
-        str, typer.Argument(metavar="FILE:LINE", help="The code to compare with. Lines count from 1.")
-    ],
-    path: SearchedFolder = Path(),
-    k: Limit = 5,
-    lexical_only: LexicalOnly = False,
-    no_wait: NoWait = False,
-    force: Force = False,
-    as_json: Json = False,
-) -> None:
-    """Find code that is similar to the code at a line, and its exact duplicates."""
+    location: str,
+    folder: Path | None,
+    limit: int,
+    lines: int,
+    *,
+    lexical_only: bool,
+    wait: bool,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Find similar code and exact duplicates.
+
+    FILE:LINE is the place of the code to compare with; lines count from 1. FILE:10-20 and FILE#L10 are
+    accepted, too.
+    """
     file, row = parse_location(location)
+    workspace = folder or workspace_of(file)
 
     async def request(client: "Client") -> bool:
-        await sync_index(client, path, lexical_only=lexical_only or no_wait)
-        message = await client.similar(engine_path(path), file, row, limit=k, lexical_only=lexical_only)
+        last = await sync_index(client, workspace, lexical_only=lexical_only, wait=wait)
+        message = await client.similar(
+            engine_path(workspace), file, row, limit=limit, lexical_only=lexical_only
+        )
         if as_json:
             terminal.print_json(message)
         else:
-            terminal.print_similar(message)
+            answers.print_similar(message, Layout(lines))
+            if not lexical_only:
+                answers.print_coverage(message, last)
         return bool(message["hits"] or message["copies"])
 
-    if not run_with_client(request, force=force):
-        raise typer.Exit(1)
+    return 0 if run_with_client(request, force=force) else 1
 
 
-@commands.command()
+@click.command(epilog=_STATUS)
+@click.argument("question", nargs=-1, required=True, type=TEXT, metavar="QUESTION...")
+@click.option(
+    "--tokens",
+    type=int,
+    default=DEFAULT_TOKENS,
+    show_default=True,
+    metavar="NUMBER",
+    help="The budget, by an estimate that is rather too high.",
+)
+@paths_option
+@filter_options
+@lexical_option
+@wait_option
+@force_option
+@json_option
 def context(
-    question: Annotated[
-        list[str],
-        typer.Argument(parser=decode_argument, metavar="QUESTION", help="The question, in plain words."),
-    ],
-    tokens: Annotated[
-        int, typer.Option(help="Token budget, by an estimate that is rather too high.")
-    ] = DEFAULT_TOKENS,
-    path: SearchedFolder = Path(),
-    lang: Languages = None,
-    within: PathPatterns = None,
-    kind: Kinds = None,
-    lexical_only: LexicalOnly = False,
-    no_wait: NoWait = False,
-    force: Force = False,
-    as_json: Json = False,
-) -> None:
-    """Print the code that answers a question as Markdown, for a language model."""
+    question: Sequence[str],
+    tokens: int,
+    folders: Sequence[Path],
+    filters: Filters,
+    *,
+    lexical_only: bool,
+    wait: bool,
+    force: bool,
+    as_json: bool,
+) -> int:
+    """Pack code for a language model.
+
+    The code that answers QUESTION is printed as Markdown, within a budget of tokens.
+    """
 
     async def request(client: "Client") -> bool:
-        async def answer(*workspaces: str) -> ContextMessage:
-            return await client.context(
-                workspaces,
-                " ".join(question),
-                tokens=tokens,
-                languages=lang or (),
-                paths=within or (),
-                kinds=kind or (),
-                lexical_only=lexical_only,
-            )
-
-        await answer()  # searches no workspace: reports an invalid question before indexing starts
-        await sync_index(client, path, lexical_only=lexical_only or no_wait)
-        message = await answer(engine_path(path))
+        message, last = await pack_context(
+            client, " ".join(question), tokens, folders, filters, lexical_only=lexical_only, wait=wait
+        )
         if as_json:
             terminal.print_json(message)
         else:
-            terminal.print_context(message)
+            answers.print_context(message)
+            if not lexical_only:
+                answers.print_coverage(message, last)
         return bool(message["sections"])
 
-    if not run_with_client(request, force=force):
-        raise typer.Exit(1)
-
-
-@commands.command()
-def pick(
-    query: Annotated[
-        list[str] | None,
-        typer.Argument(parser=decode_argument, help="The initial query.", show_default=False),
-    ] = None,
-    path: SearchedFolder = Path(),
-    force: Force = False,
-) -> None:
-    """Search interactively in fzf and open the selected hit in $EDITOR. In a pipe, print its location."""
-    from semls.cli import picker  # only this command needs it
-
-    run_with_client(lambda client: sync_index(client, path, lexical_only=True), force=force)
-    location = picker.select_hit(" ".join(query or []), absolute_path(path), force=force)
-    if location is None:
-        raise typer.Exit(1)
-    if sys.stdout.isatty():
-        picker.open_in_editor(location)
-    else:
-        terminal.print_location(location.path, location.line)
-
-
-@commands.command("rows", hidden=True)
-def picker_rows(
-    workspace: Path, query: Annotated[str, typer.Argument(parser=decode_argument)], force: Force = False
-) -> None:
-    """Print the hits for a query in the format of `pick`, which passes them to fzf."""
-
-    async def request(client: "Client") -> None:
-        terminal.print_picker_rows(await client.search([engine_path(workspace)], query, limit=_PICKER_HITS))
-
-    if query.strip():
-        run_with_client(request, force=force)
-
-
-@commands.command("preview", hidden=True)
-def picker_preview(line: int, uri: str, plain: bool = False) -> None:
-    """Print a file for fzf's preview window; with `--plain` without styles, for bat."""
-    from semls.cli import picker
-
-    path = picker.path_of_uri(uri)
-    try:
-        content = read_regular(Path(path), MAX_FILE_BYTES)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"The file {path} cannot be read: {reason(error)}.") from error
-    if content is None:
-        raise UsageError(f"{path} is not a regular file.")
-    text = content[:MAX_FILE_BYTES].decode("utf-8-sig", "replace")
-    if plain:
-        terminal.print_plain(text)
-    else:
-        terminal.print_preview(text, line)
+    return 0 if run_with_client(request, force=force) else 1

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from semls.engine.files import watch
+from semls.engine.models import presets
 from semls.engine.models.registry import EncoderRegistry, model_from_settings
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import File
@@ -33,6 +34,11 @@ _MIN_FREE = 1 << 30  # bytes: a large workspace with its vectors
 _MIN_WATCHES = 20_000  # folders of a large workspace
 _MIN_INSTANCES = 16  # workspaces at once
 _PROC = Path("/proc")
+_RECOMMENDATION = (
+    f"For code, {presets.CODE.name} is better: by semantic search alone, its NDCG@10 is 0.765 on a public "
+    "benchmark, and that of nomic-embed-text 0.561. It costs a download of 550 MB once, and all code is "
+    f"embedded again, as fast as with nomic-embed-text. Set SEMLS_MODEL to {presets.CODE.name}."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +102,8 @@ class Doctor:
             return [Finding("model", False, str(error), "Set SEMLS_MODEL to another model.")]
         name = found[0].model.name if found else "lexical search only"
         notice = self._encoders.fallback_notice(model)
-        return [Finding("model", not notice, name, notice)]
+        recommendation = _RECOMMENDATION if name in presets.PRESETS and name != presets.CODE.name else ""
+        return [Finding("model", not notice, name, notice or recommendation)]
 
 
 def _pending(name: str, settings: Settings) -> Finding:

@@ -13,6 +13,7 @@ from semls.engine.doctor import Doctor, Finding
 from semls.engine.encoder_source import RetryingEncoderSource
 from semls.engine.index_directory import delete_index, disk_usage, index_directory
 from semls.engine.indexing.context import Services, Target
+from semls.engine.indexing.listing import FileLister, ListedFile
 from semls.engine.indexing.progress import Progress
 from semls.engine.indexing.vector_sync import VectorSync
 from semls.engine.lookups import LOOKUP_TIMEOUT
@@ -26,6 +27,7 @@ from semls.engine.search.context import Section
 from semls.engine.search.query import Query
 from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.embedding_cache import read_export
+from semls.engine.syntax.languages.associations import Associations
 from semls.engine.syntax.parser_process import ParserProcess
 from semls.engine.workspace import Workspace
 from semls.engine.workspaces import Workspaces
@@ -101,6 +103,7 @@ class Engine:
     async def _status_and_usage(self, path: str, settings: Settings) -> tuple[Status, Usage]:
         async with self._reading(path, settings) as (workspace, sync):
             skipped, by_lines = await workspace.skipped(), await workspace.by_lines()
+            partial_files = await workspace.partial()
         reasons = dict(Counter(file.skipped for file in skipped).most_common())
         index_bytes, cache_bytes = await asyncio.gather(
             asyncio.to_thread(disk_usage, index_directory(self._directory, workspace.root)),
@@ -110,6 +113,7 @@ class Engine:
             skipped=reasons,
             skipped_files=skipped,
             by_lines=by_lines,
+            partial=partial_files,
             disk=index_bytes,
             cache=cache_bytes,
         )
@@ -177,8 +181,10 @@ class Engine:
         async with self._reading(path, settings) as (workspace, _):
             workspace.indexer.refresh()
         indexer, last = workspace.indexer, None
-        with indexer.followed(target):
+        associations = Associations(settings.languages)
+        with indexer.followed(target, associations):
             while not indexer.closed:
+                await indexer.use_associations(associations)  # again when another client has left
                 workspace.used = time.monotonic()
                 change = indexer.next_change  # read before the yield, so that no change is missed during it
                 sync = indexer.vector_sync(target)
@@ -224,7 +230,7 @@ class Engine:
 
     async def _search_in(self, path: str, settings: Settings, query: Query) -> SearchResult:
         async with self._reading(path, settings) as (workspace, sync):
-            return await workspace.search(query, sync)
+            return await workspace.search(query.relative_to(path, str(workspace.root)), sync)
 
     async def similar(
         self, path: str, settings: Settings, file: str, row: int, limit: int, *, lexical_only: bool = False
@@ -256,6 +262,18 @@ class Engine:
         """Return whether and how a file is indexed. Raises SemlsError."""
         async with self._reading(path, settings) as (workspace, sync):
             return await workspace.explain(await self._paths.entry(workspace.root, file), sync)
+
+    async def files(self, path: str, settings: Settings, *, skipped: bool) -> AsyncIterator[list[ListedFile]]:
+        """Yield the files of a workspace that are indexed, or the skipped ones, ordered by path.
+
+        Files that are not indexed yet are read and chunked, but neither stored nor embedded. Raises
+        SemlsError.
+        """
+        lister = FileLister(await self._paths.root(path), skipped=skipped)
+        while not lister.done:
+            async with self._reading(path, settings) as (workspace, _):
+                files = await workspace.list_files(lister)
+            yield files
 
     # The embedding cache and the machine
 
@@ -320,7 +338,9 @@ class Engine:
         Yield it with the vector sync of the settings.
         """
         root, target = await self._paths.root(path), _target(settings)
+        associations = Associations(settings.languages)
         async with self._workspaces.use(root) as workspace:
+            await workspace.indexer.use_associations(associations)
             sync = workspace.indexer.vector_sync(target)
             with sync.in_use():
                 yield workspace, sync
@@ -331,8 +351,9 @@ class Engine:
 
 
 def _target(settings: Settings) -> Target | None:
-    """Return the target of a client, None if it has no settings. Raises UsageError, ModelError."""
-    return Target(model_from_settings(settings), settings.store) if settings != Settings() else None
+    """Return the target of a client, None if its settings name none. Raises UsageError, ModelError."""
+    names_target = settings.model or settings.revision or settings.store
+    return Target(model_from_settings(settings), settings.store) if names_target else None
 
 
 def _watch_notice(workspace: Workspace) -> str:

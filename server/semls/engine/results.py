@@ -17,7 +17,7 @@ class SearchResult:
     `confidence` is the probability that the first hit is right, 0 if there is none. `model` is the name of
     the model whose vectors were used, "" for lexical search alone, and `coverage` that of its vectors.
     `complete` is False until all files have been read once since the workspace was opened. `notice` explains
-    why there are no hits, if the reason is known.
+    why there are no hits, or none that contain the query's phrases, if the reason is known.
     """
 
     hits: list[Hit]
@@ -60,6 +60,7 @@ class Explanation:
     path: str
     skipped: str  # the reason, "" if the file is indexed
     by_lines: str  # why it is chunked by lines although its language has a grammar, "" if it is not
+    omitted: str  # what is left out of the file, "" if nothing is
     language: str
     chunks: int
     definitions: int
@@ -87,5 +88,6 @@ class Usage:
     skipped: dict[str, int] = field(default_factory=dict)  # number of files by reason
     skipped_files: list[File] = field(default_factory=list)  # the first thousand
     by_lines: list[File] = field(default_factory=list)  # the first thousand, chunked by lines: parsing failed
+    partial: list[File] = field(default_factory=list)  # the first thousand of which parts are left out
     disk: int = 0  # bytes of the index
     cache: int = 0  # bytes of the embedding cache, which all workspaces share

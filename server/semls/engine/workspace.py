@@ -15,16 +15,21 @@ from semls.engine.files.git import repository_id
 from semls.engine.indexing import read_pipeline
 from semls.engine.indexing.context import IndexContext, Services, Target
 from semls.engine.indexing.indexer import Indexer
+from semls.engine.indexing.listing import FileLister, ListedFile
 from semls.engine.indexing.vector_sync import VectorSync
+from semls.engine.models.presets import UNCALIBRATED, Calibration
 from semls.engine.results import Comparison, Explanation, SearchResult
 from semls.engine.scheduler import Priority, opened
 from semls.engine.search import no_hits, similar
+from semls.engine.search.analysis import AnalyzedQuery
+from semls.engine.search.confidence import confidence
 from semls.engine.search.documents import Document, load_documents
 from semls.engine.search.query import Query
-from semls.engine.search.retrieval import nearest_chunks, search
+from semls.engine.search.retrieval import NOTHING_NEAR, Found, nearest_chunks, search
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.schema import File
+from semls.engine.syntax.stems import plain_stem
 from semls.engine.vector_index import VectorIndex
 from semls.engine.vector_indexes import VectorIndexes
 from semls.errors import StoreCorrupted, StoreError, UsageError
@@ -64,6 +69,7 @@ class Workspace:
         self.indexer = indexer
         self.used = time.monotonic()  # when a request last used it
         self._catalog, self._executor = context.catalog, context.services.executor
+        self._parser = context.services.parser
         self._stores = stores
         self._readers = 0
         self._unread = asyncio.Event()  # set while there are no readers
@@ -102,13 +108,17 @@ class Workspace:
     async def search(self, query: Query, sync: VectorSync) -> SearchResult:
         """Return the best hits, after reading those of their files that have changed. Raises SemlsError."""
         if not self.indexer.complete:
-            await self.indexer.wait_for_first_read()
+            terms = AnalyzedQuery.from_text(query.text).terms
+            await self.indexer.wait_for_first_read(frozenset(map(plain_stem, terms)))
         result = await self._search(query, sync)
         if await self.indexer.read_changed({hit.entry.path for hit in result.hits}):
             result = await self._search(query, sync)
         if result.hits or not result.complete:
             return result
         notice = await self._executor.run(Priority.SEARCH, no_hits.explain, query, self._catalog)
+        unquoted = query.without_phrases()  # of a pasted message, which quotes values
+        if unquoted != query:
+            result = await self._search(unquoted, sync)
         return replace(result, notice=notice)
 
     async def _search(self, query: Query, sync: VectorSync) -> SearchResult:
@@ -116,11 +126,13 @@ class Workspace:
         return await self._with_fallback(index, partial(self._search_with, query, sync.coverage))
 
     async def _search_with(self, query: Query, coverage: Coverage, index: VectorIndex | None) -> SearchResult:
-        similarities = await nearest_chunks(query, self._catalog, index, self._executor) if index else {}
+        catalog, executor = self._catalog, self._executor
+        nearest = await nearest_chunks(query, catalog, index, executor) if index else NOTHING_NEAR
         complete = self.indexer.complete  # read first, because files may be added during the search
-        found = await self._executor.run(Priority.SEARCH, search, query, self._catalog, similarities)
-        model = index.encoder.model.name if index else ""
-        return SearchResult(found.hits, found.confidence, model, coverage, complete)
+        found = await executor.run(Priority.SEARCH, search, query, catalog, nearest)
+        model = index.encoder.model if index else None
+        probability = _probability(found, model.calibration if model else UNCALIBRATED)
+        return SearchResult(found.hits, probability, model.name if model else "", coverage, complete)
 
     async def _with_fallback(
         self, index: VectorIndex | None, search: Callable[[VectorIndex | None], Awaitable[T]]
@@ -196,6 +208,14 @@ class Workspace:
         """Return the first thousand files that are chunked by lines because parsing failed."""
         return await self._executor.run(Priority.SEARCH, self._catalog.unparsed_files)
 
+    async def partial(self) -> list[File]:
+        """Return the first thousand files of which parts are left out."""
+        return await self._executor.run(Priority.SEARCH, self._catalog.partial_files)
+
+    async def list_files(self, lister: FileLister) -> list[ListedFile]:
+        """Return the next files of a list. Raises SemlsError."""
+        return await lister.next_batch(self._catalog, self._executor, self._parser)
+
     async def explain(self, path: str, sync: VectorSync) -> Explanation:
         """Return whether and how a file is indexed, or why a folder is skipped. Raises UsageError."""
         if scan.is_folder(self.root, path):
@@ -213,13 +233,18 @@ class Workspace:
 # Tasks for the executor
 
 
+def _probability(found: Found, calibration: Calibration) -> float:
+    """Return the probability that the first hit is right. A definition that passes all filters is."""
+    return confidence(found.evidence, calibration) if found.evidence else float(bool(found.hits))
+
+
 def _explain_folder(root: Path, path: str) -> Explanation:
     first = next(scan.scan(root, [path]), None)
     if not isinstance(first, scan.Skipped) or not f"{path}/".startswith(first.path):
         raise UsageError(f"{root / path} is a folder that is indexed: name a file in it.")
     reason = _skip_reason(first.path, first.reason, f"{path}/")
     return Explanation(
-        f"{path}/", skipped=reason, by_lines="", language="", chunks=0, definitions=0, embedded=0
+        f"{path}/", skipped=reason, by_lines="", omitted="", language="", chunks=0, definitions=0, embedded=0
     )
 
 
@@ -238,6 +263,7 @@ def _explain(catalog: Catalog, store: str, path: str) -> Explanation:
         path,
         skipped=_skip_reason(file.path, file.skipped, path),
         by_lines="" if file.skipped else file.failure,
+        omitted=file.omitted,
         language=file.language,
         chunks=len(entries),
         definitions=sum(bool(entry.name) for entry in entries),

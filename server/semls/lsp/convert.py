@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from lsprotocol import types
 
+from semls.ask.citations import Citation, Place
 from semls.escaping import escape_line, escape_text
 from semls.service.messages import (
     ChunkMessage,
@@ -105,9 +106,12 @@ def to_symbol(
 def to_hit(
     chunk: ChunkMessage, mapping: BufferMapping, encoding: Encoding, folders: Sequence[Folder]
 ) -> Mapping[str, object]:
-    """Return a chunk or hit with ranges in the client's encoding and the name of its folder."""
+    """Return a chunk or hit with ranges in the client's encoding and the name of its folder.
+
+    The line `best` is left out: it counts in bytes of the file on disk.
+    """
     hit: dict[str, object] = {
-        **chunk,
+        **{key: value for key, value in chunk.items() if key != "best"},
         "path": escape_line(chunk["path"]),
         "name": escape_line(chunk["name"]),
         "container": escape_line(chunk["container"]),
@@ -163,6 +167,26 @@ def to_context(message: ContextMessage) -> ContextMessage:
         for section in message["sections"]
     ]
     return {**message, "notice": escape_line(message["notice"]), "sections": sections}
+
+
+def to_answer(pieces: Iterable[str | Citation]) -> str:
+    """Return the answer of a language model as Markdown, with marks at the citations that are wrong."""
+    return escape_text("".join(piece if isinstance(piece, str) else piece.marked for piece in pieces))
+
+
+def to_citation(text: str, place: Place, mapping: BufferMapping, encoding: Encoding) -> Mapping[str, object]:
+    """Return a citation: its text in the answer, and the lines that it means."""
+    lines: Range = {
+        "start": {"line": place.first - 1, "character": 0},
+        "end": {"line": place.last, "character": 0},
+    }
+    return {
+        "text": escape_line(text),
+        "path": place.path,
+        "uri": place.uri,
+        "range": to_range(lines, mapping, encoding),
+        "code": escape_line(place.code),
+    }
 
 
 def _folder_name(chunk: ChunkMessage, folders: Sequence[Folder]) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lsprotocol import types
 
+from semls.decoding import to_utf8
 from semls.limits import MAX_FILE_BYTES
 from semls.lsp import convert
 from semls.lsp.alignment import Block, matching_blocks
@@ -91,7 +92,7 @@ def _read_document(uri: str, snapshot: Snapshot | None, folders: Sequence[str]) 
 
 
 def _read(path: str, folders: Sequence[str]) -> bytes:
-    """Return the content of a file, or b"" if it must not or cannot be read."""
+    """Return the content of a file in UTF-8, or b"" if it must not or cannot be read."""
     folder = convert.containing_folder(path, folders)
     if folder is None:
         return b""
@@ -101,20 +102,17 @@ def _read(path: str, folders: Sequence[str]) -> bytes:
         content = read_inside(root, relative_path, MAX_FILE_BYTES) or b""
     except (OSError, ValueError):  # ValueError: the path is outside the folder, or contains a NUL
         return b""
-    return content if len(content) <= MAX_FILE_BYTES else b""
+    return to_utf8(root / relative_path, content) if len(content) <= MAX_FILE_BYTES else b""
 
 
 def _disk_lines(content: bytes) -> list[bytes]:
-    """Split the content of a file as LSP does, at LF, CRLF and CR. A byte order mark is removed."""
+    """Split a file's content in UTF-8 as LSP does, at LF, CRLF and CR. A byte order mark is removed."""
     text = content.removeprefix(b"\xef\xbb\xbf")
     return text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
 
 
 def _decode(line: bytes) -> str:
-    try:
-        return line.decode()
-    except UnicodeDecodeError:
-        return line.decode("latin-1")
+    return line.decode("utf-8", "replace")  # a binary file, or a stale column inside a character
 
 
 def _split_lines(text: str) -> list[str]:
@@ -161,7 +159,7 @@ class Document:
         self._buffer_rows = [buffer_row for _, buffer_row, _ in self._blocks or ()]
 
     def to_buffer(self, row: int, column: int) -> tuple[int, str]:
-        """Map a position on disk, in bytes, to a row of the buffer and the text before the position.
+        """Map a position on disk, in bytes of UTF-8, to a row of the buffer and the text before the position.
 
         If the line has changed, it is the nearest line that still starts with that text, or else the line at
         its expected row, with "".

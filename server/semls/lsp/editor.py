@@ -3,8 +3,8 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -125,6 +125,20 @@ async def show_progress(
         progress.end()
 
 
+@asynccontextmanager
+async def show_activity(
+    server: LanguageServer, capabilities: Capabilities, text: str, on_cancel: Callable[[], object]
+) -> AsyncIterator[None]:
+    """Show in the editor what the server is doing, until the end of the block."""
+    begin = types.WorkDoneProgressBegin(title="semls", message=escape_line(text), cancellable=True)
+    token = await _begin_progress(server, begin, on_cancel) if capabilities.progress else None
+    try:
+        yield
+    finally:
+        if token:
+            _end_progress(server, token)
+
+
 class _Progress:
     """A work-done progress, which is shown when the work takes longer than `_PROGRESS_DELAY`.
 
@@ -161,22 +175,32 @@ class _Progress:
         """Stop showing the progress."""
         token, self._token = self._token, None
         if token:
-            self._server.work_done_progress.end(token, types.WorkDoneProgressEnd())
-            # pygls keeps the token (openlawlibrary/pygls#607).
-            self._server.work_done_progress.tokens.pop(token, None)
+            _end_progress(self._server, token)
 
     async def _begin(self) -> None:
         """Show the progress, or disable it if the client refuses."""
-        token = f"semls-{next(_progress_numbers)}"  # a string: Zed accepts no numbers
-        await _response(self._server.work_done_progress.create_async(token))
-        created = self._server.work_done_progress.tokens.get(token)
-        if created is None:  # the client has refused, and must not be sent any progress
-            self._enabled = False
-            return
-        created.add_done_callback(lambda _: self._on_cancel())
         begin = types.WorkDoneProgressBegin(title="semls", percentage=0, cancellable=True)
-        self._server.work_done_progress.begin(token, begin)
-        self._token = token
+        self._token = await _begin_progress(self._server, begin, self._on_cancel)
+        self._enabled = self._token is not None
+
+
+async def _begin_progress(
+    server: LanguageServer, begin: types.WorkDoneProgressBegin, on_cancel: Callable[[], object]
+) -> str | None:
+    """Begin a progress and return its token, or None if the client refuses it."""
+    token = f"semls-{next(_progress_numbers)}"  # a string: Zed accepts no numbers
+    await _response(server.work_done_progress.create_async(token))
+    created = server.work_done_progress.tokens.get(token)
+    if created is None:
+        return None
+    created.add_done_callback(lambda _: on_cancel())
+    server.work_done_progress.begin(token, begin)
+    return token
+
+
+def _end_progress(server: LanguageServer, token: str) -> None:
+    server.work_done_progress.end(token, types.WorkDoneProgressEnd())
+    server.work_done_progress.tokens.pop(token, None)  # pygls keeps it (openlawlibrary/pygls#607)
 
 
 def _report(message: ProgressMessage) -> types.WorkDoneProgressReport:

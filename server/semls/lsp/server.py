@@ -9,15 +9,17 @@ import importlib
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
+from semls.ask.citations import Citation
 from semls.escaping import LogFormatter, escape_line
 from semls.lsp import convert, documents, editor, stdio
+from semls.lsp.asking import ask
 from semls.lsp.params import (
     check_no_arguments,
     parse_context,
@@ -140,7 +142,7 @@ async def _workspace_symbol(ls: Session, params: types.WorkspaceSymbolParams) ->
     except JsonRpcInvalidParams as error:  # for example `lang:p`, while the user is typing `lang:py`
         editor.log_message(ls, error.message)
         return []
-    on_disk, folders = await _read_documents(ls, hits), ls.searched_folders
+    on_disk, folders = await _read_documents(ls, _uris(hits)), ls.searched_folders
     symbols = [convert.to_symbol(hit, on_disk[hit["uri"]].to_buffer, ls.encoding, folders) for hit in hits]
     if ls.capabilities.filters_by_name:
         for rank, symbol in enumerate(symbols, 1):
@@ -207,19 +209,34 @@ async def _context_request(ls: Session, params: object) -> ContextMessage:
     return convert.to_context(await ls.context(**parse_context([params])))
 
 
+async def _ask_command(ls: Session, *arguments: object) -> Mapping[str, object]:
+    pieces = await ask(ls, parse_context(arguments))
+    places = {piece.text: piece.place for piece in pieces if isinstance(piece, Citation) and piece.place}
+    on_disk = await _read_documents(ls, {place.uri for place in places.values()})
+    citations = [
+        convert.to_citation(text, place, on_disk[place.uri].to_buffer, ls.encoding)
+        for text, place in places.items()
+    ]
+    return {"answer": convert.to_answer(pieces), "citations": citations}
+
+
 async def _to_locations(ls: Session, chunks: Sequence[ChunkMessage]) -> list[types.Location]:
-    on_disk = await _read_documents(ls, chunks)
+    on_disk = await _read_documents(ls, _uris(chunks))
     return [convert.to_location(chunk, on_disk[chunk["uri"]].to_buffer, ls.encoding) for chunk in chunks]
 
 
 async def _to_hits(ls: Session, chunks: Sequence[ChunkMessage]) -> list[Mapping[str, object]]:
-    on_disk, folders = await _read_documents(ls, chunks), ls.searched_folders
+    on_disk, folders = await _read_documents(ls, _uris(chunks)), ls.searched_folders
     return [convert.to_hit(chunk, on_disk[chunk["uri"]].to_buffer, ls.encoding, folders) for chunk in chunks]
 
 
-async def _read_documents(ls: Session, chunks: Sequence[ChunkMessage]) -> dict[str, documents.Document]:
-    """Return the documents of chunks by URI."""
-    snapshots = {uri: ls.buffers.snapshot(uri) for uri in {chunk["uri"] for chunk in chunks}}
+def _uris(chunks: Sequence[ChunkMessage]) -> set[str]:
+    return {chunk["uri"] for chunk in chunks}
+
+
+async def _read_documents(ls: Session, uris: Iterable[str]) -> dict[str, documents.Document]:
+    """Return documents by URI."""
+    snapshots = {uri: ls.buffers.snapshot(uri) for uri in uris}
     return await asyncio.to_thread(documents.read_documents, snapshots, ls.searched_paths)
 
 
@@ -261,6 +278,7 @@ _COMMANDS: dict[str, Any] = {
     "semls.openBest": _open_best_command,
     "semls.similar": _similar_command,
     "semls.context": _context_command,
+    "semls.ask": _ask_command,
     "semls.status": _without_arguments(_status),
     "semls.reindex": _without_arguments(Session.reindex),
     "semls.clear": _without_arguments(Session.clear),

@@ -57,6 +57,7 @@ class Session(LanguageServer):
             converter_factory=converter,
         )
         self.engine = Client(settings, engine)
+        self.state_directory = engine.state_directory
         self.capabilities = editor.Capabilities()
         self.buffers = Buffers()
         self.folders: dict[str, convert.Folder] = {}  # URI as the client wrote it → folder
@@ -234,7 +235,7 @@ class Session(LanguageServer):
     async def search(self, **params: Any) -> AnswerMessage:  # noqa: ANN401
         """Return the best hits in all folders."""
         await self._folders_opened()
-        return await _translate_errors(self.engine.search(self.searched_paths, **params))
+        return await translate_errors(self.engine.search(self.searched_paths, **params))
 
     async def search_latest(self, **params: Any) -> AnswerMessage:  # noqa: ANN401
         """Search, and cancel the previous call: a symbol picker searches at every key."""
@@ -253,18 +254,18 @@ class Session(LanguageServer):
     async def similar(self, folder: str, file: str, row: int, limit: int) -> SimilarMessage:
         """Return code that is similar to the code at a row of a file in an open folder."""
         await self._configured()
-        return await _translate_errors(self.engine.similar(folder, file, row, limit=limit))
+        return await translate_errors(self.engine.similar(folder, file, row, limit=limit))
 
     async def context(self, **params: Any) -> ContextMessage:  # noqa: ANN401
         """Return the code that a language model needs to answer a question."""
         await self._folders_opened()
-        return await _translate_errors(self.engine.context(self.searched_paths, **params))
+        return await translate_errors(self.engine.context(self.searched_paths, **params))
 
     async def status(self) -> Sequence[StatusMessage]:
         """Return the status of each folder."""
         await self._configured()
         requests = [self.engine.status(path) for path in self.searched_paths]
-        messages = await _translate_errors(asyncio.gather(*requests))
+        messages = await translate_errors(asyncio.gather(*requests))
         return [convert.to_status(message) for message in messages]
 
     async def reindex(self) -> None:
@@ -277,15 +278,15 @@ class Session(LanguageServer):
         """Delete the index of each folder. As the folders are open, they are indexed again."""
         await self._configured()
         requests = [self.engine.clear(path) for path in self.searched_paths]
-        await _translate_errors(asyncio.gather(*requests))
+        await translate_errors(asyncio.gather(*requests))
 
     async def pause(self) -> None:
         """Pause embedding."""
-        await _translate_errors(self.engine.pause())
+        await translate_errors(self.engine.pause())
 
     async def resume(self) -> None:
         """Resume embedding."""
-        await _translate_errors(self.engine.resume())
+        await translate_errors(self.engine.resume())
 
     async def _configured(self) -> None:
         """Wait for the client's settings."""
@@ -309,8 +310,8 @@ async def _ignore_errors(request: Awaitable[object]) -> None:
         await request
 
 
-async def _translate_errors(request: Awaitable[T]) -> T:
-    """Return the engine's answer. Raises JsonRpcException for SemlsError."""
+async def translate_errors(request: Awaitable[T]) -> T:
+    """Return the answer to a request. Raises JsonRpcException for SemlsError."""
     try:
         return await request
     except UsageError as error:

@@ -6,17 +6,23 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from dataclasses import asdict
 from typing import Any, Literal, TypeVar
 
-import httpx
-
 from semls.errors import EngineError
 from semls.limits import DEFAULT_HITS, DEFAULT_TOKENS
 from semls.service import launcher, messages
-from semls.service.http_client import EngineConnection, decode, decode_response, encode
+from semls.service.http_client import (
+    EngineConnection,
+    TransportErrors,
+    encode,
+    is_stream,
+    read_answer,
+    read_messages,
+)
 from semls.service.messages import (
     AnswerMessage,
     ContextMessage,
     Endpoint,
     ExplanationMessage,
+    FilesMessage,
     FindingMessage,
     Message,
     ProgressMessage,
@@ -29,6 +35,7 @@ from semls.settings import EngineSettings, Settings
 
 T = TypeVar("T")
 
+_REPORT_DELAY = 2.5  # seconds; the engine itself waits up to two until files are read
 _PING_INTERVAL = 1.0  # seconds without an answer after which the engine is pinged
 _REQUEST_TIMEOUT = 120.0  # seconds, although the engine answers pings
 _COPY_TIMEOUT = 3600.0  # seconds for an export or import of the cache, which may have gigabytes
@@ -72,7 +79,9 @@ class Client:
         limit: int = DEFAULT_HITS,
         languages: Sequence[str] = (),
         paths: Sequence[str] = (),
+        excluded: Sequence[str] = (),
         kinds: Sequence[str] = (),
+        tests: bool = True,
         lexical_only: bool = False,
         group: Literal["file"] | None = None,
     ) -> AnswerMessage:
@@ -81,7 +90,7 @@ class Client:
         Waits for the full-text index of a workspace, never for its embeddings.
         """
         body = {
-            **self._question(workspaces, query, languages, paths, kinds, lexical_only),
+            **self._question(workspaces, query, languages, paths, excluded, kinds, tests, lexical_only),
             "limit": limit,
             "group": group,
         }
@@ -114,29 +123,22 @@ class Client:
         tokens: int = DEFAULT_TOKENS,
         languages: Sequence[str] = (),
         paths: Sequence[str] = (),
+        excluded: Sequence[str] = (),
         kinds: Sequence[str] = (),
+        tests: bool = True,
         lexical_only: bool = False,
     ) -> ContextMessage:
         """Return the code that a language model needs to answer a question, within a budget of tokens."""
         body = {
-            **self._question(workspaces, query, languages, paths, kinds, lexical_only),
+            **self._question(workspaces, query, languages, paths, excluded, kinds, tests, lexical_only),
             "tokens": tokens,
         }
         return await self._request(messages.CONTEXT, body)
 
-    async def index(
-        self, workspace: str, *, lexical_only: bool = False
-    ) -> AsyncGenerator[ProgressMessage, None]:
+    def index(self, workspace: str, *, lexical_only: bool = False) -> AsyncGenerator[ProgressMessage, None]:
         """Sync the index with the files; yield the progress, and the final progress last."""
         body = {**self._workspace(workspace), "lexical_only": lexical_only}
-        stream = self._stream(messages.INDEX, body)
-        timeout: float | None = _REQUEST_TIMEOUT
-        try:
-            while (message := await self._wait_for(anext(stream, None), timeout)) is not None:
-                yield message
-                timeout = None  # the progress is visible from now on, and a large folder takes hours
-        finally:
-            await stream.aclose()
+        return self._long_stream(messages.INDEX, body)
 
     async def follow(self, workspace: str) -> AsyncGenerator[StateMessage, None]:
         """Keep the index of a workspace up to date, and yield its state whenever that changes."""
@@ -154,6 +156,10 @@ class Client:
     async def explain(self, workspace: str, file: str) -> ExplanationMessage:
         """Return whether and how a file is indexed."""
         return await self._request(messages.EXPLAIN, {**self._workspace(workspace), "file": file})
+
+    def files(self, workspace: str, *, skipped: bool) -> AsyncGenerator[FilesMessage, None]:
+        """Yield the files of a workspace that are indexed, or the skipped ones, ordered by path."""
+        return self._long_stream(messages.FILES, {**self._workspace(workspace), "skipped": skipped})
 
     async def pause(self) -> None:
         """Pause embedding in all workspaces."""
@@ -198,7 +204,9 @@ class Client:
         query: str,
         languages: Sequence[str],
         paths: Sequence[str],
+        excluded: Sequence[str],
         kinds: Sequence[str],
+        tests: bool,
         lexical_only: bool,
     ) -> dict[str, object]:
         """Return the part that the requests of `search` and `context` share."""
@@ -207,7 +215,9 @@ class Client:
             "query": query,
             "languages": list(languages),
             "paths": list(paths),
+            "excluded": list(excluded),
             "kinds": list(kinds),
+            "tests": tests,
             "lexical_only": lexical_only,
         }
 
@@ -223,11 +233,13 @@ class Client:
             attempt += 1
             connection = await self._connect()
             try:
-                async with connection.in_use() as http:
-                    response = await http.post(endpoint.path, content=encode(body))
-                    message: Message = decode_response(response)
+                async with (
+                    connection.in_use() as http,
+                    http.post(endpoint.path, encode(body)) as response,
+                ):
+                    message: Message = await read_answer(response)
                     return message
-            except httpx.TransportError as error:
+            except TransportErrors as error:
                 await self._handle_lost_connection(connection, error, attempt)
 
     async def _stream(
@@ -240,22 +252,34 @@ class Client:
             try:
                 async with (
                     connection.in_use() as http,
-                    http.stream("POST", endpoint.path, content=encode(body)) as response,
+                    http.post(endpoint.path, encode(body)) as response,
                 ):
-                    if response.headers.get("content-type") != "application/x-ndjson":
-                        await response.aread()
-                        decode_response(response)  # raises what the engine answers instead of a stream
-                    async for line in response.aiter_lines():
-                        message: Message = decode(line)
+                    if not is_stream(response):
+                        await read_answer(response)  # raises what the engine answers instead of a stream
+                    async for message in read_messages(response):
                         yield message
                 return
-            except httpx.TransportError as error:
+            except TransportErrors as error:
                 await self._handle_lost_connection(connection, error, attempt)
+
+    async def _long_stream(
+        self, endpoint: Endpoint[Message], body: Mapping[str, object]
+    ) -> AsyncGenerator[Message, None]:
+        """Yield the messages of a stream that may take hours, but whose first message must come soon."""
+        stream = self._stream(endpoint, body)
+        timeout: float | None = _REQUEST_TIMEOUT
+        try:
+            while (message := await self._wait_for(anext(stream, None), timeout)) is not None:
+                yield message
+                timeout = None
+        finally:
+            await stream.aclose()
 
     async def _wait_for(self, answer: Awaitable[T], timeout: float | None) -> T:
         """Return the answer; while it is outstanding, ping the engine and report what it is doing.
 
-        Raises EngineError when the engine does not answer a ping, or after `timeout` seconds.
+        Without `timeout`, nothing is reported: progress messages do that. Raises EngineError when the engine
+        does not answer a ping, or after `timeout` seconds.
         """
         task = asyncio.ensure_future(answer)
         began = time.monotonic()
@@ -266,12 +290,13 @@ class Client:
                 if done:
                     return task.result()
                 activity = await self._activity()
-                if timeout is not None and time.monotonic() - began > timeout:
+                waited = time.monotonic() - began
+                if timeout is not None and waited > timeout:
                     raise EngineError(
                         f"The engine has not answered for {timeout:.0f} s ({activity}). Try again later; "
                         "if that does not help, run `semls engine stop` and try again."
                     )
-                if activity != reported:
+                if timeout is not None and waited > _REPORT_DELAY and activity != reported:
                     reported = activity
                     self._on_wait(activity)
         finally:
@@ -299,7 +324,7 @@ class Client:
         return self._paths.is_locked() and self._paths.read_state() == state
 
     async def _handle_lost_connection(
-        self, connection: EngineConnection, error: httpx.TransportError, attempt: int
+        self, connection: EngineConnection, error: Exception, attempt: int
     ) -> None:
         """Drop a connection whose engine has died, unless another request has replaced it already.
 

@@ -8,7 +8,9 @@ from typing import Any
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 MAX_HEAD_BYTES = 1 << 14  # of the request line and the headers
-BACKLOG = 256  # connections that the event loop accepts at once
+# Connections that the event loop accepts at once. It does so about three times before the first of them are
+# made and can be closed, and all of them together must leave descriptors free.
+BACKLOG = 128
 MAX_PENDING = 512  # connections that have not sent a complete head
 
 _HEAD_TIMEOUT = 5.0  # seconds from the connection, or from the last response, to the end of the next head

@@ -1,47 +1,66 @@
 """HTTP connections to an engine, and the encoding of requests and responses."""
 
 import json
-import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
+import httpcore
 
 from semls.errors import EngineError, SemlsError
 from semls.service.state import EngineState
 
 _CONNECT_TIMEOUT = 5.0  # seconds
+_KEEPALIVE = 5.0  # seconds after which an idle connection is closed
+_MAX_CONNECTIONS = 100
 
-# Plain HTTP needs no certificates, and httpx would take 15 ms to load them.
-_NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+# What httpcore raises when an engine cannot be reached, dies, or is another program.
+TransportErrors = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
 
 
-def http_client(state: EngineState, timeout: float | None = None) -> httpx.AsyncClient:
-    """Return an HTTP client for an engine, with its token. `timeout` is in seconds."""
-    return httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{state.port}",
-        headers={"Authorization": f"Bearer {state.token}"},
-        timeout=httpx.Timeout(timeout, connect=_CONNECT_TIMEOUT),
-        trust_env=False,  # never send the token to a proxy
-        verify=_NO_CERTIFICATES,
-    )
+class HttpClient:
+    """Posts JSON to an engine, with its token. httpcore never sends the token to a proxy."""
+
+    def __init__(self, state: EngineState, timeout: float | None = None) -> None:
+        """`timeout` is in seconds; without it, an answer may take any time."""
+        self._url = f"http://127.0.0.1:{state.port}"
+        self._headers = [("Authorization", f"Bearer {state.token}")]
+        self._timeouts = {"connect": _CONNECT_TIMEOUT, "read": timeout, "write": timeout, "pool": timeout}
+        self._pool = httpcore.AsyncConnectionPool(
+            max_connections=_MAX_CONNECTIONS, keepalive_expiry=_KEEPALIVE
+        )
+
+    @asynccontextmanager
+    async def post(self, path: str, body: str = "") -> AsyncIterator[httpcore.Response]:
+        """Yield the response to a request; it can be read until the end of the block."""
+        async with self._pool.stream(
+            "POST",
+            self._url + path,
+            headers=self._headers,
+            content=body.encode(),
+            extensions={"timeout": self._timeouts},
+        ) as response:
+            yield response
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._pool.aclose()
 
 
 class EngineConnection:
     """An HTTP connection to one engine that is closed after its last request.
 
-    httpx leaves connections open that are being established while its client is closed.
+    httpcore leaves connections open that are being established while its pool is closed.
     """
 
     def __init__(self, state: EngineState) -> None:
         self.state = state
-        self._http = http_client(state)
+        self._http = HttpClient(state)
         self._requests = 0
         self._closing = False
 
     @asynccontextmanager
-    async def in_use(self) -> AsyncIterator[httpx.AsyncClient]:
+    async def in_use(self) -> AsyncIterator[HttpClient]:
         """Keep the connection open until the end of the block."""
         self._requests += 1
         try:
@@ -57,7 +76,7 @@ class EngineConnection:
 
     async def _close_if_unused(self) -> None:
         if self._closing and not self._requests:
-            await self._http.aclose()
+            await self._http.close()
 
 
 def encode(body: Mapping[str, object]) -> str:
@@ -68,17 +87,33 @@ def encode(body: Mapping[str, object]) -> str:
     return json.dumps(body)
 
 
-def decode_response(response: httpx.Response) -> Any:  # noqa: ANN401 - the endpoint's type
+async def read_answer(response: httpcore.Response) -> Any:  # noqa: ANN401 - the endpoint's type
     """Return the message of a response.
 
-    Raises SemlsError, and TransportError when it comes from another engine or program.
+    Raises SemlsError, and RemoteProtocolError when it comes from another engine or program.
     """
-    if response.status_code in (401, 403):
-        raise httpx.RemoteProtocolError("another engine uses its port")
+    if response.status in (401, 403):
+        raise httpcore.RemoteProtocolError("another engine uses its port")
     try:
-        return decode(response.content)
+        return decode(await response.aread())
     except ValueError as error:
-        raise httpx.RemoteProtocolError("another program uses its port") from error
+        raise httpcore.RemoteProtocolError("another program uses its port") from error
+
+
+def is_stream(response: httpcore.Response) -> bool:
+    """Return whether a response has a message in each line."""
+    return (b"content-type", b"application/x-ndjson") in [
+        (name.lower(), value) for name, value in response.headers
+    ]
+
+
+async def read_messages(response: httpcore.Response) -> AsyncIterator[Any]:
+    """Yield the message of each line of a response. Raises SemlsError if one is an error."""
+    rest = b""
+    async for part in response.aiter_stream():
+        *lines, rest = (rest + part).split(b"\n")
+        for line in lines:
+            yield decode(line)
 
 
 def decode(content: str | bytes) -> Any:  # noqa: ANN401 - the endpoint's type

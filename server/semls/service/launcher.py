@@ -1,23 +1,24 @@
 """Finds, starts, replaces and stops the engine of a cache directory."""
 
 import asyncio
+import json
 import os
 import subprocess
 import sys
 import time
 
-import httpx
+import httpcore
 from filelock import Timeout
 
 from semls import __version__
 from semls.errors import EngineError
-from semls.service.http_client import http_client
+from semls.service.http_client import HttpClient, TransportErrors
 from semls.service.state import EnginePaths, EngineState, open_private, store_errors
 from semls.settings import EngineSettings
 
 _START_TIMEOUT = 60.0  # seconds; a slow disk takes long to import torch and chromadb
 _STOP_TIMEOUT = 4.0  # seconds
-_PING_TIMEOUT = 3.0  # seconds; the engine answers a ping at once unless its process hangs
+_PING_TIMEOUT = 10.0  # seconds; only a process that hangs, or an overloaded computer, takes longer
 _POLL_INTERVAL = 0.02  # seconds
 
 _children: "list[subprocess.Popen[bytes]]" = []  # engines that this process started and has to reap
@@ -150,11 +151,10 @@ def _spawn(paths: EnginePaths) -> "subprocess.Popen[bytes]":
 
 async def _stop(paths: EnginePaths, state: EngineState) -> None:
     """Tell an engine to stop and wait until it has released its lock. Raises EngineError."""
-    async with http_client(state, timeout=_PING_TIMEOUT) as http:
-        try:
-            await http.post("/stop")
-        except httpx.TransportError:
-            return  # it has stopped already
+    try:
+        await _post(state, "/stop")
+    except TransportErrors:
+        return  # it has stopped already
     try:
         lock = paths.engine_lock()
         await asyncio.to_thread(lock.acquire, _STOP_TIMEOUT)
@@ -177,17 +177,27 @@ async def _ping(paths: EnginePaths) -> tuple[EngineState, dict[str, object]] | N
     state = paths.read_state()
     if state is None or not paths.is_locked():  # another program may have the engine's port or its process id
         return None
-    async with http_client(state, timeout=_PING_TIMEOUT) as http:
-        try:
-            response = await http.post("/")
-            answer = response.json()
-            return (state, answer) if answer.get("pid") == state.pid else None
-        except httpx.TimeoutException as error:
-            if paths.read_state() == state and paths.is_locked():
-                raise _hung(state, "does not answer") from error
-        except (httpx.TransportError, ValueError, AttributeError):
-            pass  # it is starting or stopping
+    try:
+        answer = json.loads(await _post(state, "/"))
+    except httpcore.TimeoutException as error:
+        if paths.read_state() == state and paths.is_locked():
+            raise _hung(state, "does not answer") from error
+    except (*TransportErrors, ValueError):
+        pass  # it is starting or stopping
+    else:
+        if isinstance(answer, dict) and answer.get("pid") == state.pid:
+            return state, answer
     return None
+
+
+async def _post(state: EngineState, path: str) -> bytes:
+    """Send a request without parameters and return the answer. Raises one of `TransportErrors`."""
+    http = HttpClient(state, timeout=_PING_TIMEOUT)
+    try:
+        async with http.post(path) as response:
+            return await response.aread()
+    finally:
+        await http.close()
 
 
 def _hung(state: EngineState, problem: str) -> EngineError:

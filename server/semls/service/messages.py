@@ -48,9 +48,25 @@ class HitMessage(ChunkMessage):
     snippet: str
 
 
-class SearchHitMessage(HitMessage):
-    """A hit of a search. `matched` lists what found it: "name", "lexical", "semantic"; [] if only filters."""
+class LineMessage(TypedDict):
+    """A line of a file, zero-based, and its text without indentation.
 
+    `words` says where the words start and end in the text that the query has, in characters.
+    """
+
+    line: int
+    text: str
+    words: list[tuple[int, int]]
+
+
+class SearchHitMessage(HitMessage):
+    """A hit of a search.
+
+    `best` is the line that shares the most words with the query; if none shares any, that of the name.
+    `matched` lists what found the hit: "name", "lexical", "semantic"; [] if only filters.
+    """
+
+    best: LineMessage
     matched: list[str]
 
 
@@ -66,7 +82,8 @@ class AnswerHeaderMessage(TypedDict):
 
     `confidence` is the probability that the first hit is right. Below 0.2, call no hit a strong match.
     `complete` is False while files are still being read: the same query may find more in a moment.
-    `notice` says why there are no hits, if that is known: for example that no file matches a filter.
+    `notice` says why no hit passes the filters, if that is known. There are hits nevertheless if the
+    reason is a phrase in the middle of the query, as in a pasted message: those of the query without it.
     """
 
     query: str
@@ -136,8 +153,9 @@ PHASE_LABELS = {
 class ProgressMessage(TypedDict):
     """The progress of indexing a workspace; `phase` is a key of PHASE_LABELS.
 
-    `encoded` counts the texts that the model has encoded since the engine opened the workspace.
-    `downloaded` of `download` bytes of the model have arrived; both are 0 except while it is downloaded.
+    `encoded` counts the texts that the model has encoded since the engine opened the workspace, and `rate`
+    those that it encodes in a second, 0.0 if that is not known. `downloaded` of `download` bytes of the model
+    have arrived; both are 0 except while it is downloaded.
     """
 
     phase: str
@@ -145,6 +163,7 @@ class ProgressMessage(TypedDict):
     chunks: int
     embedded: int
     encoded: int
+    rate: float
     downloaded: int
     download: int
 
@@ -175,7 +194,8 @@ class StatusMessage(StateMessage):
     """The state of a workspace, its files that are not indexed, and the engine.
 
     `queue` counts the chunks that are still to be embedded. `memory`, `disk` and `cache` are in bytes, 0
-    where unknown. `by_lines` lists the files that are chunked by lines because they could not be parsed.
+    where unknown. `by_lines` lists the files that are chunked by lines because they could not be parsed,
+    `partial` those of which parts are left out because no person wrote them.
     """
 
     queue: int
@@ -187,21 +207,39 @@ class StatusMessage(StateMessage):
     skipped: dict[str, int]
     skipped_files: list[FileReasonMessage]
     by_lines: list[FileReasonMessage]
+    partial: list[FileReasonMessage]
 
 
 class ExplanationMessage(TypedDict):
     """Whether and how a file is indexed.
 
-    `skipped` is why the file is not indexed, `by_lines` why it is chunked by lines; each is "" otherwise.
+    `skipped` is why the file is not indexed, `by_lines` why it is chunked by lines, `omitted` what is left
+    out of it because no person wrote it; each is "" otherwise.
     """
 
     path: str
     skipped: str
     by_lines: str
+    omitted: str
     language: str
     chunks: int
     definitions: int
     embedded: int
+
+
+class ListedFileMessage(TypedDict):
+    """A file with its language and the number of its chunks, or the reason why it is skipped."""
+
+    path: str
+    language: str
+    chunks: int
+    reason: str
+
+
+class FilesMessage(TypedDict):
+    """The next files of a list, in the order of their paths."""
+
+    files: list[ListedFileMessage]
 
 
 class FindingMessage(TypedDict):
@@ -257,6 +295,7 @@ INDEX = Endpoint[ProgressMessage]("/index")  # a stream
 FOLLOW = Endpoint[StateMessage]("/follow")  # a stream
 CHANGED = Endpoint[EmptyMessage]("/changed")
 STATUS = Endpoint[StatusMessage]("/status")
+FILES = Endpoint[FilesMessage]("/files")  # a stream
 EXPLAIN = Endpoint[ExplanationMessage]("/why")
 CLEAR = Endpoint[EmptyMessage]("/clear")
 PAUSE = Endpoint[EmptyMessage]("/pause")

@@ -11,9 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from filelock import Timeout
 
@@ -61,12 +60,9 @@ def run(settings: EngineSettings) -> None:
         paths.delete_state(paths.read_state())  # left by an engine that was killed
         _log_to(paths.log)
     _limit_cpu_use(settings.threads)
-    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_STREAM)) as listener:
-        # Connections inherit the option. asyncio does not set it for all: python/cpython#148783. Without it,
-        # a request that follows another one at once waits for 40 ms.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(128)
+    from semls.service.http_server import listen
+
+    with contextlib.closing(listen(0)) as listener:
         state = EngineState(
             port=listener.getsockname()[1],
             token=secrets.token_urlsafe(32),
@@ -88,12 +84,13 @@ async def _serve(
 
     from semls.engine.engine import Engine
     from semls.engine.models import memory
+    from semls.service.http_server import http_server
     from semls.service.routes import App
 
     memory.reuse_freed()
     engine = Engine(settings.cache_directory, int(settings.cache_gigabytes * (1 << 30)))
     app = App(engine, state.port, state.token)
-    server = _http_server(app)
+    server = http_server(app)
     stop_conditions = [
         asyncio.create_task(_wait_for_stop(app, engine, max(settings.idle_minutes * 60, _MIN_IDLE))),
         asyncio.create_task(_restore_files(paths, lock_file_id, state)),
@@ -116,34 +113,6 @@ async def _serve(
     # sys.exit would wait for the thread of a download, and abort inside torch. All files are closed by now.
     logging.shutdown()
     os._exit(0)
-
-
-def _http_server(app: "App") -> "uvicorn.Server":
-    import uvicorn
-
-    from semls.service.connections import (
-        BACKLOG,
-        MAX_HEAD_BYTES,
-        MAX_PENDING,
-        Connection,
-        PendingConnections,
-        raise_descriptor_limit,
-    )
-
-    pending = PendingConnections(min(MAX_PENDING, raise_descriptor_limit() // 4))
-    config = uvicorn.Config(
-        app,
-        http=cast(type[asyncio.Protocol], partial(Connection, pending=pending)),
-        h11_max_incomplete_event_size=MAX_HEAD_BYTES,
-        log_config=None,
-        log_level="error",  # at a lower level, uvicorn logs every malformed request
-        access_log=False,
-        backlog=BACKLOG,
-        lifespan="off",
-        ws="none",
-        timeout_graceful_shutdown=1,
-    )
-    return uvicorn.Server(config)
 
 
 async def _wait_for_stop(app: "App", engine: "Engine", idle_seconds: float) -> None:

@@ -29,6 +29,7 @@ from semls.service.messages import (
     EmptyMessage,
     Endpoint,
     ExplanationMessage,
+    FilesMessage,
     FindingMessage,
     Message,
     PingMessage,
@@ -59,6 +60,7 @@ class App:
             self._command(messages.STOP, self._stop),
             self._stream(messages.INDEX, schemas.IndexBody, self._index),
             self._stream(messages.FOLLOW, schemas.WorkspaceBody, self._follow),
+            self._stream(messages.FILES, schemas.FilesBody, self._files),
             self._cancellable(messages.SEARCH, schemas.SearchBody, self._search),
             self._cancellable(messages.SIMILAR, schemas.SimilarBody, self._similar),
             self._cancellable(messages.CONTEXT, schemas.ContextBody, self._context),
@@ -116,6 +118,10 @@ class App:
     def _follow(self, body: schemas.WorkspaceBody) -> AsyncIterator[StateMessage]:
         states = self._engine.follow(body.workspace, body.settings.to_settings())
         return (serializers.state_message(state) async for state in states)
+
+    def _files(self, body: schemas.FilesBody) -> AsyncIterator[FilesMessage]:
+        batches = self._engine.files(body.workspace, body.settings.to_settings(), skipped=body.skipped)
+        return (serializers.files_message(files) async for files in batches)
 
     async def _search(self, body: schemas.SearchBody) -> AnswerMessage:
         query = _query(body, body.limit, by_file=body.group == "file")
@@ -244,7 +250,9 @@ def _query(body: schemas.QueryBody, limit: int = DEFAULT_HITS, *, by_file: bool 
         limit,
         languages=body.languages,
         paths=body.paths,
+        excluded=body.excluded,
         kinds=body.kinds,
+        tests=body.tests,
         lexical_only=body.lexical_only,
         by_file=by_file,
     )

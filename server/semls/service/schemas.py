@@ -42,7 +42,9 @@ class QueryParams(_Model):
     query: str = Field(max_length=MAX_QUERY_LENGTH)
     languages: Values = []
     paths: Values = []
+    excluded: Values = []
     kinds: Values = []
+    tests: bool = True
 
 
 class SearchParams(QueryParams):
@@ -92,6 +94,7 @@ class Options(_Model):
     model: str | None = None
     revision: str | None = None
     store: StoreOptions | None = None
+    languages: dict[str, str] = {}
 
     def to_settings(self) -> Settings:
         """Return the same settings as `Settings`. Raises UsageError if a value is invalid."""
@@ -145,6 +148,12 @@ class ExplainBody(WorkspaceBody):
     """A file of a workspace."""
 
     file: FilePath
+
+
+class FilesBody(WorkspaceBody):
+    """A workspace whose indexed or skipped files are listed."""
+
+    skipped: bool = False
 
 
 class SimilarBody(WorkspaceBody):

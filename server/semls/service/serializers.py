@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from semls.engine.doctor import Finding
+from semls.engine.indexing.listing import ListedFile
 from semls.engine.indexing.progress import Progress
 from semls.engine.results import Answer, Comparison, Explanation, Status, Usage
 from semls.engine.search.context import Section, estimate_tokens, render_markdown
@@ -21,8 +22,10 @@ from semls.service.messages import (
     CoverageMessage,
     ExplanationMessage,
     FileReasonMessage,
+    FilesMessage,
     FindingMessage,
     HitMessage,
+    LineMessage,
     ProgressMessage,
     Range,
     SectionMessage,
@@ -36,7 +39,10 @@ def answer_message(answer: Answer) -> AnswerMessage:
     """Return the message for the hits of a search."""
     return {
         **_header(answer),
-        "hits": [{**_hit(root, hit), "matched": list(hit.matched)} for root, hit in answer.hits],
+        "hits": [
+            {**_hit(root, hit), "best": _best_line(hit), "matched": list(hit.matched)}
+            for root, hit in answer.hits
+        ],
     }
 
 
@@ -72,6 +78,7 @@ def progress_message(progress: Progress) -> ProgressMessage:
         "chunks": progress.coverage.chunks,
         "embedded": progress.coverage.embedded,
         "encoded": progress.encoded,
+        "rate": round(progress.rate, 1),
         "downloaded": downloaded,
         "download": size,
     }
@@ -103,6 +110,7 @@ def status_message(status: Status, usage: Usage, open_workspaces: list[str]) -> 
         "cache": usage.cache,
         "skipped": usage.skipped,
         "skipped_files": [_file_reason(file.path, file.skipped) for file in usage.skipped_files],
+        "partial": [_file_reason(file.path, file.omitted) for file in usage.partial],
         "by_lines": [_file_reason(file.path, file.failure) for file in usage.by_lines],
     }
 
@@ -113,10 +121,21 @@ def explanation_message(explanation: Explanation) -> ExplanationMessage:
         "path": explanation.path,
         "skipped": explanation.skipped,
         "by_lines": explanation.by_lines,
+        "omitted": explanation.omitted,
         "language": explanation.language,
         "chunks": explanation.chunks,
         "definitions": explanation.definitions,
         "embedded": explanation.embedded,
+    }
+
+
+def files_message(files: Sequence[ListedFile]) -> FilesMessage:
+    """Return the message for some files of a list."""
+    return {
+        "files": [
+            {"path": file.path, "language": file.language, "chunks": file.chunks, "reason": file.skipped}
+            for file in files
+        ]
     }
 
 
@@ -169,6 +188,17 @@ def _hit(root: Path, hit: Hit) -> HitMessage:
     }
 
 
+def _best_line(hit: Hit) -> LineMessage:
+    row = split_rows(hit.snippet)[hit.best_row]
+    text = row.lstrip()
+    indentation = len(row) - len(text)
+    return {
+        "line": hit.entry.start_row + hit.best_row,
+        "text": text,
+        "words": [(start - indentation, end - indentation) for start, end in hit.best_spans],
+    }
+
+
 def _chunk(root: Path, entry: Entry) -> ChunkMessage:
     return {
         "path": entry.path,
@@ -190,6 +220,7 @@ def _selection_range(entry: Entry, snippet: str = "", row: int = 0) -> Range:
     if row:
         line = split_rows(snippet)[row]
         column = len(line) - len(line.lstrip(" \t"))
+        row = min(row, entry.end_row - entry.start_row)  # a row of a notebook may hold several lines
     return _range(entry.start_row + row, column, entry.start_row + row, column)
 
 

@@ -16,10 +16,14 @@ from pathlib import Path
 from tree_sitter import Node
 
 from semls.engine.syntax import languages
+from semls.engine.syntax.definition import Definition
+from semls.engine.syntax.headers import Headers
+from semls.engine.syntax.injection import Region
 from semls.engine.syntax.languages import Language
-from semls.engine.syntax.outline import Definition, build_outline
+from semls.engine.syntax.outline import build_outline
 from semls.engine.syntax.parse import Match, parse
 from semls.engine.syntax.source import Source as Content
+from semls.engine.syntax.template_blocks import TemplateBlocks
 from tests.bench.build.layout import (
     MAX_QUESTIONS,
     MAX_QUESTIONS_OF_FILE,
@@ -104,9 +108,9 @@ def documented_functions(checkout: Path) -> Iterator[DocumentedFunction]:
 
 def _functions_of_file(path: str, data: bytes, language: Language) -> Iterator[DocumentedFunction]:
     content = Content(data)
-    _, matches = parse(language, content.for_parser())
-    documentation = _Documentation(matches)
-    for definition in _descendants(build_outline(content, matches)):
+    layers = parse([Region.file(language, len(content.data))], content.for_parser())
+    documentation = _Documentation([match for layer in layers for match in layer.matches])
+    for definition in _descendants(build_outline(content, layers, Headers(), TemplateBlocks())):
         if definition.kind not in _FUNCTIONS or not definition.doc:
             continue
         docstring = documentation.docstring(definition)

@@ -7,6 +7,7 @@ import signal
 import pytest
 
 from tests.editors.nvim.neovim import QUERY, SEMLS
+from tests.support.chat_server import answering, serve_chat
 
 pytestmark = pytest.mark.editors
 
@@ -104,6 +105,29 @@ def test_context_opens_a_markdown_buffer(nvim):
     assert "pub fn evict_expired" in "\n".join(nvim.nvim.current.buffer[:])
 
 
+def test_ask_shows_the_answer_and_fills_the_quickfix_list(start, folder):
+    nvim = start()
+    with serve_chat(answering("It is in session.rs:27", ", not in session.rs:999.")) as server:
+        nvim.lua("vim.env.SEMLS_ASK_URL, vim.env.SEMLS_ASK_MODEL = ...", server.url, "qwen3")
+        nvim.setup()
+        nvim.nvim.command(f"cd {folder}/shop")
+        nvim.nvim.command("Semls ask how are expired sessions removed")
+        nvim.until(lambda: nvim.lua("return vim.bo.filetype") == "markdown")
+    assert nvim.nvim.current.buffer[:] == ["It is in session.rs:27, not in session.rs:999 [unverified]."]
+    title, rows = nvim.quickfix
+    assert title == "how are expired sessions removed"
+    assert [row[:2] for row in rows] == [("session.rs", 27)]
+    assert rows[0][3].startswith("pub fn evict_expired")
+    nvim.nvim.command("cc 1")
+    assert nvim.location[:2] == ("session.rs", 27)
+
+
+def test_ask_without_a_language_model_shows_how_to_configure_one(nvim):
+    nvim.nvim.command("Semls ask how are expired sessions removed")
+    nvim.until(lambda: nvim.messages)
+    assert "Set SEMLS_ASK_COMMAND" in nvim.messages[0]
+
+
 def test_server_runs_once_per_root(nvim, folder):
     nvim.nvim.command(f"edit {folder}/gpt/train.py")
     nvim.nvim.command(f"edit {folder}/shop/store/session.rs")
@@ -142,8 +166,10 @@ def test_search_after_server_was_killed_restarts_it(nvim):
     pid = nvim.lua("return vim.fn.systemlist({'pgrep', '-P', tostring(vim.fn.getpid()), '-f', 'semls'})[1]")
     os.kill(int(pid), signal.SIGKILL)
     nvim.until(lambda: nvim.lua("return #require('semls.client').all()") == 0)
+    # The quickfix list belongs to the root of the previous window.
+    assert nvim.nvim.current.buffer.options["buftype"] == "quickfix"
     nvim.nvim.command(f"Semls! search {QUERY}")
-    assert nvim.until(lambda: nvim.quickfix[1])
+    assert nvim.until(lambda: nvim.quickfix[1])[0][:3] == ("session.rs", 27, 12)
 
 
 def test_lsp_configuration_attaches_to_named_files_only(start, folder):

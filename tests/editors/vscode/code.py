@@ -232,6 +232,17 @@ class Window:
         self.box.fill(text)
         self.page.keyboard.press("Enter")
 
+    def follow(self, link, to):
+        """Follow a link in an editor to a file. VS Code draws a link again when the mouse reaches it."""
+        for last in [False] * 20 + [True]:
+            try:
+                link.click(modifiers=["Control"], force=True, timeout=5000)
+                self.tab(to).wait_for(timeout=2000)
+                break
+            except PlaywrightTimeout:
+                if last:
+                    raise
+
     def search(self, query):
         """Open the search box and type a query."""
         self.command("semls: Search Code by Meaning")

@@ -26,7 +26,8 @@ def bare(terminal):
     path = os.pathsep.join(folder for folder in folders if not Path(folder, "semls").exists())
     pip = [sys.executable, "-m", "pip", "cache", "dir"]
     cache = subprocess.run(pip, capture_output=True, text=True, check=True).stdout.strip()
-    return {**terminal.environment, "PATH": path, "PIP_CACHE_DIR": cache}
+    # With `no`, pip's `--no-compile` is set: compiling takes minutes, and most modules are never imported.
+    return {**terminal.environment, "PATH": path, "PIP_CACHE_DIR": cache, "PIP_NO_COMPILE": "no"}
 
 
 def test_search_without_server_offers_to_install_it(installed, bare, shop, tmp_path):

@@ -275,3 +275,66 @@ def test_ignore_file_above_size_limit_applies_complete_lines(tmp_path: Path) -> 
     rules = "a\n" + "#" * 65000 + "\nb\n" + "c" * 1000
     write_tree(tmp_path, {".gitignore": rules, "a": "", "b": "", "c" * 200: ""})
     assert found(tmp_path) == {".gitignore", "c" * 200}
+
+
+def test_rgignore_precedes_ignore_and_ignore_precedes_gitignore_at_any_depth(tmp_path: Path) -> None:
+    rules = {
+        ".gitignore": "*.log\nout/\n",
+        ".ignore": "!keep.log\n!out/\n*.txt\n",
+        ".rgignore": "!notes.txt\n*.md\n",
+        "d/.gitignore": "keep.log\n",
+        "d/.ignore": "!*.md\nnotes.txt\n!b.log\n",
+    }
+    names = ["a.log", "keep.log", "a.txt", "notes.txt", "a.md"]
+    tree = dict.fromkeys([*names, *(f"d/{name}" for name in names), "d/b.log", "out/x"], "")
+    write_tree(tmp_path, rules | tree)
+    kept = {"keep.log", "notes.txt", "d/keep.log", "d/notes.txt", "d/b.log", "out/x"}
+    assert found(tmp_path) == {*rules, *kept}
+    assert skipped(tmp_path) == {
+        "a.log": "ignored by .gitignore",
+        "a.md": "ignored by .rgignore",
+        "a.txt": "ignored by .ignore",
+        "d/a.log": "ignored by .gitignore",
+        "d/a.md": "ignored by .rgignore",
+        "d/a.txt": "ignored by .ignore",
+    }
+
+
+def test_ignore_file_applies_to_tracked_files_and_to_nested_repositories(tmp_path: Path) -> None:
+    init_repository(tmp_path, {"a.x": "", "b": "", ".ignore": "*.x\n"})
+    git(tmp_path, "add", ".")
+    init_repository(tmp_path / "inner", {"c.x": "", "d": "", ".gitignore": "!c.x"})
+    assert found(tmp_path) == {".ignore", "b", "inner/d", "inner/.gitignore"}
+
+
+def test_ignore_file_does_not_keep_secrets_and_yields_to_semlsignore(tmp_path: Path) -> None:
+    write_tree(
+        tmp_path,
+        {".ignore": "!.env\n*.sql\n", ".semlsignore": "!a.sql", "a.sql": "", "b.sql": "", ".env": ""},
+    )
+    assert found(tmp_path) == {".ignore", ".semlsignore", "a.sql"}
+
+
+def test_ignore_files_above_workspace_are_applied_without_and_above_a_repository(tmp_path: Path) -> None:
+    rules = {
+        ".ignore": "*.log\n/p/q/x\n",
+        ".rgignore": "!b.log\n",
+        ".gitignore": "*.py\n",
+        ".semlsignore": "*.py\n",
+    }
+    write_tree(
+        tmp_path, rules | dict.fromkeys(["p/q/a.log", "p/q/b.log", "p/q/x", "p/q/r/x", "p/q/c.py"], "")
+    )
+    expected = {"b.log", "r/x", "c.py"}
+    assert found(tmp_path / "p/q") == expected
+    assert skipped(tmp_path / "p/q")["a.log"] == "ignored by ../../.ignore"
+    init_repository(tmp_path / "p", {})
+    assert found(tmp_path / "p/q") == expected
+
+
+def test_workspace_that_an_ignore_file_above_excludes_is_scanned(tmp_path: Path) -> None:
+    write_tree(
+        tmp_path, {".ignore": "p/\n*.log\n", "p/a.log": "", "p/q/.ignore": "b", "p/q/a": "", "p/q/b": ""}
+    )
+    assert found(tmp_path / "p/q") == {".ignore", "a"}
+    assert found(tmp_path / "p") == {"a.log", "q/.ignore", "q/a"}

@@ -1,6 +1,7 @@
 """Folders that are too broad to index, and how the command line and editors report them."""
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from semls.engine.files.roots import refuse_broad
 from semls.errors import BroadWorkspaceError
 from tests.conftest import Terminal
 from tests.support.language_clients import editing, request
+from tests.support.waiting import complete_answer
 
 
 @pytest.fixture
@@ -63,14 +65,15 @@ def test_command_with_force_indexes_home_folder(terminal, home):
     assert found["hits"][0]["path"] == "shop/store/session.rs"
     assert terminal.run("search", "evict_expired", "--path", home).returncode == 2
     assert terminal.run("rows", "--force", home, "evict").stdout
-    assert terminal.run("clear", home).returncode == 0
+    assert terminal.run("clear", "--yes", home).returncode == 0
     assert terminal.run("index", home.parent).returncode == 2
     assert terminal.run("index", home / "shop").returncode == 0
 
 
 async def test_editor_with_home_folder_warns_once_and_serves_other_folders(terminal, home):
     async with editing((home, terminal), ".", "shop") as client:
-        answer = await request(client, "semls/search", {"query": "evict_expired"})
+        search = partial(request, client, "semls/search", {"query": "evict_expired"})
+        answer = await complete_answer(search)
         assert answer["hits"][0]["path"] == "store/session.rs"
         (folder,) = (await request(client, "semls/status", None))["folders"]
         assert folder["workspace"] == str(home / "shop")

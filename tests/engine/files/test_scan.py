@@ -200,6 +200,13 @@ def test_scan_and_read_file_above_size_limit_skip_file(tmp_path: Path) -> None:
     assert skipped(tmp_path) == {"big": "larger than 1 MiB"} == {"big": read_reason(tmp_path, "big")}
 
 
+def test_scan_and_read_file_with_large_notebook_return_it(tmp_path: Path) -> None:
+    write_tree(tmp_path, {"a.ipynb": "x" * (3 * MAX_FILE_BYTES), "b.ipynb": "x" * (16 * MAX_FILE_BYTES + 1)})
+    assert skipped(tmp_path) == {"b.ipynb": "larger than 16 MiB"}
+    assert read_file(tmp_path, "a.ipynb") == b"x" * (3 * MAX_FILE_BYTES)
+    assert read_reason(tmp_path, "b.ipynb") == "larger than 16 MiB"
+
+
 def scanned_paths(root: Path, *paths: str) -> list[str]:
     return [item.path for item in scan(root, paths)]
 
@@ -250,6 +257,8 @@ def test_scan_of_all_paths_equals_scan_of_root(tmp_path: Path) -> None:
         ("a/b.py", "a/b.py"),
         ("a/.gitignore", "a"),
         (".semlsignore", ""),
+        ("a/.ignore", "a"),
+        (".rgignore", ""),
         ("a/pyvenv.cfg", "a"),
         (".git/HEAD", ""),
         (".git", ""),

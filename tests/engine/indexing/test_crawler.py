@@ -6,6 +6,7 @@ from typing import Any
 from semls.engine.indexing import read_pipeline
 from semls.engine.indexing.crawler import Crawler
 from semls.engine.scheduler import Priority, PriorityExecutor
+from semls.engine.syntax.languages.associations import Associations
 from semls.engine.syntax.parser_process import ParserProcess
 
 OLD, NEW = "def old(): pass\n", "def new(): pass\n"
@@ -35,7 +36,7 @@ async def test_scan_of_file_that_changes_while_it_is_parsed_stores_the_new_versi
 
     services = SimpleNamespace(executor=executor, parser=parser)
     context: Any = SimpleNamespace(root=root, catalog=catalog, services=services)
-    crawler = Crawler(context, on_stored)
+    crawler = Crawler(context, Associations({}), on_stored)
     loop = asyncio.get_running_loop()
 
     def change():

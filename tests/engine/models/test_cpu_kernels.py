@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from semls import engine
+from semls.engine.models.presets import FALLBACK
 from semls.engine.models.registry import load_encoder
 from tests.support.hub import run_offline
-from tests.support.models import FIBONACCI, MIN_SIMILARITY, installed_model, save_nomic_model, set_seconds
+from tests.support.models import FIBONACCI, MIN_SIMILARITY, save_nomic_model, set_seconds
 
 SOURCES = sorted(Path(engine.__file__).parent.rglob("*.py"))
 
@@ -63,7 +64,7 @@ def load_with_dtype(fastest, monkeypatch):
     """Load the bundled model as if this dtype were the fastest."""
     variants = {dtype: 2.0 - (dtype == fastest) for dtype in ("bfloat16", "int8", "float32")}
     set_seconds(monkeypatch, 1.5, variants)
-    return load_encoder(installed_model())
+    return load_encoder(FALLBACK)
 
 
 def test_quantize_layer_without_recorded_inputs_returns_similar_output(tmp_path):

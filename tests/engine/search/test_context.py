@@ -7,7 +7,6 @@ import pytest
 from tokenizers import Tokenizer
 
 from semls.engine.engine import Engine
-from semls.engine.models.download import bundled_model
 from semls.engine.search.context import estimate_tokens, pack, render_markdown
 from semls.engine.search.documents import Document
 from semls.engine.search.query import parse_query
@@ -16,6 +15,7 @@ from semls.errors import UsageError
 from semls.settings import Settings
 from tests.conftest import FIXTURES
 from tests.support.entries import make_entry
+from tests.support.models import installed_folder
 
 HASHING = Settings(model="hashing")
 PLENTY = 100_000
@@ -224,15 +224,12 @@ def test_pack_without_hits_returns_empty_text():
 
 
 def test_estimate_tokens_is_not_below_a_real_tokenizer():
-    model = bundled_model()
-    assert model
-    assert model.folder
-    tokenizer = Tokenizer.from_file(str(model.folder / "tokenizer.json"))
+    tokenizer = Tokenizer.from_file(str(installed_folder() / "tokenizer.json"))
     tokenizer.no_truncation()
     tokenizer.no_padding()
     sources = [
         *Path(__file__).parents[2].rglob("test_*.py"),
-        *(path for path in FIXTURES.rglob("*") if path.is_file()),
+        *(path for name in ("shop", "gpt") for path in (FIXTURES / name).rglob("*") if path.is_file()),
     ]
     assert len(sources) > 20
     for path in sources:

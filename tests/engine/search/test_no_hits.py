@@ -31,6 +31,12 @@ def fill(catalog):
         ("x lang:rs", "No indexed file matches lang:rs."),
         ("x kind:class", "No indexed definition matches kind:class."),
         ("x name:Serve::* lang:go", "No indexed definition matches name:Serve::*."),
+        (
+            "x name:parse_haeder",
+            "No indexed definition matches name:parse_haeder. Did you mean name:parse_header?",
+        ),
+        ("x name:A.serv", "No indexed definition matches name:A.serv. Did you mean name:Serve?"),
+        ("x name:other", "No indexed definition matches name:other."),
         ('x "no Such"', 'No indexed code matches "no Such".'),
         ('x "übung" "serve"', 'No indexed code passes these filters together: "übung" "serve".'),
         ("x path:src lang:go", "No indexed code passes these filters together: path:src lang:go."),

@@ -8,7 +8,7 @@ import pytest
 from semls.engine.models.encoder import HashingEncoder
 from semls.engine.scheduler import PriorityExecutor
 from semls.engine.search.query import MAX_FILTERS, parse_query
-from semls.engine.search.retrieval import nearest_chunks, search
+from semls.engine.search.retrieval import NOTHING_NEAR, nearest_chunks, search
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import File
 from semls.engine.storage.vectors_local import LocalVectors
@@ -52,8 +52,8 @@ def index(tmp_path):
 
 
 def find(query, catalog, index=None):
-    semantic = asyncio.run(nearest_chunks(query, catalog, index, EXECUTOR)) if index else {}
-    return search(query, catalog, semantic).hits
+    nearest = asyncio.run(nearest_chunks(query, catalog, index, EXECUTOR)) if index else NOTHING_NEAR
+    return search(query, catalog, nearest).hits
 
 
 def paths(hits):
@@ -251,6 +251,8 @@ def test_search_identifier_in_other_case_finds_it(catalog, index):
         ("path:src -path:http", {"src/parse.py"}),
         ("-path:tests -path:*.md -path:/src/http", {"src/parse.py"}),
         ("path:src/** lang:go", {"src/http/server.go"}),
+        ("path:*.{md,go}", {"src/http/server.go", "docs/retry.md"}),
+        ("path:{docs,src/http}/{retry,server}.*", {"src/http/server.go", "docs/retry.md"}),
         ("kind:module", {"docs/retry.md"}),
         ("-kind:module lang:md", set()),
         ("name:parse_header", {"src/parse.py"}),
@@ -290,7 +292,17 @@ def test_search_with_filters_alone_lists_definitions_by_path(catalog, index):
 
 
 @pytest.mark.parametrize(
-    "name", ["Parser.feed", "http::Parser::feed", "Parser#f*", "PARSER->feed", "Parser.*"]
+    "name",
+    [
+        "Parser.feed",
+        "http::Parser::feed",
+        "Parser#f*",
+        "PARSER->feed",
+        "Parser.*",
+        "Parser:feed",
+        "Parser.feed/1",
+        "http/Parser::feed",
+    ],
 )
 def test_search_with_container_in_name_filter_matches_members(catalog, name):
     for path, container in [("a.py", "http.Parser"), ("b.py", "OtherParser"), ("c.py", "")]:
@@ -298,6 +310,21 @@ def test_search_with_container_in_name_filter_matches_members(catalog, name):
         catalog.replace(File(path), [(entry, "")])
     assert paths(find(parse_query(f"name:{name}"), catalog)) == ["a.py"]
     assert "a.py" not in paths(find(parse_query(f"-name:{name}"), catalog))
+
+
+@pytest.mark.parametrize("name", ["shop#list#open", "ns::copy", "lisp:name", "s:render"])
+def test_search_with_separators_in_name_matches_definition(catalog, name):
+    entry = make_entry("a.vim", name.removeprefix("s:"))
+    catalog.replace(File("a.vim"), [(entry, "")])
+    assert paths(find(parse_query(f"name:{name}"), catalog)) == ["a.vim"]
+
+
+@pytest.mark.parametrize("name", ["tableView", "TABLEVIEW", "tableView:height*", "List.tableView"])
+def test_search_with_first_part_of_selector_in_name_filter_matches_it(catalog, name):
+    for path, found in [("a.m", "tableView:height:"), ("b.m", "tableView: it draws"), ("c.m", "tableViews:")]:
+        catalog.replace(File(path), [(make_entry(path, found, kind="Method", container="List"), "")])
+    assert "a.m" in paths(find(parse_query(f'name:"{name}"'), catalog))
+    assert not {"b.m", "c.m"} & set(paths(find(parse_query(f'name:"{name}"'), catalog)))
 
 
 def test_search_with_dot_in_name_filter_matches_heading(catalog):
@@ -324,3 +351,53 @@ def test_search_with_maximum_of_filters_succeeds(catalog, index):
         find(parse_query(" ".join(f'"{"e" * number}"' for number in range(1, MAX_FILTERS))), catalog, index)
         == []
     )
+
+
+def test_search_with_misspelled_word_finds_the_right_one(catalog):
+    assert paths(find(parse_query("connnections"), catalog)) == ["src/http/server.go"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "error: failed to open file '/tmp/x': No such file",
+        "Failed to open file",
+        "ParcelError: failed to open file '/tmp/x' after 3 attempts (reading 'map')",
+    ],
+)
+def test_search_for_error_message_finds_the_code_that_has_it_word_for_word(catalog, message):
+    texts = {
+        "all_words": "after all attempts to open a file, the file failed: an error, no file of such in /tmp",
+        "writes_it": 'raise ParcelError("failed to open file %s after %d attempts" % (path, attempts))',
+        **{f"other{number}": "something else" for number in range(20)},
+    }
+    for name, text in texts.items():
+        catalog.replace(File(f"{name}.py"), [(make_entry(f"{name}.py", name), text)])
+    assert paths(find(parse_query(message), catalog))[0] == "writes_it.py"
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("总价", "# 计算订单总价并减去折扣"),
+        ("怎么计算订单的总价", "# 计算订单总价并减去折扣"),
+        ("锁", "// 获取锁之后写入"),
+        ("redis", "// 使用Redis缓存用户会话"),
+        ("getUser", "// 调用getUser获取"),
+        ("在庫数", "# 現在の在庫数を返す"),
+        ("회원가입", "// 회원가입을 처리한다"),
+        ("ผู้ใช้", "# ค้นหาผู้ใช้ทั้งหมด"),
+        ("ເອກະສານ", "# ເປີດເອກະສານໃໝ່"),
+    ],
+)
+def test_search_finds_words_that_have_no_spaces_around_them(catalog, query, text):
+    catalog.replace(File("words.py"), [(make_entry("words.py", "f"), text)])
+    hits = find(parse_query(query), catalog)
+    assert paths(hits)[:1] == ["words.py"]
+    assert "lexical" in hits[0].matched
+
+
+def test_search_finds_name_in_script_without_spaces_by_a_part(catalog):
+    catalog.replace(File("a.py"), [(make_entry("a.py", "计算订单总价"), "pass")])
+    catalog.replace(File("b.py"), [(make_entry("b.py", "f"), "# 订单\n# 总价\n" * 20)])
+    assert paths(find(parse_query("订单总价"), catalog)) == ["a.py", "b.py"]

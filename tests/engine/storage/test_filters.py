@@ -35,6 +35,13 @@ def test_filter_applies_to_every_search_of_the_catalog(catalog, wanted, path):
     assert catalog.fulltext.search(["parse"], (wanted, negated), 10) == {}
 
 
+def test_language_filter_with_injected_text_matches_its_language_and_that_of_the_file(catalog):
+    catalog.replace(File("A.vue", language="vue"), [(make_entry("A.vue", language="typescript"), "x")])
+    for language, count in [("vue", 1), ("typescript", 1), ("python", 0)]:
+        filters = (Filter("language", (language,)),)
+        assert len(catalog.find_definitions(filters, 10)) == count
+
+
 def test_text_filter_after_a_change_is_evaluated_again(catalog):
     filters = (Filter("text", ("fresh",)),)
     assert catalog.content_hashes(filters) == set()

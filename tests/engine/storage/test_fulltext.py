@@ -1,5 +1,8 @@
+import time
+
 import pytest
 
+from semls.engine.storage.filters import Filter
 from semls.engine.storage.schema import File
 from tests.support.entries import make_entry
 
@@ -75,3 +78,38 @@ def test_fulltext_search_also_scores_chunks_beyond_the_limit(catalog, names):
     found = catalog.fulltext.search(["parcel"], (), 1, [best, second, neither])
     assert names(list(found)) == ["best", "second"]
     assert found[best] > found[second] > 0
+
+
+@pytest.mark.parametrize("find", ["search", "chunks_with_phrase"])
+def test_fulltext_search_with_filter_takes_little_longer_than_without(catalog, find):
+    files = [f"{number}.py" for number in range(3000)]
+    catalog.replace_all((File(path), [(make_entry(path, "f"), "open a parcel " * 4)]) for path in files)
+    argument = {"search": ["parcel", "open", "send"], "chunks_with_phrase": "open a parcel"}[find]
+
+    def seconds(filters):
+        start = time.perf_counter()
+        assert len(getattr(catalog.fulltext, find)(argument, filters, 300)) == 300
+        return time.perf_counter() - start
+
+    without = min(seconds(()) for _ in range(3))
+    assert min(seconds((Filter("kind", ("Function",)),)) for _ in range(3)) < 10 * without
+
+
+def test_fulltext_search_finds_section_by_language_of_its_code_fence(catalog):
+    text = "# Start\n```py\nrun()\n```\n> ~~~ {.rb}\n> run\n> ~~~\n```unknown-thing\n"
+    catalog.replace(File("a.md"), [(make_entry("a.md", language="markdown"), text)])
+    catalog.replace(File("a.py"), [(make_entry("a.py"), text)])
+    for name in ("python", "ruby"):
+        (chunk,) = search(catalog, name)
+        assert catalog.entries([chunk])[chunk].path == "a.md"
+
+
+def test_fulltext_search_prefers_code_to_its_tests_as_far_as_the_factor_says(catalog, names):
+    catalog.replace(File("a.py"), [(make_entry("a.py", "weigh"), "a parcel is put on the scales " * 5)])
+    for number in range(5):
+        path = f"tests/{number}.py"
+        catalog.replace(File(path), [(make_entry(path, f"test_{number}"), "parcel parcel")])
+    for number in range(20):
+        catalog.replace(File(f"{number}.py"), [(make_entry(f"{number}.py", "other"), "letter")])
+    assert "weigh" not in names(list(catalog.fulltext.search(["parcel"], (), 2)))
+    assert "weigh" in names(list(catalog.fulltext.search(["parcel"], (), 2, auxiliary_factor=0.1)))

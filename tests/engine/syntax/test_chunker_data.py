@@ -391,7 +391,7 @@ EXPECTED = {
         HTML,
         """
         Module - 0 4
-        Module script 5 11
+        Function total 6 10
         Module - 12 13
         Object Main 14 17
         Module The shop & more 18 19

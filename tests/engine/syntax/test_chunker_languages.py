@@ -410,7 +410,7 @@ __END__
         Property Shop.Cart.name 23 23
         Class Shop.Cart.Shop.Item 24 24
         Method Shop.Cart.Shop.Item.new 25 25
-        Module Shop.Cart 27 27
+        Method Shop.Cart.f 27 27
         Property Shop.Cart.[qw(a b)] 28 28
         Method Shop.Cart.total 29 32
         Method Shop.Cart.it adds 33 33
@@ -461,7 +461,8 @@ CREATE TABLE `orders` (id int);
         Module shop 19 19
         Module - 20 20
         Variable seq 21 21
-        Module - 22 25
+        Function proc 22 22
+        Module - 23 25
         Class orders 26 26
         """,
     ),

@@ -37,10 +37,14 @@ local function launch(settings)
   return vim.lsp.start_client(settings)
 end
 
---- Return the root of a buffer's file, or of the current directory if the buffer has no file.
+--- Return the root of a buffer's file. A buffer without a file, such as the quickfix list, belongs to the root of the
+--- file in the previous window, and without such a file to the root of the current directory.
 ---@param buffer integer
 ---@return string
 function M.root(buffer)
+  if not M.is_file(buffer) then
+    buffer = vim.fn.winbufnr(vim.fn.winnr('#'))
+  end
   if M.is_file(buffer) then
     local file = vim.api.nvim_buf_get_name(buffer)
     return vim.fs.root(buffer, config.root_markers) or vim.fs.dirname(file)

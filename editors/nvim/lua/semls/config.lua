@@ -1,9 +1,15 @@
 --- The options of `setup` and their defaults.
 
+---@class semls.Settings
+---@field model? string
+---@field revision? string
+---@field store? table
+---@field languages? table<string, string> the languages of files, by pattern
+
 ---@class semls.Options
 ---@field cmd? string[] the command that starts the server
 ---@field root_markers? string[] files and folders that mark the root of a workspace
----@field settings? { model?: string, revision?: string, store?: table } of the server; see server/REFERENCE.md
+---@field settings? semls.Settings of the server; see server/REFERENCE.md
 ---@field auto? boolean start the server with the first file instead of the first search
 ---@field limit? integer maximum number of hits
 ---@field picker? 'snacks'|'mini.pick'|'telescope'|'fzf-lua'|'builtin' by default the first available one

@@ -62,6 +62,14 @@ function M.similar(line)
   })
 end
 
+--- Show Markdown in a new buffer.
+---@param markdown string
+local function show(markdown)
+  vim.cmd.new()
+  vim.bo.buftype, vim.bo.bufhidden, vim.bo.filetype = 'nofile', 'wipe', 'markdown'
+  vim.api.nvim_buf_set_lines(0, 0, -1, false, vim.split(markdown, '\n'))
+end
+
 --- Show the code that answers a question as Markdown, for a language model, in a new buffer.
 ---@param query string
 function M.context(query)
@@ -69,9 +77,23 @@ function M.context(query)
     method = 'semls/context',
     params = { query = query },
     on_result = function(answer)
-      vim.cmd.new()
-      vim.bo.buftype, vim.bo.bufhidden, vim.bo.filetype = 'nofile', 'wipe', 'markdown'
-      vim.api.nvim_buf_set_lines(0, 0, -1, false, vim.split(answer.markdown, '\n'))
+      show(answer.markdown)
+    end,
+  })
+end
+
+--- Show the answer of the user's language model in a new buffer, and fill the quickfix list with what it cites.
+---@param query string
+function M.ask(query)
+  client.request({
+    method = 'workspace/executeCommand',
+    params = { command = 'semls.ask', arguments = { { query = query } } },
+    on_result = function(result)
+      if result.answer == '' then
+        return vim.notify('semls: no code matches the question')
+      end
+      items.cited(query, result.citations)
+      show(result.answer)
     end,
   })
 end

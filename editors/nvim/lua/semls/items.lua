@@ -47,6 +47,20 @@ function M.quickfix(title, items)
   vim.cmd('botright copen')
 end
 
+--- Fill the quickfix list with the places that an answer cites, and open it if there are some.
+---@param title string
+---@param citations table[]
+function M.cited(title, citations)
+  local entries = vim.tbl_map(function(citation)
+    local lnum = citation.range.start.line + 1
+    return { filename = vim.uri_to_fname(citation.uri), lnum = lnum, col = 1, text = citation.code }
+  end, citations)
+  vim.fn.setqflist({}, ' ', { title = title, items = entries })
+  if #entries > 0 then
+    vim.cmd('botright copen | wincmd p')
+  end
+end
+
 -- `:edit` would re-read a file that is already open, and fail if its buffer is modified.
 local COMMANDS = { edit = 'buffer', split = 'sbuffer', vsplit = 'vertical sbuffer', tabedit = 'tab sbuffer' }
 

@@ -4,10 +4,14 @@ import os
 import re
 from pathlib import Path
 
+from semls.engine.files import machine_written
+from semls.engine.files.generated import is_generated
+
 BINARY = "binary"
-MINIFIED = "minified"
+MINIFIED = machine_written.MINIFIED
 GENERATED = "generated"
 LOCK_FILE = "lock file"
+LINKED_WORKTREE = "linked worktree of the same repository"
 NOT_REGULAR = "not a regular file"
 NOT_UTF8 = "file name is not valid UTF-8"
 OUTSIDE = "outside the workspace"
@@ -37,38 +41,20 @@ _BINARY_SUFFIXES = frozenset(
     """.split()
 )
 _MINIFIED_SUFFIXES = (".min.js", ".min.mjs", ".min.css", ".min.html")
-_OFTEN_MINIFIED = frozenset({".js", ".mjs", ".cjs", ".css", ".html", ".htm", ".json", ".svg", ".xml"})
-_LONG_LINE = 2000  # bytes
+_OFTEN_MINIFIED = frozenset(
+    """
+    .js .mjs .cjs .jsx .ts .mts .cts .tsx .vue .svelte .css .scss .less .html .htm .json .svg .xml
+    """.split()
+)
+_COMMENT = re.compile(
+    rb"(?<![\w\"'*])/\*.*?(?:\*/|\Z)|<!--.*?(?:-->|\Z)|^[ \t]*//[^\n]*", re.DOTALL | re.MULTILINE
+)
+_WORD = re.compile(rb"[A-Za-z]{2,}")
+_MIN_WORDS = 10  # of code beside minified lines; fewer are a directive or an export
+_MAX_LINE_OF_CODE = 200  # bytes
+_NOTEBOOK_FACTOR = 16  # times the usual size
 
 _BINARY_BYTES = 8192  # at the start of a file that are searched for a NUL
-_HEADER_BYTES = 2048  # at the start of a file that are searched for a marker of generated code
-
-# The comments at the start of a file, and a docstring of Python. Directives of a preprocessor count as
-# comments, because a marker may follow an include guard. An inclusion does not: code begins with it.
-_HEADER = re.compile(
-    rb"""(?:\xef\xbb\xbf)?(?:
-        \s | (?: \#(?!\s*(?:include|import)\s*[<"]) | // | -- | ; | % | @?rem\s | <[?!][a-z] ) [^\n]*
-      | /\*(?:.*?\*/|.*) | <!--(?:.*?-->|.*) | \(\*(?:.*?\*\)|.*) | \{-(?:.*?-\}|.*)
-      | "{3}(?:.*?"{3}|.*) | '{3}(?:.*?'{3}|.*)
-    )*""",
-    re.DOTALL | re.IGNORECASE | re.VERBOSE,
-)
-_SAYS_GENERATED = rb"""(?:(?:this|the|it)\s(?:[\w./'"-]+\s+){0,3}?(?:is|was|are|were|been)\s+(?:an?\s+)?)?
-        (?:auto(?:matically)?[\s-]*|machine[\s-]*)?generated(?![\w-])"""
-_SAYS_DO_NOT_EDIT = rb"(?:do\ not|don't)\s+(?:edit|modify|change)\b"
-# The marker must begin a comment line. A file that only mentions generated code does so inside a sentence,
-# in quotes, or with a comment inside a comment as an example.
-_GENERATED_MARKER = re.compile(
-    rb"""^(?![^\w\n]*[ \t](?:\#|//))(?:"{3}|'{3})?[^\w\n`'"]*?(?:(?:rem|warning:|note:)\s+)?(?:
-        (?:this\s+file\s+is\s+(?:auto(?:matically)?[\s-]*)?)?@generated(?![\w-])
-      | <auto-?generated
-      | code\s+generated\s[^\n]*do\ not\ edit
-      | %(generated)s (?:.{0,300}?[.!,;:)\n-]|\s+(?:file|code|content))\W*(?:please\s+)?%(do_not_edit)s
-      | %(do_not_edit)s [^\n]{0,60}?[.!,;:)\n-]\W*%(generated)s
-    )"""
-    % {b"generated": _SAYS_GENERATED, b"do_not_edit": _SAYS_DO_NOT_EDIT},
-    re.DOTALL | re.IGNORECASE | re.MULTILINE | re.VERBOSE,
-)
 
 
 def reason_by_name(name: str) -> str | None:
@@ -88,9 +74,9 @@ def reason_by_content(name: str, content: bytes) -> str | None:
     """Return why a file with this content is not indexed, or None if it is text that a person wrote."""
     if b"\0" in content[:_BINARY_BYTES]:
         return BINARY
-    if os.path.splitext(name)[1].lower() in _OFTEN_MINIFIED and _consists_of_long_lines(content):
+    if os.path.splitext(name)[1].lower() in _OFTEN_MINIFIED and _is_minified(content):
         return MINIFIED
-    return GENERATED if _is_generated(content[:_HEADER_BYTES]) else None
+    return GENERATED if is_generated(name, content) else None
 
 
 def reason_for_link(root: Path, link: str | Path) -> str:
@@ -101,6 +87,11 @@ def reason_for_link(root: Path, link: str | Path) -> str:
     if target.is_dir():
         return LINK_TO_FOLDER
     return LINK_TO_FILE if target.exists() else LINK_BROKEN
+
+
+def max_bytes(name: str, usual: int) -> int:
+    """Return the size up to which a file is indexed. Most of a notebook are pictures, which are left out."""
+    return _NOTEBOOK_FACTOR * usual if name.lower().endswith(".ipynb") else usual
 
 
 def reason_for_size(max_bytes: int) -> str:
@@ -123,13 +114,15 @@ def reason_for_internal_error(error: Exception) -> str:
     return f"internal error ({type(error).__name__}), which the engine's log describes"
 
 
-def _consists_of_long_lines(content: bytes) -> bool:
-    """Return whether lines that are too long to be hand-written make up more than half of a file."""
-    long_lines = (len(line) for line in content.split(b"\n") if len(line) > _LONG_LINE)
-    return 2 * sum(long_lines) > len(content)
-
-
-def _is_generated(start: bytes) -> bool:
-    """Return whether the comments at the start of a file say that a program generated it."""
-    header = _HEADER.match(start)
-    return bool(header and _GENERATED_MARKER.search(header[0]))
+def _is_minified(content: bytes) -> bool:
+    """Return whether minified lines make up more than half of a file, and the rest is no code of a person."""
+    sizes = {machine_written.MINIFIED: 0, machine_written.ENCODED: 0}
+    for start, end, kind in machine_written.long_lines(content):
+        sizes[kind] += end - start
+    if 2 * sizes[machine_written.MINIFIED] <= len(content) - sizes[machine_written.ENCODED]:
+        return False
+    lines = [line for line in map(bytes.strip, _COMMENT.sub(b"", content).split(b"\n")) if line]
+    if not lines or (lines[0].startswith(b"<") and len(lines[0]) > _MAX_LINE_OF_CODE):
+        return True  # a page
+    code = [line for line in lines if len(line) <= _MAX_LINE_OF_CODE]
+    return len(_WORD.findall(b"\n".join(code))) < _MIN_WORDS

@@ -1,5 +1,6 @@
 """Identify the git repository of a workspace, by reading git's files. Git itself is never run."""
 
+import os
 import re
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -24,6 +25,43 @@ def repository_id(root: Path) -> str:
             url = urls["origin"] if "origin" in urls else next(iter(urls.values()))
             return _replace_undecodable(_normalized_url(url))
     return _replace_undecodable(root.name)
+
+
+def enclosing_common_dir(root: Path) -> str:
+    """Return the real path of the common directory of the repository around a folder, or "".
+
+    A bare repository, whose worktrees are all linked, does not count.
+    """
+    for folder in (root, *root.parents):
+        dot_git = folder / ".git"
+        if os.path.exists(dot_git):
+            common = os.path.realpath(gitconfig.common_dir(dot_git))
+            is_main = common == os.path.realpath(gitconfig.git_dir(dot_git))
+            return "" if is_main and _is_bare(common) else common
+    return ""
+
+
+def is_linked_worktree(folder: Path, root: Path, common_dir: str) -> bool:
+    """Return whether a folder below `root` is a linked worktree of a repository that `root` shows already.
+
+    That is the repository around the root, whose common directory is given, or one with its main worktree
+    below the root. A .git file that names no existing directory does not count.
+    """
+    dot_git = folder / ".git"
+    if not os.path.isfile(dot_git):
+        return False
+    directory = os.path.realpath(gitconfig.git_dir(dot_git))
+    worktrees, common = os.path.dirname(directory), os.path.dirname(os.path.dirname(directory))
+    if os.path.basename(worktrees) != "worktrees" or not os.path.isdir(directory):
+        return False
+    if common == common_dir:
+        return True
+    main, name = os.path.split(common)
+    return name == ".git" and Path(main).is_relative_to(os.path.realpath(root)) and not _is_bare(common)
+
+
+def _is_bare(common_dir: str) -> bool:
+    return gitconfig.read_repository_file(Path(common_dir)).get("core.bare", [""])[-1].lower() == "true"
 
 
 def _replace_undecodable(name: str) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from semls.engine.files import globs
+from semls import globs
 from semls.reading import read_regular
 
 _MAX_BYTES = 1 << 20  # of one file

@@ -1,15 +1,19 @@
-"""Decide which paths are ignored, by the rules of git and of semls.
+"""Decide which paths are ignored, by the rules of git, of ripgrep and of semls.
 
 The sources of rules are consulted in this order, and the first one with a matching rule decides:
 
 1. .semlsignore files, the nearest first;
 2. names of files that may hold secrets;
-3. .gitignore files, the nearest first;
-4. the repository's .git/info/exclude;
-5. the user's core.excludesFile;
-6. a short list of folders that semls ignores by default.
+3. .rgignore files, the nearest first;
+4. .ignore files, the nearest first;
+5. .gitignore files, the nearest first;
+6. the repository's .git/info/exclude;
+7. the user's core.excludesFile;
+8. a short list of folders that semls ignores by default.
 
-Within one file the last matching line wins. Files that git tracks are never ignored by git's rules (3 to 5).
+Within one file the last matching line wins. Files that git tracks are never ignored by git's rules (5 to 7).
+.rgignore and .ignore files are those of ripgrep and similar tools: they need no repository, and those in the
+folders above a repository apply too.
 
 The patterns are matched here and not by pathspec, for two reasons: a workspace may be hostile, and pathspec
 takes minutes to match one path against one line with eight stars; and pathspec 1.1.1 disagreed with git in 49
@@ -24,14 +28,16 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 
-from semls.engine.files import gitconfig, globs
+from semls import globs
+from semls.engine.files import gitconfig
 from semls.engine.files.gitconfig import common_dir
 from semls.engine.files.gitindex import TrackedPaths
 from semls.engine.files.sensitive import MAY_HOLD_SECRETS, name_suggests_secrets
 from semls.reading import NO_FOLLOW, read_regular
 
 IGNORED_BY_DEFAULT = "ignored by default"
-IGNORE_FILES = (".gitignore", ".semlsignore")
+_SEARCH_IGNORE_FILES = (".rgignore", ".ignore")
+IGNORE_FILES = (".gitignore", ".semlsignore", *_SEARCH_IGNORE_FILES)
 
 # Bytes of an ignore file that are read. More rules take longer to compile than one task should last.
 _MAX_BYTES = 1 << 16
@@ -109,6 +115,8 @@ class IgnoreRules:
 
     root: Path  # of the workspace
     semlsignore: tuple[_IgnoreFile, ...]
+    rgignore: tuple[_IgnoreFile, ...]
+    ignore: tuple[_IgnoreFile, ...]
     git: tuple[_IgnoreFile, ...]
     defaults: tuple[_IgnoreFile, ...]
     tracked: TrackedPaths | None = None
@@ -127,6 +135,9 @@ class IgnoreRules:
             return kept, reason
         if name_suggests_secrets(path, name, is_folder):
             return False, MAY_HOLD_SECRETS
+        kept, reason = _first_verdict((*self.rgignore, *self.ignore), byte_path, byte_name)
+        if kept is not None:
+            return kept, reason
         if self.folder_reason:
             kept, reason = False, self.folder_reason
         else:
@@ -149,6 +160,10 @@ class IgnoreRules:
             rules = rules._for_repository(folder)
         if ".gitignore" in names and not rules.folder_reason:
             rules = replace(rules, git=(self._load(folder, ".gitignore"), *rules.git))
+        if ".rgignore" in names:
+            rules = replace(rules, rgignore=(self._load(folder, ".rgignore"), *rules.rgignore))
+        if ".ignore" in names:
+            rules = replace(rules, ignore=(self._load(folder, ".ignore"), *rules.ignore))
         if ".semlsignore" in names:
             rules = replace(rules, semlsignore=(self._load(folder, ".semlsignore"), *rules.semlsignore))
         return rules
@@ -169,20 +184,24 @@ class IgnoreRules:
 
 
 def workspace_rules(root: Path) -> IgnoreRules:
-    """Return the rules for the top of a workspace: semls's defaults, and those of an enclosing repository."""
+    """Return the rules for the top of a workspace, with those of the folders above it.
+
+    In the folders above an enclosing repository, or above a workspace without one, only .rgignore and .ignore
+    files count.
+    """
     defaults = (_IgnoreFile(IGNORED_BY_DEFAULT, root, _DEFAULT_PATTERNS),)
-    user_rules = _user_rules(root, None)
-    without_repository = IgnoreRules(root, semlsignore=(), git=(user_rules,), defaults=defaults)
+    start = IgnoreRules(root, (), (), (), git=(_user_rules(root, None),), defaults=defaults)
     lineage = [root, *root.parents]
     depth = next((depth for depth, folder in enumerate(lineage) if os.path.exists(folder / ".git")), 0)
-    from_repository_to_root = lineage[depth::-1]
-    rules = without_repository
-    for folder, child in pairwise(from_repository_to_root):
-        rules = rules.with_files_in(folder, _existing(folder, (".git", *IGNORE_FILES)))
+    rules = start
+    for folder, child in pairwise(reversed(lineage)):
+        is_in_repository = folder in lineage[: depth + 1]
+        names = (".git", *IGNORE_FILES) if is_in_repository else _SEARCH_IGNORE_FILES
+        rules = rules.with_files_in(folder, _existing(folder, names))
         kept, reason = rules.verdict(child.as_posix(), child.name, is_folder=True)
         if reason and not kept:
-            # The user opened a folder that the enclosing repository ignores, so its rules do not apply.
-            return replace(without_repository, tracked=rules.tracked)
+            # The user opened a folder that these rules ignore, so they do not apply to it.
+            rules = replace(start, tracked=rules.tracked)
     return rules
 
 
@@ -192,7 +211,7 @@ def is_kept_by_semlsignore(root: Path, path: str) -> bool:
     folders = list(file.parents)
     for folder in reversed(folders[: folders.index(root) + 1]):  # from the workspace to the file's folder
         rules = rules.with_files_in(folder, _existing(folder, IGNORE_FILES))
-    only_semlsignore = replace(rules, git=(), defaults=())
+    only_semlsignore = replace(rules, rgignore=(), ignore=(), git=(), defaults=())
     return only_semlsignore.verdict(file.as_posix(), file.name, is_folder=False)[0] is True
 
 

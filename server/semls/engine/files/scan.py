@@ -8,7 +8,10 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from semls import decoding
+from semls.decoding.editorconfig import EDITORCONFIG
 from semls.engine.files import classify
+from semls.engine.files.git import enclosing_common_dir, is_linked_worktree
 from semls.engine.files.ignore import (
     IGNORE_FILES,
     IGNORED_BY_DEFAULT,
@@ -68,6 +71,7 @@ def scan(
         max_bytes=max_bytes,
         paths=frozenset(paths),
         ancestors=frozenset(ancestors),
+        common_dir=enclosing_common_dir(Path(os.path.abspath(root))),
     )
     return walk.run()
 
@@ -88,6 +92,11 @@ def path_to_rescan(path: str) -> str | None:
     return "/".join(folders) if name in _FOLDER_WIDE else path
 
 
+def decides_encodings(path: str) -> bool:
+    """Return whether a file can decide how the other files in its folder and below are decoded."""
+    return path.rpartition("/")[2] == EDITORCONFIG
+
+
 def is_folder(root: Path, path: str) -> bool:
     """Return whether a path names a folder and not a symbolic link to one."""
     try:
@@ -106,7 +115,10 @@ def stat_file(root: Path, path: str) -> Found | None:
 
 
 def read_file(root: Path, path: str, max_bytes: int = MAX_FILE_BYTES) -> bytes | Skipped:
-    """Return the content of a file, or Skipped if its name, its content or its current state rules it out."""
+    """Return the content of a file in UTF-8 (see `semls.decoding`).
+
+    Returns Skipped if the file's name, its content or its current state rules it out.
+    """
     try:
         content = _content_or_reason(root, path, max_bytes)
     except OSError as error:
@@ -144,6 +156,7 @@ class _Walk:
     max_bytes: int
     paths: frozenset[str]
     ancestors: frozenset[str]  # folders above these paths
+    common_dir: str  # of the repository around the root, "" if there is none
 
     def run(self) -> Iterator[Found | Skipped]:
         # An explicit stack of iterators, because trees can be deeper than Python's recursion limit.
@@ -171,6 +184,9 @@ class _Walk:
         if _PYTHON_ENVIRONMENT in names and not folder.kept_explicitly:
             yield Skipped(folder.path, IGNORED_BY_DEFAULT)
             return
+        if ".git" in names and self._is_left_out(folder, location):
+            yield Skipped(folder.path, classify.LINKED_WORKTREE)
+            return
         rules = folder.rules.with_files_in(location, names)
         absolute_prefix = with_slash(location)
         for entry in entries:
@@ -185,6 +201,9 @@ class _Walk:
             except Exception as error:
                 log.exception("Cannot classify %s in %s", ascii(path), self.root)
                 yield Skipped(escape_non_utf8(path), classify.reason_for_internal_error(error))
+
+    def _is_left_out(self, folder: _Folder, location: Path) -> bool:
+        return not folder.kept_explicitly and is_linked_worktree(location, self.root, self.common_dir)
 
     def _classify(
         self, path: str, absolute: str, entry: os.DirEntry[str], rules: IgnoreRules, is_requested: bool
@@ -213,8 +232,9 @@ class _Walk:
         status = entry.stat(follow_symlinks=False)
         if not stat.S_ISREG(status.st_mode):
             return Skipped(path, classify.NOT_REGULAR)
-        if status.st_size > self.max_bytes:
-            return Skipped(path, classify.reason_for_size(self.max_bytes))
+        max_bytes = classify.max_bytes(entry.name, self.max_bytes)
+        if status.st_size > max_bytes:
+            return Skipped(path, classify.reason_for_size(max_bytes))
         return Found(path, status.st_size, _mtime_ns(status))
 
 
@@ -248,6 +268,7 @@ def _content_or_reason(root: Path, path: str, max_bytes: int) -> bytes | str:
     reason_by_name = classify.reason_by_name(file.name)
     if reason_by_name:
         return reason_by_name
+    max_bytes = classify.max_bytes(file.name, max_bytes)
     try:
         content = read_inside(root, parts, max_bytes)
     except OSError:
@@ -258,6 +279,7 @@ def _content_or_reason(root: Path, path: str, max_bytes: int) -> bytes | str:
         return classify.NOT_REGULAR
     if len(content) > max_bytes:
         return classify.reason_for_size(max_bytes)
+    content = decoding.to_utf8(Path(os.path.abspath(file)), content)
     is_secret = contains_private_key(file.name, content)
     if is_secret and not is_kept_by_semlsignore(Path(os.path.abspath(root)), path):
         return MAY_HOLD_SECRETS

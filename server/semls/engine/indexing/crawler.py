@@ -7,8 +7,10 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, 
 from semls.engine.files import scan
 from semls.engine.indexing import read_pipeline
 from semls.engine.indexing.context import IndexContext
+from semls.engine.indexing.language_settings import store_associations
 from semls.engine.scheduler import Priority
 from semls.engine.storage.schema import File
+from semls.engine.syntax.languages.associations import Associations
 
 _SETTLED = 10.0  # seconds within which the system reports a change, if it reports it at all
 _REPORT_TIMEOUT = 5.0  # seconds to wait for the report of a change that a sweep has found
@@ -24,12 +26,19 @@ class Crawler:
     may name a file or a folder; "" is the workspace itself.
     """
 
-    def __init__(self, context: IndexContext, on_stored: Callable[[], Awaitable[None]]) -> None:
-        """Await `on_stored` after each batch of files that was stored in the catalog."""
+    def __init__(
+        self, context: IndexContext, associations: Associations, on_stored: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Await `on_stored` after each batch of files that was stored in the catalog.
+
+        `associations` are those that the catalog has.
+        """
+        self.associations = associations  # of files and languages
         self.files = 0  # that have chunks
         self.indexed = False  # whether every file has been read once, now or before the engine started
         self.missed_change = asyncio.Event()  # set when a sweep has found a change that was not reported
         self.scan_seconds = 0.0  # that the last scan of all files took
+        self.scanned = 0  # files and skipped paths of the running scan, in its order, that have been read
         self.last_run = time.monotonic()  # when the last run ended
         self._root, self._catalog = context.root, context.catalog
         self._executor, self._parser = context.services.executor, context.services.parser
@@ -58,6 +67,12 @@ class Crawler:
             self._requested.pop(path, None)
             self._requested[path] = None
         return bool(wanted)
+
+    async def set_associations(self, associations: Associations) -> None:
+        """Use other associations of files and languages; the next run reads the files that they affect."""
+        await self._executor.run(Priority.LEXICAL, store_associations, self._catalog, associations)
+        self.associations = associations
+        self._scan_requested = True
 
     def set_watched(self, *, watched: bool) -> None:
         """Note that watching has begun, or that it has failed and changes are not reported any more."""
@@ -108,7 +123,7 @@ class Crawler:
         """Scan all files and read those that have changed. Return the changed ones."""
         began, changed = time.monotonic(), list[read_pipeline.ScanItem]()
         known = await self._known_files()
-        self._unseen = dict(known)
+        self._unseen, self.scanned = dict(known), 0
         skipped_folders, failed, found = set[str](), list[read_pipeline.ScanItem](), 0
         items = scan.scan(self._root)
         while batch := await self._executor.run(Priority.LEXICAL, read_pipeline.next_batch, items):
@@ -120,9 +135,12 @@ class Crawler:
             failed += [item for item in new if _has_failed(item, known)]
             new = [item for item in new if not _has_failed(item, known)]
             await self._read(known, new, requested_first=True)
-            self.files = max(self.files, found)
+            self.files, self.scanned = max(self.files, found), self.scanned + len(batch)
         await self._read(known, failed, requested_first=True)
         await self._remove(list(self._unseen))
+        if known:
+            rules = filter(scan.decides_encodings, [*(item.path for item in changed), *self._unseen])
+            self._requested.update(dict.fromkeys(rules))
         await self._executor.run(Priority.LEXICAL, read_pipeline.mark_indexed, self._catalog)
         self._unseen, self._skipped_folders = {}, frozenset(skipped_folders)
         self.scan_seconds = time.monotonic() - began
@@ -158,6 +176,9 @@ class Crawler:
             await self._read_paths({self._requested.popitem()[0] for _ in range(count)})
 
     async def _read_paths(self, paths: Collection[str]) -> None:
+        """Read some paths, and the files whose encoding they decide."""
+        decoded_again = {path.rpartition("/")[0] for path in paths if scan.decides_encodings(path)}
+        paths = {*paths, *decoded_again}
         known = await self._executor.run(Priority.LEXICAL, self._catalog.files_under, sorted(paths))
         deleted = dict(known)
         items = scan.scan(self._root, paths)
@@ -165,7 +186,9 @@ class Crawler:
             self._skipped_folders |= self._note_seen(batch)
             for item in batch:
                 deleted.pop(item.path, None)
-            await self._read(known, [item for item in batch if _must_be_read(item, paths, known)])
+            await self._read(
+                known, [item for item in batch if _must_be_read(item, paths, decoded_again, known)]
+            )
         self._skipped_folders -= deleted.keys()
         await self._remove(list(deleted))
 
@@ -189,16 +212,18 @@ class Crawler:
         `known` has the files as they were in the catalog before. With `requested_first`, requested paths are
         read between two batches: a user edits them now.
         """
-        opening = asyncio.create_task(self._open(known, items, priority)) if items else None
+        associations = self.associations
+        opening = asyncio.create_task(self._open(associations, known, items, priority)) if items else None
         storing: asyncio.Task[None] | None = None
         try:
             while opening:
                 opened, items = await opening
-                opening = asyncio.create_task(self._open(known, items, priority)) if items else None
+                next_batch = self._open(associations, known, items, priority) if items else None
+                opening = asyncio.create_task(next_batch) if next_batch else None
                 chunked = await asyncio.to_thread(read_pipeline.chunk_files, self._parser, opened)
                 if storing:
                     await storing
-                storing = asyncio.create_task(self._store(known, chunked, priority))
+                storing = asyncio.create_task(self._store(associations, known, chunked, priority))
                 if requested_first and self._requested:
                     await storing  # else a requested file might be read again before this version is stored
                     storing = None
@@ -214,17 +239,27 @@ class Crawler:
                 task.cancel()
 
     async def _open(
-        self, known: Mapping[str, File], items: Sequence[read_pipeline.ScanItem], priority: Priority
+        self,
+        associations: Associations,
+        known: Mapping[str, File],
+        items: Sequence[read_pipeline.ScanItem],
+        priority: Priority,
     ) -> tuple[list[read_pipeline.OpenedFile], list[read_pipeline.ScanItem]]:
         return await self._executor.run(
-            priority, read_pipeline.open_files, self._root, self._catalog, known, items
+            priority, read_pipeline.open_files, self._root, self._catalog, associations, known, items
         )
 
     async def _store(
-        self, known: Mapping[str, File], files: Sequence[read_pipeline.ChunkedFile], priority: Priority
+        self,
+        associations: Associations,
+        known: Mapping[str, File],
+        files: Sequence[read_pipeline.ChunkedFile],
+        priority: Priority,
     ) -> None:
         while files:
-            files = await self._executor.run(priority, read_pipeline.store, self._catalog, known, files)
+            files = await self._executor.run(
+                priority, read_pipeline.store, self._catalog, associations, known, files
+            )
         await self._on_stored()
 
     async def _remove(self, paths: Sequence[str]) -> None:
@@ -234,10 +269,18 @@ class Crawler:
 
 
 def _must_be_read(
-    item: read_pipeline.ScanItem, requested: Collection[str], known: Mapping[str, File]
+    item: read_pipeline.ScanItem,
+    requested: Collection[str],
+    decoded_again: Collection[str],
+    known: Mapping[str, File],
 ) -> bool:
-    """Whether a file may have changed: one that is written twice at once may keep its size and time."""
-    return item.path in requested or read_pipeline.has_changed(item, known.get(item.path))
+    """Whether a file may have changed: one that is written twice at once may keep its size and time.
+
+    `decoded_again` are folders whose files may have another encoding now.
+    """
+    if item.path in requested or read_pipeline.has_changed(item, known.get(item.path)):
+        return True
+    return bool(decoded_again) and not set(scan.parent_folders(item.path)).isdisjoint(decoded_again)
 
 
 def _has_failed(item: read_pipeline.ScanItem, known: Mapping[str, File]) -> bool:

@@ -5,21 +5,29 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Collection, Iterator
+from itertools import islice
 
+from semls.engine.files import mentions, scan
+from semls.engine.indexing import read_pipeline
 from semls.engine.indexing.context import IndexContext, Target
 from semls.engine.indexing.crawler import Crawler
+from semls.engine.indexing.language_settings import stored_associations
 from semls.engine.indexing.loop import Loop, retry_later
 from semls.engine.indexing.progress import Phase, Progress
 from semls.engine.indexing.vector_sync import VectorSync
 from semls.engine.indexing.watcher import Watcher
 from semls.engine.scheduler import Priority
 from semls.engine.storage.embedded_hashes import Coverage
+from semls.engine.syntax.languages.associations import Associations
 from semls.engine.vector_index import VectorIndex
 from semls.errors import SemlsError, StoreCorrupted, StoreError
 
 log = logging.getLogger(__name__)
 
-_FIRST_READ_TIMEOUT = 2.0  # seconds for which the first searches wait until all files are read
+# Seconds that searches wait until all files are read: the first one, and later ones.
+_FIRST_READ_TIMEOUT, _LATER_READ_TIMEOUT = 2.0, 1.5
+_SHORT_READ = 0.2  # seconds; a workspace that is read sooner needs no order
+_MENTIONED_READ = 0.7  # seconds; to read the files that mention the words of a question
 _READ_TIMEOUT = 5.0  # seconds for which a search waits until changed files are read
 _PROGRESS_INTERVAL = 0.1  # seconds between two reports of progress, at least
 
@@ -35,10 +43,10 @@ class Indexer:
     @classmethod
     async def open(cls, context: IndexContext, default: Target) -> "Indexer":
         """Start watching the files and start the lexical sync. Raises StoreError."""
-        coverage = await context.services.executor.run(
-            Priority.LEXICAL, context.catalog.embedded.coverage, ""
-        )
-        indexer = cls(context, default, coverage.chunks)
+        run = context.services.executor.run
+        coverage = await run(Priority.LEXICAL, context.catalog.embedded.coverage, "")
+        associations = await run(Priority.LEXICAL, stored_associations, context.catalog)
+        indexer = cls(context, default, coverage.chunks, associations)
         try:
             await indexer._crawler.count()
             await indexer._watcher.start()
@@ -47,19 +55,23 @@ class Indexer:
             raise
         return indexer
 
-    def __init__(self, context: IndexContext, default: Target, chunks: int) -> None:
+    def __init__(
+        self, context: IndexContext, default: Target, chunks: int, associations: Associations
+    ) -> None:
         """Use `open` instead. `default` is the target of clients without settings."""
         self.closed = False
         self._context, self._default = context, default
         self._chunks = chunks  # in the catalog
         self._ticket = 0  # the last one
         self._completed = 0  # the last one that the lexical sync has completed
+        self._looks_for_mentions = False
         self._first_request = 0.0  # time.monotonic, once there was a request
         self._next_change = asyncio.Event()
-        self._followed = dict[object, Target]()  # of the clients that follow, in the order of their arrival
+        # The settings of the clients that follow, in the order of their arrival.
+        self._followed = dict[object, tuple[Target | None, Associations]]()
         self._syncs = dict[Target, VectorSync]()
         self._loop = Loop(f"Indexing {context.root}", self._sync_catalog, self)
-        self._crawler = Crawler(context, self._count_throttled)
+        self._crawler = Crawler(context, associations, self._count_throttled)
         self._watcher = Watcher(context.root, self._crawler, self.refresh_paths, self._loop.wake)
 
     async def stop(self) -> None:
@@ -114,6 +126,17 @@ class Indexer:
         """Read one file or folder, whether it has changed or not."""
         await self._crawler.read_now(path)
 
+    async def use_associations(self, requested: Associations) -> None:
+        """Use the associations of a client, or, while clients follow, of the last of them that has set any.
+
+        So clients with different settings do not make each other's files be read again and again.
+        """
+        followed = [associations for _, associations in self._followed.values()] or [requested]
+        wanted = next((associations for associations in reversed(followed) if associations), followed[-1])
+        if wanted.key != self._crawler.associations.key:
+            await self._crawler.set_associations(wanted)
+            self._request()
+
     # The lexical sync
 
     async def _sync_catalog(self) -> None:
@@ -150,7 +173,8 @@ class Indexer:
         last, or else the default one.
         """
         if target is None:
-            target = next(reversed(self._followed.values()), self._default)
+            targets = (target for target, _ in reversed(self._followed.values()) if target)
+            target = next(targets, self._default)
         sync = self._syncs.get(target) or self._start_sync(target)
         sync.used = time.monotonic()
         return sync
@@ -167,11 +191,10 @@ class Indexer:
         return all(sync.index for sync in self._syncs.values())
 
     @contextlib.contextmanager
-    def followed(self, target: Target | None) -> Iterator[None]:
-        """Within the block, use a target for clients without settings."""
+    def followed(self, target: Target | None, associations: Associations) -> Iterator[None]:
+        """Within the block, use a target for clients without settings, and the associations for all."""
         client = object()
-        if target:
-            self._followed[client] = target
+        self._followed[client] = target, associations
         self.state_changed()
         try:
             yield
@@ -248,7 +271,7 @@ class Indexer:
             phase = "paused"
         elif self.is_busy(sync):
             phase = sync.phase
-        return Progress(phase, self._crawler.files, sync.coverage, sync.encoded)
+        return Progress(phase, self._crawler.files, sync.coverage, sync.encoded, sync.rate)
 
     # Waiting
 
@@ -262,12 +285,50 @@ class Indexer:
         self._next_change.set()
         self._next_change = asyncio.Event()
 
-    async def wait_for_first_read(self) -> None:
-        """Wait until all files are read, at most two seconds from the first request. Raises SemlsError."""
-        ticket = self._ticket or self.refresh()
-        remaining = self._first_request + _FIRST_READ_TIMEOUT - time.monotonic()
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self.wait_for_catalog(ticket), max(0.0, remaining))
+    async def wait_for_first_read(self, words: frozenset[str]) -> None:
+        """Wait until all files are read, at most about two seconds. Raises SemlsError.
+
+        If that takes longer, files that mention the words are read first.
+        """
+        ticket, began = self._ticket or self.refresh(), time.monotonic()
+        deadline = max(self._first_request + _FIRST_READ_TIMEOUT, began + _LATER_READ_TIMEOUT)
+        tasks = [asyncio.create_task(self.wait_for_catalog(ticket))]
+        try:
+            await asyncio.wait(tasks[:1], timeout=_SHORT_READ)
+            if not tasks[0].done() and not self._looks_for_mentions:
+                tasks.append(asyncio.create_task(self._read_mentions(words, deadline - _MENTIONED_READ)))
+            await asyncio.wait(tasks[:1], timeout=deadline - time.monotonic())
+            for task in tasks:
+                if task.done():
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+
+    async def _read_mentions(self, words: frozenset[str], deadline: float) -> None:
+        """Look until `deadline` for files that mention some words, and read them before all others.
+
+        The scan for them has the order of the crawler's, so it begins where that is.
+        """
+        root, executor = self._context.root, self._context.services.executor
+        scanned = islice(scan.scan(root), self._crawler.scanned, None)
+        items, found = list[scan.Found | scan.Skipped](), list[mentions.Mentions]()
+        self._looks_for_mentions = True
+        try:
+            while time.monotonic() < deadline and (
+                seen := await executor.run(Priority.SEARCH, read_pipeline.next_batch, scanned)
+            ):
+                items += seen
+            files = mentions.in_order_of_paths(items, words)
+            while time.monotonic() < deadline and (
+                read := await executor.run(Priority.SEARCH, mentions.next_batch, root, files, words)
+            ):
+                found += read
+        finally:
+            self._looks_for_mentions = False
+        best = mentions.best(found)
+        self.refresh_paths(best)  # the crawler reads them next if the search does not wait any longer
+        await self._crawler.read_changed(best)
 
     async def wait_for_catalog(self, ticket: int) -> None:
         """Wait until the lexical sync has completed a ticket. Raises SemlsError if it fails or is stopped."""

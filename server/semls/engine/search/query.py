@@ -1,15 +1,16 @@
 """Parses queries: text → filters, phrases and the rest, which is searched for."""
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from semls.engine.files.globs import AtomicGroups
+from semls.decoding import normalize
+from semls.engine.files import auxiliary
 from semls.engine.storage.filters import Field, Filter, Filters
 from semls.engine.syntax import languages
 from semls.engine.syntax.chunker import KINDS
-from semls.errors import UsageError
+from semls.errors import UsageError, suggestion
+from semls.globs import translate_path_filter
 from semls.limits import MAX_HITS, MAX_QUERY_LENGTH
 
 MAX_FILTERS = 30  # in the text of a query
@@ -24,6 +25,7 @@ _FILTER = re.compile(
     """,
     re.VERBOSE,
 )
+_UNKNOWN_FILTER = re.compile(r"(?<!\S)-?(?P<prefix>[a-z]{3,10}):(?![:/])[^\s:]+(?!\S)")
 _FIELDS: Mapping[str, tuple[Field, str]] = {  # prefix → field, and an example of a value
     "lang": ("language", "python"),
     "language": ("language", "python"),
@@ -31,25 +33,38 @@ _FIELDS: Mapping[str, tuple[Field, str]] = {  # prefix → field, and an example
     "kind": ("kind", "class"),
     "name": ("name", "parse*"),
 }
-# The least similarity of a suggestion, from 0 to 1: pyton is similar to python, klingon not to kotlin.
-_MIN_SUGGESTION_RATIO = 0.75
 
 _ELLIPSIS = re.compile(r"…|\.\.\.$")
-_MEMBER_SEPARATOR = re.compile(r"(?<=\w)(?:::|->|#)(?=[\w*~$])")
-_DOUBLE_STAR = re.compile(r"((?:^|(?<=/))\*{2,}/|\*{2,})")
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
     """A parsed query. Without text, it asks for all definitions that pass the filters."""
 
-    raw_text: str  # as the user typed it
+    raw_text: str  # as the user typed it, in normalization form C
     text: str  # without the filters
     limit: int  # of hits
     filters: Filters
     lexical_only: bool
     by_chunk: bool = False  # whether each chunk of a definition is a hit of its own
     by_file: bool = False  # whether hits are grouped by file
+
+    def relative_to(self, *roots: str) -> "Query":
+        """Return the query whose filters also match absolute paths in a workspace, which has these paths."""
+        filters = tuple(
+            _relative_filter(each, roots) if each.field == "path" else each for each in self.filters
+        )
+        return replace(self, filters=filters)
+
+    def without_phrases(self) -> "Query":
+        """Return the query without the phrases that must occur; itself if it begins or ends with one.
+
+        A phrase with words on both sides may be a value in a pasted message.
+        """
+        if '"' in (self.raw_text[:1], self.raw_text[-1:]):
+            return self
+        filters = tuple(each for each in self.filters if each.field != "text" or each.negated)
+        return replace(self, filters=filters)
 
 
 def parse_query(
@@ -58,7 +73,9 @@ def parse_query(
     *,
     languages: Iterable[str] = (),
     paths: Iterable[str] = (),
+    excluded: Iterable[str] = (),
     kinds: Iterable[str] = (),
+    tests: bool = True,
     lexical_only: bool = False,
     by_file: bool = False,
 ) -> Query:
@@ -71,9 +88,18 @@ def parse_query(
         raise UsageError(f"The query has {len(text):,} characters. The limit is {MAX_QUERY_LENGTH:,}.")
     if not 1 <= limit <= MAX_HITS:
         raise UsageError(f"Invalid number of hits {limit}. Use a number from 1 to {MAX_HITS:,}.")
-    raw_text = text.strip()
+    raw_text = normalize(text.strip())
     remaining, inline = _extract_filters(raw_text)
-    explicit = _make_filters({("language", False): languages, ("path", False): paths, ("kind", False): kinds})
+    explicit = _make_filters(
+        {
+            ("language", False): languages,
+            ("path", False): paths,
+            ("path", True): excluded,
+            ("kind", False): kinds,
+        }
+    )
+    if not tests:
+        explicit += (Filter("path", (auxiliary.TESTS,), negated=True, raw_values=("tests",)),)
     if not remaining and not inline and not explicit:
         raise UsageError("The query is empty. Type what you search for, such as: where are files read")
     return Query(
@@ -91,6 +117,7 @@ def _extract_filters(text: str) -> tuple[str, Filters]:
     matches = list(_FILTER.finditer(text))
     if len(matches) > MAX_FILTERS:
         raise UsageError(f"The query has {len(matches):,} filters. Use at most {MAX_FILTERS}.")
+    _refuse_misspelled_filter(text)
     phrases: list[Filter] = []
     values: dict[tuple[Field, bool], list[str]] = {}
     for match in matches:
@@ -103,6 +130,25 @@ def _extract_filters(text: str) -> tuple[str, Filters]:
             values.setdefault((field, negated), []).append(value)
     remaining = _FILTER.sub(lambda match: "" if match["minus"] else _phrase(match), text)
     return remaining.strip(), _make_filters(values) + tuple(dict.fromkeys(phrases))
+
+
+def _refuse_misspelled_filter(text: str) -> None:
+    """Raise UsageError for a word like `langu:go`, which no code would be searched for by."""
+    for match in _UNKNOWN_FILTER.finditer(text):
+        prefix = match["prefix"]
+        similar = [name for name in _FIELDS if prefix not in _FIELDS and _is_misspelling(prefix, name)]
+        if similar:
+            raise UsageError(f"Unknown filter '{prefix}:'. Did you mean '{similar[0]}:'?")
+
+
+def _is_misspelling(word: str, name: str) -> bool:
+    """Return whether a word differs from a name by a letter, or by the order of two letters."""
+    if sorted(word) == sorted(name):
+        return True
+    shorter, longer = sorted((word, name), key=len)
+    return len(longer) - len(shorter) == 1 and any(
+        longer[:index] + longer[index + 1 :] == shorter for index in range(len(longer))
+    )
 
 
 def _phrase(match: re.Match[str]) -> str:
@@ -126,57 +172,47 @@ def _make_filters(values_by_field: Mapping[tuple[Field, bool], Iterable[str]]) -
     for (field, negated), values in values_by_field.items():
         raw_values = tuple(dict.fromkeys(values))
         if raw_values:
-            parsed = tuple(dict.fromkeys(map(_PARSERS[field], raw_values)))
+            parsed = tuple(dict.fromkeys(map(_PARSERS[field], map(normalize, raw_values))))
             filters.append(Filter(field, parsed, negated, raw_values))
     return tuple(filters)
 
 
 def _parse_language(name: str) -> str:
-    language = languages.by_name(name)
-    if language is None:
-        hint = "Use a name such as python, typescript, c++ or markdown."
-        raise UsageError(f"Unknown language {name!r}. {_suggestion(name, languages.NAMES) or hint}")
-    return language.name
+    return languages.require(name).name
 
 
 def _parse_kind(name: str) -> str:
     kinds = {kind.lower(): kind for kind in KINDS}
     if name.lower() not in kinds:
         hint = f"Use one of {', '.join(kinds)}."
-        raise UsageError(f"Unknown kind {name!r}. {_suggestion(name, kinds) or hint}")
+        raise UsageError(f"Unknown kind {name!r}. {suggestion(name, kinds) or hint}")
     return kinds[name.lower()]
 
 
-def _suggestion(name: str, names: Iterable[str]) -> str:
-    matches = difflib.get_close_matches(name.lower(), names, 1, _MIN_SUGGESTION_RATIO)
-    return f"Did you mean {matches[0]!r}?" if matches else ""
-
-
 def _parse_name(name: str) -> str:
-    """Return a name as the catalog has it: `A.b` for `A::b`, and `*` for an ellipsis."""
-    return _MEMBER_SEPARATOR.sub(".", _ELLIPSIS.sub("*", name))
+    """Return a name with `*` for an ellipsis."""
+    return _ELLIPSIS.sub("*", name)
+
+
+def _relative_filter(wanted: Filter, roots: Iterable[str]) -> Filter:
+    """Return a filter for paths that also matches those that are written with the path of their workspace."""
+    globs = [glob.strip().replace("\\", "/") for glob in map(normalize, wanted.raw_values)]
+    roots = {normalize(root).replace("\\", "/").rstrip("/") for root in roots}
+    relative = [
+        glob.removeprefix(root).strip("/")
+        for glob in globs
+        for root in roots
+        if f"{glob}/".startswith(f"{root}/")
+    ]
+    values = (_parse_path(f"/{path or '**'}") for path in relative)
+    return replace(wanted, values=tuple(dict.fromkeys([*wanted.values, *values])))
 
 
 def _parse_path(glob: str) -> str:
-    """Translate a glob into a regular expression. Raises UsageError.
-
-    Without a slash, the glob matches a file or folder at any depth. A folder matches all files in it.
-    """
-    glob = glob.strip().replace("\\", "/").removeprefix("./").rstrip("/")
-    if not glob:
+    pattern = translate_path_filter(glob)
+    if not pattern:
         raise UsageError("The path pattern is empty. Examples: src/**/*.py, src.")
-    first, *rest = _DOUBLE_STAR.split(glob.removeprefix("/") if "/" in glob else f"**/{glob}")
-    groups = AtomicGroups()
-    deeper = [
-        ("(?:[^/]*/)*?" if stars.endswith("/") else ".*?") + _translate_without_double_stars(part, groups)
-        for stars, part in zip(rest[::2], rest[1::2], strict=True)
-    ]
-    return groups.concatenate([_translate_without_double_stars(first, groups), *deeper]) + "(?:/.*)?$"
-
-
-def _translate_without_double_stars(glob: str, groups: AtomicGroups) -> str:
-    first, *rest = (re.escape(part).replace(r"\?", "[^/]") for part in glob.split("*"))
-    return groups.concatenate([first, *(f"[^/]*?{part}" for part in rest)])
+    return pattern
 
 
 _PARSERS: Mapping[Field, Callable[[str], str]] = {

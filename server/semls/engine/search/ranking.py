@@ -10,11 +10,11 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping
-from functools import lru_cache
 from heapq import nlargest
 from itertools import chain
 from typing import NamedTuple
 
+from semls.engine.files.auxiliary import is_auxiliary
 from semls.engine.search.analysis import AnalyzedQuery, identifier_stems, text_stems
 from semls.engine.storage.schema import Entry
 from semls.engine.syntax import identifiers
@@ -35,6 +35,7 @@ _SYMBOL_BOOST = 0.6  # the query names this symbol
 _OTHER_CASE_BOOST = 0.5  # the query names it in other upper and lower case
 _TYPE_BOOST = 0.5  # and the symbol is a type
 _MENTION_SHARE = 0.5  # of both if the query has other words, too: it may ask for what uses the symbol
+_MESSAGE_BOOST = 1.0  # the query is a message that the chunk has word for word
 _PREFIX_BOOST = 0.4  # the name starts with the query
 _CAMEL_CASE_BOOST = 0.3  # the parts of the name start with those of the query, as in pHH for parseHTTPHeader
 
@@ -49,19 +50,8 @@ _DUPLICATE_PENALTY = 0.5  # an exact duplicate of a better candidate
 _SAME_FILE_PENALTY = 0.95  # all definitions of a file but its best
 
 _MIN_COMMON_PREFIX = 4  # characters that related stems share at least: `auth` and `authentication`
-_CACHE_SIZE = 1 << 14
 
 _VERSION = re.compile(r"(?:^|/)(v(\d{1,9}))/")
-_AUXILIARY_PATH = re.compile(
-    r"(?:^|/)(?:tests?|testing|specs?|__tests__|__mocks__|mocks?|fixtures?|testdata|e2e|examples?|samples?|demos?"
-    r"|bench(?:es|marks?)?|docs?|docs?_\w+|tutorials?|website|playgrounds?"
-    r"|vendor|vendored|third[_-]?party|external|node_modules"
-    r"|bower_components|wwwroot/lib|dist|bundled?|build/static|priv/static|public/(?:assets|build|packs)"
-    r"|generated|__generated__|amalgamat(?:ed|ion)|single[_-]?(?:include|header)s?)/"
-    r"|(?:^|/)(?:test_[^/]*|conftest|[^/]*(?:_test|_spec|\.test|\.spec|Tests?|Spec|[_.-]bench(?:mark)?))\.\w+$"
-    r"|(?:^|/)[^/]*(?:_pb2(?:_grpc)?|\.pb|\.g|\.gen|[._-]generated)\.\w+$"
-    r"|\.(?:bundle|umd|cjs|esm|iife|global)\.[cm]?js$"
-)
 # Files that are named after their role: the folder is the module.
 _HOLLOW_STEMS = frozenset(("__init__", "__main__", "index", "lib", "main", "mod"))
 _PROSE_LANGUAGES = frozenset(
@@ -92,6 +82,7 @@ class Candidate(NamedTuple):
     entry: Entry
     lexical: float = 0.0  # BM25 divided by its upper bound for the query
     semantic: float = 0.0  # how many standard deviations it is nearer than the farthest candidate
+    message: float = 0.0  # the share of the query's phrases that it has in strings
 
 
 class _Evidence(NamedTuple):
@@ -117,9 +108,14 @@ def rank(query: AnalyzedQuery, candidates: Mapping[int, Candidate]) -> list[tupl
     evidence = {}
     for chunk, candidate in candidates.items():
         entry, penalty = candidate.entry, penalties.factor(candidate)
-        own = text_scores[chunk] + _entry_score(query, matcher, entry)
+        own = text_scores[chunk] + _entry_score(query, matcher, entry) + _MESSAGE_BOOST * candidate.message
         evidence[chunk] = _Evidence(own * penalty, file_scores[entry.path] * penalty)
     return _diversify(evidence, candidates)
+
+
+def auxiliary_penalty(query: AnalyzedQuery) -> float:
+    """Return the factor for the score of a chunk in an auxiliary file."""
+    return _WANTED_AUXILIARY_PENALTY if query.has_any(_AUXILIARY_TERMS) else _AUXILIARY_PENALTY
 
 
 def is_named(query: AnalyzedQuery, candidate: Candidate) -> bool:
@@ -278,8 +274,7 @@ class _Penalties:
 
     def __init__(self, query: AnalyzedQuery, paths: Collection[str]) -> None:
         self._query = query
-        is_wanted = query.has_any(_AUXILIARY_TERMS)
-        self._auxiliary = _WANTED_AUXILIARY_PENALTY if is_wanted else _AUXILIARY_PENALTY
+        self._auxiliary = auxiliary_penalty(query)
         self._by_language = {
             **dict.fromkeys(_PROSE_LANGUAGES, 1.0 if query.has_any(_PROSE_TERMS) else _PROSE_PENALTY),
             **dict.fromkeys(_BUILD_LANGUAGES, 1.0 if query.has_any(_BUILD_TERMS) else _BUILD_PENALTY),
@@ -289,7 +284,7 @@ class _Penalties:
     def factor(self, candidate: Candidate) -> float:
         """Return the product of all penalties for a chunk."""
         entry = candidate.entry
-        auxiliary = self._auxiliary if _is_auxiliary(entry.path) else 1.0
+        auxiliary = self._auxiliary if is_auxiliary(entry.path) else 1.0
         older = _OLDER_VERSION_PENALTY if entry.path in self._older_versions else 1.0
         return auxiliary * self._by_language.get(entry.language, 1.0) * older * self._unmentioned(candidate)
 
@@ -318,11 +313,6 @@ def _older_versions(query: AnalyzedQuery, paths: Collection[str]) -> set[str]:
     }
 
 
-@lru_cache(_CACHE_SIZE)
-def _is_auxiliary(path: str) -> bool:
-    return bool(_AUXILIARY_PATH.search(path))
-
-
 def _diversify(
     evidence: Mapping[int, _Evidence], candidates: Mapping[int, Candidate]
 ) -> list[tuple[int, float]]:
@@ -337,8 +327,13 @@ def _diversify(
     for chunk in sorted(evidence, key=lambda chunk: (-evidence[chunk].total, chunk)):
         entry, scores = candidates[chunk].entry, evidence[chunk]
         best = best_of_file.setdefault(entry.path, entry)
-        is_best = entry is best or entry.definition == best.definition
+        is_best = entry is best or _own_name(entry) == _own_name(best)
         score = scores.total if is_best else scores.chunk * _SAME_FILE_PENALTY
         diversified[chunk] = score * (_DUPLICATE_PENALTY if entry.content_hash in seen else 1.0)
         seen.add(entry.content_hash)
     return sorted(diversified.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _own_name(entry: Entry) -> tuple[str, int, int]:
+    """Return what all chunks of one definition share, and no others of their file."""
+    return entry.name, entry.name_row, entry.name_column

@@ -1,22 +1,25 @@
 """Hybrid search: collects candidates from full-text search, names and vectors, and ranks them."""
 
-from collections.abc import Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from semls.engine.scheduler import Priority, PriorityExecutor
-from semls.engine.search.analysis import AnalyzedQuery
-from semls.engine.search.confidence import confidence
+from semls.engine.search.analysis import AnalyzedQuery, is_in_string, shared_spans
+from semls.engine.search.confidence import Evidence
 from semls.engine.search.grouping import group_by_file
 from semls.engine.search.query import Query
-from semls.engine.search.ranking import Candidate, best_row, is_named, matched, rank
+from semls.engine.search.ranking import Candidate, auxiliary_penalty, best_row, is_named, matched, rank
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import DefinitionKey, Entry
+from semls.engine.syntax.source import split_rows
 from semls.engine.vector_index import VectorIndex, nearest
 
 MIN_CANDIDATES = 300  # from each source; more for queries with a higher limit
+_NO_WORDS = AnalyzedQuery.from_text("")
 _MIN_DEVIATION = 1e-6  # of cosines; smaller ones are rounding errors of equal vectors
 
 
@@ -27,27 +30,40 @@ class Hit:
     `score` orders the hits of one query, higher is better. It is not bounded (usually between 0 and 5) and
     not comparable across queries. Hits of `search` without text have the score 0.
 
-    `snippet` is the chunk's text, and `row` the row in it that a reader should see first, counted from 0.
+    `snippet` is the chunk's text. Of its rows, which count from 0, a reader starts at `row`, and `best_row`
+    shares the most words with the query, at `best_spans` of its text.
     """
 
     entry: Entry
     score: float
     snippet: str
     row: int = 0
+    best_row: int = 0
+    best_spans: tuple[tuple[int, int], ...] = ()
     matched: tuple[str, ...] = ()  # any of "name", "lexical" and "semantic"; empty for a query without text
 
 
+class Nearest(NamedTuple):
+    """The chunks nearest to a query: their scores by id, and the cosine similarity of the nearest one."""
+
+    scores: Mapping[int, float]
+    cosine: float
+
+
+NOTHING_NEAR = Nearest({}, 0.0)
+
+
 class Found(NamedTuple):
-    """The hits of a query, and the probability that the first one is right; 0 if there are none."""
+    """The hits of a query, and the evidence for the first one; None without hits and without a text."""
 
     hits: list[Hit]
-    confidence: float
+    evidence: Evidence | None
 
 
 async def nearest_chunks(
     query: Query, catalog: Catalog, index: VectorIndex, executor: PriorityExecutor
-) -> dict[int, float]:
-    """Return the chunks nearest to a query, as ids with scores.
+) -> Nearest:
+    """Return the chunks nearest to a query.
 
     A score is the cosine similarity minus that of the farthest of these chunks, divided by the standard
     deviation: models differ in the range of their cosines. Raises StoreError.
@@ -55,18 +71,17 @@ async def nearest_chunks(
     vector = await executor.run(Priority.SEARCH, index.encoder.encode_query, query.text)
     neighbours = await nearest(index, vector, _limit(query), query.filters, catalog, executor)
     if not neighbours:
-        return {}
+        return NOTHING_NEAR
     similarities = [each.similarity for each in neighbours]
     farthest, deviation = min(similarities), max(float(np.std(similarities)), _MIN_DEVIATION)
-    return {
+    scores = {
         chunk: (each.similarity - farthest) / deviation for each in neighbours for chunk in each.chunk_ids
     }
+    return Nearest(scores, max(similarities))
 
 
-def search(query: Query, catalog: Catalog, semantic: Mapping[int, float]) -> Found:
+def search(query: Query, catalog: Catalog, nearest: Nearest = NOTHING_NEAR) -> Found:
     """Return the hits of a query, best first, or grouped by file if the query asks for that.
-
-    `semantic` is what `nearest_chunks` returns, or empty.
 
     Unless `query.by_chunk`, a definition of several chunks is one hit: its best chunk, or the chunk that
     contains its name if the query asks for it by name or if the best chunk is part of its documentation.
@@ -74,13 +89,14 @@ def search(query: Query, catalog: Catalog, semantic: Mapping[int, float]) -> Fou
     A query without text lists the definitions that pass its filters. Raises StoreError.
     """
     if not query.text:
-        return Found(_list_definitions(query, catalog), 1.0)
+        return Found(_list_definitions(query, catalog), None)
     analyzed = AnalyzedQuery.from_text(query.text)
-    candidates = _candidates(query, analyzed, catalog, semantic)
+    analyzed = analyzed.respelled(catalog.vocabulary.corrections(analyzed.terms))
+    candidates = _candidates(query, analyzed, catalog, nearest.scores)
     ranked = rank(analyzed, candidates)
     if not query.by_chunk:
         ranked = _group_by_definition(ranked, candidates)
-    probability = confidence(candidates[ranked[0][0]], [score for _, score in ranked]) if ranked else 0.0
+    evidence = _evidence(ranked, candidates, nearest.cosine) if ranked else None
     if query.by_file:
         ranked = group_by_file(ranked, lambda chunk: candidates[chunk].entry.path)
     ranked = ranked[: query.limit]
@@ -90,13 +106,25 @@ def search(query: Query, catalog: Catalog, semantic: Mapping[int, float]) -> Fou
         _hit(analyzed, candidates[chunk]._replace(entry=entries[shown[chunk]]), score, texts[shown[chunk]])
         for chunk, score in ranked
     ]
-    return Found(hits, probability)
+    return Found(hits, evidence)
+
+
+def _evidence(
+    ranked: Sequence[tuple[int, float]], candidates: Mapping[int, Candidate], cosine: float
+) -> Evidence:
+    (first, score), (_, next_score) = [*ranked, (0, 0.0)][:2]
+    return Evidence(candidates[first].lexical, score - next_score, cosine)
 
 
 def _hit(query: AnalyzedQuery, candidate: Candidate, score: float, text: str) -> Hit:
     entry = candidate.entry
-    row = 0 if entry.name and entry.holds_name else best_row(query, text)
-    return Hit(entry, score, text, row, matched(query, candidate))
+    has_name = bool(entry.name and entry.holds_name)
+    rows, best = split_rows(text), best_row(query, text)
+    spans = shared_spans(rows[best], query.stems)
+    if has_name and not spans:
+        # A row of a notebook may hold several lines.
+        best = min(entry.name_row - entry.start_row, len(rows) - 1)
+    return Hit(entry, score, text, 0 if has_name else best, best, tuple(spans), matched(query, candidate))
 
 
 def _group_by_definition(
@@ -129,21 +157,36 @@ def _candidates(
     query: Query, analyzed: AnalyzedQuery, catalog: Catalog, semantic: Mapping[int, float]
 ) -> dict[int, Candidate]:
     limit = _limit(query)
+    messages = _messages(query, analyzed, catalog)
     others = {
         *semantic,
+        *messages,
         *catalog.find_by_name(analyzed.names, query.filters, limit),
         *catalog.find_by_prefix(analyzed.symbol, query.filters, limit),
         *catalog.find_by_text(query.filters, limit),
     }
-    lexical = catalog.fulltext.search(analyzed.terms, query.filters, limit, others)
+    lexical = catalog.fulltext.search(
+        analyzed.terms, query.filters, limit, others, auxiliary_penalty(analyzed)
+    )
     chunks = others.union(lexical)
     return {
-        chunk: Candidate(entry, lexical.get(chunk, 0.0), semantic.get(chunk, 0.0))
+        chunk: Candidate(entry, lexical.get(chunk, 0.0), semantic.get(chunk, 0.0), messages.get(chunk, 0.0))
         for chunk, entry in catalog.entries(list(chunks)).items()
     }
+
+
+def _messages(query: Query, analyzed: AnalyzedQuery, catalog: Catalog) -> dict[int, float]:
+    """Return the chunks that have phrases of the query in strings, with the shares of these phrases."""
+    shares: dict[int, float] = defaultdict(float)
+    for phrase, share in analyzed.phrases.items():
+        chunks = catalog.fulltext.chunks_with_phrase(phrase, query.filters, _limit(query))
+        for chunk, text in catalog.texts(chunks).items():
+            if is_in_string(text, phrase):
+                shares[chunk] += share
+    return shares
 
 
 def _list_definitions(query: Query, catalog: Catalog) -> list[Hit]:
     chunks = catalog.find_definitions(query.filters, query.limit)
     entries, texts = catalog.entries(chunks), catalog.texts(chunks)
-    return [Hit(entries[chunk], 0.0, texts[chunk]) for chunk in chunks]
+    return [_hit(_NO_WORDS, Candidate(entries[chunk]), 0.0, texts[chunk]) for chunk in chunks]

@@ -5,22 +5,26 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import cast
 
+from semls.engine.files.auxiliary import is_auxiliary
 from semls.engine.storage.database import Database
 from semls.engine.storage.embedded_hashes import EmbeddedHashes, create_embedded_table
 from semls.engine.storage.filters import FilterCompiler, Filters, register_functions
 from semls.engine.storage.fulltext import FullTextIndex, insert_text
 from semls.engine.storage.schema import HOLDS_NAME, LAYOUT, Entry, File, columns, placeholders
+from semls.engine.storage.vocabulary import Vocabulary, create_vocabulary_table
 from semls.engine.syntax import identifiers
 
 _PAGE = 10_000  # files that one call of `files_after` reads
-_MAX_LISTED = 1000  # skipped or unparsed files
+_MAX_LISTED = 1000  # skipped, partial or unparsed files
+_MAX_LENGTH_DIFFERENCE = 3  # of names that are compared
+_MAX_NAMES = 5000  # that are compared
 _MAX_CHARACTER = "\U0010ffff"  # sorts after all others
 
 _SELECT_FILES = f"SELECT {columns(File, 'files')} FROM files"
 _INSERT_FILE = f"INSERT INTO files VALUES ({placeholders(len(File._fields))})"
 _INSERT_CHUNK = f"""
-    INSERT INTO chunks ({", ".join(Entry._fields)}, initials)
-    VALUES ({placeholders(len(Entry._fields))}, ?)"""
+    INSERT INTO chunks ({", ".join(Entry._fields)}, initials, is_auxiliary)
+    VALUES ({placeholders(len(Entry._fields))}, ?, ?)"""
 
 
 class Catalog:
@@ -34,6 +38,7 @@ class Catalog:
         self._database = Database(path, LAYOUT, _prepare)
         self._filters = FilterCompiler(self._database)
         self.fulltext = FullTextIndex(self._database, self._filters)
+        self.vocabulary = Vocabulary(self._database)
         self.embedded = EmbeddedHashes(self._database)
 
     @property
@@ -76,6 +81,10 @@ class Catalog:
         condition = "WHERE skipped = '' AND failure != '' ORDER BY path LIMIT ?"
         return list(self._files(condition, (_MAX_LISTED,)).values())
 
+    def partial_files(self) -> list[File]:
+        """Return the first thousand files, by path, of which parts are left out."""
+        return list(self._files("WHERE omitted != '' ORDER BY path LIMIT ?", (_MAX_LISTED,)).values())
+
     def count_files(self) -> int:
         """Return the number of files that are not skipped."""
         return int(self._database.query("SELECT count(*) FROM files WHERE skipped = ''")[0][0])
@@ -103,6 +112,12 @@ class Catalog:
     def invalidate_all(self) -> None:
         """Mark all files as stale, so that they are read again. Searches find their chunks until then."""
         self._database.execute("UPDATE files SET mtime_ns = -1, digest = ''")
+
+    def invalidate(self, paths: Iterable[str]) -> None:
+        """Mark some files as stale, so that they are read again."""
+        with self._database.transaction() as connection:
+            query = "UPDATE files SET mtime_ns = -1, digest = '' WHERE path = ?"
+            connection.executemany(query, ((path,) for path in paths))
 
     def invalidate_failures(self) -> None:
         """Mark the files that could not be read or parsed as stale, so that they are read again."""
@@ -132,6 +147,11 @@ class Catalog:
         query = f"SELECT {columns(Entry, 'chunks')} FROM chunks WHERE path = ? ORDER BY start_byte"
         return [Entry._make(row) for row in self._database.query(query, (path,))]
 
+    def chunk_counts(self, paths: Sequence[str]) -> dict[str, int]:
+        """Return the number of chunks of each of these files that has any, by path."""
+        query = f"SELECT path, count(*) FROM chunks WHERE path IN ({placeholders(len(paths))}) GROUP BY path"
+        return dict(self._database.query(query, paths))
+
     def chunk_at(self, path: str, row: int) -> int | None:
         """Return the id of the chunk at a row of a file, or None.
 
@@ -158,6 +178,14 @@ class Catalog:
     def find_by_name(self, names: Sequence[str], filters: Filters, limit: int) -> list[int]:
         """Return the ids of chunks with one of these names, ignoring case."""
         return self._find(f"name IN ({placeholders(len(names))})", names, filters, limit)
+
+    def names_like(self, name: str) -> list[str]:
+        """Return names that begin like this one and are about as long, at most a few thousand."""
+        first = name[:1]
+        query = """SELECT DISTINCT name FROM chunks
+            WHERE name >= ? AND name < ? AND abs(length(name) - ?) <= ? LIMIT ?"""
+        bounds = (first, first + _MAX_CHARACTER, len(name), _MAX_LENGTH_DIFFERENCE, _MAX_NAMES)
+        return [name for (name,) in self._database.query(query, bounds)]
 
     def find_by_prefix(self, prefix: str, filters: Filters, limit: int) -> list[int]:
         """Return the ids of chunks whose name starts with `prefix`, or whose words start with its words.
@@ -249,6 +277,7 @@ class Catalog:
 def _prepare(connection: sqlite3.Connection) -> None:
     register_functions(connection)
     create_embedded_table(connection)
+    create_vocabulary_table(connection)
 
 
 def _replace_file(connection: sqlite3.Connection, file: File, chunks: Sequence[tuple[Entry, str]]) -> None:
@@ -256,6 +285,6 @@ def _replace_file(connection: sqlite3.Connection, file: File, chunks: Sequence[t
     connection.execute(_INSERT_FILE, file)
     for entry, text in chunks:
         initials = "".join(part[0] for part in identifiers.split(entry.name)).lower()
-        cursor = connection.execute(_INSERT_CHUNK, (*entry, initials))
+        cursor = connection.execute(_INSERT_CHUNK, (*entry, initials, is_auxiliary(entry.path)))
         chunk_id = cast("int", cursor.lastrowid)  # None only before the first INSERT
         insert_text(connection, chunk_id, entry, text)

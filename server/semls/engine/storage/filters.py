@@ -4,20 +4,29 @@ import dataclasses
 import json
 import re
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
+from semls.decoding import normalize
 from semls.engine.storage.database import Database
 from semls.engine.storage.schema import placeholders
 
 Field: TypeAlias = Literal["language", "kind", "path", "name", "text"]
 
 _MATCHES_PATH = "chunks.path IN (SELECT path FROM files WHERE matches_any(?, path))"
+# A text that is injected into a file has its own language and also counts as one of the file's.
+_HAS_LANGUAGE = "chunks.language IN ({0}) OR chunks.path IN (SELECT path FROM files WHERE language IN ({0}))"
+# Of a selector in Objective-C (`add:to:`), the first part suffices.
 _HAS_NAME = r"""
     chunks.name LIKE ? ESCAPE '\'
-    OR chunks.name LIKE ? ESCAPE '\' AND '.' || chunks.container LIKE ? ESCAPE '\'"""
+    OR (chunks.name LIKE ? ESCAPE '\' OR chunks.name LIKE ? ESCAPE '\' AND chunks.name NOT LIKE '% %')
+    AND '.' || chunks.container LIKE ? ESCAPE '\'"""
+# Between a container and its member, as people write it in some languages.
+_SEPARATOR = re.compile(r"(?<=[\w*?!])(?:::|->|[#:/\\])(?=[\w*~$])")
+_ARITY = re.compile(r"(?<=\w)/\d+$")  # of a function of Erlang or Elixir
+_SCOPE = re.compile(r"^[abglstvw]:(?=\w)")  # of a name of Vim
 _CACHED_PATHS = 1 << 14  # results of `matches_any` that are remembered
 _CACHED_SCANS = 4  # text filters whose chunks are remembered: one search uses them several times
 
@@ -26,8 +35,9 @@ _CACHED_SCANS = 4  # text filters whose chunks are remembered: one search uses t
 class Filter:
     """A condition on hits: a field has one of the values or, negated, none of them.
 
-    A path is a regular expression that matches from the start of the path. A name may contain `*` and follow
-    its container, as in `A.b*`. A text is case-folded and occurs in the chunk or its path.
+    All values are in normalization form C. A path is a regular expression that matches from the start of the
+    path. A name may contain `*` and follow its container, as in `A.b*` and `A::b*`. A text is case-folded and
+    occurs in the chunk or its path.
     """
 
     field: Field
@@ -73,9 +83,8 @@ class FilterCompiler:
             FROM chunks JOIN fulltext ON fulltext.rowid = chunks.id WHERE {condition}""",
             parameters,
         )
-        return json.dumps(
-            [chunk_id for chunk_id, path, body in rows if _passes(f"{path}\n{body}".casefold(), texts)]
-        )
+        searched = ((chunk_id, f"{normalize(path)}\n{body}".casefold()) for chunk_id, path, body in rows)
+        return json.dumps([chunk_id for chunk_id, text in searched if _passes(text, texts)])
 
 
 def register_functions(connection: sqlite3.Connection) -> None:
@@ -84,6 +93,7 @@ def register_functions(connection: sqlite3.Connection) -> None:
 
 
 def _matches_any(patterns: str, path: str) -> bool:
+    path = normalize(path)
     return any(re.match(pattern, path) for pattern in json.loads(patterns))
 
 
@@ -105,14 +115,25 @@ def _condition(wanted: Filter) -> tuple[str, Sequence[str]]:
         case "path":
             return _MATCHES_PATH, [json.dumps(wanted.values)]
         case "name":
-            patterns = [pattern for name in wanted.values for pattern in _name_patterns(name)]
-            return " OR ".join([_HAS_NAME] * len(wanted.values)), patterns
+            names = list(dict.fromkeys(name for value in wanted.values for name in _spellings(value)))
+            patterns = [pattern for name in names for pattern in _name_patterns(name)]
+            return " OR ".join([_HAS_NAME] * len(names)), patterns
+        case "language":
+            marks = placeholders(len(wanted.values))
+            return _HAS_LANGUAGE.format(marks), [*wanted.values, *wanted.values]
         case column:
             return f"chunks.{column} IN ({placeholders(len(wanted.values))})", wanted.values
 
 
-def _name_patterns(name: str) -> tuple[str, str, str]:
-    """Return the patterns of `_HAS_NAME`: for the name alone, and for the name and its container."""
+def _spellings(name: str) -> Iterator[str]:
+    """Yield a name as it is, and as the catalog may have it: `A.b` for `A::b`, `A#b`, `a:b/2` or `A/b`."""
+    yield name
+    yield _SEPARATOR.sub(".", _ARITY.sub("", name))
+    yield _SCOPE.sub("", name)
+
+
+def _name_patterns(name: str) -> tuple[str, str, str, str]:
+    """Return the patterns of `_HAS_NAME`: for the name alone; for name, selector and container."""
     like = re.sub(r"[\\%_]", r"\\\g<0>", name).replace("*", "%")
-    container, _, member = like.rpartition(".")
-    return like, member, f"%.{container}"
+    container, dot, member = like.rpartition(".")
+    return like, member, f"{member}:%", f"%.{container}" if dot else "%"

@@ -11,11 +11,12 @@ FULLTEXT_COLUMNS = ("name", "container", "path", "signature", "body", "body_word
 LAYOUT = Layout(
     "catalog",
     application_id=0x53454D4C,  # "SEML"
-    version=6,
+    version=8,
     schema=f"""
 CREATE TABLE files (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,
-    digest TEXT NOT NULL, language TEXT NOT NULL, skipped TEXT NOT NULL, failure TEXT NOT NULL
+    digest TEXT NOT NULL, language TEXT NOT NULL, skipped TEXT NOT NULL, failure TEXT NOT NULL,
+    omitted TEXT NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE chunks (
     id INTEGER PRIMARY KEY AUTOINCREMENT, path TEXT NOT NULL REFERENCES files(path) ON DELETE CASCADE,
@@ -26,7 +27,7 @@ CREATE TABLE chunks (
     end_row INTEGER NOT NULL, end_column INTEGER NOT NULL,
     name_row INTEGER NOT NULL, name_column INTEGER NOT NULL,
     name_end_row INTEGER NOT NULL, name_end_column INTEGER NOT NULL,
-    initials TEXT NOT NULL
+    initials TEXT NOT NULL, is_auxiliary INTEGER NOT NULL
 );
 CREATE INDEX chunks_by_path ON chunks(path);
 CREATE INDEX chunks_by_content_hash ON chunks(content_hash);
@@ -47,6 +48,7 @@ class File(NamedTuple):
 
     `skipped` is the reason why the file has no chunks, or "". `failure` is the error that reading or parsing
     it raised, or "": the file is skipped or chunked by lines then, and read again at the next start.
+    `omitted` is what was left out of the file because no person wrote it, or "".
     """
 
     path: str
@@ -56,6 +58,7 @@ class File(NamedTuple):
     language: str = ""
     skipped: str = ""
     failure: str = ""
+    omitted: str = ""
 
 
 class Entry(NamedTuple):

@@ -13,10 +13,15 @@ from typing import NamedTuple
 
 from tree_sitter import Node
 
-from semls.engine.syntax.languages import Language
-from semls.engine.syntax.outline import CLASS_LIKE, CONTAINERS, Definition, build_outline
-from semls.engine.syntax.parse import parse
+from semls.engine.syntax.definition import CELL, CLASS_LIKE, CONTAINERS, FUNCTION_LIKE, Definition
+from semls.engine.syntax.headers import scan
+from semls.engine.syntax.languages import Language, macros
+from semls.engine.syntax.notebook import read_source
+from semls.engine.syntax.outline import build_outline
+from semls.engine.syntax.parse import Layer, parse
 from semls.engine.syntax.source import MAX_CHUNK_CHARACTERS, Source, Span
+from semls.engine.syntax.template_blocks import find_template_blocks
+from semls.engine.syntax.templates import hide_tags
 
 # The names of LSP's SymbolKind, in the order of their values.
 KINDS = tuple(
@@ -30,17 +35,33 @@ _MAX_NODE_DEPTH = 40  # of nodes that are searched for a boundary
 _LINE_BREAK = re.compile(rb"\n")
 _BLANK_LINES = re.compile(rb"\n(?:[ \t\f\v\r]*\n)+")
 
-# Sources of `fingerprint`, relative to the package `semls.engine`. `sensitive.py` decides which contents are
-# chunked, and `stems.py` which synonyms the full-text index adds to a chunk.
+# Sources of `fingerprint`, relative to the package `semls`. Those of `files` decide which contents are
+# chunked, and `stems.py` and `unspaced.py` which words the full-text index adds to a chunk.
 _CHUNKING_MODULES = (
-    "syntax/chunker.py",
-    "syntax/outline.py",
-    "syntax/leading_nodes.py",
-    "syntax/doc_text.py",
-    "syntax/parse.py",
-    "syntax/source.py",
-    "syntax/stems.py",
-    "files/sensitive.py",
+    "decoding/__init__.py",
+    "decoding/codec_names.py",
+    "decoding/editorconfig.py",
+    "decoding/guess.py",
+    "engine/syntax/chunker.py",
+    "engine/syntax/definition.py",
+    "engine/syntax/headers.py",
+    "engine/syntax/outline.py",
+    "engine/syntax/leading_nodes.py",
+    "engine/syntax/doc_text.py",
+    "engine/syntax/injection.py",
+    "engine/syntax/notebook.py",
+    "engine/syntax/pages.py",
+    "engine/syntax/parse.py",
+    "engine/syntax/source.py",
+    "engine/syntax/stems.py",
+    "engine/syntax/template_blocks.py",
+    "engine/syntax/templates.py",
+    "engine/syntax/unspaced.py",
+    "engine/files/auxiliary.py",
+    "engine/files/sensitive.py",
+    "engine/files/classify.py",
+    "engine/files/generated.py",
+    "engine/files/machine_written.py",
 )
 
 
@@ -55,6 +76,7 @@ class Chunk(NamedTuple):
     signature: str
     doc: str
     text: str
+    language: str  # of the text that is injected into the file, or "" if it is that of the file
 
     @property
     def qualified_name(self) -> str:
@@ -70,9 +92,9 @@ def fingerprint() -> str:
     versions of tree-sitter and of its grammars. The catalog stores it, and files are chunked again when it
     differs.
     """
-    engine = resources.files("semls.engine")
-    files = [engine / name for name in _CHUNKING_MODULES]
-    files += sorted((engine / "syntax/languages").iterdir(), key=lambda file: file.name)
+    package = resources.files("semls")
+    files = [package / name for name in _CHUNKING_MODULES]
+    files += sorted((package / "engine/syntax/languages").iterdir(), key=lambda file: file.name)
     digest = hashlib.blake2b(digest_size=8)
     for file in files:
         digest.update(file.read_bytes() if file.is_file() else b"")
@@ -83,12 +105,13 @@ def fingerprint() -> str:
 
 def chunk(content: bytes, language: Language) -> list[Chunk]:
     """Return the chunks of a file in their order. They do not overlap and omit only closing punctuation."""
-    source = Source(content)
-    if not language.grammar:
-        whole_file = Definition("", 0, len(source.data))
-        return list(_ChunkBuilder(source, None).chunks(whole_file))
-    root, matches = parse(language, source.for_parser())
-    return list(_ChunkBuilder(source, root).chunks(build_outline(source, matches)))
+    source, regions = read_source(content, language)
+    text = source.for_parser(macros.PATTERNS.get(language.name))
+    layers = parse(regions, hide_tags(text, language.tags))
+    headers = scan(source, language, layers[0].root if layers else None)
+    blocks = find_template_blocks(source, language)
+    outline = build_outline(source, layers, headers, blocks)
+    return list(_ChunkBuilder(source, language, layers).chunks(outline))
 
 
 # Yields, in order, the offsets between `start` and `end` at which a text may be split.
@@ -98,8 +121,12 @@ _Boundaries = Callable[[int, int], Iterator[int]]
 class _Splitter:
     """Splits texts that are too long for one chunk, preferably at the boundaries of syntax nodes."""
 
-    def __init__(self, source: Source, root: Node | None) -> None:
-        self._source, self._root = source, root
+    def __init__(self, source: Source, layers: Sequence[Layer]) -> None:
+        self._source = source
+        self._roots = [layer.root for layer in layers if layer.root and not layer.region.is_injected]
+        self._injected = {
+            layer.region.content.id: layer.root for layer in layers if layer.root and layer.region.content
+        }
 
     def split(self, start: int, end: int) -> list[tuple[int, int]]:
         """Return the offsets of parts that fit in a chunk each, without whitespace at their ends."""
@@ -134,23 +161,23 @@ class _Splitter:
     def _nodes(self, start: int, end: int) -> Iterator[int]:
         """Yield where nodes that fit in a chunk start, if they are the first on their lines."""
         row = -1
-        for node in self._fitting_nodes(self._root, start, end) if self._root else ():
+        for node in self._fitting_nodes(self._roots, start, end):
             if node.start_point.row == row:
                 continue
             offset, row = node.start_byte, node.start_point.row
             if start < offset and not self._source.data[self._source.line_start(offset) : offset].strip():
                 yield offset
 
-    def _fitting_nodes(self, parent: Node, start: int, end: int, depth: int = 0) -> Iterator[Node]:
+    def _fitting_nodes(self, nodes: Sequence[Node], start: int, end: int, depth: int = 0) -> Iterator[Node]:
         """Yield the topmost nodes that fit in a chunk, except those right below a comment."""
-        nodes = parent.children
         comment_row = -1  # where the comment before a node ends
         for node in nodes[bisect_right(nodes, start, key=_end_byte) :]:
             if node.start_byte >= end:
                 break
-            is_divisible = node.child_count > 0 and depth < _MAX_NODE_DEPTH
+            is_divisible = (node.child_count > 0 or node.id in self._injected) and depth < _MAX_NODE_DEPTH
             if is_divisible and not self._source.fits_in_chunk(node.start_byte, node.end_byte):
-                yield from self._fitting_nodes(node, start, end, depth + 1)
+                children = self._injected.get(node.id, node).children
+                yield from self._fitting_nodes(children, start, end, depth + 1)
             elif node.start_point.row - comment_row > 1 or comment_row < 0:
                 yield node
             comment_row = node.end_point.row if node.is_extra else -1
@@ -162,9 +189,8 @@ class _Splitter:
         return (match.end() for match in _LINE_BREAK.finditer(self._source.data, start, end - 1))
 
     def _characters(self, start: int, end: int) -> Iterator[int]:
-        is_utf8 = self._source.encoding == "utf-8"
         for offset in range(start + MAX_CHUNK_CHARACTERS, end, MAX_CHUNK_CHARACTERS):
-            while is_utf8 and self._source.data[offset] & 0xC0 == 0x80:
+            while self._source.data[offset] & 0xC0 == 0x80:
                 offset -= 1  # noqa: PLW2901 - back to the first byte of the character
             yield offset
 
@@ -176,8 +202,14 @@ def _end_byte(node: Node) -> int:
 class _ChunkBuilder:
     """Converts a tree of definitions into chunks."""
 
-    def __init__(self, source: Source, root: Node | None) -> None:
-        self._source, self._splitter = source, _Splitter(source, root)
+    def __init__(self, source: Source, language: Language, layers: Sequence[Layer]) -> None:
+        self._source, self._splitter = source, _Splitter(source, layers)
+        # By group. HTML in other files is markup of their own language.
+        self._languages = {
+            layer.group: layer.language.name
+            for layer in layers
+            if layer.language.name not in (language.name, "html")
+        }
 
     def chunks(self, definition: Definition, container: str = "") -> Iterator[Chunk]:
         """Yield the chunks of a definition and of everything in it."""
@@ -188,8 +220,14 @@ class _ChunkBuilder:
         start = definition.start
         for child in definition.children:
             yield from self._chunks_between(definition, start, child.start, container)
-            _refine_kind(child, definition)
-            yield from self.chunks(child, _join_names(container, definition.name))
+            inner_container = _join_names(container, definition.name)
+            if child.kind == CELL:
+                yield from self.chunks(child, inner_container)
+            elif definition.kind == CELL or child.layer != definition.layer:
+                yield from self.chunks(child)  # whose name has no container in another language
+            else:
+                _refine_kind(child, definition)
+                yield from self.chunks(child, inner_container)
             start = child.end
         yield from self._chunks_between(definition, start, definition.end, container)
 
@@ -198,14 +236,15 @@ class _ChunkBuilder:
     ) -> Iterator[Chunk]:
         """Yield the chunks of the text before, between or after the children of a definition."""
         is_head = start == definition.start
-        is_namespace = definition.kind == "namespace"
-        has_nothing_but_a_name = is_namespace and is_head and start == definition.head
+        is_namespace = definition.kind in ("namespace", CELL)
+        is_shell = is_namespace or _holds_other_language(definition)
+        has_nothing_but_a_name = is_shell and is_head and start == definition.head
         ignored_until = min(definition.head_end, end) if has_nothing_but_a_name else start
         if self._source.is_closing_punctuation(ignored_until, end):
             return
         is_rest_of_container = definition.kind in CONTAINERS and not is_head
         if not definition.kind or is_namespace or is_rest_of_container:
-            yield from self._unnamed_chunks(start, end, _join_names(container, definition.name))
+            yield from self._unnamed_chunks(definition, start, end, _join_names(container, definition.name))
         else:
             yield from self._named_chunks(definition, start, end, container)
 
@@ -223,6 +262,7 @@ class _ChunkBuilder:
                 signature=definition.signature if is_first else "",
                 doc=definition.doc if is_first else "",
                 text=self._source.text(part_start, part_end),
+                language=self._languages.get(definition.layer, ""),
             )
 
     def _selection(self, definition: Definition) -> tuple[int, int]:
@@ -236,7 +276,7 @@ class _ChunkBuilder:
         is_short = self._source.fits_in_chunk(definition.start, definition.end)
         return definition.selection if is_short else self._source.strip(definition.head, body[0])
 
-    def _unnamed_chunks(self, start: int, end: int, container: str) -> Iterator[Chunk]:
+    def _unnamed_chunks(self, parent: Definition, start: int, end: int, container: str) -> Iterator[Chunk]:
         for part_start, part_end in self._splitter.split(start, end):
             first_line_end = min(part_end, self._source.line_end(part_start))
             yield Chunk(
@@ -248,6 +288,7 @@ class _ChunkBuilder:
                 signature="",
                 doc="",
                 text=self._source.text(part_start, part_end),
+                language=self._languages.get(parent.layer, ""),
             )
 
 
@@ -256,6 +297,13 @@ def _refine_kind(child: Definition, parent: Definition) -> None:
     if child.kind == "function" and (parent.kind in CLASS_LIKE or child.container):
         class_name = child.container.rpartition(".")[2] or parent.name
         child.kind = "constructor" if child.name == class_name else "method"
+
+
+def _holds_other_language(definition: Definition) -> bool:
+    """Return whether the body of a definition is a text in another language with definitions of its own."""
+    if definition.kind in FUNCTION_LIKE or not definition.body or not definition.children:
+        return False
+    return definition.children[0].layer != definition.layer
 
 
 def _join_names(*names: str) -> str:

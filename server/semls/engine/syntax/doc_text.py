@@ -4,7 +4,9 @@ import inspect
 import re
 
 _STRING_LITERAL = re.compile(r"^[@A-Za-z ~]*(\"\"\"|'''|\"|')(.*)\1$", re.DOTALL)
-_COMMENT_START = re.compile(r"/\*+!?|//+!?|\*+/?|#+['!]?|--+ ?[|^]?|;+|%+|\(\*+|\{-+ ?[|^]?|<!--+")
+_COMMENT_START = re.compile(
+    r"/\*+!?|//+!?|\*+/?|#+['!|]?|--+ ?[|^]?|;+|%+|\(\*+|\{-+ ?[|^]?|<!--+|<#|!+[<>]?(?=\s)|[\"'](?=\s)|'''"
+)
 # Tags and phrases of JSDoc, TSDoc, PHPDoc and Doxygen comments that document the file, configure a compiler,
 # or describe something that has no code of its own; and headings between rules.
 _NOT_OF_DEFINITION = re.compile(
@@ -18,11 +20,16 @@ _NOT_OF_DEFINITION = re.compile(
       | \ball\ rights\ reserved\b | \bSPDX-License""",
     re.IGNORECASE | re.VERBOSE,
 )
-_COMMENT_ENDS = ("*/", "-}", "*)", "-->")
+_TEMPLATE_COMMENT = re.compile(r"\{#-?(.*?)-?#\}|\{\{[-~]?\s*/\*(.*?)\*/\s*[-~]?\}\}", re.DOTALL)
+_COMMENT_ENDS = ("**/", "*/", "-}", "*)", "-->", "#>", "|#")
 
 
 def comment_text(comment: str) -> str:
     """Return the text of a comment without comment markers and common indentation."""
+    if template_comment := _TEMPLATE_COMMENT.fullmatch(comment):
+        comment = template_comment[1] or template_comment[2] or ""
+    elif re.fullmatch(r"\{[^-].*[^-]\}", comment, re.DOTALL):  # Pascal
+        comment = comment[1:-1]
     lines = (_strip_markers(line.strip()) for line in comment.splitlines())
     return inspect.cleandoc("\n".join(lines)).strip()
 

@@ -11,6 +11,11 @@ def split(name: str) -> list[str]:
     return _WORD.findall(name)
 
 
+def spans(name: str) -> list[tuple[int, int]]:
+    """Return where the words of an identifier start and end."""
+    return [match.span() for match in _WORD.finditer(name)]
+
+
 def prefixes(query: str) -> list[str]:
     """Return the prefixes with which the words of a matching identifier start, in order.
 

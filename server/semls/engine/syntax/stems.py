@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from functools import cache, lru_cache
 
-import snowballstemmer
+import Stemmer
 
 _CACHE_SIZE = 1 << 14
 
@@ -107,12 +107,13 @@ _WORD = re.compile(r"[^\W_]+")
 @lru_cache(_CACHE_SIZE)
 def stem(word: str) -> str:
     """Return the stem of a lower-case word; that of its main synonym if it has one."""
-    return _plain_stem(canonical_word(word))
+    return plain_stem(canonical_word(word))
 
 
+@lru_cache(_CACHE_SIZE)
 def canonical_word(word: str) -> str:
     """Return the word that stands for a lower-case word and its synonyms; others are returned unchanged."""
-    return _canonical_words().get(_plain_stem(word), word)
+    return _canonical_words().get(plain_stem(word), word)
 
 
 def canonical_words(text: str) -> Iterator[str]:
@@ -123,8 +124,8 @@ def canonical_words(text: str) -> Iterator[str]:
             yield canonical
 
 
-@lru_cache(_CACHE_SIZE)
-def _plain_stem(word: str) -> str:
+def plain_stem(word: str) -> str:
+    """Return the stem of a lower-case word, whatever its synonyms."""
     return str(_stemmer().stemWord(word))
 
 
@@ -132,9 +133,9 @@ def _plain_stem(word: str) -> str:
 def _canonical_words() -> dict[str, str]:
     """Return the words that stand for others, by the stems of those."""
     rows = (row.split() for row in _SYNONYMS.strip().splitlines())
-    return {_plain_stem(word): words[0] for words in rows for word in words}
+    return {plain_stem(word): words[0] for words in rows for word in words}
 
 
 @cache
-def _stemmer() -> "snowballstemmer.stemmer":
-    return snowballstemmer.stemmer("english")
+def _stemmer() -> Stemmer.Stemmer:
+    return Stemmer.Stemmer("english")

@@ -2,7 +2,7 @@
 const vscode = require('vscode');
 const assert = require('node:assert/strict');
 
-const SERVER_COMMANDS = ['search', 'openBest', 'similar', 'context', 'status', 'reindex', 'clear', 'pause', 'resume'];
+const SERVER_COMMANDS = ['search', 'openBest', 'similar', 'context', 'ask', 'status', 'reindex', 'clear', 'pause', 'resume'];
 const QUERY = 'throw out visitors who were idle for too long';
 
 const tests = {

@@ -33,3 +33,15 @@
   ])
   (do_block)? @body
   (#any-of? @_keyword "def" "defp" "defmacro" "defmacrop" "defguard" "defguardp" "defdelegate")) @definition.function
+
+; Groups and tests: describe "total/1" do … end; routes: get "/carts" do … end
+(call
+  target: (identifier) @_call
+  (arguments . (string) @name)
+  (do_block) @body
+  (#eq? @_call "describe")) @definition.module
+(call
+  target: (identifier) @_call
+  (arguments . (string) @name)
+  (do_block) @body
+  (#any-of? @_call "test" "property" "feature" "get" "post" "put" "patch" "delete" "match")) @definition.function

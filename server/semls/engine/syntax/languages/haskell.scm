@@ -24,6 +24,19 @@
     (record constructor: (_) @name)
   ])
 ]) @definition.constructor @clause
+; Groups and tests: describe "cart" $ do …, it "adds" $ …
+(infix
+  left_operand: (apply function: (variable) @_call argument: (literal (string) @name))
+  operator: (operator) @_operator
+  right_operand: (_) @body
+  (#match? @_call "^x?(describe|context|testGroup)$")
+  (#eq? @_operator "$")) @definition.module @test
+(infix
+  left_operand: (apply function: (variable) @_call argument: (literal (string) @name))
+  operator: (operator) @_operator
+  right_operand: (_) @body
+  (#match? @_call "^x?(it|specify|prop|testCase|testProperty)$")
+  (#eq? @_operator "$")) @definition.function @test
 
 (class
   [name: (_) @name (infix operator: (_) @name) (parens (infix operator: (_) @name))]

@@ -1,3 +1,4 @@
+; inherits: markup
 (comment) @comment
 
 ; A heading extends to the next one of the same or a higher rank.
@@ -32,3 +33,11 @@
   (#match? @body "(\\n.*){5}|.{300}"))
 ((style_element (start_tag (tag_name) @name) (raw_text) @body) @definition.module
   (#match? @body "(\\n.*){5}|.{300}"))
+
+; Scripts of ASP.NET are parsed in C#.
+((script_element (start_tag) @_tag (raw_text) @injection.content)
+  (#match? @_tag "(?i)\\srunat\\s*=")
+  (#set! injection.language "csharp"))
+((script_element (start_tag) @_tag (raw_text) @injection.content)
+  (#not-match? @_tag "(?i)\\s(?:lang|type)\\s*=(?!\\s*(?:''|\"\"))")
+  (#set! injection.language "javascript"))

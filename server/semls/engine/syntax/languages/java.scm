@@ -16,3 +16,8 @@
 (method_declaration name: (identifier) @name) @definition.method
 ; The members of a short interface are part of its chunk.
 (interface_declaration) @scope
+
+; Functions that are assigned
+(field_declaration
+  declarator: (variable_declarator name: (identifier) @name value: (lambda_expression body: (_) @body)))
+  @definition.method

@@ -61,3 +61,5 @@
   (#match? @body "(\n.*){3}"))
 ; for type in (:Cart, :Item) @eval size(x::$type) = 1 end
 [(for_statement) (let_statement)] @scope
+
+(assignment . (identifier) @name . (_) . (arrow_function_expression) @body .) @definition.function @member

@@ -33,9 +33,13 @@
 ]) @definition.function
 (expression_statement
   (assignment_expression
-    left: [(variable_declaration variable: (_) @name) (glob (varname) @name)]
-    right: (anonymous_subroutine_expression body: (_) @body))
-  (#match? @body "\n")) @definition.function
+    left: [
+      (variable_declaration variable: (scalar (varname) @name))
+      (scalar (varname) @name)
+      (glob (varname) @name)
+      (hash_element_expression key: (autoquoted_bareword) @name)
+    ]
+    right: (anonymous_subroutine_expression body: (_) @body))) @definition.function @member
 ; Tables: values that take several lines
 (source_file
   (expression_statement

@@ -15,3 +15,53 @@
 (anonymous_function) @scope
 ; The members of a short interface are part of its chunk.
 (interface_declaration) @scope
+
+; Groups: describe('cart', function () { … }), $app->group('/carts', function () { … })
+((function_call_expression
+  function: (name) @_call
+  arguments: (arguments
+    . (argument (string) @name)
+    (argument [(anonymous_function body: (_) @body) (arrow_function body: (_) @body)] @module))) @definition.module
+  (#any-of? @_call "describe" "context"))
+((member_call_expression
+  name: (name) @_call
+  arguments: (arguments . (argument (string) @name) (argument (anonymous_function body: (_) @body) @module)))
+  @definition.module
+  (#eq? @_call "group"))
+(([
+  (member_call_expression name: (name) @_call arguments: (arguments (argument (anonymous_function) @module)))
+  (scoped_call_expression name: (name) @_call arguments: (arguments (argument (anonymous_function) @module)))
+])
+  (#eq? @_call "group"))
+
+; Tests and tasks: test('adds', function () { … }); routes: Route::get('/carts', function () { … })
+((function_call_expression
+  function: (name) @_call
+  arguments: (arguments
+    . (argument (string) @name)
+    (argument [(anonymous_function body: (_) @body) (arrow_function body: (_) @body)]))) @definition.function
+  (#any-of? @_call "test" "it" "task" "arch"))
+((_
+  name: (name) @_call
+  arguments: (arguments
+    . (argument (string) @name)
+    (argument [(anonymous_function body: (_) @body) (arrow_function body: (_) @body)]))) @definition.function
+  (#match? @_call "^(get|post|put|patch|delete|any|options|match|map|command|macro)$"))
+; Hooks and other calls outside of functions
+(expression_statement
+  (function_call_expression
+    arguments: (arguments . (argument (string) @name) (argument (anonymous_function body: (_) @body))))
+  @definition.function @member)
+
+(assignment_expression
+  left: (variable_name (name) @name)
+  right: [(anonymous_function body: (_) @body) (arrow_function body: (_) @body)]) @definition.function @member
+
+(assignment_expression
+  left: [(member_access_expression name: (name) @name) (subscript_expression (string) @name .)]
+  right: [(anonymous_function body: (_) @body) (arrow_function body: (_) @body)]) @definition.function @member
+(array_element_initializer . (string) @name . (anonymous_function body: (_) @body)) @definition.function @member
+
+((text) @injection.content
+  (#set! injection.language "html")
+  (#set! injection.combined))

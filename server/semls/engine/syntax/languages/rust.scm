@@ -31,6 +31,9 @@
 ]) @definition.object
 (impl_item type: (_) @name) @definition.object
 
+(const_item name: (identifier) @name value: (closure_expression body: (_) @body)) @definition.function
+(static_item name: (identifier) @name value: (closure_expression body: (_) @body)) @definition.function
+
 ; Tables: values that take several lines
 ([
   (const_item name: (_) @name value: (_) @body)
@@ -41,6 +44,10 @@
 (trait_item) @scope
 
 ; Conditional items: cfg_feature! { pub fn … }
-(source_file (macro_invocation (token_tree . "{") @inline))
-(mod_item body: (declaration_list (macro_invocation (token_tree . "{") @inline)))
-(impl_item body: (declaration_list (macro_invocation (token_tree . "{") @inline)))
+([
+  (source_file (macro_invocation (token_tree . "{") @injection.content))
+  (mod_item body: (declaration_list (macro_invocation (token_tree . "{") @injection.content)))
+  (impl_item body: (declaration_list (macro_invocation (token_tree . "{") @injection.content)))
+]
+  (#set! injection.self)
+  (#set! injection.combined))

@@ -15,3 +15,22 @@
 (typealias_declaration name: (type_identifier) @name) @definition.class
 ; The members of a short protocol are part of its chunk.
 (protocol_declaration) @scope
+
+; Groups and tests: describe("cart") { … }, it("adds") { … }
+((call_expression
+  (simple_identifier) @_call
+  (call_suffix
+    (value_arguments . (value_argument value: (line_string_literal) @name))
+    (lambda_literal) @body)) @definition.module @test
+  (#match? @_call "^[fx]?(describe|context)$"))
+((call_expression
+  (simple_identifier) @_call
+  (call_suffix
+    (value_arguments . (value_argument value: (line_string_literal) @name))
+    (lambda_literal) @body)) @definition.function @test
+  (#match? @_call "^[fx]?(it|test)$"))
+
+; Functions that are assigned
+(property_declaration
+  name: (pattern bound_identifier: (simple_identifier) @name)
+  value: (lambda_literal) @body) @definition.function @member

@@ -1,5 +1,10 @@
+; inherits: markup
 (comment) @comment
 
 (document (script_element (start_tag (tag_name) @name) (raw_text) @body) @definition.module)
 (document (style_element (start_tag (tag_name) @name) (raw_text) @body) @definition.module)
 (document (template_element (start_tag (tag_name) @name)) @definition.module)
+
+((script_element (start_tag) @_tag (raw_text) @injection.content)
+  (#not-match? @_tag "(?i)\\s(?:lang|type)\\s*=(?!\\s*(?:''|\"\"))")
+  (#set! injection.language "javascript"))

@@ -1,0 +1,3 @@
+(comment) @comment
+
+(entry key: (_) @name) @definition.object @entry

@@ -1,0 +1,6 @@
+((content) @injection.content
+  (#set! injection.language "html")
+  (#set! injection.combined))
+((code) @injection.content
+  (#set! injection.language "javascript")
+  (#set! injection.combined))

@@ -1,0 +1,3 @@
+(comment) @comment
+
+(fn_define (function_header name: (_) @name)) @definition.function

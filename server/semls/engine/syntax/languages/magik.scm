@@ -1,0 +1,2 @@
+[(comment)] @comment
+(method exemplarname: (_) @container name: (_) @name) @definition.method

@@ -1,0 +1,1 @@
+(section "adornment"* @adornment (title) @name "adornment"* @adornment) @definition.module

@@ -1,0 +1,3 @@
+((content) @injection.content
+  (#set! injection.language "html")
+  (#set! injection.combined))

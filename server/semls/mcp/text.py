@@ -1,0 +1,141 @@
+"""Write answers as text for agents: few characters, no scores, no markup. Everything is escaped."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from semls.escaping import escape_line, escape_text
+from semls.hits import MIN_CONFIDENCE, code_lines, qualified_name
+from semls.locations import path_of_uri
+from semls.mcp.scope import Scope
+from semls.service.messages import (
+    AnswerMessage,
+    ChunkMessage,
+    ContextMessage,
+    HitMessage,
+    Range,
+    SectionMessage,
+    SimilarMessage,
+    StatusMessage,
+)
+
+_MAX_CHARACTERS = 12_000  # clients refuse answers of 25,000 tokens, and long ones fill the context window
+_MAX_COLUMNS = 200  # of a line of code
+
+
+def render_answer(message: AnswerMessage, scope: Scope, lines: int) -> str:
+    """Return the hits of a search, each with its first lines of code."""
+    heading = ""
+    if message["notice"]:
+        heading = escape_line(f"{message['notice']} Without quotation marks:") + "\n\n"
+    elif message["confidence"] < MIN_CONFIDENCE:
+        heading = "No strong match; nearest:\n\n"
+    return (
+        heading
+        + _render_hits(message["hits"], scope, lines)
+        + (_coverage(message) or _missing_model(message))
+    )
+
+
+def render_similar(message: SimilarMessage, scope: Scope, lines: int) -> str:
+    """Return the code that was compared, its exact copies, and similar code."""
+    heading = f"Similar to {_header(message, scope)}\n\n"
+    copies = [f"Exact copy: {_header(copy, scope)}\n" for copy in message["copies"]]
+    hits = _render_hits(message["hits"], scope, lines) or "No similar code.\n"
+    return heading + "".join([*copies, "\n" if copies else ""]) + hits + _coverage(message)
+
+
+def render_context(message: ContextMessage, scope: Scope) -> str:
+    """Return the code that answers a question."""
+    sections = "\n".join(_section(section, scope) for section in message["sections"])
+    return sections + _coverage(message)
+
+
+def render_no_hits(notice: str, complete: bool, statuses: Iterable[StatusMessage]) -> str:
+    """Return why there is no hit, and what is indexed and what is skipped."""
+    sentences = ["No hits.", escape_line(notice)]
+    if not complete:
+        sentences.append("Files are still being read; search again in a moment.")
+    for status in statuses:
+        skipped = ", ".join(f"{count:,} {reason}" for reason, count in status["skipped"].items())
+        sentences.append(
+            f"{escape_line(status['workspace'])} has {status['files']:,} indexed files with "
+            f"{status['chunks']:,} chunks{f', skipped: {escape_line(skipped)}' if skipped else ''}."
+        )
+    return " ".join(filter(None, sentences))
+
+
+def render_status(statuses: Iterable[StatusMessage]) -> str:
+    """Return the state of the workspaces, a line for each value."""
+    lines = []
+    for status in statuses:
+        lines += [
+            f"workspace: {status['workspace']}",
+            f"phase: {status['phase']}",
+            f"files: {status['files']:,}",
+            f"chunks: {status['chunks']:,}, of which {status['embedded']:,} are embedded",
+            f"model: {status['model'] or 'not loaded'}",
+            *(f"skipped: {count:,} {reason}" for reason, count in status["skipped"].items()),
+            *(f"notice: {text}" for text in (status["notice"], status["error"]) if text),
+        ]
+    return "\n".join(map(escape_line, lines))
+
+
+def _render_hits(hits: Sequence[HitMessage], scope: Scope, lines: int) -> str:
+    """Return the hits that fit into an answer, and how many are left out."""
+    text = ""
+    for number, hit in enumerate(hits):
+        code = "\n".join(map(_cropped, code_lines(hit, max(lines, 0)))).rstrip()
+        rendered = f"{_header(hit, scope)}\n{code}\n\n" if code else f"{_header(hit, scope)}\n"
+        if len(text) + len(rendered) > _MAX_CHARACTERS:
+            return f"{text}… {len(hits) - number} more{_narrowing(hits)}\n"
+        text += rendered
+    return text
+
+
+def _narrowing(hits: Sequence[HitMessage]) -> str:
+    """Return how to find fewer hits: in the folder that has most of them."""
+    folders = Counter(os.path.dirname(hit["path"]) for hit in hits)
+    folder, _ = folders.most_common(1)[0]
+    return f"; narrow with path:{escape_line(folder)}" if folder else ""
+
+
+def _section(section: SectionMessage, scope: Scope) -> str:
+    path = scope.relative(path_of_uri(section["uri"]))
+    parts = [
+        f"{path}:{_line_numbers(part['range'])}\n{escape_text(part['text'])}\n" for part in section["parts"]
+    ]
+    return "\n".join(parts)
+
+
+def _header(chunk: ChunkMessage, scope: Scope) -> str:
+    """Return the location, name and kind of a chunk, such as `src/pool.py:41-88 Pool.retry (method)`."""
+    place = f"{scope.relative(path_of_uri(chunk['uri']))}:{_line_numbers(chunk['range'])}"
+    return f"{place} {qualified_name(chunk)} ({chunk['kind'].lower()})"
+
+
+def _line_numbers(span: Range) -> str:
+    first, end = span["start"]["line"] + 1, span["end"]
+    last = end["line"] + (1 if end["character"] else 0)
+    return f"{first}-{last}" if last > first else f"{first}"
+
+
+def _cropped(line: str) -> str:
+    return line if len(line) <= _MAX_COLUMNS else f"{line[:_MAX_COLUMNS]}…"
+
+
+def _missing_model(message: AnswerMessage) -> str:
+    """Return a last line if the model was needed and is not loaded."""
+    if message["model"] or not any(hit["matched"] for hit in message["hits"]):
+        return ""
+    return "Full-text search answered, because the model is not loaded.\n"
+
+
+def _coverage(message: AnswerMessage | SimilarMessage | ContextMessage) -> str:
+    """Return a last line if the answer would be better later."""
+    coverage = message["coverage"]
+    if not message.get("complete", True):
+        return "Files are still being read; search again for more.\n"
+    if coverage["embedded"] < coverage["chunks"]:
+        return f"Semantic index covers {coverage['embedded']:,} of {coverage['chunks']:,} chunks so far.\n"
+    return ""
