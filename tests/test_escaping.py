@@ -11,6 +11,7 @@ import pytest
 
 from semls.escaping import escape_line, escape_text
 from tests.conftest import HANG
+from tests.support.fzf import run_pick
 from tests.support.raw_client import RawClient
 
 CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
@@ -108,12 +109,6 @@ def test_commands_escape_hostile_names_and_contents(shared_terminal, hostile):
     assert "\\nFORGED" in assert_safe(run("why", NAME))
     assert "not indexed" in assert_safe(run("why", f"b{NAME}.bin", status=1))
     assert "\\x1b" in assert_safe(run("why", f"ignored\x1b\u202e{NAME}", status=1))
-    uri = (hostile / NAME).as_uri()
-    assert "\\u202e" in assert_safe(STYLE.sub("", run("preview", 1, uri).decode()).encode(), lines=True)
-    assert "\\u202e" in assert_safe(run("preview", 1, uri, "--plain"), lines=True)
-    rows = STYLE.sub("", run("rows", "--", hostile, "evil").decode()).split("\0")
-    assert all(record.count("\t") == 2 and record.replace("\t", "").isprintable() for record in rows[:-1])
-    assert any(record.endswith(f"\t{uri}") for record in rows)
     for command in (
         ["search", "evil"],
         ["status"],
@@ -132,11 +127,21 @@ def test_commands_escape_hostile_names_and_contents(shared_terminal, hostile):
         ["search", "--from", f"{NAME}.gone"],
         ["search", "x", f"--{NAME}"],
         ["cache", "import", NAME],
-        ["preview", "1", (hostile / "gone\x1b[2J").as_uri()],
         [NAME],
     ):
         assert b"\\n" in run(*command, status=2) + b"\\n"
     assert "\\nFORGED" in assert_safe(run("cache", "export", f"{NAME}.export"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="fzf runs commands in another shell")
+def test_pick_escapes_hostile_names_and_contents(shared_terminal, hostile, tmp_path):
+    picked = run_pick(shared_terminal, tmp_path / "tools", hostile, "evil", "title")
+    *rows, end = STYLE.sub("", picked.rows.decode()).split("\0")
+    assert all(record.count("\t") == 2 and record.replace("\t", "").isprintable() for record in rows)
+    assert any(record.endswith(f"\t{(hostile / NAME).as_uri()}") for record in rows)
+    assert end == ""
+    assert "\\u202e" in assert_safe(STYLE.sub("", picked.preview.decode()).encode(), lines=True)
+    assert "\\u202e" in assert_safe(picked.plain, lines=True)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows does not allow such names")

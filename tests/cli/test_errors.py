@@ -150,7 +150,6 @@ def test_command_in_deleted_folder_says_so(terminal, tmp_path, command):
         (["status", LATIN1_NAME], "no folder"),
         (["files", LATIN1_NAME], "no folder"),
         (["cache", "import", LATIN1_NAME], "cannot be imported"),
-        (["preview", "1", f"file:///nowhere/{LATIN1_NAME}"], "cannot be read"),
         ([LATIN1_NAME], "There is no command"),
         (["search", f"--{LATIN1_NAME}"], "No such option"),
     ],

@@ -43,8 +43,6 @@ COMMANDS = [
     "files --skipped --json",
     "why store/session.rs",
     "doctor",
-    "rows . evict",
-    "preview 1 file://$PWD/store/session.rs",
     "engine status",
     "--help",
     "--version",
@@ -77,7 +75,6 @@ def test_command_with_limited_encoding_escapes_characters(terminal, tmp_path, en
         "search --lexical --full upload",
         "context --lexical upload",
         "similar --lexical a.py:1",
-        "preview 1 file://$PWD/a.py",
         "--help",
     ):
         done = run_shell(terminal, f"$semls {command}", folder, PYTHONIOENCODING=encoding)

@@ -152,34 +152,33 @@ def print_coverage(message: AnswerMessage | SimilarMessage | ContextMessage, las
     terminal.write_error(terminal.dim(text))
 
 
-def print_picker_rows(message: AnswerMessage) -> None:
-    """Print a record for each hit, which fzf reads: line, styled text and URI, separated by tabs.
+def picker_rows(message: AnswerMessage) -> str:
+    """Return a record for each hit, which fzf reads: line, styled text and URI, separated by tabs.
 
-    Records end with NUL, because an escaped file name cannot contain it. URIs are ASCII. The styles are
-    written even into a pipe, from which fzf reads them.
+    Records end with NUL, because an escaped file name cannot contain it. URIs are ASCII.
     """
+    rows = ""
     for hit in message["hits"]:
         name = click.style(qualified_name(hit), bold=True, fg="green")
         place = click.style(f"{escape_line(hit['path'])}:{_line(hit)}", fg="cyan")
-        sys.stdout.write(f"{_line(hit)}\t{name}  {terminal.dim(hit['kind'])}  {place}\t{hit['uri']}\0")
+        rows += f"{_line(hit)}\t{name}  {terminal.dim(hit['kind'])}  {place}\t{hit['uri']}\0"
+    return rows
 
 
-def print_picker_error(text: str) -> None:
-    """Print an error as a record of `print_picker_rows`, without a place."""
-    sys.stdout.write(f"\t{click.style(escape_line(text), fg='red')}\t\0")
+def picker_error(text: str) -> str:
+    """Return an error as a record of `picker_rows`, without a place."""
+    return f"\t{click.style(escape_line(text), fg='red')}\t\0"
 
 
-def print_file(content: str, marked_line: int | None) -> None:
-    """Print a file: with line numbers and one line marked, or else without styles, for a program like bat.
-
-    The styles are written even into a pipe, from which fzf reads them.
-    """
+def file_text(content: str, marked_line: int | None) -> str:
+    """Return a file with line numbers and one line marked, or else without styles, for a program like bat."""
     if marked_line is None:
-        sys.stdout.write(escape_text(content))
-        return
+        return escape_text(content)
+    text = ""
     for number, line in enumerate(escape_text(content).split("\n"), 1):
         styled = click.style(line, bold=True, reverse=True) if number == marked_line else line
-        sys.stdout.write(f"{number:>5} {styled}\n")
+        text += f"{number:>5} {styled}\n"
+    return text
 
 
 def print_location(path: str, line: int) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from semls.cli import terminal
-from semls.cli.picker import Location
+from semls.cli.editor import Location
 from semls.errors import UsageError, reason
 from semls.locations import path_of_uri
 from semls.reading import read_regular

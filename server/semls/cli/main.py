@@ -32,8 +32,6 @@ _COMMANDS = {  # the modules and the functions of the commands, in the order of 
     "mcp": "engine.mcp",
     "agent": "agent.agent",
     "completion": "completion.completion",
-    "rows": "pick.rows",
-    "preview": "pick.preview",
     "edit": "pick.edit",
     "copy": "pick.copy",
 }

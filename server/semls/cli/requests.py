@@ -27,14 +27,17 @@ _PATIENCE = 2.0  # seconds that a search waits for them
 _READING_PATIENCE = 0.2  # seconds that a person waits until all files are read; the engine waits two more
 
 
-def run_with_client(request: "Callable[[Client], Awaitable[T]]", *, force: bool = False) -> T:
+def run_with_client(
+    request: "Callable[[Client], Awaitable[T]]", *, force: bool = False, is_silent: bool = False
+) -> T:
     """Call `request` with a connected client and return its result. Raises SemlsError.
 
-    `force` allows folders that are too broad to index, such as the home folder.
+    `force` allows folders that are too broad to index, such as the home folder. With `is_silent`, nothing is
+    printed while the engine is busy.
     """
 
     async def run() -> T:
-        async with _connected_client(force=force) as client:
+        async with _connected_client(force=force, is_silent=is_silent) as client:
             return await request(client)
 
     return run_coroutine(run())
@@ -146,12 +149,11 @@ def read_settings() -> Settings:
 
 
 @asynccontextmanager
-async def _connected_client(*, force: bool) -> "AsyncIterator[Client]":
+async def _connected_client(*, force: bool, is_silent: bool) -> "AsyncIterator[Client]":
     from semls.service.client import Client
 
-    client = Client(
-        read_settings(), EngineSettings.from_environment(), force=force, on_wait=terminal.print_waiting
-    )
+    on_wait = (lambda _: None) if is_silent else terminal.print_waiting
+    client = Client(read_settings(), EngineSettings.from_environment(), force=force, on_wait=on_wait)
     try:
         yield client
     finally:

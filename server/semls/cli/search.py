@@ -164,9 +164,9 @@ def open_hit(number: int) -> None:
 
     NUMBER stands before the hit. $EDITOR opens it.
     """
-    from semls.cli import picker  # imports modules that other commands do not need
+    from semls.cli import editor  # imports modules that other commands do not need
 
-    picker.open_in_editor(last_search.location(number))
+    editor.open_location(last_search.location(number))
 
 
 @click.command(epilog=_STATUS)

@@ -10,6 +10,7 @@ from lsprotocol import types
 from semls.engine.files.roots import refuse_broad
 from semls.errors import BroadWorkspaceError
 from tests.conftest import Terminal
+from tests.support.fzf import run_pick
 from tests.support.language_clients import editing, request
 from tests.support.waiting import complete_answer
 
@@ -47,6 +48,7 @@ def test_refuse_broad_with_home_and_its_parents_raises(home, monkeypatch):
         ["index", "."],
         ["search", "x"],
         ["context", "x"],
+        ["pick", "x"],
         ["similar", "shop/store/session.rs:27"],
         ["status", "."],
     ],
@@ -58,13 +60,13 @@ def test_command_in_home_folder_fails(terminal, home, command):
     assert f"{home} is not indexed, because it is your home folder" in done.stderr
 
 
-def test_command_with_force_indexes_home_folder(terminal, home):
+def test_command_with_force_indexes_home_folder(terminal, home, tmp_path):
     assert terminal.run("index", home).returncode == 2
     assert terminal.json("index", home, "--force")["files"] == 7
     found = terminal.json("search", "evict_expired", "--path", home, "--force")
     assert found["hits"][0]["path"] == "shop/store/session.rs"
     assert terminal.run("search", "evict_expired", "--path", home).returncode == 2
-    assert terminal.run("rows", "--force", home, "evict").stdout
+    assert b"evict" in run_pick(terminal, tmp_path / "tools", home, "evict", "--force").rows
     assert terminal.run("clear", "--yes", home).returncode == 0
     assert terminal.run("index", home.parent).returncode == 2
     assert terminal.run("index", home / "shop").returncode == 0
