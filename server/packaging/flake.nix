@@ -19,7 +19,7 @@
             chromadb
             click
             filelock
-            httpcore
+            h11
             httpx
             huggingface-hub
             lsprotocol
@@ -32,7 +32,6 @@
             pygments
             pystemmer
             rich
-            sniffio
             starlette
             torch
             tqdm

@@ -66,7 +66,6 @@ async def _measure(root: Path, saves: int, settings: Settings) -> dict[str, Dela
             "without": await _measure_saves(client, root, saves, report=False),
         }
     finally:
-        await client.close()
         await stop(engine)
 
 

@@ -169,13 +169,11 @@ def _add_percentiles(add: AddFigure, name: str, seconds: Sequence[float]) -> Non
 
 @asynccontextmanager
 async def _client(settings: Settings) -> AsyncIterator[Client]:
-    """Connect to an engine, and stop it at the end of the block."""
+    """Yield a client, and stop its engine at the end of the block."""
     engine = EngineSettings.from_environment()
-    client = Client(settings, engine)
     try:
-        yield client
+        yield Client(settings, engine)
     finally:
-        await client.close()
         await stop(engine)
 
 

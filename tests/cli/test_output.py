@@ -106,7 +106,7 @@ def read_all(descriptor):
     return content
 
 
-def search_in_terminal(terminal, folder, *arguments, columns=80, rows=24):
+def search_in_terminal(terminal, folder, *arguments, columns=80, rows=24, pager="cat"):
     """Return what `semls search` prints in a pseudoterminal, without styles and links."""
     import fcntl
     import pty
@@ -115,12 +115,20 @@ def search_in_terminal(terminal, folder, *arguments, columns=80, rows=24):
     reader, writer = pty.openpty()
     fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     command = [sys.executable, "-m", "semls", "search", "--lexical", *arguments]
-    environment = {**terminal.environment, "TERM": "xterm"}
+    environment = {**terminal.environment, "TERM": "xterm", "PAGER": pager}
     for name in ("NO_COLOR", "COLUMNS", "LINES"):
         environment.pop(name, None)
     with ThreadPoolExecutor() as pool:
         output = pool.submit(read_all, reader)
-        done = subprocess.run(command, cwd=folder, env=environment, stdout=writer, timeout=HANG, check=False)
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            stdin=writer,
+            stdout=writer,
+            timeout=HANG,
+            check=False,
+        )
         os.close(writer)
         assert done.returncode == 0
         text = output.result().decode().replace("\r\n", "\n")
@@ -145,6 +153,19 @@ def test_search_in_terminal_with_full_code_prints_it_in_the_styles_of_its_langua
     terminal.json("index", shop)
     output = search_in_terminal(terminal, shop, "evict_expired", "-k", "1", "--full", columns=30)
     assert "pub fn evict_expired(&mut self" in output
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
+def test_search_in_terminal_passes_to_the_pager_what_is_longer_than_the_screen(terminal, shop, tmp_path):
+    (tmp_path / "page").write_text('#!/bin/sh\nprintf "%s %s\\n" "page of" "$1"\ncat\n')
+    (tmp_path / "page").chmod(0o755)
+    for pager, heading in ((f"{tmp_path}/page semls", "page of semls\n"), ("", ""), ("/gone/page", "")):
+        shown = search_in_terminal(terminal, shop, "evict_expired", "--full", rows=10, pager=pager)
+        assert shown.startswith(f"{heading}\nstore/session.rs\n")
+    shown = search_in_terminal(
+        terminal, shop, "evict_expired", "--full", "-k1", rows=40, pager=f"{tmp_path}/page"
+    )
+    assert "page of" not in shown
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")

@@ -186,4 +186,3 @@ async def test_client_with_busy_engine_reports_activity_and_times_out(start, sho
         with pytest.raises(EngineError, match=expected):
             await request_of(client, str(shop))
     assert f"opening {shop}" in shown
-    await client.close()

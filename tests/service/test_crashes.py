@@ -69,7 +69,6 @@ class ChangingWorkspace:
         os.kill(state.pid, signal.SIGKILL)
         indexing.cancel()
         await asyncio.gather(indexing, return_exceptions=True)
-        await self.client.close()
         self.client = Client(Settings(model="hashing"), self.settings)
 
     def differences(self, last, reference, stopped):
@@ -119,7 +118,6 @@ async def test_engine_killed_at_random_moments_loses_nothing(terminal, tmp_path,
             await stop(terminal)
         reference = await reference_snapshot(workspace.root, tmp_path / "fresh")
         differed += [f"{number}: {name}" for name in workspace.differences(last, reference, stopped)]
-    await workspace.client.close()
     with capsys.disabled():
         print(f"\n{ROUNDS} rounds of killing the engine, differed: {differed}")
     assert differed == []

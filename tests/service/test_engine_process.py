@@ -181,7 +181,6 @@ async def test_client_whose_engine_is_killed_starts_another(terminal, shop, monk
         answer = await complete_answer(partial(client.search, [str(shop)], "evict_expired"))
         assert answer["hits"][0]["name"] == "evict_expired"
         os.kill(read_state(terminal)["pid"], signal.SIGKILL)
-    await client.close()
 
 
 def test_engine_restores_deleted_or_changed_state_file(terminal, state):

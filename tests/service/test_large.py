@@ -18,13 +18,11 @@ BACKLOG = 1500
 
 
 @pytest.fixture
-async def client(terminal, monkeypatch):
+def client(terminal, monkeypatch):
     """A client with the engine of `terminal`."""
     for name in ("SEMLS_CACHE_DIR", "SEMLS_STATE_DIR"):
         monkeypatch.setenv(name, terminal.environment[name])
-    client = Client(Settings(model="hashing"), EngineSettings.from_environment())
-    yield client
-    await client.close()
+    return Client(Settings(model="hashing"), EngineSettings.from_environment())
 
 
 async def index(client, root, **options):

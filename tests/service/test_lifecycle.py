@@ -110,7 +110,6 @@ async def test_concurrent_requests_of_one_client_start_one_engine(stopped):
     client = stopped.client()
     assert set(await asyncio.gather(*(stopped.find(client) for _ in range(10)))) == {"evict_expired"}
     assert stopped.start_count == 1
-    await client.close()
 
 
 def test_process_with_pid_of_killed_engine_is_not_touched(running):
@@ -182,8 +181,6 @@ def other_program(killed, behaviour):
 async def test_program_at_port_of_killed_engine_gets_no_request(running, behaviour):
     client = running.client()
     assert await running.find(client) == "evict_expired"
-    # The pool closes its connections after the keep-alive time; until then they occupy the port.
-    await client._connection._http.close()
     killed = running.paths.read_state()
     running.kill()
     with other_program(killed, behaviour) as connections:
@@ -192,7 +189,6 @@ async def test_program_at_port_of_killed_engine_gets_no_request(running, behavio
         running.paths.write_state(killed)
         assert await asyncio.to_thread(running.find_in_terminal) == "evict_expired"
         assert connections == []
-    await client.close()
 
 
 async def test_replacing_older_engine_answers_all_clients(stopped):
@@ -203,7 +199,6 @@ async def test_replacing_older_engine_answers_all_clients(stopped):
         assert server.symbols("evict_expired")[0]["name"] == "evict_expired"
         assert older.wait(HANG) == 0
     assert stopped.start_count == 2
-    await client.close()
     server.end()
 
 
@@ -217,8 +212,6 @@ async def test_request_during_suspend_is_answered_after_resume(running):
     os.kill(pid, signal.SIGCONT)
     assert await asyncio.gather(*requests) == ["evict_expired"] * 2
     assert running.pid == pid
-    await client.close()
-    await new_client.close()
 
 
 @pytest.mark.serial
@@ -237,7 +230,6 @@ async def test_hung_engine_is_reported_with_its_process(running):
         os.kill(running.pid, signal.SIGCONT)
     assert await running.find(client) == "evict_expired"
     assert running.start_count == 1
-    await client.close()
 
 
 @pytest.mark.parametrize("jump", ["86_400 * 365", "-86_400 * 365"])
@@ -279,7 +271,6 @@ async def test_engine_killed_during_requests_still_answers_them(stopped):
         seconds.append(time.monotonic() - killed_at)
         assert [message async for message in progress][-1]["files"] == 207
     print(f"All requests were answered within {max(seconds):.1f} s.")
-    await client.close()
     server.end()
 
 
@@ -318,4 +309,3 @@ async def test_request_while_engine_stops_is_answered_by_another(stopped, monkey
         assert await stopped.find(client) == "evict_expired"
         await asyncio.sleep(random.uniform(0.4, 1.6))
     assert stopped.start_count > 1
-    await client.close()

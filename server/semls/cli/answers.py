@@ -9,12 +9,12 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import chain, groupby
 
 import click
 
 from semls.ask.citations import Citation, Place
-from semls.cli import excerpts, progress, terminal
+from semls.cli import excerpts, pager, progress, terminal
 from semls.cli.streams import translating_errors
 from semls.escaping import escape_line, escape_text
 from semls.hits import MIN_CONFIDENCE, code_lines, qualified_name
@@ -67,8 +67,8 @@ def print_answer(message: AnswerMessage, layout: Layout) -> None:
         return
     columns, rows = terminal.size()
     blocks = _blocks_by_file(hits, layout, columns)
-    for lines in _fitting(blocks, rows - _RESERVED_ROWS) if layout.is_fitted else blocks:
-        terminal.write("\n".join(lines))
+    fitting = _fitting(blocks, rows - _RESERVED_ROWS) if layout.is_fitted else blocks
+    pager.write("\n".join(chain.from_iterable(fitting)))
 
 
 def print_paths(message: AnswerMessage) -> None:
@@ -87,20 +87,19 @@ def print_vimgrep(message: AnswerMessage) -> None:
 
 def print_similar(message: SimilarMessage, layout: Layout) -> None:
     """Print the location that was compared, its exact duplicates and the similar code."""
-    terminal.write(_location(message))
-    for copy in message["copies"]:
-        terminal.write(f"{terminal.dim('  =  ')}{_location(copy)}")
+    lines = [_location(message)]
+    lines += [f"{terminal.dim('  =  ')}{_location(copy)}" for copy in message["copies"]]
     for rank, hit in enumerate(message["hits"], 1):
         count = terminal.dim(f"  in {hit['count']:,} locations") if hit["count"] > 1 else ""
-        head = f"{rank:>3}  {_location(hit)}{count}{_score(hit, layout)}"
-        terminal.write("\n".join([head, *_snippet(hit, layout)]))
+        lines += [f"{rank:>3}  {_location(hit)}{count}{_score(hit, layout)}", *_snippet(hit, layout)]
     if not message["hits"]:
-        terminal.write("No similar code.")
+        lines.append("No similar code.")
+    pager.write("\n".join(lines))
 
 
 def print_context(message: ContextMessage) -> None:
     """Print Markdown."""
-    terminal.write(escape_text(message["markdown"]).rstrip("\n") or _no_hits(message))
+    pager.write(escape_text(message["markdown"]).rstrip("\n") or _no_hits(message))
 
 
 def place(chunk: ChunkMessage) -> tuple[int, str]:

@@ -7,7 +7,7 @@ command talks to the engine.
 import sys
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -30,15 +30,14 @@ _READING_PATIENCE = 0.2  # seconds that a person waits until all files are read;
 def run_with_client(
     request: "Callable[[Client], Awaitable[T]]", *, force: bool = False, is_silent: bool = False
 ) -> T:
-    """Call `request` with a connected client and return its result. Raises SemlsError.
+    """Call `request` with a client and return its result. Raises SemlsError.
 
     `force` allows folders that are too broad to index, such as the home folder. With `is_silent`, nothing is
     printed while the engine is busy.
     """
 
     async def run() -> T:
-        async with _connected_client(force=force, is_silent=is_silent) as client:
-            return await request(client)
+        return await request(_client(force=force, is_silent=is_silent))
 
     return run_coroutine(run())
 
@@ -148,13 +147,8 @@ def read_settings() -> Settings:
     return settings
 
 
-@asynccontextmanager
-async def _connected_client(*, force: bool, is_silent: bool) -> "AsyncIterator[Client]":
+def _client(*, force: bool, is_silent: bool) -> "Client":
     from semls.service.client import Client
 
     on_wait = (lambda _: None) if is_silent else terminal.print_waiting
-    client = Client(read_settings(), EngineSettings.from_environment(), force=force, on_wait=on_wait)
-    try:
-        yield client
-    finally:
-        await client.close()
+    return Client(read_settings(), EngineSettings.from_environment(), force=force, on_wait=on_wait)

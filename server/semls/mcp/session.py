@@ -33,7 +33,6 @@ class Session:
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-            await self.engine.close()
 
     async def wait_until_read(self, workspaces: Sequence[str], report: Report) -> None:
         """Wait until the files of some workspaces have been read, but not longer than some seconds."""

@@ -10,10 +10,10 @@ from semls.errors import EngineError
 from semls.limits import DEFAULT_HITS, DEFAULT_TOKENS
 from semls.service import launcher, messages
 from semls.service.http_client import (
-    EngineConnection,
-    TransportErrors,
+    TRANSPORT_ERRORS,
     encode,
     is_stream,
+    post,
     read_answer,
     read_messages,
 )
@@ -53,7 +53,7 @@ class Client:
         force: bool = False,
         on_wait: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """Create a client; the first request connects it.
+        """Create a client; its first request finds or starts the engine.
 
         `force` indexes even the home folder. While a request waits for the engine, `on_wait` is called with
         what the engine is doing, each time that changes.
@@ -63,8 +63,8 @@ class Client:
         self._force = force
         self._on_wait = on_wait
         self._paths = EnginePaths(engine)
-        self._connecting = asyncio.Lock()
-        self._connection: EngineConnection | None = None
+        self._finding = asyncio.Lock()
+        self._state: EngineState | None = None
         self._ping: asyncio.Task[str] | None = None
 
     def configure(self, workspace: str, settings: Settings) -> None:
@@ -187,12 +187,6 @@ class Client:
         """Check the installation. Checks that take longer than about a second are returned as pending."""
         return await self._request(messages.DOCTOR, {"settings": asdict(self._settings)})
 
-    async def close(self) -> None:
-        """Close the connection; the engine keeps running."""
-        connection, self._connection = self._connection, None
-        if connection:
-            await connection.close_when_unused()
-
     def _workspace(self, workspace: str) -> dict[str, object]:
         """Return the part of a request that names a workspace and its settings."""
         settings = self._workspace_settings.get(workspace, self._settings)
@@ -231,16 +225,13 @@ class Client:
         attempt = 0
         while True:
             attempt += 1
-            connection = await self._connect()
+            state = await self._engine()
             try:
-                async with (
-                    connection.in_use() as http,
-                    http.post(endpoint.path, encode(body)) as response,
-                ):
+                async with post(state, endpoint.path, encode(body)) as response:
                     message: Message = await read_answer(response)
                     return message
-            except TransportErrors as error:
-                await self._handle_lost_connection(connection, error, attempt)
+            except TRANSPORT_ERRORS as error:
+                self._handle_lost_engine(state, error, attempt)
 
     async def _stream(
         self, endpoint: Endpoint[Message], body: Mapping[str, object]
@@ -248,19 +239,16 @@ class Client:
         attempt = 0
         while True:
             attempt += 1
-            connection = await self._connect()
+            state = await self._engine()
             try:
-                async with (
-                    connection.in_use() as http,
-                    http.post(endpoint.path, encode(body)) as response,
-                ):
+                async with post(state, endpoint.path, encode(body)) as response:
                     if not is_stream(response):
                         await read_answer(response)  # raises what the engine answers instead of a stream
                     async for message in read_messages(response):
                         yield message
                 return
-            except TransportErrors as error:
-                await self._handle_lost_connection(connection, error, attempt)
+            except TRANSPORT_ERRORS as error:
+                self._handle_lost_engine(state, error, attempt)
 
     async def _long_stream(
         self, endpoint: Endpoint[Message], body: Mapping[str, object]
@@ -310,28 +298,25 @@ class Client:
             self._ping.add_done_callback(_retrieve_exception)
         return await asyncio.shield(self._ping)
 
-    async def _connect(self) -> EngineConnection:
-        """Return a connection to the running engine; find or start the engine first if necessary."""
-        async with self._connecting:
-            connection = self._connection
-            if connection and not self._is_current(connection.state):
-                await self.close()  # the engine has stopped, and another program may have its port
-            if self._connection is None:
-                self._connection = EngineConnection(await launcher.ensure_running(self._paths))
-            return self._connection
+    async def _engine(self) -> EngineState:
+        """Return the state of the running engine; find or start it first if necessary."""
+        async with self._finding:
+            if self._state is None or not self._is_current(self._state):
+                # It is unknown, or it has stopped, and another program may have its port.
+                self._state = None
+                self._state = await launcher.ensure_running(self._paths)
+            return self._state
 
     def _is_current(self, state: EngineState) -> bool:
         return self._paths.is_locked() and self._paths.read_state() == state
 
-    async def _handle_lost_connection(
-        self, connection: EngineConnection, error: Exception, attempt: int
-    ) -> None:
-        """Drop a connection whose engine has died, unless another request has replaced it already.
+    def _handle_lost_engine(self, state: EngineState, error: Exception, attempt: int) -> None:
+        """Forget an engine that has died, unless another request has found another one already.
 
         Raises EngineError after the last attempt.
         """
-        if self._connection is connection:
-            await self.close()
+        if self._state is state:
+            self._state = None
         if attempt == _ATTEMPTS:
             raise EngineError(
                 f"The engine does not answer ({error}). Try again; its log is {self._paths.log}."

@@ -1,82 +1,87 @@
-"""HTTP connections to an engine, and the encoding of requests and responses."""
+"""HTTP requests to an engine, each on a connection of its own, and the encoding of requests and responses."""
 
+import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpcore
+import h11
 
 from semls.errors import EngineError, SemlsError
 from semls.service.state import EngineState
 
-_CONNECT_TIMEOUT = 5.0  # seconds
-_KEEPALIVE = 5.0  # seconds after which an idle connection is closed
-_MAX_CONNECTIONS = 100
+_HOST = "127.0.0.1"
+_PART_BYTES = 1 << 16  # that are read at once
 
-# What httpcore raises when an engine cannot be reached, dies, or is another program.
-TransportErrors = (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException)
-
-
-class HttpClient:
-    """Posts JSON to an engine, with its token. httpcore never sends the token to a proxy."""
-
-    def __init__(self, state: EngineState, timeout: float | None = None) -> None:
-        """`timeout` is in seconds; without it, an answer may take any time."""
-        self._url = f"http://127.0.0.1:{state.port}"
-        self._headers = [("Authorization", f"Bearer {state.token}")]
-        self._timeouts = {"connect": _CONNECT_TIMEOUT, "read": timeout, "write": timeout, "pool": timeout}
-        self._pool = httpcore.AsyncConnectionPool(
-            max_connections=_MAX_CONNECTIONS, keepalive_expiry=_KEEPALIVE
-        )
-
-    @asynccontextmanager
-    async def post(self, path: str, body: str = "") -> AsyncIterator[httpcore.Response]:
-        """Yield the response to a request; it can be read until the end of the block."""
-        async with self._pool.stream(
-            "POST",
-            self._url + path,
-            headers=self._headers,
-            content=body.encode(),
-            extensions={"timeout": self._timeouts},
-        ) as response:
-            yield response
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._pool.aclose()
+# What is raised when an engine cannot be reached, dies, or is another program.
+TRANSPORT_ERRORS = (OSError, h11.RemoteProtocolError)
 
 
-class EngineConnection:
-    """An HTTP connection to one engine that is closed after its last request.
+class Response:
+    """The response to a request, which can be read within the block of `post`.
 
-    httpcore leaves connections open that are being established while its pool is closed.
+    All methods raise one of `TRANSPORT_ERRORS` when the engine dies.
     """
 
-    def __init__(self, state: EngineState) -> None:
-        self.state = state
-        self._http = HttpClient(state)
-        self._requests = 0
-        self._closing = False
+    status: int
+    content_type: bytes
 
-    @asynccontextmanager
-    async def in_use(self) -> AsyncIterator[HttpClient]:
-        """Keep the connection open until the end of the block."""
-        self._requests += 1
-        try:
-            yield self._http
-        finally:
-            self._requests -= 1
-            await self._close_if_unused()
+    def __init__(self, reader: asyncio.StreamReader, connection: h11.Connection) -> None:
+        self._reader, self._connection = reader, connection
 
-    async def close_when_unused(self) -> None:
-        """Close the connection after the requests that are using it."""
-        self._closing = True
-        await self._close_if_unused()
+    async def read_head(self) -> None:
+        """Read the status and the headers."""
+        event = await self._next_event()
+        while not isinstance(event, h11.Response):
+            event = await self._next_event()
+        self.status = event.status_code
+        self.content_type = dict(event.headers).get(b"content-type", b"")
 
-    async def _close_if_unused(self) -> None:
-        if self._closing and not self._requests:
-            await self._http.close()
+    async def read(self) -> bytes:
+        """Return the whole body."""
+        return b"".join([part async for part in self.parts()])
+
+    async def parts(self) -> AsyncIterator[bytes]:
+        """Yield the parts of the body as they arrive."""
+        while not isinstance(event := await self._next_event(), h11.EndOfMessage):
+            if isinstance(event, h11.Data):
+                yield bytes(event.data)
+
+    async def _next_event(self) -> h11.Event:
+        while (event := self._connection.next_event()) is h11.NEED_DATA:
+            self._connection.receive_data(await self._reader.read(_PART_BYTES))
+        if not isinstance(event, h11.Event):
+            raise h11.RemoteProtocolError("it does not answer in HTTP")
+        return event
+
+
+@asynccontextmanager
+async def post(state: EngineState, path: str, body: str = "") -> AsyncIterator[Response]:
+    """Post JSON to an engine, with its token, and yield the response. Raises one of `TRANSPORT_ERRORS`.
+
+    The engine abandons a request whose block ends before the response does.
+    """
+    reader, writer = await asyncio.open_connection(_HOST, state.port)
+    try:
+        connection = h11.Connection(h11.CLIENT)
+        content = body.encode()
+        headers = [
+            ("Host", f"{_HOST}:{state.port}"),
+            ("Authorization", f"Bearer {state.token}"),
+            ("Content-Length", str(len(content))),
+        ]
+        request = h11.Request(method="POST", target=path, headers=headers)
+        for event in (request, h11.Data(data=content), h11.EndOfMessage()):
+            writer.write(connection.send(event) or b"")
+        with contextlib.suppress(ConnectionError):  # an engine may refuse a body before it has read it
+            await writer.drain()
+        response = Response(reader, connection)
+        await response.read_head()
+        yield response
+    finally:
+        writer.transport.abort()  # unlike `close`, it does not wait for an engine that hangs
 
 
 def encode(body: Mapping[str, object]) -> str:
@@ -87,30 +92,28 @@ def encode(body: Mapping[str, object]) -> str:
     return json.dumps(body)
 
 
-async def read_answer(response: httpcore.Response) -> Any:  # noqa: ANN401 - the endpoint's type
+async def read_answer(response: Response) -> Any:  # noqa: ANN401 - the endpoint's type
     """Return the message of a response.
 
     Raises SemlsError, and RemoteProtocolError when it comes from another engine or program.
     """
     if response.status in (401, 403):
-        raise httpcore.RemoteProtocolError("another engine uses its port")
+        raise h11.RemoteProtocolError("another engine uses its port")
     try:
-        return decode(await response.aread())
+        return decode(await response.read())
     except ValueError as error:
-        raise httpcore.RemoteProtocolError("another program uses its port") from error
+        raise h11.RemoteProtocolError("another program uses its port") from error
 
 
-def is_stream(response: httpcore.Response) -> bool:
+def is_stream(response: Response) -> bool:
     """Return whether a response has a message in each line."""
-    return (b"content-type", b"application/x-ndjson") in [
-        (name.lower(), value) for name, value in response.headers
-    ]
+    return response.content_type == b"application/x-ndjson"
 
 
-async def read_messages(response: httpcore.Response) -> AsyncIterator[Any]:
+async def read_messages(response: Response) -> AsyncIterator[Any]:
     """Yield the message of each line of a response. Raises SemlsError if one is an error."""
     rest = b""
-    async for part in response.aiter_stream():
+    async for part in response.parts():
         *lines, rest = (rest + part).split(b"\n")
         for line in lines:
             yield decode(line)

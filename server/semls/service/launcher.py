@@ -7,12 +7,11 @@ import subprocess
 import sys
 import time
 
-import httpcore
 from filelock import Timeout
 
 from semls import __version__
 from semls.errors import EngineError
-from semls.service.http_client import HttpClient, TransportErrors
+from semls.service.http_client import TRANSPORT_ERRORS, post
 from semls.service.state import EnginePaths, EngineState, open_private, store_errors
 from semls.settings import EngineSettings
 
@@ -153,7 +152,9 @@ async def _stop(paths: EnginePaths, state: EngineState) -> None:
     """Tell an engine to stop and wait until it has released its lock. Raises EngineError."""
     try:
         await _post(state, "/stop")
-    except TransportErrors:
+    except asyncio.TimeoutError as error:
+        raise _hung(state, "does not answer") from error
+    except TRANSPORT_ERRORS:
         return  # it has stopped already
     try:
         lock = paths.engine_lock()
@@ -179,10 +180,10 @@ async def _ping(paths: EnginePaths) -> tuple[EngineState, dict[str, object]] | N
         return None
     try:
         answer = json.loads(await _post(state, "/"))
-    except httpcore.TimeoutException as error:
+    except asyncio.TimeoutError as error:
         if paths.read_state() == state and paths.is_locked():
             raise _hung(state, "does not answer") from error
-    except (*TransportErrors, ValueError):
+    except (*TRANSPORT_ERRORS, ValueError):
         pass  # it is starting or stopping
     else:
         if isinstance(answer, dict) and answer.get("pid") == state.pid:
@@ -191,13 +192,16 @@ async def _ping(paths: EnginePaths) -> tuple[EngineState, dict[str, object]] | N
 
 
 async def _post(state: EngineState, path: str) -> bytes:
-    """Send a request without parameters and return the answer. Raises one of `TransportErrors`."""
-    http = HttpClient(state, timeout=_PING_TIMEOUT)
-    try:
-        async with http.post(path) as response:
-            return await response.aread()
-    finally:
-        await http.close()
+    """Send a request without parameters and return the answer.
+
+    Raises one of `TRANSPORT_ERRORS`, and TimeoutError.
+    """
+
+    async def request() -> bytes:
+        async with post(state, path) as response:
+            return await response.read()
+
+    return await asyncio.wait_for(request(), _PING_TIMEOUT)
 
 
 def _hung(state: EngineState, problem: str) -> EngineError:

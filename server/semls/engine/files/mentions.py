@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from semls.engine.files import scan
+from semls.engine.files.auxiliary import is_auxiliary
 from semls.reading import NO_FOLLOW, read_regular
 
 _TASK_SECONDS = 0.1  # that one batch should take at most
 _MAX_FILE_BYTES = 200_000  # larger files take too long to read before an answer
 _MAX_BYTES = 600_000  # of the best files: some tenths of a second of reading
+_AUXILIARY_WEIGHT = 0.5  # of the words of tests, documentation, generated code and so on
 _MIN_WORD = 3  # letters; a shorter word is part of too many others
 
 
@@ -28,10 +30,14 @@ class Mentions(NamedTuple):
 def in_order_of_paths(
     items: Iterable[scan.Found | scan.Skipped], words: Collection[str]
 ) -> Iterator[scan.Found]:
-    """Return the small files of a scan, those with the most words in their paths first."""
+    """Return the small files of a scan, those with the most words in their paths first, and tests last."""
     files = [item for item in items if isinstance(item, scan.Found) and item.size <= _MAX_FILE_BYTES]
-    files.sort(key=lambda file: -sum(word in file.path.lower() for word in words))
-    return iter(files)
+    long_words = [word for word in words if len(word) >= _MIN_WORD]
+
+    def count(file: scan.Found) -> float:
+        return _weight(file.path) * sum(word in file.path.lower() for word in long_words)
+
+    return iter(sorted(files, key=lambda file: (-count(file), is_auxiliary(file.path))))
 
 
 def next_batch(root: Path, files: Iterator[scan.Found], words: Collection[str]) -> list[Mentions]:
@@ -58,7 +64,8 @@ def best(files: Sequence[Mentions]) -> list[str]:
     weights = {word: math.log(1 + len(files) / count) for word, count in counts.items()}
 
     def score(file: Mentions) -> float:
-        return sum(weights.get(word, 0.0) for part in (file.in_path, file.in_content) for word in part)
+        words = (*file.in_path, *file.in_content)
+        return _weight(file.path) * sum(weights.get(word, 0.0) for word in words)
 
     paths, size = list[str](), 0
     for file in sorted(files, key=score, reverse=True):
@@ -67,6 +74,10 @@ def best(files: Sequence[Mentions]) -> list[str]:
             break
         paths.append(file.path)
     return paths[::-1]
+
+
+def _weight(path: str) -> float:
+    return _AUXILIARY_WEIGHT if is_auxiliary(path) else 1.0
 
 
 def _content(file: Path) -> bytes:
