@@ -204,7 +204,8 @@ def _blocks_by_file(
             head = f"{click.style(number, fg='cyan')}{click.style(name, bold=True, fg='green')}"
             lines = _hit_lines(head, hit, layout, columns)
             if heading is None:
-                heading = ["", terminal.link(click.style(escape_line(_path(hit)), bold=True), hit["uri"])]
+                path = excerpts.crop_beginning(escape_line(_path(hit)), columns)
+                heading = ["", terminal.link(click.style(path, bold=True), hit["uri"])]
                 lines = heading + lines
             yield lines
 

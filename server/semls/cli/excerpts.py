@@ -47,6 +47,11 @@ def crop(text: str, columns: int) -> str:
     return f"{text[:end]}…" if columns > 0 else ""
 
 
+def crop_beginning(text: str, columns: int) -> str:
+    """Return the last characters of a text that fit into a number of columns, as `crop` does the first ones."""
+    return crop(text[::-1], columns)[::-1]
+
+
 def highlighted(code: str, path: str) -> str:
     """Return code with the styles of its language."""
     from pygments import highlight, lexers, util  # they take a tenth of a second to import

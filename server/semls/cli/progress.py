@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 _BAR_DELAY = 0.5  # seconds before which a bar would only flicker
+_TEXT_COLUMNS = 62  # of the terminal that what stands beside the bar needs
+_MIN_BAR_COLUMNS, _MAX_BAR_COLUMNS = 8, 40
 _LINE_INTERVAL = 10.0  # seconds between two lines
 _MINUTE, _HOUR = 60, 3600
 
@@ -82,9 +84,17 @@ class _Lines:
 def _start_bar() -> "Progress":
     from rich.console import Console  # with the next import, a tenth of a second
     from rich.progress import BarColumn, Progress, TextColumn
+    from rich.table import Column
 
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[detail]}")
-    bar = Progress(*columns, console=Console(stderr=True), transient=True)
+    console = Console(stderr=True)
+    room = min(console.width - _TEXT_COLUMNS, _MAX_BAR_COLUMNS)
+    if room >= _MIN_BAR_COLUMNS:
+        before, after = TextColumn("{task.description}"), TextColumn("{task.fields[detail]}")
+        bar = Progress(before, BarColumn(room), after, console=console, transient=True)
+    else:
+        one_line = Column(no_wrap=True, overflow="ellipsis")
+        text = TextColumn("{task.description} {task.fields[detail]}", table_column=one_line)
+        bar = Progress(text, console=console, transient=True)
     bar.add_task("", total=None, detail="")
     bar.start()
     return bar
