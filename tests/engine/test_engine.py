@@ -720,3 +720,17 @@ async def test_restart_with_complete_vectors_loads_no_former_model(tmp_path, sho
     await index(second, shop, HASHING)
     assert loads == ["hashing"]
     await second.close()
+
+
+async def test_searches_beyond_what_the_model_can_answer_are_answered_lexically(engine, shop, hub):
+    hub.slow.hurry.set()
+    await index(engine, shop, SETTINGS)
+    encode = hub.slow.encode_query
+    hub.slow.encode_query = lambda text: time.sleep(0.1) or encode(text)
+    began = time.monotonic()
+    answers = await asyncio.gather(
+        *(search(engine, f"evict expired sessions {n}", shop, settings=SETTINGS) for n in range(60))
+    )
+    assert time.monotonic() - began < 0.1 * len(answers)
+    assert all("evict_expired" in names(answer) for answer in answers)
+    assert {answer.model for answer in answers} == {WANTED, ""}

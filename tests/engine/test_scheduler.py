@@ -1,8 +1,11 @@
 import asyncio
+import contextlib
 import threading
+import time
 
 import pytest
 
+from semls.engine import scheduler
 from semls.engine.scheduler import Priority, PriorityExecutor, RemoteExecutor, opened
 from semls.errors import StoreError
 
@@ -87,6 +90,72 @@ async def test_executor_runs_consecutive_tasks_of_a_search_without_interruption(
     gate.open()
     await asyncio.gather(first, searching, *rest)
     assert order == [f"search {number}" for number in range(20)] + ["lexical"] * 20
+
+
+async def test_executor_ends_a_search_before_it_begins_a_later_one():
+    executor, gate = PriorityExecutor(), Gate()
+    order: list[str] = []
+
+    async def search(name: str) -> None:
+        for _ in range(3):
+            await executor.run(Priority.SEARCH, order.append, name)
+
+    first = asyncio.create_task(executor.run(Priority.SEMANTIC, gate.wait))
+    await gate.reached()
+    searches = [asyncio.create_task(search(name)) for name in "abc"]
+    await asyncio.sleep(0)
+    gate.open()
+    await asyncio.gather(first, *searches)
+    assert "".join(order) == "aaabbbccc"
+
+
+@contextlib.asynccontextmanager
+async def endless_searches(executor):
+    """Search without a pause until the end of the block, so that a search always waits."""
+
+    async def search():
+        while True:
+            await executor.run(Priority.SEARCH, time.sleep, 0.001)
+
+    searches = [asyncio.create_task(search()) for _ in range(4)]
+    try:
+        yield
+    finally:
+        for one in searches:
+            one.cancel()
+        await asyncio.gather(*searches, return_exceptions=True)
+
+
+async def test_other_tasks_have_a_share_while_searches_wait(monkeypatch):
+    monkeypatch.setattr(scheduler, "_MAX_SEARCHING", 0.05)
+    executor = PriorityExecutor()
+
+    def interrupted() -> str:
+        for _ in range(20):
+            executor.preempt(Priority.SEMANTIC)
+        return "done"
+
+    async with endless_searches(executor):
+        assert await executor.run(Priority.LEXICAL, str, 1) == "1"
+        assert await executor.run(Priority.SEMANTIC, interrupted) == "done"
+
+
+async def test_task_beyond_what_the_executor_can_do_raises_and_never_runs():
+    executor, gate = PriorityExecutor(), Gate()
+    ran: list[int] = []
+    first = asyncio.create_task(executor.run(Priority.SEARCH, gate.wait))
+    await gate.reached()
+    tasks = [asyncio.create_task(executor.run_unless_overloaded(ran.append, number)) for number in range(3)]
+    await asyncio.wait(tasks, timeout=1)  # longer than the executor's patience
+    assert not any(task.done() for task in tasks)  # a few wait their turn
+    more = [asyncio.create_task(executor.run_unless_overloaded(ran.append, number)) for number in range(3, 9)]
+    for task in more[-2:]:
+        with pytest.raises(asyncio.TimeoutError):
+            await task
+    gate.open()
+    await asyncio.gather(first, *tasks, *more, return_exceptions=True)
+    await executor.run(Priority.SEMANTIC, str)
+    assert ran == [0, 1, 2, 3, 4]
 
 
 async def test_preempt_with_failing_task_raises_only_in_that_task():

@@ -48,7 +48,7 @@ def crop(text: str, columns: int) -> str:
 
 
 def crop_beginning(text: str, columns: int) -> str:
-    """Return the last characters of a text that fit into a number of columns, as `crop` does the first ones."""
+    """Return the last characters of a text that fit into a number of columns, after an ellipsis."""
     return crop(text[::-1], columns)[::-1]
 
 

@@ -127,7 +127,10 @@ class Workspace:
 
     async def _search_with(self, query: Query, coverage: Coverage, index: VectorIndex | None) -> SearchResult:
         catalog, executor = self._catalog, self._executor
-        nearest = await nearest_chunks(query, catalog, index, executor) if index else NOTHING_NEAR
+        try:
+            nearest = await nearest_chunks(query, catalog, index, executor) if index else NOTHING_NEAR
+        except asyncio.TimeoutError:  # so many searches wait that the model cannot answer all of them
+            index, nearest = None, NOTHING_NEAR
         complete = self.indexer.complete  # read first, because files may be added during the search
         found = await executor.run(Priority.SEARCH, search, query, catalog, nearest)
         model = index.encoder.model if index else None

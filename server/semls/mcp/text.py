@@ -125,10 +125,10 @@ def _cropped(line: str) -> str:
 
 
 def _missing_model(message: AnswerMessage) -> str:
-    """Return a last line if the model was needed and is not loaded."""
+    """Return a last line if the model was needed and not used."""
     if message["model"] or not any(hit["matched"] for hit in message["hits"]):
         return ""
-    return "Full-text search answered, because the model is not loaded.\n"
+    return "Full-text search answered, because the model is not loaded or overloaded.\n"
 
 
 def _coverage(message: AnswerMessage | SimilarMessage | ContextMessage) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from semls.engine.scheduler import Priority, PriorityExecutor
+from semls.engine.scheduler import PriorityExecutor
 from semls.engine.search.analysis import AnalyzedQuery, is_in_string, shared_spans
 from semls.engine.search.confidence import Evidence
 from semls.engine.search.grouping import group_by_file
@@ -66,9 +66,10 @@ async def nearest_chunks(
     """Return the chunks nearest to a query.
 
     A score is the cosine similarity minus that of the farthest of these chunks, divided by the standard
-    deviation: models differ in the range of their cosines. Raises StoreError.
+    deviation: models differ in the range of their cosines. Raises StoreError, and TimeoutError if more
+    searches wait than can be answered.
     """
-    vector = await executor.run(Priority.SEARCH, index.encoder.encode_query, query.text)
+    vector = await executor.run_unless_overloaded(index.encoder.encode_query, query.text)
     neighbours = await nearest(index, vector, _limit(query), query.filters, catalog, executor)
     if not neighbours:
         return NOTHING_NEAR
