@@ -98,7 +98,11 @@ async def _sample(
 ) -> list[Sample]:
     """Return the sample of a query, or none if it has no hit."""
     query, vectors = parse_query(item["query"], HITS), index.sync.index
-    nearest = await nearest_chunks(query, index.catalog, vectors, executor) if vectors else NOTHING_NEAR
+    nearest = (
+        await nearest_chunks(query, index.catalog, vectors, index.sync.coverage, executor)
+        if vectors
+        else NOTHING_NEAR
+    )
     found = await executor.run(Priority.SEARCH, search, query, index.catalog, nearest)
     if not found.evidence:
         return []

@@ -726,7 +726,12 @@ async def test_searches_beyond_what_the_model_can_answer_are_answered_lexically(
     hub.slow.hurry.set()
     await index(engine, shop, SETTINGS)
     encode = hub.slow.encode_query
-    hub.slow.encode_query = lambda text: time.sleep(0.1) or encode(text)
+
+    def slow(text):
+        time.sleep(0.1)
+        return encode(text)
+
+    hub.slow.encode_query = slow
     began = time.monotonic()
     answers = await asyncio.gather(
         *(search(engine, f"evict expired sessions {n}", shop, settings=SETTINGS) for n in range(60))

@@ -113,6 +113,7 @@ class Workspace:
         result = await self._search(query, sync)
         if await self.indexer.read_changed({hit.entry.path for hit in result.hits}):
             result = await self._search(query, sync)
+        sync.prefer(hit.entry.content_hash for hit in reversed(result.hits))
         if result.hits or not result.complete:
             return result
         notice = await self._executor.run(Priority.SEARCH, no_hits.explain, query, self._catalog)
@@ -128,7 +129,9 @@ class Workspace:
     async def _search_with(self, query: Query, coverage: Coverage, index: VectorIndex | None) -> SearchResult:
         catalog, executor = self._catalog, self._executor
         try:
-            nearest = await nearest_chunks(query, catalog, index, executor) if index else NOTHING_NEAR
+            nearest = (
+                await nearest_chunks(query, catalog, index, coverage, executor) if index else NOTHING_NEAR
+            )
         except asyncio.TimeoutError:  # so many searches wait that the model cannot answer all of them
             index, nearest = None, NOTHING_NEAR
         complete = self.indexer.complete  # read first, because files may be added during the search

@@ -10,6 +10,7 @@ from semls.engine.scheduler import PriorityExecutor
 from semls.engine.search.query import MAX_FILTERS, parse_query
 from semls.engine.search.retrieval import NOTHING_NEAR, nearest_chunks, search
 from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.schema import File
 from semls.engine.storage.vectors_local import LocalVectors
 from semls.engine.vector_index import VectorIndex
@@ -52,7 +53,11 @@ def index(tmp_path):
 
 
 def find(query, catalog, index=None):
-    nearest = asyncio.run(nearest_chunks(query, catalog, index, EXECUTOR)) if index else NOTHING_NEAR
+    nearest = (
+        asyncio.run(nearest_chunks(query, catalog, index, Coverage(1, 1), EXECUTOR))
+        if index
+        else NOTHING_NEAR
+    )
     return search(query, catalog, nearest).hits
 
 

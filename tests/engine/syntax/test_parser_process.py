@@ -14,9 +14,11 @@ import pytest
 from semls.engine.syntax import languages
 from semls.engine.syntax.chunker import chunk
 from semls.engine.syntax.parser_process import ParserProcess
+from semls.errors import EngineError
 from tests.conftest import HANG
 from tests.support.chunks import language
 from tests.support.parsers import cpu_time, parser_pid
+from tests.support.waiting import wait_until
 
 CRASHING = {
     "markdown": b"> " * 300 + b"found\n",
@@ -190,3 +192,20 @@ def test_process_exits_without_output_when_engine_is_killed_during_request(lost)
         assert process.wait(HANG) == 0
         assert errors.read() == b""
         responses.close()
+
+
+@needs_proc
+def test_close_while_a_file_is_parsed_starts_no_other_process():
+    parser = ParserProcess()
+    parser.chunk(b"", language("python"))
+    pid = parser_pid()
+    os.kill(pid, signal.SIGSTOP)
+    with ThreadPoolExecutor() as threads:
+        parsing = threads.submit(parser.chunk, b"def f(): pass", language("python"))
+        wait_until(parser._lock.locked)
+        parser.close()
+        with pytest.raises(EngineError, match="stopping"):
+            parsing.result(HANG)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+    assert parser._process is None

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Sequence
-from itertools import accumulate, takewhile
+from itertools import accumulate, islice, takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,22 +10,27 @@ from numpy.typing import NDArray
 from semls.engine.models.encoder import Encoder, embedded_text
 from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.embedded_hashes import Use
 from semls.engine.storage.embedding_cache import EmbeddingCache
 from semls.engine.vector_index import VectorIndex
 
 
 class EmbeddingQueue:
-    """The content hashes that have no vector in one index, those of the latest changed files first."""
+    """The content hashes that have no vector in one index.
+
+    First those that searches have found, then those of files that have changed since the workspace was
+    opened, then those of definitions in source code, and at last those of tests, prose and data.
+    """
 
     def __init__(self, index: VectorIndex, catalog: Catalog, executor: PriorityExecutor) -> None:
         self.index = index
         self._catalog, self._executor = catalog, executor
         self._last_id = 0  # of the chunks that have been read from the catalog: ids only grow
-        self._hashes = dict[str, None]()  # the latest change at the end
+        self._hashes = dict[str, None]()  # the next one at the end
 
     async def update(self) -> list[str]:
         """Add the chunks that are new in the catalog. Return all hashes in the queue."""
-        found = dict[str, int]()  # hash → modification time of its file
+        found = dict[str, Use]()
         before = -1
         while before < self._last_id:
             before = self._last_id
@@ -36,6 +41,16 @@ class EmbeddingQueue:
         self.discard(found)  # so that each is added at its new position
         self._hashes |= dict.fromkeys(sorted(found, key=found.__getitem__))
         return list(reversed(self._hashes))
+
+    def first(self, count: int) -> list[str]:
+        """Return the first hashes in the queue, at most so many."""
+        return list(islice(reversed(self._hashes), count))
+
+    def prefer(self, hashes: Iterable[str]) -> None:
+        """Move hashes to the beginning of the queue."""
+        waiting = [content_hash for content_hash in hashes if content_hash in self._hashes]
+        self.discard(waiting)
+        self._hashes |= dict.fromkeys(waiting)
 
     def discard(self, hashes: Iterable[str]) -> None:
         """Remove hashes that have a vector now."""

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -111,6 +111,11 @@ class VectorSync:
         await self.loop.stop()
         self.drop_indexes()
         await self._release_dropped()
+
+    def prefer(self, hashes: Iterable[str]) -> None:
+        """Embed these hashes before all others, because a search has found their chunks."""
+        if self._queue and self._queue.index is self.index:
+            self._queue.prefer(hashes)
 
     # The run
 
@@ -239,7 +244,8 @@ class VectorSync:
     async def _fill(self, index: VectorIndex, cache: EmbeddingCache) -> bool:
         """Give each chunk a vector. Return False, before the end, if another run is requested."""
         queue = self._queue_of(index)
-        for hashes in _batches(await queue.update(), _FILL_BATCH):
+        await queue.update()
+        while hashes := queue.first(_FILL_BATCH):
             if self._superseded:
                 return False
             missing = await self._find_stored(queue, hashes)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from semls.engine.files.auxiliary import is_auxiliary
 from semls.engine.search.analysis import AnalyzedQuery, identifier_stems, text_stems
 from semls.engine.storage.schema import Entry
-from semls.engine.syntax import identifiers
+from semls.engine.syntax import identifiers, languages
 from semls.engine.syntax.source import split_rows
 
 # Weights, which are added. The lexical score of the best candidate has the weight 1.
@@ -54,9 +54,6 @@ _MIN_COMMON_PREFIX = 4  # characters that related stems share at least: `auth` a
 _VERSION = re.compile(r"(?:^|/)(v(\d{1,9}))/")
 # Files that are named after their role: the folder is the module.
 _HOLLOW_STEMS = frozenset(("__init__", "__main__", "index", "lib", "main", "mod"))
-_PROSE_LANGUAGES = frozenset(
-    "markdown rst text json yaml toml xml html csv tsv ini properties org latex".split()
-)
 _BUILD_LANGUAGES = frozenset("cmake make meson ninja starlark gn".split())
 _TYPE_KINDS = frozenset(("Class", "Interface", "Struct", "Enum", "Object", "Module"))
 
@@ -83,6 +80,7 @@ class Candidate(NamedTuple):
     lexical: float = 0.0  # BM25 divided by its upper bound for the query
     semantic: float = 0.0  # how many standard deviations it is nearer than the farthest candidate
     message: float = 0.0  # the share of the query's phrases that it has in strings
+    expected: float = 0.0  # the semantic score that is expected of a chunk without a vector
 
 
 class _Evidence(NamedTuple):
@@ -151,7 +149,8 @@ def _text_scores(candidates: Mapping[int, Candidate]) -> dict[int, float]:
     """Return the weighted sums of the lexical and the semantic scores."""
     best = max((each.lexical for each in candidates.values()), default=0.0) or 1.0
     return {
-        chunk: each.lexical / best + _SEMANTIC_WEIGHT * each.semantic for chunk, each in candidates.items()
+        chunk: each.lexical / best + _SEMANTIC_WEIGHT * (each.semantic or each.expected)
+        for chunk, each in candidates.items()
     }
 
 
@@ -276,7 +275,7 @@ class _Penalties:
         self._query = query
         self._auxiliary = auxiliary_penalty(query)
         self._by_language = {
-            **dict.fromkeys(_PROSE_LANGUAGES, 1.0 if query.has_any(_PROSE_TERMS) else _PROSE_PENALTY),
+            **dict.fromkeys(languages.PROSE, 1.0 if query.has_any(_PROSE_TERMS) else _PROSE_PENALTY),
             **dict.fromkeys(_BUILD_LANGUAGES, 1.0 if query.has_any(_BUILD_TERMS) else _BUILD_PENALTY),
         }
         self._older_versions = set() if query.has_any(_OLD_TERMS) else _older_versions(query, paths)

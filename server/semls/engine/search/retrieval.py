@@ -14,12 +14,15 @@ from semls.engine.search.grouping import group_by_file
 from semls.engine.search.query import Query
 from semls.engine.search.ranking import Candidate, auxiliary_penalty, best_row, is_named, matched, rank
 from semls.engine.storage.catalog import Catalog
+from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.schema import DefinitionKey, Entry
 from semls.engine.syntax.source import split_rows
 from semls.engine.vector_index import VectorIndex, nearest
 
 MIN_CANDIDATES = 300  # from each source; more for queries with a higher limit
 _NO_WORDS = AnalyzedQuery.from_text("")
+_MIN_SAMPLE = 5  # candidates that a regression needs
+_TINY = 1e-12  # the least variance that is divided by
 _MIN_DEVIATION = 1e-6  # of cosines; smaller ones are rounding errors of equal vectors
 
 
@@ -44,10 +47,14 @@ class Hit:
 
 
 class Nearest(NamedTuple):
-    """The chunks nearest to a query: their scores by id, and the cosine similarity of the nearest one."""
+    """The chunks nearest to a query: their scores by id, and the cosine similarity of the nearest one.
+
+    `incomplete_index` is the name of the vector index if some chunks have no vector in it yet, or "".
+    """
 
     scores: Mapping[int, float]
     cosine: float
+    incomplete_index: str = ""
 
 
 NOTHING_NEAR = Nearest({}, 0.0)
@@ -61,7 +68,7 @@ class Found(NamedTuple):
 
 
 async def nearest_chunks(
-    query: Query, catalog: Catalog, index: VectorIndex, executor: PriorityExecutor
+    query: Query, catalog: Catalog, index: VectorIndex, coverage: Coverage, executor: PriorityExecutor
 ) -> Nearest:
     """Return the chunks nearest to a query.
 
@@ -78,7 +85,7 @@ async def nearest_chunks(
     scores = {
         chunk: (each.similarity - farthest) / deviation for each in neighbours for chunk in each.chunk_ids
     }
-    return Nearest(scores, max(similarities))
+    return Nearest(scores, max(similarities), "" if coverage.complete else index.name)
 
 
 def search(query: Query, catalog: Catalog, nearest: Nearest = NOTHING_NEAR) -> Found:
@@ -94,6 +101,8 @@ def search(query: Query, catalog: Catalog, nearest: Nearest = NOTHING_NEAR) -> F
     analyzed = AnalyzedQuery.from_text(query.text)
     analyzed = analyzed.respelled(catalog.vocabulary.corrections(analyzed.terms))
     candidates = _candidates(query, analyzed, catalog, nearest.scores)
+    if nearest.incomplete_index:
+        candidates = _with_expected_scores(candidates, catalog, nearest.incomplete_index)
     ranked = rank(analyzed, candidates)
     if not query.by_chunk:
         ranked = _group_by_definition(ranked, candidates)
@@ -173,6 +182,34 @@ def _candidates(
     return {
         chunk: Candidate(entry, lexical.get(chunk, 0.0), semantic.get(chunk, 0.0), messages.get(chunk, 0.0))
         for chunk, entry in catalog.entries(list(chunks)).items()
+    }
+
+
+def _with_expected_scores(
+    candidates: Mapping[int, Candidate], catalog: Catalog, index: str
+) -> dict[int, Candidate]:
+    """Give the candidates without a vector the semantic score that is expected of them.
+
+    It is what a linear regression of the semantic on the lexical scores predicts, among the candidates that
+    have both a vector and words of the query. With 0 instead, any chunk with a vector would come before
+    better ones without, and answers would be worse than without vectors until most chunks have one.
+    """
+    embedded = catalog.embedded.intersection(index, {each.entry.content_hash for each in candidates.values()})
+    scores = [
+        (each.lexical, each.semantic)
+        for each in candidates.values()
+        if each.lexical and each.entry.content_hash in embedded
+    ]
+    if len(scores) < _MIN_SAMPLE:
+        return dict(candidates)
+    lexical, semantic = np.array(scores).T
+    slope = max(float(np.cov(lexical, semantic)[0, 1]) / max(float(np.var(lexical, ddof=1)), _TINY), 0.0)
+    at_zero = float(semantic.mean()) - slope * float(lexical.mean())
+    return {
+        chunk: each
+        if each.entry.content_hash in embedded
+        else each._replace(expected=max(at_zero + slope * each.lexical, 0.0))
+        for chunk, each in candidates.items()
     }
 
 

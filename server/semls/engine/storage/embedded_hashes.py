@@ -3,9 +3,11 @@
 import sqlite3
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from semls.engine.storage.database import Database
 from semls.engine.storage.schema import placeholders
+from semls.engine.syntax.languages import PROSE
 
 _PAGE = 10_000  # chunks that one call of `missing` reads
 
@@ -16,6 +18,22 @@ class Coverage:
 
     chunks: int = 0
     embedded: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether all chunks have a vector."""
+        return self.embedded == self.chunks
+
+
+class Use(NamedTuple):
+    """How useful a vector is expected to be; the greatest is the most useful one.
+
+    `kind` is 2 for definitions of source code, 1 for other code, and 0 for tests, prose, data and generated
+    code. `mtime_ns` is the time of the last change.
+    """
+
+    kind: int
+    mtime_ns: int
 
 
 class EmbeddedHashes:
@@ -45,21 +63,30 @@ class EmbeddedHashes:
         query = f"SELECT content_hash FROM embedded WHERE vector_index = ? AND content_hash IN ({among})"
         return {row[0] for row in self._database.query(query, (index, *hashes))}
 
-    def missing(self, index: str, after: int) -> tuple[int, dict[str, int]]:
+    def missing(self, index: str, after: int) -> tuple[int, dict[str, Use]]:
         """Examine the next chunks after a chunk id. Return the last id, and the hashes without a vector.
 
-        The hashes come with the `mtime_ns` of their file. The last id is `after` when no chunk is left. New
-        chunks have higher ids, so a caller that keeps the last id examines each chunk once.
+        The last id is `after` when no chunk is left. New chunks have higher ids, so a caller that keeps the
+        last id examines each chunk once.
         """
         rows = self._database.query(
-            """SELECT id, content_hash, mtime_ns, NOT EXISTS (
-                SELECT 1 FROM embedded
-                WHERE vector_index = ? AND embedded.content_hash = chunks.content_hash
-            ) FROM chunks JOIN files USING (path) WHERE id > ? ORDER BY id LIMIT ?""",
-            (index, after, _PAGE),
+            f"""SELECT id, content_hash, mtime_ns,
+                CASE WHEN is_auxiliary OR chunks.language IN ({placeholders(len(PROSE))}) THEN 0
+                WHEN name = '' THEN 1 ELSE 2 END,
+                NOT EXISTS (
+                    SELECT 1 FROM embedded
+                    WHERE vector_index = ? AND embedded.content_hash = chunks.content_hash
+                )
+            FROM chunks JOIN files USING (path) WHERE id > ? ORDER BY id LIMIT ?""",
+            (*PROSE, index, after, _PAGE),
         )
         last = rows[-1][0] if rows else after
-        return last, {content_hash: mtime_ns for _, content_hash, mtime_ns, is_missing in rows if is_missing}
+        found = dict[str, Use]()
+        for _, content_hash, mtime_ns, kind, is_missing in rows:
+            if is_missing:
+                use = Use(kind, mtime_ns)
+                found[content_hash] = max(use, found.get(content_hash, use))
+        return last, found
 
     def referenced(self, index: str) -> list[str]:
         """Return the hashes with a vector in the index that a chunk still has, in their order."""

@@ -47,6 +47,7 @@ class ParserProcess:
     def __init__(self, cpu_limit: float = _CPU_LIMIT) -> None:
         self._cpu_limit = cpu_limit
         self._process: subprocess.Popen[bytes] | None = None
+        self._closed = False
         self._stalled = False  # the last process was killed because it did not respond
         self._lock = threading.Lock()
 
@@ -58,17 +59,19 @@ class ParserProcess:
         """Chunk files as `chunker.chunk` does, but by lines if that crashes, fails or takes too long.
 
         The process parses the next files while the results of the previous ones are received. Raises
-        EngineError if the process does not start.
+        EngineError if the process does not start, and after `close`.
         """
         results: list[ParseResult] = []
         attempts = 0
         with self._lock:
             while len(results) < len(files):
+                self._require_open()
                 process = self._process = self._process or self._start()
                 try:
+                    self._require_open()  # it may have been closed while the process was starting
                     received = self._request(process, files[len(results) :], _STALL_FACTOR * self._cpu_limit)
                 except BaseException:
-                    self.close()  # its next response would belong to this request
+                    self._kill()  # its next response would belong to this request
                     raise
                 results += received
                 if len(results) == len(files):
@@ -82,7 +85,21 @@ class ParserProcess:
         return results
 
     def close(self) -> None:
-        """Kill the process."""
+        """Kill the process, also while another thread uses it. No other is started.
+
+        Waits until that thread has noticed.
+        """
+        self._closed = True
+        if process := self._process:
+            process.kill()
+        with self._lock:
+            self._kill()
+
+    def _require_open(self) -> None:
+        if self._closed:
+            raise EngineError("The engine is stopping.")
+
+    def _kill(self) -> None:
         process, self._process = self._process, None
         if process:
             process.kill()
@@ -112,7 +129,7 @@ class ParserProcess:
         """Wait for a process that no longer responds, or kill it. Return its exit status."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_EXIT_TIMEOUT)
-        self.close()
+        self._kill()
         log.warning("The parser process exited with status %d", process.returncode)
         return process.returncode
 

@@ -273,6 +273,9 @@ _BY_FILENAME = {name: language for language in _LANGUAGES for name in language.f
 _BY_EXTENSION = {extension: language for language in _LANGUAGES for extension in language.extensions}
 
 NAMES = tuple(sorted(language.name for language in _LANGUAGES))
+PROSE = tuple(
+    "markdown rst text json yaml toml xml html csv tsv ini properties org latex".split()
+)  # and data
 
 
 def detect(path: str, content: bytes) -> Language:
