@@ -106,7 +106,8 @@ def translate_path_filter(glob: str) -> str:
     """
     groups = AtomicGroups()
     alternatives = (_translate_path(one, groups) for one in expand_braces(glob.strip()))
-    return "|".join(filter(None, alternatives))
+    joined = "|".join(filter(None, alternatives))
+    return f"(?s:{joined})" if joined else ""  # file names may contain newlines
 
 
 def _translate_path(glob: str, groups: AtomicGroups) -> str:
@@ -119,7 +120,7 @@ def _translate_path(glob: str, groups: AtomicGroups) -> str:
         ("(?:[^/]*/)*?" if stars.endswith("/") else ".*?") + _translate_without_double_stars(part, groups)
         for stars, part in zip(rest[::2], rest[1::2], strict=True)
     ]
-    return groups.concatenate([_translate_without_double_stars(first, groups), *deeper]) + "(?:/.*)?$"
+    return groups.concatenate([_translate_without_double_stars(first, groups), *deeper]) + r"(?:/.*)?\Z"
 
 
 def _translate_without_double_stars(glob: str, groups: AtomicGroups) -> str:

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
-from itertools import accumulate
+from itertools import accumulate, islice
 from operator import itemgetter
 from pathlib import Path
 from statistics import mean
@@ -50,9 +50,8 @@ class PartOfVectors:
     ) -> list[tuple[str, float]]:
         """Return the ids of the nearest vectors with their cosine similarity, best first."""
         similarities = self._matrix @ vector if self._hashes else np.empty(0)
-        best = [self._hashes[row] for row in np.argsort(-similarities)]
-        wanted = [content_hash for content_hash in best if among is None or content_hash in among]
-        return [(each, float(similarities[self._hashes.index(each)])) for each in wanted[:limit]]
+        best = ((self._hashes[row], float(similarities[row])) for row in np.argsort(-similarities))
+        return list(islice((each for each in best if among is None or each[0] in among), limit))
 
 
 def main(

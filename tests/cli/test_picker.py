@@ -145,7 +145,7 @@ def test_pick_escape_opens_nothing(pick, tmp_path):
     screen = pick(QUERY)
     screen.shows(BEST_HIT)
     screen.key("Escape")
-    assert screen.wait_for_exit() == 1
+    assert screen.wait_for_exit() == 130  # as fzf
     assert not (tmp_path / "arguments").exists()
 
 
@@ -228,6 +228,28 @@ def test_pick_with_ctrl_o_opens_the_hit_and_goes_on(pick, tmp_path):
     screen.key("Enter")
     assert screen.wait_for_exit() == 0
     assert (tmp_path / "arguments").exists()
+
+
+def test_pick_with_ctrl_o_and_a_missing_editor_shows_the_error(pick):
+    screen = pick(QUERY, visual="not-a-program")
+    screen.shows(BEST_HIT)
+    screen.key("C-o")
+    screen.shows("The editor not-a-program cannot be started", "Press Enter.")
+    screen.key("Enter")
+    screen.shows("semls>", BEST_HIT)
+
+
+def test_pick_selects_the_first_hit_of_a_changed_query(pick, tmp_path):
+    screen = pick("order")
+    screen.shows("api/orders.go")
+    for _ in range(3):
+        screen.key("Down")
+    screen.key("C-u")
+    screen.type(QUERY)
+    screen.shows(f"> {BEST_HIT}")
+    screen.key("Enter")
+    assert screen.wait_for_exit() == 0
+    assert (tmp_path / "arguments").read_text().splitlines() == ["+27", f"{FIXTURES}/shop/store/session.rs"]
 
 
 def test_pick_with_ctrl_y_copies_the_location(pick, tmp_path):

@@ -9,6 +9,7 @@ import click
 from semls.cli import answers, clipboard, editor
 from semls.cli.arguments import TEXT, engine_path, force_option, path_option
 from semls.cli.requests import run_with_client, sync_index
+from semls.escaping import escape_line
 from semls.locations import path_of_uri
 
 
@@ -53,4 +54,5 @@ def edit(line: int, uri: str) -> None:
 @click.argument("uri")
 def copy(line: int, uri: str) -> None:
     """Copy the location of a hit."""
-    clipboard.copy(f"{path_of_uri(uri)}:{line}")
+    # A newline in a name would end a command into which it is pasted.
+    clipboard.copy(f"{escape_line(path_of_uri(uri))}:{line}")

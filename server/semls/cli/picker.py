@@ -7,6 +7,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import click
+
 from semls.cli import picker_client
 from semls.cli.editor import Location
 from semls.cli.picker_server import VARIABLE, PickerServer
@@ -18,15 +20,20 @@ from semls.settings import EngineSettings
 
 # Debounce: fzf kills the command on the next key, before it has sent a request.
 _DEBOUNCE = "" if os.name == "nt" else "sleep 0.05; "
-# fzf gives its own standard output, a pipe, to the commands that it executes.
-_IN_TERMINAL = "" if os.name == "nt" else " < /dev/tty > /dev/tty 2>&1"
+# fzf gives its own standard output, a pipe, to the commands that it executes, and then clears the screen.
+_IN_TERMINAL = (
+    "{command}"
+    if os.name == "nt"
+    else "{{ {command} || {{ printf 'Press Enter. '; read -r _; }}; }} < /dev/tty > /dev/tty 2>&1"
+)
 _WIDE = 110  # columns from which the preview stands beside the list
 _HISTORY = "pick-history"  # of queries, in the state directory
-_FZF_STATUSES = (0, 1, 130)  # selected, no match, Escape or Ctrl-C
+_FZF_STATUSES = (0, 1)  # selected, no match
+_FZF_ABORTED = 130  # by Escape or Ctrl-C
 
 
 async def select_hit(client: Client, query: str, workspace: str) -> Location | None:
-    """Return the location that the user selects in fzf, or None. Raises SemlsError.
+    """Return the location that the user selects in fzf, or None. Raises SemlsError, or Abort after Escape.
 
     On every key fzf asks the server for rows, whose records have three fields: line, displayed text, URI.
     """
@@ -46,6 +53,8 @@ async def select_hit(client: Client, query: str, workspace: str) -> Location | N
             cwd=Path(sys.executable).parent,  # `python -m` would import modules from a workspace
         )
         output, _ = await process.communicate()
+    if process.returncode == _FZF_ABORTED:
+        raise click.Abort
     if process.returncode not in _FZF_STATUSES:
         raise SemlsError(
             f"fzf failed with status {process.returncode}: see its message, or use `semls search`."
@@ -57,6 +66,7 @@ async def select_hit(client: Client, query: str, workspace: str) -> Location | N
 
 
 def _fzf_options(query: str) -> list[str]:
+    edit = _IN_TERMINAL.format(command=f"{_semls_command('edit')} {{1}} {{3}}")
     history = EngineSettings.from_environment().state_directory / _HISTORY
     return [
         "--disabled",
@@ -71,8 +81,8 @@ def _fzf_options(query: str) -> list[str]:
         f"--query={query}",
         "--header=^O open ^Y copy ^P recall",
         f"--history={history}",
-        f"--bind=change:reload:{_DEBOUNCE}{_request('rows')} {{q}}",
-        f"--bind=ctrl-o:execute:{_semls_command('edit')} {{1}} {{3}}{_IN_TERMINAL}",
+        f"--bind=change:top+reload:{_DEBOUNCE}{_request('rows')} {{q}}",
+        f"--bind=ctrl-o:execute:{edit}",
         f"--bind=ctrl-y:execute-silent:{_semls_command('copy')} {{1}} {{3}}",
         f"--preview={_preview_command()}",
         f"--preview-window={'right' if shutil.get_terminal_size().columns >= _WIDE else 'down'},+{{1}}/3",

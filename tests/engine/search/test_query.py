@@ -200,6 +200,9 @@ def matching(glob, *paths):
         ("a+(b)[c]", ["a+(b)[c]"], ["aa(b)c"]),
         (r"src\a", ["src/a"], ["a"]),
         ("***", ["a", "a/b"], []),
+        ("src", ["src/a\nb.py"], ["a\nsrc.py"]),
+        ("*.py", ["src/a\nb.py"], ["a.py\n"]),
+        ("src/**", ["src/a\n/b.py"], []),
     ],
 )
 def test_path_pattern_matches_paths(glob, inside, outside):
