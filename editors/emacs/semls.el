@@ -636,7 +636,8 @@ Emacs names.  Show the answer, with links to the code that it cites."
           (insert (propertize question 'face 'bold) "\n\n" answer "\n\n")
           (mapc (lambda (citation) (semls--link connection citation)) (plist-get result :citations)))
         (goto-char (point-min))
-        (display-buffer (current-buffer))))))
+        (display-buffer (current-buffer))
+        (message nil))))) ; the progress
 
 (defun semls--link (connection citation)
   "Turn the text of CITATION, from CONNECTION, into links.
@@ -749,18 +750,18 @@ Its text is not rendered: images would be loaded from other servers."
 
 (defvar semls-embark-map
   (let ((map (make-sparse-keymap)))
-    (define-key map "o" #'semls--open-in-other-window)
-    (define-key map "l" #'semls--similar-to-hit)
-    (define-key map "w" #'semls--copy-location)
+    (define-key map "o" #'semls-open-in-other-window)
+    (define-key map "l" #'semls-similar-to-hit)
+    (define-key map "w" #'semls-copy-location)
     map)
   "Keymap of the actions on a hit, with embark.")
 
-(defun semls--open-in-other-window (candidate)
+(defun semls-open-in-other-window (candidate)
   "Open the hit CANDIDATE in another window."
   (xref-push-marker-stack)
   (xref-pop-to-location (semls--item candidate) 'window))
 
-(defun semls--similar-to-hit (candidate)
+(defun semls-similar-to-hit (candidate)
   "List code that is similar to the hit CANDIDATE."
   (let ((marker (xref-location-marker (xref-item-location (semls--item candidate)))))
     (with-current-buffer (marker-buffer marker)
@@ -768,7 +769,7 @@ Its text is not rendered: images would be loaded from other servers."
         (goto-char marker)
         (semls-similar)))))
 
-(defun semls--copy-location (candidate)
+(defun semls-copy-location (candidate)
   "Add the path and the line of the hit CANDIDATE to the kill ring."
   (let ((location (xref-item-location (semls--item candidate))))
     (kill-new (format "%s:%d" (semls--location-file location) (1+ (semls--location-line location))))

@@ -17,7 +17,7 @@ def test_search_with_bang_fills_the_quickfix_list_by_file(nvim, terminal, folder
     title, rows = nvim.until(lambda: nvim.quickfix if nvim.quickfix[1] else None)
     assert title == QUERY
     printed = terminal.run("search", QUERY, "--path", folder / "shop", "-k", 50, "--vimgrep").stdout
-    hits = re.findall(r"^(?:\S+/)?(\S+):(\d+):(\d+):(\S+): (.*)", printed, re.MULTILINE)
+    hits = re.findall(r"^(?:\S+/)?(\S+):(\d+):(\d+):(.+?): (.*)", printed, re.MULTILINE)
     shown = [
         (file, str(line), str(column), *text.split(" ", 1)[1].split("  ", 1))
         for file, line, column, text in rows

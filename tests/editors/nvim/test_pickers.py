@@ -40,9 +40,8 @@ class Picker(NamedTuple):
     marked_quickfix: tuple[str, ...] = ("C-q",)
     next: str = "Down"
     preview: tuple[str, ...] = ()
-    second: str = (
-        "o.refund()"  # is shown if the second hit is selected; "" if a search is reopened at the first hit
-    )
+    # Is shown if the second hit is selected; "" if a search is reopened at its first hit.
+    second: str = "o.Refused = true"
 
 
 OTHERS = (
@@ -223,12 +222,12 @@ def test_builtin_picker_location_that_does_not_fit_is_cut(start_screen):
         local item = { name = 'Inventory.reserve', path = 'shop/store/Inventory.java', lnum = 11 }
         return vim.tbl_map(function(width)
           return table.concat({ require('semls.pickers.rows').fit(item, width) }, '  ')
-        end, { 60, 40, 32, 20 })"""
+        end, { 60, 40, 34, 20 })"""
     )
     assert rows == [
         "Inventory.reserve  shop/store/Inventory.java:11",
         "Inventory.reserve  …/Inventory.java:11",
-        "Inventory…  …/Inventory.java:11",
+        "Inventory.re…  …/Inventory.java:11",
         "Inventory.r…  …/Inv…",
     ]
 

@@ -96,8 +96,8 @@ local function title_of(answer)
   return embedded < chunks and ('%s (%d %% embedded)'):format(title, 100 * embedded / chunks) or title
 end
 
---- Return a function that searches in a workspace, by default that of the current buffer, and the workspace's root. Each
---- call cancels the previous one, whose callbacks are then not called. By default, an error, such as one about an
+--- Return a function that searches in a workspace, by default that of the current buffer, and the workspace's root.
+--- Each call cancels the previous one, whose callbacks are then not called. By default, an error, such as one about an
 --- incomplete filter, is shown as a hint.
 ---@param root? string
 ---@return fun(query: string, on_items: fun(items: semls.Item[], title: string), on_error?: fun(message: string))
