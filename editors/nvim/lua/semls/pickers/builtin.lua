@@ -1,5 +1,6 @@
 --- The built-in picker: floating windows with a prompt, the items, and a preview of the current item.
 
+local hint = require('semls.pickers.hint')
 local items = require('semls.items')
 local rows = require('semls.pickers.rows')
 
@@ -18,6 +19,7 @@ local MIN_COLUMNS = 100 -- of a screen that has the preview beside the list
 ---@field windows table<string, integer> by the name of the buffer's field
 ---@field items semls.Item[]
 ---@field current integer
+---@field locations integer[] the columns where the locations of the items start
 ---@field marked table<integer, boolean> the ranks of the items that are marked
 ---@field send fun(query: string, on_items: fun(items: semls.Item[], title: string), on_error?: fun(message: string))
 ---@field timer uv.uv_timer_t
@@ -96,7 +98,7 @@ function Picker:layout()
   -- CursorLine has no colors without 'termguicolors'.
   vim.wo[self.windows.list].winhighlight = 'CursorLine:PmenuSel,CursorLineSign:PmenuSel'
   vim.wo[self.windows.list].signcolumn = 'yes:1' -- of the marks
-  vim.wo[self.windows.preview].number = true
+  vim.wo[self.windows.list].linebreak = true -- of messages
   vim.wo[self.windows.list].wrap, vim.wo[self.windows.preview].wrap = false, false
 end
 
@@ -189,19 +191,29 @@ end
 ---@param hits semls.Item[]
 ---@param title string
 function Picker:show(hits, title)
-  self.items, self.current, self.marked = hits, 1, {}
+  self.items, self.current, self.marked, self.locations = hits, 1, {}, {}
   local width = vim.api.nvim_win_get_width(self.windows.list) - SIGN_COLUMN
   vim.api.nvim_buf_set_lines(self.list, 0, -1, false, {})
+  vim.api.nvim_buf_clear_namespace(self.list, NS, 0, -1)
+  vim.api.nvim_buf_clear_namespace(self.list, MARKS, 0, -1)
   for rank, item in ipairs(hits) do
     local name, location = rows.fit(item, width)
     local line = ('%s  %s'):format(name, location)
     vim.api.nvim_buf_set_lines(self.list, rank - 1, rank == 1 and -1 or rank - 1, false, { line })
-    vim.api.nvim_buf_set_extmark(self.list, NS, rank - 1, #name, { end_col = #line, hl_group = 'Comment' })
+    self.locations[rank] = #name
+    self:dim_location(rank)
   end
   vim.wo[self.windows.list].cursorline = #hits > 0
   vim.wo[self.windows.list].wrap = false
   self:set_title(title)
   self:move(0)
+end
+
+--- Dim the location of an item.
+---@param rank integer
+function Picker:dim_location(rank)
+  local mark = { id = rank, end_row = rank, hl_group = 'Comment', strict = false }
+  vim.api.nvim_buf_set_extmark(self.list, NS, rank - 1, self.locations[rank], mark)
 end
 
 ---@param title string
@@ -251,14 +263,18 @@ function Picker:move(by)
   local count = #self.items
   if count == 0 then
     vim.api.nvim_buf_set_lines(self.preview, 0, -1, false, {})
+    vim.wo[self.windows.preview].number = false
     return vim.api.nvim_win_set_config(self.windows.preview, { title = '' })
   end
+  self:dim_location(self.current)
   self.current = (self.current - 1 + by) % count + 1
+  vim.api.nvim_buf_del_extmark(self.list, NS, self.current) -- the colors of the selected row are PmenuSel alone
   vim.api.nvim_win_set_cursor(self.windows.list, { self.current, 0 })
   local item = self.items[self.current]
   local lines = lines_of(item.filename)
   vim.api.nvim_buf_set_lines(self.preview, 0, -1, false, lines)
   vim.api.nvim_win_set_config(self.windows.preview, { title = (' %s '):format(item.path) })
+  vim.wo[self.windows.preview].number = true
   vim.bo[self.preview].syntax = vim.filetype.match({ filename = item.filename }) or ''
   vim.api.nvim_buf_clear_namespace(self.preview, NS, 0, -1)
   if item.lnum <= #lines then
@@ -286,6 +302,7 @@ function Picker:close()
     return
   end
   self.closed = true
+  hint.hide()
   require('semls.pickers').remember(self.current)
   self.timer:close()
   vim.cmd('stopinsert')
