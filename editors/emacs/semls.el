@@ -28,6 +28,7 @@
 (require 'project)
 (require 'seq)
 (require 'subr-x)
+(require 'text-property-search)
 (require 'url-parse)
 (require 'url-util)
 (require 'xref)
@@ -36,6 +37,11 @@
 (declare-function consult--dynamic-collection "consult")
 (declare-function consult--jump-preview "consult")
 (declare-function consult--temporary-files "consult")
+(declare-function consult--async-split-initial "consult")
+
+(defvar embark-exporters-alist)
+(defvar embark-general-map)
+(defvar embark-keymap-alist)
 
 (defgroup semls nil
   "Search code by meaning."
@@ -63,11 +69,23 @@ when the server starts, in the buffer where it is started."
 (defconst semls--request-timeout 120
   "Seconds after which a request fails.")
 
+(defconst semls--min-confidence 0.2
+  "Confidence of an answer with a strong match; see the reference.")
+
+(defconst semls--ask-timeout 600
+  "Seconds after which a question to the user's language model fails.")
+
 (defconst semls--shutdown-timeout 3
   "Seconds after which a server that does not exit is killed.")
 
 (defvar semls--history nil
   "Minibuffer history of queries.")
+
+(defvar semls--last nil
+  "A function that shows the last search again.")
+
+(defvar semls--visited nil
+  "The location of the hit that was visited last.")
 
 (defvar semls-mode-line ""
   "State of the index: \"semls 42%\", or \"semls\" when all code is embedded.
@@ -341,6 +359,7 @@ xref lists it in GROUP."
 
 (cl-defmethod xref-location-marker ((location semls--location))
   "Return the marker of LOCATION in the buffer of its file."
+  (setq semls--visited location)
   (with-current-buffer (find-file-noselect (semls--location-file location))
     (semls--marker location)))
 
@@ -368,14 +387,23 @@ xref lists it in GROUP."
 ;;;; Hits
 
 (defun semls--search (root query)
-  "Return the hits for QUERY in ROOT as xref items, best first."
-  (let ((answer (semls--ask root 'semls/search (list :query query :limit semls-limit))))
-    (semls--items root query (plist-get answer :hits))))
+  "Return the answer for QUERY in ROOT, with the best hits first."
+  (semls--ask root 'semls/search (list :query query :limit semls-limit)))
 
 (defun semls--search-by-file (root query)
-  "Return the hits for QUERY in ROOT as xref items, the best file first."
-  (let ((answer (semls--ask root 'semls/search (list :query query :limit semls-limit :group "file"))))
+  "Return the hits for QUERY in ROOT as xref items, the best file first.
+If no hit is a strong match, say so in the echo area."
+  (let* ((params (list :query query :limit semls-limit :group "file"))
+         (answer (semls--ask root 'semls/search params)))
+    (when (semls--weak-p answer)
+      ;; xref clears the echo area.
+      (run-with-timer 0 nil #'message "No strong match; nearest: %s" query))
     (semls--items root nil (plist-get answer :hits))))
+
+(defun semls--weak-p (answer)
+  "Return non-nil if no hit of ANSWER is a strong match, although there are hits."
+  (and (not (seq-empty-p (plist-get answer :hits)))
+       (< (plist-get answer :confidence) semls--min-confidence)))
 
 (defun semls--items (root group hits)
   "Return HITS of the server of ROOT as xref items.
@@ -407,6 +435,10 @@ xref lists them in GROUP, or if that is nil, each in a group for its file."
   (string-join (remove "" (list (plist-get hit :container) (plist-get hit :name))) "."))
 
 (defun semls--text (hit)
+  "Return the most telling line of HIT, as in the terminal."
+  (or (plist-get (plist-get hit :best) :text) (semls--named-line hit)))
+
+(defun semls--named-line (hit)
   "Return the line with the name of HIT, or an empty string."
   (let ((lines (split-string (or (plist-get hit :snippet) "") "\n")))
     (string-trim (or (nth (- (semls--row hit :selectionRange) (semls--row hit :range)) lines) ""))))
@@ -417,20 +449,45 @@ xref lists them in GROUP, or if that is nil, each in a group for its file."
 
 (defun semls--list (fetch)
   "Show the xref items from the function FETCH, in their order."
+  (let ((items (funcall fetch)))
+    (unless items
+      (user-error "No hits"))
+    (setq semls--visited nil
+          semls--last (lambda () (semls--show items fetch) (semls--select semls--visited)))
+    (semls--show items fetch)))
+
+(defun semls--show (items fetch)
+  "Show the xref ITEMS.  To revert the list, call the function FETCH."
   (xref-push-marker-stack)
   (funcall xref-show-xrefs-function
-           (lambda () (or (funcall fetch) (user-error "No hits")))
+           (lambda () (if items (prog1 items (setq items nil)) (funcall fetch)))
            `((window . ,(selected-window)))))
+
+(defun semls--select (location)
+  "Move point to the hit at LOCATION if the selected window lists it."
+  (with-current-buffer (window-buffer)
+    (let ((found (save-excursion
+                   (goto-char (point-min))
+                   (text-property-search-forward
+                    'xref-item location
+                    (lambda (one item) (and item (eq one (xref-item-location item))))))))
+      (when found
+        (goto-char (prop-match-beginning found))))))
 
 ;;;; Search while typing, with consult
 
-(defun semls--pick (root)
-  "Search ROOT while the user types a query, and go to the selected hit."
+(defun semls--pick (root &optional query)
+  "Search ROOT while the user types a query, and go to the selected hit.
+The minibuffer initially contains QUERY."
   (let ((item (consult--read
                ;; A lambda, because consult checks the function's arity.
                (consult--dynamic-collection (lambda (query) (semls--candidates root query)))
                :prompt "Search by meaning: " :category 'semls :sort nil :require-match t
                :history '(:input semls--history)
+               :initial (and query (if (fboundp 'consult--async-split-initial)
+                                       (consult--async-split-initial query)
+                                     query))
+               :group #'semls--group
                :annotate #'semls--annotation :lookup #'semls--lookup :state (semls--preview))))
     (unless item
       (user-error "No hits"))
@@ -441,12 +498,22 @@ xref lists them in GROUP, or if that is nil, each in a group for its file."
   "Return the candidates for QUERY in ROOT, or the server's error as a candidate.
 A filter that is incomplete while the user types causes such an error."
   (condition-case err
-      (mapcar #'semls--candidate (semls--search root query))
+      (let* ((answer (semls--search root query))
+             (weak (semls--weak-p answer)))
+        (setq semls--last (lambda () (semls--pick root query)))
+        (mapcar (lambda (item) (semls--candidate item weak))
+                (semls--items root query (plist-get answer :hits))))
     (user-error (list (propertize (error-message-string err) 'face 'error)))))
 
-(defun semls--candidate (item)
-  "Return the candidate for the xref ITEM."
-  (propertize (get-text-property 0 'semls-label (xref-item-summary item)) 'semls-item item))
+(defun semls--candidate (item weak)
+  "Return the candidate for the xref ITEM.  WEAK if the answer has no strong match."
+  (propertize (get-text-property 0 'semls-label (xref-item-summary item))
+              'semls-item item 'semls-weak weak))
+
+(defun semls--group (candidate transform)
+  "Return CANDIDATE if TRANSFORM, otherwise the heading above it, if any."
+  (cond (transform candidate)
+        ((get-text-property 0 'semls-weak candidate) "No strong match; nearest:")))
 
 (defun semls--annotation (candidate)
   "Return the details of CANDIDATE, aligned to the center of the window."
@@ -496,6 +563,14 @@ argument, list the hits for QUERY by file, the best file first."
       (semls--pick root))))
 
 ;;;###autoload
+(defun semls-last ()
+  "Show the last search, or list of similar code, again."
+  (interactive)
+  (unless semls--last
+    (user-error "Nothing has been searched yet"))
+  (funcall semls--last))
+
+;;;###autoload
 (defun semls-similar ()
   "List code that is similar to the code at point, and its exact duplicates.
 If the region is active, compare with the code at its beginning."
@@ -528,6 +603,64 @@ Show it in a buffer and add it to the kill ring."
     (goto-char (point-min))
     (if (fboundp 'markdown-mode) (markdown-mode) (text-mode))
     (setq default-directory root)))
+
+;;;###autoload
+(defun semls-ask (question)
+  "Ask the user's language model QUESTION about the project.
+The code that answers it is sent to the model that the environment of
+Emacs names.  Show the answer, with links to the code that it cites."
+  (interactive (list (read-string "Ask: " nil 'semls--history)))
+  (let* ((root (semls--current-root))
+         (connection (semls--connection-of root)))
+    (semls--send-buffers connection)
+    (jsonrpc-async-request
+     connection 'workspace/executeCommand
+     (list :command "semls.ask" :arguments (vector (list :query question)))
+     :timeout semls--ask-timeout
+     :success-fn (lambda (result) (semls--show-answer root question result))
+     :error-fn (lambda (problem) (message "semls: %s" (plist-get problem :message)))
+     :timeout-fn (lambda () (message "semls: the language model has not answered")))
+    (message "semls: asking the language model")))
+
+(defun semls--show-answer (root question result)
+  "Show RESULT, the answer to QUESTION about ROOT, in a buffer."
+  (let ((answer (plist-get result :answer))
+        (connection (semls--connection-of root)))
+    (if (equal answer "")
+        (message "semls: no code matches the question")
+      (with-current-buffer (get-buffer-create "*semls answer*")
+        (semls-answer-mode)
+        (setq default-directory root)
+        (let ((inhibit-read-only t))
+          (erase-buffer)
+          (insert (propertize question 'face 'bold) "\n\n" answer "\n\n")
+          (mapc (lambda (citation) (semls--link connection citation)) (plist-get result :citations)))
+        (goto-char (point-min))
+        (display-buffer (current-buffer))
+        (message nil))))) ; the progress
+
+(defun semls--link (connection citation)
+  "Turn the text of CITATION, from CONNECTION, into links.
+Append a line with its code."
+  (let* ((text (plist-get citation :text))
+         (location (semls--location connection "" (plist-get citation :uri) (plist-get citation :range)))
+         (action (lambda (_) (xref-push-marker-stack)
+                   (xref-pop-to-location (xref-make text location) 'window)))
+         (code (plist-get citation :code)))
+    (insert "- " text "  " (propertize code 'face 'shadow) "\n")
+    (save-excursion
+      (goto-char (point-min))
+      (while (re-search-forward (concat (regexp-quote text) "\\_>") nil t)
+        (unless (button-at (match-beginning 0))
+          (make-text-button (match-beginning 0) (match-end 0)
+                            'action action 'follow-link t 'help-echo code))))))
+
+(define-derived-mode semls-answer-mode special-mode "semls answer"
+  "Mode of the answers of a language model.
+Its text is not rendered: images would be loaded from other servers."
+  (visual-line-mode)
+  (define-key semls-answer-mode-map (kbd "TAB") #'forward-button)
+  (define-key semls-answer-mode-map (kbd "<backtab>") #'backward-button))
 
 ;;;###autoload
 (defun semls-status ()
@@ -599,7 +732,9 @@ Show it in a buffer and add it to the kill ring."
 (defvar semls-command-map
   (let ((map (make-sparse-keymap)))
     (define-key map "s" #'semls-search)
+    (define-key map "." #'semls-last)
     (define-key map "l" #'semls-similar)
+    (define-key map "a" #'semls-ask)
     (define-key map "c" #'semls-context)
     (define-key map "S" #'semls-status)
     (define-key map "R" #'semls-reindex)
@@ -610,6 +745,49 @@ Show it in a buffer and add it to the kill ring."
     (define-key map "L" #'semls-log)
     map)
   "Keymap of the commands of semls.  Bind it to a prefix key.")
+
+;;;; Embark
+
+(defvar semls-embark-map
+  (let ((map (make-sparse-keymap)))
+    (define-key map "o" #'semls-open-in-other-window)
+    (define-key map "l" #'semls-similar-to-hit)
+    (define-key map "w" #'semls-copy-location)
+    map)
+  "Keymap of the actions on a hit, with embark.")
+
+(defun semls-open-in-other-window (candidate)
+  "Open the hit CANDIDATE in another window."
+  (xref-push-marker-stack)
+  (xref-pop-to-location (semls--item candidate) 'window))
+
+(defun semls-similar-to-hit (candidate)
+  "List code that is similar to the hit CANDIDATE."
+  (let ((marker (xref-location-marker (xref-item-location (semls--item candidate)))))
+    (with-current-buffer (marker-buffer marker)
+      (save-excursion
+        (goto-char marker)
+        (semls-similar)))))
+
+(defun semls-copy-location (candidate)
+  "Add the path and the line of the hit CANDIDATE to the kill ring."
+  (let ((location (xref-item-location (semls--item candidate))))
+    (kill-new (format "%s:%d" (semls--location-file location) (1+ (semls--location-line location))))
+    (message "Copied %s" (current-kill 0))))
+
+(defun semls--export (candidates)
+  "List the hits CANDIDATES in an xref buffer, in their order."
+  (let ((items (mapcar #'semls--item candidates)))
+    (semls--list (lambda () items))))
+
+(defun semls--item (candidate)
+  "Return the xref item of CANDIDATE."
+  (or (get-text-property 0 'semls-item candidate) (user-error "No hit at point")))
+
+(with-eval-after-load 'embark
+  (set-keymap-parent semls-embark-map embark-general-map)
+  (setf (alist-get 'semls embark-keymap-alist) 'semls-embark-map
+        (alist-get 'semls embark-exporters-alist) #'semls--export))
 
 (provide 'semls)
 ;;; semls.el ends here

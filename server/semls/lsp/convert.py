@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from lsprotocol import types
@@ -21,6 +21,7 @@ from semls.service.messages import (
     FileReasonMessage,
     Position,
     Range,
+    SearchHitMessage,
     SectionMessage,
     StateMessage,
     StatusMessage,
@@ -108,7 +109,7 @@ def to_hit(
 ) -> Mapping[str, object]:
     """Return a chunk or hit with ranges in the client's encoding and the name of its folder.
 
-    The line `best` is left out: it counts in bytes of the file on disk.
+    Of the line `best`, only the text is kept: its numbers count in the file on disk.
     """
     hit: dict[str, object] = {
         **{key: value for key, value in chunk.items() if key != "best"},
@@ -121,6 +122,8 @@ def to_hit(
     }
     if "snippet" in hit:
         hit["snippet"] = escape_text(str(hit["snippet"]))
+    if "best" in chunk:
+        hit["best"] = {"text": escape_line(cast(SearchHitMessage, chunk)["best"]["text"])}
     return hit
 
 

@@ -9,6 +9,8 @@
 
 (defconst test-query "throw out visitors who were idle for too long")
 
+(defconst test-weak-query "zebra quantum pancakes")
+
 (defconst test-location '("session.rs" 27 11)
   "File, line and column of the name `evict_expired'.")
 
@@ -87,7 +89,7 @@
            (hits (test-terminal test-query "--path" (test-path "shop") "-k" "50"))
            (paths (delete-dups (mapcar (lambda (hit) (plist-get hit :path)) hits)))
            path)
-      (should (string-prefix-p "27: SessionStore.evict_expired  Method  pub fn" (nth 1 listed)))
+      (should (equal (nth 1 listed) "27: SessionStore.evict_expired  Method  /// Throw out everybody who was idle for too long."))
       (should (equal (cl-remove-if-not (lambda (line) (member line paths)) listed) paths))
       (dolist (line listed)
         (if (member line paths)
@@ -124,16 +126,61 @@
 
 (ert-deftest semls-test-candidates-keep-the-order-and-are-annotated ()
   (test-in "shop/web/src/cart.ts"
+    (test-embed)
     (let* ((candidates (semls--candidates (test-root "shop") test-query))
+           (hits (test-terminal test-query "--path" (test-path "shop") "-k" "50"))
            (item (semls--lookup (substring-no-properties (car candidates)) candidates)))
       (should (equal (substring-no-properties (car candidates))
                      "SessionStore.evict_expired  store/session.rs:27"))
-      (should (string-search "Method  pub fn evict_expired" (semls--annotation (car candidates))))
-      (should (equal (mapcar (lambda (one) (get-text-property 0 'semls-label (xref-item-summary one)))
-                             (semls--search (test-root "shop") test-query))
-                     candidates))
+      (should (equal (mapcar #'semls--label hits) candidates))
+      (cl-loop for hit in hits
+               for candidate in candidates
+               do (should (string-suffix-p (plist-get (plist-get hit :best) :text)
+                                           (semls--annotation candidate))))
       (xref-pop-to-location item)
       (should (equal (test-here) test-location)))))
+
+(ert-deftest semls-test-candidates-of-weak-answer-have-a-heading ()
+  (test-in "shop/web/src/cart.ts"
+    (test-embed)
+    (let ((strong (car (semls--candidates (test-root "shop") test-query)))
+          (weak (car (semls--candidates (test-root "shop") test-weak-query))))
+      (should-not (semls--group strong nil))
+      (should (equal (semls--group weak nil) "No strong match; nearest:"))
+      (should (equal (semls--group weak t) weak)))))
+
+(ert-deftest semls-test-search-with-weak-answer-says-so ()
+  (test-in "shop/web/src/cart.ts"
+    (test-embed)
+    (let (shown)
+      (cl-letf (((symbol-function 'message) (lambda (&rest all) (push (apply #'format all) shown))))
+        (semls-search test-weak-query)
+        (test-until (member (concat "No strong match; nearest: " test-weak-query) shown))))))
+
+(ert-deftest semls-test-last-lists-the-hits-again-and-selects-the-visited-one ()
+  (test-in "shop/web/src/cart.ts"
+    (semls-search test-query)
+    (let ((listed (test-listed)))
+      (test-go 1)
+      (should (equal (test-here) test-location))
+      (semls-search "a debounced function")
+      (test-go 1)
+      (semls-search test-query)
+      (test-go 4)
+      (let ((here (test-here)))
+        (with-current-buffer "*xref*"
+          (let ((inhibit-read-only t))
+            (erase-buffer)))
+        (find-file (test-path "gpt/train.py"))
+        (semls-last)
+        (should (equal (test-listed) listed))
+        (with-current-buffer "*xref*"
+          (xref-goto-xref))
+        (should (equal (list (car (test-here)) (cadr (test-here))) (list (car here) (cadr here))))))))
+
+(ert-deftest semls-test-last-without-search-says-so ()
+  (let ((semls--last nil))
+    (should-error (semls-last) :type 'user-error)))
 
 (ert-deftest semls-test-candidates-for-invalid-filter-are-the-servers-error ()
   (test-in "shop/web/src/cart.ts"
@@ -184,6 +231,34 @@
     (should (equal (current-kill 0) (buffer-string)))
     (should (equal (semls--current-root) (test-root "shop")))))
 
+(ert-deftest semls-test-ask-shows-the-answer-with-links ()
+  (test-in "shop/web/src/cart.ts"
+    (semls-ask "how are expired sessions removed")
+    (test-until (get-buffer "*semls answer*"))
+    (with-current-buffer "*semls answer*"
+      (should (string-search "It is in session.rs:27, not in session.rs:999 [unverified]." (buffer-string)))
+      (should (string-search "- session.rs:27  pub fn evict_expired" (buffer-string)))
+      (goto-char (point-min))
+      (forward-button 1)
+      (should (looking-at "session.rs:27,"))
+      (forward-button 1)
+      (should (looking-at "session.rs:27  pub fn"))
+      (should-error (forward-button 1))
+      (save-window-excursion
+        (push-button)
+        (should (equal (seq-take (test-here) 2) '("session.rs" 27)))))
+    (kill-buffer "*semls answer*")))
+
+(ert-deftest semls-test-ask-without-a-language-model-shows-how-to-configure-one ()
+  (test-in "notes/todo.py"
+    (semls--stop-all)
+    (let ((process-environment (append '("SEMLS_ASK_URL" "SEMLS_ASK_COMMAND") process-environment))
+          shown)
+      (cl-letf (((symbol-function 'message) (lambda (&rest all) (push (apply #'format all) shown))))
+        (semls-ask "who waters the plants")
+        (test-until (cl-some (lambda (text) (string-search "Set SEMLS_ASK_COMMAND" text)) shown))))
+    (semls--stop-all)))
+
 (ert-deftest semls-test-status-reports-the-state ()
   (test-in "shop/web/src/cart.ts"
     (test-embed)
@@ -217,10 +292,29 @@
     (should (nth 1 (test-listed)))))
 
 (ert-deftest semls-test-commands-have-keys ()
-  (dolist (name '("search" "similar" "context" "status" "reindex" "clear" "pause" "resume" "restart" "log"))
+  (dolist (name '("search" "last" "similar" "ask" "context" "status" "reindex" "clear" "pause" "resume" "restart" "log"))
     (let ((command (intern (concat "semls-" name))))
       (should (commandp command))
       (should (where-is-internal command semls-command-map)))))
+
+;;;; Embark
+
+(ert-deftest semls-test-embark-acts-on-hits ()
+  (skip-unless (require 'embark nil t))
+  (defvar embark-exporters-alist)
+  (test-in "shop/web/src/cart.ts"
+    (test-embed)
+    (let* ((candidates (semls--candidates (test-root "shop") test-query))
+           (hit (car candidates)))
+      (funcall (lookup-key semls-embark-map "w") hit)
+      (should (string-suffix-p "shop/store/session.rs:27" (current-kill 0)))
+      (funcall (lookup-key semls-embark-map "l") hit)
+      (should (equal (car (test-listed)) "Similar to evict_expired"))
+      (save-window-excursion
+        (funcall (lookup-key semls-embark-map "o") hit)
+        (should (equal (test-here) test-location)))
+      (funcall (alist-get 'semls embark-exporters-alist) candidates)
+      (should (= (length (test-listed)) (1+ (length candidates)))))))
 
 ;;;; Servers
 

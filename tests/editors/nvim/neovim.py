@@ -87,7 +87,7 @@ class Neovim:
         """Return the lines of the built-in picker."""
         return self.lua("""
             for _, window in ipairs(vim.api.nvim_list_wins()) do
-              if vim.api.nvim_win_get_config(window).relative ~= '' and vim.wo[window].cursorline then
+              if vim.wo[window].winhighlight:match('CursorLine:PmenuSel') then
                 return vim.api.nvim_buf_get_lines(vim.api.nvim_win_get_buf(window), 0, -1, false)
               end
             end
@@ -113,13 +113,13 @@ def is_listening(path):
 class Screen(Neovim):
     """A Neovim in a terminal: types keys and reads the screen."""
 
-    def __init__(self, directory, terminal, plugins=()):
+    def __init__(self, directory, terminal, plugins=(), size=(120, 36)):
         self.tmux = ["tmux", "-S", str(directory / "tmux"), "-f", "/dev/null"]
         paths = ",".join(map(str, [PLUGIN, *plugins]))
         address = str(directory / "nvim")
         command = [NVIM, "--clean", "--listen", address, "--cmd", f"set rtp^={paths} noswapfile"]
         subprocess.run(
-            [*self.tmux, "new-session", "-d", "-x", "120", "-y", "36", shlex.join(command)],
+            [*self.tmux, "new-session", "-d", "-x", str(size[0]), "-y", str(size[1]), shlex.join(command)],
             env=environment(directory, terminal) | {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8"},
             check=True,
             timeout=HANG,
@@ -135,8 +135,16 @@ class Screen(Neovim):
 
     @property
     def lines(self):
+        return self.capture()
+
+    @property
+    def colors(self):
+        """The lines with their escape sequences."""
+        return self.capture("-e")
+
+    def capture(self, *options):
         shown = subprocess.run(
-            [*self.tmux, "capture-pane", "-p"],
+            [*self.tmux, "capture-pane", "-p", *options],
             capture_output=True,
             encoding="utf-8",
             check=True,

@@ -16,11 +16,19 @@ def test_search_with_bang_fills_the_quickfix_list_by_file(nvim, terminal, folder
     nvim.nvim.command(f"Semls! search {QUERY}")
     title, rows = nvim.until(lambda: nvim.quickfix if nvim.quickfix[1] else None)
     assert title == QUERY
-    printed = terminal.run("search", QUERY, "--path", folder / "shop", "-k", 50).stdout
-    hits = re.findall(r"^ +\d+  (?:\S+/)?(\S+):(\d+)  ", printed, re.MULTILINE)
-    assert [row[:2] for row in rows] == [(file, int(line)) for file, line in hits]
-    assert rows[0][:3] == ("session.rs", 27, 12)
-    assert rows[0][3].startswith("[Method] SessionStore.evict_expired")
+    printed = terminal.run("search", QUERY, "--path", folder / "shop", "-k", 50, "--vimgrep").stdout
+    hits = re.findall(r"^(?:\S+/)?(\S+):(\d+):(\d+):(.+?): (.*)", printed, re.MULTILINE)
+    shown = [
+        (file, str(line), str(column), *text.split(" ", 1)[1].split("  ", 1))
+        for file, line, column, text in rows
+    ]
+    assert shown == hits
+    assert rows[0] == (
+        "session.rs",
+        27,
+        12,
+        "[Method] SessionStore.evict_expired  /// Throw out everybody who was idle for too long.",
+    )
     nvim.nvim.command("cc 1")
     assert nvim.location == ("session.rs", 27, 11)
 
@@ -185,16 +193,33 @@ def test_lsp_configuration_attaches_to_named_files_only(start, folder):
 
 
 def test_command_is_completed_and_unknown_one_named(nvim):
-    assert nvim.nvim.funcs.getcompletion("Semls re", "cmdline") == ["reindex", "restart", "resume"]
+    assert nvim.nvim.funcs.getcompletion("Semls re", "cmdline") == ["resume", "reindex", "restart"]
     nvim.nvim.command("Semls nonsense")
     assert "unknown command" in nvim.messages[-1]
 
 
 def test_command_without_arguments_shows_a_menu(nvim):
-    nvim.lua("vim.ui.select = function(names, _, choose) _G.names = names; choose('status') end")
+    nvim.lua("""
+        vim.ui.select = function(commands, options, choose)
+          _G.entries = vim.tbl_map(options.format_item, commands)
+          choose(commands[6])
+        end""")
     nvim.nvim.command("Semls")
-    assert nvim.lua("return _G.names") == nvim.nvim.funcs.getcompletion("Semls ", "cmdline")
+    entries = nvim.lua("return _G.entries")
+    assert entries[0] == "search    Search by meaning"
+    assert entries[-1] == "clear     Delete the index and rebuild it"
+    assert [entry.split()[0] for entry in entries] == nvim.nvim.funcs.getcompletion("Semls ", "cmdline")
     assert "chunks embedded" in nvim.until(lambda: nvim.messages)[0]
+
+
+def test_last_without_a_search_says_so(nvim):
+    nvim.nvim.command("Semls last")
+    assert nvim.messages == ["semls: nothing has been searched yet"]
+
+
+def test_search_with_bang_and_weak_answer_says_so(nvim):
+    nvim.nvim.command("Semls! search zebra quantum pancakes")
+    nvim.until(lambda: nvim.quickfix[0] == "No strong match; nearest: zebra quantum pancakes")
 
 
 def test_setup_with_invalid_option_names_it(start):

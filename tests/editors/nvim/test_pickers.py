@@ -12,6 +12,7 @@ The pickers of other plugins are tested if SEMLS_NVIM_PLUGINS names a folder wit
 """
 
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -21,6 +22,7 @@ import pytest
 from tests.editors.nvim.neovim import QUERY, Screen
 
 PLUGINS = os.environ.get("SEMLS_NVIM_PLUGINS")
+REVERSE = re.compile(r"\x1b\[(?:\d+;)*7(?:;\d+)*m")  # of a terminal
 
 pytestmark = [
     pytest.mark.editors,
@@ -33,8 +35,13 @@ class Picker(NamedTuple):
     plugins: tuple[str, ...]
     setup: str
     split: str
-    quickfix: tuple[str, ...]
+    quickfix: tuple[str, ...]  # all hits
+    mark: tuple[str, ...] = ("Tab",)  # marks a hit and selects the next one
+    marked_quickfix: tuple[str, ...] = ("C-q",)
+    next: str = "Down"
     preview: tuple[str, ...] = ()
+    # Is shown if the second hit is selected; "" if a search is reopened at its first hit.
+    second: str = "o.Refused = true"
 
 
 OTHERS = (
@@ -51,6 +58,10 @@ OTHERS = (
         "require('mini.pick').setup()",
         split="C-s",
         quickfix=("C-a", "M-Enter"),
+        mark=("C-x", "C-n"),
+        marked_quickfix=("M-Enter",),
+        next="C-n",
+        second="2|27|27",
         preview=("Tab",),
     ),
     Picker(
@@ -59,8 +70,19 @@ OTHERS = (
         "require('telescope').setup({})",
         split="C-x",
         quickfix=("C-q",),
+        mark=("Tab",),
+        marked_quickfix=("M-q",),
+        next="Up",
     ),
-    Picker("fzf-lua", ("fzf-lua",), "require('fzf-lua').setup({})", split="C-s", quickfix=("M-a", "M-q")),
+    Picker(
+        "fzf-lua",
+        ("fzf-lua",),
+        "require('fzf-lua').setup({})",
+        split="C-s",
+        quickfix=("M-a", "M-q"),
+        marked_quickfix=("M-q",),
+        second="",
+    ),
 )
 BUILTIN = Picker("builtin", (), "", split="C-x", quickfix=("C-q",))
 
@@ -73,16 +95,31 @@ def picker(request):
 
 
 @pytest.fixture
-def screen(picker, folder, tmp_path, terminal):
-    """Return a Neovim that has a file of the shop open and only this picker installed."""
-    screen = Screen(tmp_path, terminal, [Path(PLUGINS or "") / name for name in picker.plugins])
-    try:
+def start_screen(folder, tmp_path, terminal):
+    """Return a function that starts a Neovim with a file of the shop open and only one picker installed."""
+    started = []
+
+    def start(picker, size=(120, 36)):
+        screen = Screen(tmp_path, terminal, [Path(PLUGINS or "") / name for name in picker.plugins], size)
+        started.append(screen)
         screen.lua(picker.setup)
         screen.setup()
         screen.nvim.command(f"edit {folder}/shop/web/src/cart.ts")
-        yield screen
-    finally:
+        return screen
+
+    yield start
+    for screen in started:
         screen.close()
+
+
+@pytest.fixture
+def screen(picker, start_screen):
+    return start_screen(picker)
+
+
+def place(hit):
+    """Return file and line of a hit that the terminal has printed as JSON."""
+    return Path(hit["path"]).name, hit["selectionRange"]["start"]["line"] + 1
 
 
 def test_picker_name_is_the_installed_one(picker, screen):
@@ -118,10 +155,81 @@ def test_picker_quickfix_key_keeps_the_ranking_order(picker, screen, folder, ter
     for key in picker.quickfix:
         screen.press(key)
     rows = screen.until(lambda: screen.quickfix[1])
-    assert [row[:2] for row in rows] == [
-        (Path(hit["path"]).name, hit["selectionRange"]["start"]["line"] + 1) for hit in hits
-    ]
+    assert [row[:2] for row in rows] == [place(hit) for hit in hits]
     assert rows[0][:3] == ("session.rs", 27, 12)
+
+
+def test_picker_marked_hits_fill_the_quickfix_list(picker, screen, folder, terminal):
+    hits = terminal.json("search", QUERY, "--path", folder / "shop", "-k", 2)["hits"]
+    screen.type(f":Semls search {QUERY}\r")
+    screen.shows("SessionStore.evict_expired")
+    for key in (*picker.mark, *picker.mark, *picker.marked_quickfix):
+        screen.press(key)
+    rows = screen.until(lambda: screen.quickfix[1])
+    assert {row[:2] for row in rows} == {place(hit) for hit in hits}
+
+
+def test_last_reopens_the_search_with_its_selection(picker, screen, folder, terminal):
+    _, hit = terminal.json("search", QUERY, "--path", folder / "shop", "-k", 2)["hits"]
+    screen.type(f":Semls search {QUERY}\r")
+    screen.shows("SessionStore.evict_expired")
+    screen.press(picker.next)
+    screen.press("Enter")
+    screen.until(lambda: screen.location[:2] == place(hit))
+    screen.nvim.command(f"edit {folder}/gpt/train.py")
+    screen.type(":Semls last\r")
+    screen.shows(QUERY)
+    screen.shows("SessionStore.evict_expired")
+    if picker.second:
+        screen.shows(picker.second)
+        screen.picture(f"nvim-{picker.name}-last")
+        screen.press("Enter")
+        screen.until(lambda: screen.location[:2] == place(hit))
+
+
+def test_weak_answer_is_marked(screen):
+    screen.type(":Semls search zebra quantum pancakes\r")
+    screen.shows("No strong match; nearest:")
+
+
+def test_telescope_and_snacks_list_the_source(picker, screen):
+    openers = {"telescope": "Telescope semls", "snacks": "lua Snacks.picker.semls()"}
+    if picker.name not in openers:
+        pytest.skip("the picker has no sources with names")
+    screen.type(f":{openers[picker.name]}\r")
+    screen.shows("Search by meaning")
+    screen.type(QUERY)
+    screen.shows("SessionStore.evict_expired")
+
+
+@pytest.mark.parametrize("background", ["dark", "light"])
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=str)
+def test_builtin_picker_selected_row_is_visible_in_few_colors(start_screen, size, background):
+    screen = start_screen(BUILTIN, size)
+    screen.nvim.command(f"set notermguicolors background={background}")
+    screen.type(f":Semls search {QUERY}\r")
+    screen.shows("SessionStore.evict_expired")
+    screen.press("Down")
+    screen.until(lambda: REVERSE.search(next(row for row in screen.colors if "Order.Cancel" in row)))
+    assert not REVERSE.search(next(row for row in screen.colors if "SessionStore.evict_expired" in row))
+    screen.picture(f"nvim-builtin-{size[0]}-{background}")
+
+
+def test_builtin_picker_location_that_does_not_fit_is_cut(start_screen):
+    screen = start_screen(BUILTIN)
+    rows = screen.lua(
+        """
+        local item = { name = 'Inventory.reserve', path = 'shop/store/Inventory.java', lnum = 11 }
+        return vim.tbl_map(function(width)
+          return table.concat({ require('semls.pickers.rows').fit(item, width) }, '  ')
+        end, { 60, 40, 34, 20 })"""
+    )
+    assert rows == [
+        "Inventory.reserve  shop/store/Inventory.java:11",
+        "Inventory.reserve  …/Inventory.java:11",
+        "Inventory.re…  …/Inventory.java:11",
+        "Inventory.r…  …/Inv…",
+    ]
 
 
 def test_picker_with_invalid_filter_shows_the_error(screen):

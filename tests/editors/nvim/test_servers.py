@@ -132,6 +132,24 @@ def test_restart_starts_a_new_server(nvim, folder):
     nvim.until(lambda: nvim.lua(attached) == 1)
 
 
+def test_restart_while_the_server_starts_replaces_it(start, folder):
+    nvim = start()
+    nvim.setup()
+    ids = """
+        vim.cmd.edit(...)
+        local ids = {}
+        for _ = 1, 2 do
+          table.insert(ids, require('semls.client').start(require('semls.client').root(0)).id)
+          vim.cmd('Semls restart')
+        end
+        return ids"""
+    first, second = nvim.lua(ids, f"{folder}/shop/web/src/cart.ts")
+    assert first != second
+    attached = "return vim.tbl_map(function(client) return client.id end, vim.lsp.get_clients({ bufnr = 0 }))"
+    (last,) = nvim.until(lambda: nvim.lua(attached))
+    assert last not in (first, second)
+
+
 def test_index_commands_change_the_state_and_confirm(start, loose):
     nvim = start()
     nvim.setup()

@@ -13,7 +13,7 @@ M.states = {}
 ---@type table<integer, fun()[]> callbacks by client ID, which run when the client is initialized
 local callbacks = {}
 
----@type table<string, integer> client IDs by root; before Neovim 0.11, `get_clients` omits clients that are starting
+---@type table<string, integer> client IDs by root
 local started = {}
 
 -- Before Neovim 0.11, client methods take no `self`, and `vim.lsp.start` attaches every client to a buffer.
@@ -109,18 +109,24 @@ local function when_initialized(client, callback)
   table.insert(callbacks[client.id], callback)
 end
 
+--- Return the clients that run, also those that are starting, which `get_clients` omits.
 ---@return vim.lsp.Client[]
 function M.all()
-  return vim.lsp.get_clients({ name = NAME })
+  local clients = vim.lsp.get_clients({ name = NAME })
+  for _, id in pairs(started) do
+    local client = vim.lsp.get_client_by_id(id)
+    if client and not client.initialized then
+      table.insert(clients, client)
+    end
+  end
+  return clients
 end
 
 --- Return the running client of a root.
 ---@param root string
 ---@return vim.lsp.Client?
 function M.find(root)
-  local clients = M.all()
-  table.insert(clients, started[root] and vim.lsp.get_client_by_id(started[root]))
-  return vim.iter(clients):find(function(client)
+  return vim.iter(M.all()):find(function(client)
     return client.root_dir == root and not call(client, 'is_stopped')
   end)
 end

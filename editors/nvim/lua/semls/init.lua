@@ -10,6 +10,9 @@ local M = {}
 ---@param options? semls.Options
 function M.setup(options)
   config.set(options)
+  if package.loaded.snacks then
+    require('semls.pickers.snacks').register()
+  end
   local group = vim.api.nvim_create_augroup('semls', { clear = true })
   if config.auto then
     vim.api.nvim_create_autocmd({ 'BufReadPost', 'BufNewFile' }, {
@@ -32,6 +35,11 @@ function M.search(query)
   require('semls.pickers').open(query or '')
 end
 
+--- Open the last search again.
+function M.last()
+  require('semls.pickers').reopen()
+end
+
 --- Fill the quickfix list with the hits for a query, grouped by file.
 ---@param query string
 function M.quickfix(query)
@@ -39,7 +47,8 @@ function M.quickfix(query)
     method = 'semls/search',
     params = { query = query, limit = config.limit, group = 'file' },
     on_result = function(answer, sender)
-      items.quickfix(query, items.of(answer.hits, sender))
+      local title = require('semls.pickers').is_weak(answer) and 'No strong match; nearest: ' .. query or query
+      items.quickfix(title, items.of(answer.hits, sender))
     end,
   })
 end

@@ -1,11 +1,16 @@
 --- The built-in picker: floating windows with a prompt, the items, and a preview of the current item.
 
+local hint = require('semls.pickers.hint')
 local items = require('semls.items')
+local rows = require('semls.pickers.rows')
 
 local M = {}
 
 local DEBOUNCE = 120 -- milliseconds after the last key until a request is sent
 local NS = vim.api.nvim_create_namespace('semls.picker')
+local MARKS = vim.api.nvim_create_namespace('semls.marks')
+local SIGN_COLUMN = 2 -- cells
+local MIN_COLUMNS = 100 -- of a screen that has the preview beside the list
 
 ---@class semls.Picker
 ---@field prompt integer buffer
@@ -14,46 +19,60 @@ local NS = vim.api.nvim_create_namespace('semls.picker')
 ---@field windows table<string, integer> by the name of the buffer's field
 ---@field items semls.Item[]
 ---@field current integer
----@field send fun(query: string, on_items: fun(items: semls.Item[], coverage?: table), on_error?: fun(message: string))
+---@field locations integer[] the columns where the locations of the items start
+---@field marked table<integer, boolean> the ranks of the items that are marked
+---@field send fun(query: string, on_items: fun(items: semls.Item[], title: string), on_error?: fun(message: string))
 ---@field timer uv.uv_timer_t
 ---@field closed boolean
 local Picker = {}
 Picker.__index = Picker
-
----@param coverage? { chunks: integer, embedded: integer }
----@return string
-local function title(coverage)
-  if not coverage or coverage.embedded >= coverage.chunks then
-    return ' Search by meaning '
-  end
-  return (' Search by meaning (%d %% embedded) '):format(100 * coverage.embedded / coverage.chunks)
-end
 
 ---@return boolean
 function M.is_available()
   return true
 end
 
----@param query string
-function M.open(query)
-  local picker = setmetatable({ items = {}, current = 1, closed = false }, Picker)
-  picker.send = require('semls.pickers').live_search()
+---@param root? string
+---@return semls.Picker
+local function new(root)
+  local picker = setmetatable({ items = {}, current = 1, marked = {}, closed = false }, Picker)
+  picker.send = require('semls.pickers').live_search(root)
   picker.timer = assert(vim.uv.new_timer())
   picker:layout()
   picker:map_keys()
-  vim.api.nvim_buf_attach(picker.prompt, false, {
-    on_lines = function()
-      picker:on_change()
-    end,
-  })
+  return picker
+end
+
+---@param query string
+function M.open(query)
+  local picker = new()
+  picker:listen()
   vim.api.nvim_buf_set_lines(picker.prompt, 0, -1, false, { query })
   vim.cmd('startinsert!')
+end
+
+---@param last semls.Search
+function M.reopen(last)
+  local picker = new(last.root)
+  vim.api.nvim_buf_set_lines(picker.prompt, 0, -1, false, { last.query })
+  picker:listen()
+  picker:show(last.items, last.title)
+  picker:move(last.current - 1)
+  vim.cmd('startinsert!')
+end
+
+--- Search on every change of the prompt.
+function Picker:listen()
+  vim.api.nvim_buf_attach(self.prompt, false, {
+    on_lines = function()
+      self:on_change()
+    end,
+  })
 end
 
 function Picker:layout()
   local width, height = math.floor(vim.o.columns * 0.9), math.floor(vim.o.lines * 0.8)
   local row, column = math.floor((vim.o.lines - height) / 2), math.floor((vim.o.columns - width) / 2)
-  local half = math.floor(width / 2)
   local function open_window(name, enter, position)
     local buffer = vim.api.nvim_create_buf(false, true)
     vim.bo[buffer].bufhidden = 'wipe'
@@ -62,11 +81,24 @@ function Picker:layout()
     self.windows[name] = vim.api.nvim_open_win(buffer, enter, options)
   end
   self.windows = {}
-  open_window('list', false, { row = row + 3, col = column, width = half - 2, height = height - 5 })
-  open_window('preview', false, { row = row, col = column + half, width = width - half - 2, height = height - 2 })
-  open_window('prompt', true, { row = row, col = column, width = half - 2, height = 1, title = title() })
-  vim.wo[self.windows.list].cursorline = true
-  vim.wo[self.windows.preview].number = true
+  local list, preview = { row = row + 3, col = column }, { row = row, col = column, width = width - 2 }
+  if vim.o.columns < MIN_COLUMNS then -- the preview is below the list
+    local rows_left = math.max(height - 7, 2)
+    list.width, list.height = width - 2, math.ceil(rows_left / 2)
+    preview.row, preview.height = row + list.height + 5, math.floor(rows_left / 2)
+  else
+    local half = math.floor(width / 2)
+    list.width, list.height = half - 2, math.max(height - 5, 1)
+    preview.col, preview.width, preview.height = column + half, width - half - 2, list.height + 3
+  end
+  open_window('list', false, list)
+  open_window('preview', false, preview)
+  open_window('prompt', true, { row = row, col = column, width = list.width, height = 1, title = '' })
+  self:set_title(require('semls.pickers').TITLE)
+  -- CursorLine has no colors without 'termguicolors'.
+  vim.wo[self.windows.list].winhighlight = 'CursorLine:PmenuSel,CursorLineSign:PmenuSel'
+  vim.wo[self.windows.list].signcolumn = 'yes:1' -- of the marks
+  vim.wo[self.windows.list].linebreak = true -- of messages
   vim.wo[self.windows.list].wrap, vim.wo[self.windows.preview].wrap = false, false
 end
 
@@ -89,9 +121,17 @@ function Picker:map_keys()
     self:accept('tabedit')
   end)
   map({ '<C-q>' }, function()
-    local query, hits = self:query(), self.items
+    local query, hits = self:query(), self:selected()
     self:close()
     items.quickfix(query, hits)
+  end)
+  map({ '<Tab>' }, function()
+    self:toggle_mark()
+    self:move(1)
+  end)
+  map({ '<S-Tab>' }, function()
+    self:toggle_mark()
+    self:move(-1)
   end)
   map({ '<Down>', '<C-n>', '<C-j>' }, function()
     self:move(1)
@@ -129,9 +169,9 @@ function Picker:search()
   if self.closed then
     return
   end
-  self.send(self:query(), function(hits, coverage)
+  self.send(self:query(), function(hits, title)
     if not self.closed then
-      self:show(hits, coverage)
+      self:show(hits, title)
     end
   end, function(message)
     self:show_message(message)
@@ -142,25 +182,67 @@ end
 ---@param message string
 function Picker:show_message(message)
   if not self.closed then
-    self.items = {}
+    self:show({}, require('semls.pickers').TITLE)
     vim.api.nvim_buf_set_lines(self.list, 0, -1, false, { message })
+    vim.wo[self.windows.list].wrap = true
   end
 end
 
 ---@param hits semls.Item[]
----@param coverage? { chunks: integer, embedded: integer }
-function Picker:show(hits, coverage)
-  self.items, self.current = hits, 1
-  local lines = vim.tbl_map(function(item)
-    return ('%s  %s:%d'):format(item.name, item.path, item.lnum)
-  end, hits)
-  vim.api.nvim_buf_set_lines(self.list, 0, -1, false, lines)
+---@param title string
+function Picker:show(hits, title)
+  self.items, self.current, self.marked, self.locations = hits, 1, {}, {}
+  local width = vim.api.nvim_win_get_width(self.windows.list) - SIGN_COLUMN
+  vim.api.nvim_buf_set_lines(self.list, 0, -1, false, {})
   vim.api.nvim_buf_clear_namespace(self.list, NS, 0, -1)
-  for row, item in ipairs(hits) do
-    vim.api.nvim_buf_set_extmark(self.list, NS, row - 1, #item.name, { end_col = #lines[row], hl_group = 'Comment' })
+  vim.api.nvim_buf_clear_namespace(self.list, MARKS, 0, -1)
+  for rank, item in ipairs(hits) do
+    local name, location = rows.fit(item, width)
+    local line = ('%s  %s'):format(name, location)
+    vim.api.nvim_buf_set_lines(self.list, rank - 1, rank == 1 and -1 or rank - 1, false, { line })
+    self.locations[rank] = #name
+    self:dim_location(rank)
   end
-  vim.api.nvim_win_set_config(self.windows.prompt, { title = title(coverage) })
+  vim.wo[self.windows.list].cursorline = #hits > 0
+  vim.wo[self.windows.list].wrap = false
+  self:set_title(title)
   self:move(0)
+end
+
+--- Dim the location of an item.
+---@param rank integer
+function Picker:dim_location(rank)
+  local mark = { id = rank, end_row = rank, hl_group = 'Comment', strict = false }
+  vim.api.nvim_buf_set_extmark(self.list, NS, rank - 1, self.locations[rank], mark)
+end
+
+---@param title string
+function Picker:set_title(title)
+  vim.api.nvim_win_set_config(self.windows.prompt, { title = (' %s '):format(title) })
+end
+
+function Picker:toggle_mark()
+  local rank = self.current
+  self.marked[rank] = self.items[rank] and not self.marked[rank] or nil
+  if self.marked[rank] then
+    local mark = { id = rank, sign_text = '+', sign_hl_group = 'Special' }
+    vim.api.nvim_buf_set_extmark(self.list, MARKS, rank - 1, 0, mark)
+  else
+    vim.api.nvim_buf_del_extmark(self.list, MARKS, rank)
+  end
+end
+
+--- Return the marked items, or all if none is marked.
+---@return semls.Item[]
+function Picker:selected()
+  local ranks = vim.tbl_keys(self.marked)
+  if #ranks == 0 then
+    return self.items
+  end
+  table.sort(ranks)
+  return vim.tbl_map(function(rank)
+    return self.items[rank]
+  end, ranks)
 end
 
 --- Return the lines of the file's buffer, which may be modified, or of the file if it is not loaded.
@@ -180,14 +262,19 @@ end
 function Picker:move(by)
   local count = #self.items
   if count == 0 then
-    return
+    vim.api.nvim_buf_set_lines(self.preview, 0, -1, false, {})
+    vim.wo[self.windows.preview].number = false
+    return vim.api.nvim_win_set_config(self.windows.preview, { title = '' })
   end
+  self:dim_location(self.current)
   self.current = (self.current - 1 + by) % count + 1
+  vim.api.nvim_buf_del_extmark(self.list, NS, self.current) -- the colors of the selected row are PmenuSel alone
   vim.api.nvim_win_set_cursor(self.windows.list, { self.current, 0 })
   local item = self.items[self.current]
   local lines = lines_of(item.filename)
   vim.api.nvim_buf_set_lines(self.preview, 0, -1, false, lines)
   vim.api.nvim_win_set_config(self.windows.preview, { title = (' %s '):format(item.path) })
+  vim.wo[self.windows.preview].number = true
   vim.bo[self.preview].syntax = vim.filetype.match({ filename = item.filename }) or ''
   vim.api.nvim_buf_clear_namespace(self.preview, NS, 0, -1)
   if item.lnum <= #lines then
@@ -215,6 +302,8 @@ function Picker:close()
     return
   end
   self.closed = true
+  hint.hide()
+  require('semls.pickers').remember(self.current)
   self.timer:close()
   vim.cmd('stopinsert')
   for _, window in pairs(self.windows) do

@@ -1,6 +1,7 @@
 --- Searches in fzf-lua.
 
 local list = require('semls.items')
+local pickers = require('semls.pickers')
 
 local M = {}
 
@@ -34,10 +35,19 @@ local function actions(quickfix)
   return result
 end
 
+---@param title string
+local function set_title(title)
+  local window = require('fzf-lua').utils.fzf_winobj()
+  if window then
+    window:update_main_title((' %s '):format(title))
+  end
+end
+
 ---@param query string
-function M.open(query)
+---@param workspace? string
+function M.open(query, workspace)
   local fzf = require('fzf-lua')
-  local send, root = require('semls.pickers').live_search()
+  local send, root = pickers.live_search(workspace)
   local finish = function() end
   local hits, rank_of = {}, {}
   local function quickfix(selected)
@@ -54,7 +64,8 @@ function M.open(query)
     finish() -- fzf does not read the previous result any more
     return function(write)
       finish = write
-      send(prompt[1] or '', function(items)
+      send(prompt[1] or '', function(items, title)
+        set_title(title)
         hits, rank_of = items, {}
         for rank, item in ipairs(items) do
           local line = entry(item)
@@ -68,11 +79,16 @@ function M.open(query)
     query = query,
     cwd = root,
     prompt = '> ',
-    winopts = { title = ' Search by meaning ' },
+    winopts = { title = (' %s '):format(pickers.TITLE) },
     previewer = 'builtin',
     fzf_opts = { ['--multi'] = true },
     actions = actions(quickfix),
   })
+end
+
+---@param last semls.Search
+function M.reopen(last)
+  M.open(last.query, last.root)
 end
 
 return M

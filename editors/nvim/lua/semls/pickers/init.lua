@@ -19,6 +19,21 @@ local MODULES = {
 -- Pickers that a user enables explicitly come first; the others may be installed only as dependencies.
 local PREFERENCE = { 'snacks', 'mini.pick', 'telescope', 'fzf-lua', 'builtin' }
 
+M.TITLE = 'Search by meaning'
+
+local MIN_CONFIDENCE = 0.2 -- of an answer with a strong match; see server/REFERENCE.md
+
+--- The last answer, which `reopen` shows again.
+---@class semls.Search
+---@field query string
+---@field root string
+---@field items semls.Item[]
+---@field title string
+---@field current integer the selected item
+
+---@type semls.Search?
+local last
+
 --- Return the name of the picker that `open` uses.
 ---@return string
 function M.name()
@@ -28,40 +43,90 @@ function M.name()
     end)
 end
 
----@param query string
-function M.open(query)
+--- Return the module of the picker; if its name is unknown, show an error and return nil.
+local function picker()
   local name = M.name()
   if not MODULES[name] then
     return client.show_error(('unknown picker %q; available: %s'):format(name, table.concat(PREFERENCE, ', ')))
   end
-  require(MODULES[name]).open(query)
+  return require(MODULES[name])
 end
 
---- Return a function that searches in the workspace of the current buffer, and the root of that workspace. Each call
---- cancels the previous one, whose callbacks are then not called. By default, an error, such as one about an incomplete
---- filter, is shown as a hint.
----@return fun(query: string, on_items: fun(items: semls.Item[], coverage?: table), on_error?: fun(message: string))
+---@param query string
+function M.open(query)
+  local module = picker()
+  if module then
+    module.open(query)
+  end
+end
+
+--- Open the last search again, with its query, hits and selection.
+function M.reopen()
+  local module = picker()
+  if module and last then
+    module.reopen(last)
+  elseif module then
+    client.show_error('nothing has been searched yet')
+  end
+end
+
+--- Remember which item of the last search is selected.
+---@param rank? integer
+function M.remember(rank)
+  if last then
+    last.current = rank or 1
+  end
+end
+
+--- Whether no hit of an answer is a strong match, although there are hits.
+---@return boolean
+function M.is_weak(answer)
+  return #answer.hits > 0 and answer.confidence < MIN_CONFIDENCE
+end
+
+---@return string
+local function title_of(answer)
+  local title = M.TITLE
+  if #answer.hits == 0 then
+    title = 'No hits'
+  elseif M.is_weak(answer) then
+    title = 'No strong match; nearest:'
+  end
+  local chunks, embedded = answer.coverage.chunks, answer.coverage.embedded
+  return embedded < chunks and ('%s (%d %% embedded)'):format(title, 100 * embedded / chunks) or title
+end
+
+--- Return a function that searches in a workspace, by default that of the current buffer, and the workspace's root.
+--- Each call cancels the previous one, whose callbacks are then not called. By default, an error, such as one about an
+--- incomplete filter, is shown as a hint.
+---@param root? string
+---@return fun(query: string, on_items: fun(items: semls.Item[], title: string), on_error?: fun(message: string))
 ---@return string root
-function M.live_search()
-  local root = client.root(vim.api.nvim_get_current_buf())
+function M.live_search(root)
+  root = root or client.root(vim.api.nvim_get_current_buf())
   local cancel = function() end
   return function(query, on_items, on_error)
     cancel()
     hint.hide()
     query = vim.trim(query)
     if query == '' then
-      return on_items({})
+      return on_items({}, M.TITLE)
     end
     cancel = client.request({
       method = 'semls/search',
       params = { query = query, limit = config.limit },
       root = root,
       on_result = function(answer, sender)
-        on_items(items.of(answer.hits, sender), answer.coverage)
+        local found, title = items.of(answer.hits, sender), title_of(answer)
+        last = { query = query, root = root, items = found, title = title, current = 1 }
+        if answer.notice ~= '' then
+          hint.show(answer.notice)
+        end
+        on_items(found, title)
       end,
       on_error = on_error or function(message)
         hint.show(message)
-        on_items({})
+        on_items({}, M.TITLE)
       end,
     })
   end,

@@ -1,5 +1,7 @@
 --- Searches in mini.pick.
 
+local pickers = require('semls.pickers')
+
 local M = {}
 
 ---@return boolean
@@ -17,21 +19,50 @@ local function entry(item)
   }
 end
 
+--- Search for a query, and select one of its hits.
 ---@param query string
-function M.open(query)
+---@param root? string
+---@param current? integer
+local function start(query, root, current)
   local MiniPick = require('mini.pick')
-  local send, root = require('semls.pickers').live_search()
+  local send, cwd = pickers.live_search(root)
+  local shown = pickers.TITLE
   local function match()
     local tick = MiniPick.get_querytick()
     -- The query that mini.pick passes to `match` is lowercase if 'ignorecase' is set.
-    send(table.concat(MiniPick.get_picker_query()), function(items)
+    send(table.concat(MiniPick.get_picker_query()), function(items, title)
+      if title ~= shown then
+        shown = title
+        return MiniPick.set_picker_opts({ source = { name = title } }) -- calls `match` again
+      end
       MiniPick.set_picker_items(vim.tbl_map(entry, items), { do_match = false, querytick = tick })
+      if current and current <= #items then
+        MiniPick.set_picker_match_inds({ current }, 'current')
+      end
+      current = #items > 0 and nil or current
     end)
   end
+  vim.api.nvim_create_autocmd('User', {
+    pattern = 'MiniPickStop',
+    once = true,
+    callback = function()
+      pickers.remember(MiniPick.get_picker_matches().current_ind)
+    end,
+  })
   vim.schedule(function() -- `start` blocks until the picker closes
     MiniPick.set_picker_query(vim.fn.split(query, '\\zs'))
   end)
-  MiniPick.start({ source = { name = 'Search by meaning', cwd = root, items = {}, match = match } })
+  MiniPick.start({ source = { name = pickers.TITLE, cwd = cwd, items = {}, match = match } })
+end
+
+---@param query string
+function M.open(query)
+  start(query)
+end
+
+---@param last semls.Search
+function M.reopen(last)
+  start(last.query, last.root, last.current)
 end
 
 return M

@@ -1,5 +1,7 @@
 --- Searches in the picker of snacks.nvim.
 
+local pickers = require('semls.pickers')
+
 local M = {}
 
 --- Whether the user has enabled the picker. snacks.nvim may be installed for its other modules.
@@ -12,12 +14,13 @@ end
 --- Return a finder: a coroutine that suspends until the items have arrived.
 local function finder(send)
   return function(_, context)
-    local query = context.filter.search
+    local query, picker = context.filter.search, context.picker
     return function(add)
       local task, hits = context.async, nil
       vim.schedule(function() -- requests cannot be sent inside the coroutine
-        send(query, function(items)
-          hits = items
+        send(query, function(items, title)
+          hits, picker.title = items, title
+          picker:update_titles()
           task:resume()
         end)
       end)
@@ -42,21 +45,39 @@ local function format(item, picker)
   return vim.list_extend(parts, require('snacks').picker.format.filename(item, picker))
 end
 
+---@type string? root of the search that is being resumed
+local resumed
+
+--- The source `semls`, without a finder: each picker has its own.
+local SOURCE = {
+  title = pickers.TITLE,
+  live = true,
+  supports_live = true,
+  show_empty = true,
+  format = format,
+  sort = { fields = { 'idx' } },
+  config = function(options)
+    local send, root = pickers.live_search(resumed or options.cwd)
+    options.cwd, options.finder = root, finder(send)
+  end,
+}
+
+--- Make the source known to snacks.nvim: `Snacks.picker.semls()`, and `sources.semls` in the user's configuration.
+function M.register()
+  require('snacks').picker.sources.semls = SOURCE
+end
+
 ---@param query string
 function M.open(query)
-  local send, root = require('semls.pickers').live_search()
-  require('snacks').picker.pick({
-    source = 'semls',
-    title = 'Search by meaning',
-    cwd = root,
-    search = query,
-    live = true,
-    supports_live = true,
-    show_empty = true,
-    finder = finder(send),
-    format = format,
-    sort = { fields = { 'idx' } },
-  })
+  M.register()
+  require('snacks').picker.pick('semls', { search = query })
+end
+
+---@param last semls.Search
+function M.reopen(last)
+  resumed = last.root
+  require('snacks').picker.resume('semls')
+  resumed = nil
 end
 
 return M
