@@ -71,6 +71,30 @@ def test_search_lexical_and_hybrid_find_the_same_best_hit(catalog, index):
     assert paths(find(query, catalog, index))[0] == "src/http/client.py"
 
 
+def test_search_with_few_vectors_keeps_the_best_lexical_hit_first(tmp_path):
+    encoder = HashingEncoder()
+    store = LocalVectors(tmp_path / "vectors", encoder.fingerprint, "hashing", encoder.model.dimension)
+    index = VectorIndex(encoder, store, EXECUTOR)
+    catalog = Catalog(tmp_path / "index.sqlite")
+    texts = {f"other_{n}": f"send the invoice to a customer of depot {n}" for n in range(12)}
+    texts["wanted"] = "send the invoice of a customer again"
+    for name, text in texts.items():
+        catalog.replace(File(f"{name}.py"), [(make_entry(f"{name}.py", name), text)])
+    vectors = {f"hash of {name}": encoder.encode_query(text) for name, text in texts.items()}
+    wanted = vectors.pop("hash of wanted")
+    store.upsert(vectors)
+    catalog.embedded.add(index.name, vectors)
+    query = parse_query("send the invoice again to a customer")
+    nearest = asyncio.run(nearest_chunks(query, catalog, index, Coverage(13, 12), EXECUTOR))
+    assert search(query, catalog, nearest).hits[0].entry.name == "wanted"
+    assert search(query, catalog, nearest).hits[0].matched == ("lexical",)
+    store.upsert({"hash of wanted": wanted})
+    nearest = asyncio.run(nearest_chunks(query, catalog, index, Coverage(13, 13), EXECUTOR))
+    assert search(query, catalog, nearest).hits[0].entry.name == "wanted"
+    store.close()
+    catalog.close()
+
+
 class RescaledVectors:
     """A store whose cosines are those of another one, scaled and shifted, as another model's may be."""
 
