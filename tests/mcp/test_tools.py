@@ -138,6 +138,7 @@ def test_problem_is_explained_in_a_sentence(agent, arguments, message):
 
 def test_location_of_no_file_is_explained(agent):
     assert "There is no file" in agent.fail("similar", place="nowhere.rs:1")
+    assert "in no repository: pass its folder" in agent.fail("similar", place="/etc/passwd:1")
     assert "write FILE:LINE" in agent.fail("similar", place="store/session.rs")
 
 

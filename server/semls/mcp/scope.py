@@ -86,9 +86,20 @@ def resolve_file(file: str, scope: Scope) -> tuple[str, str]:
         for folder in (place.folder, place.workspace):
             path = _absolute(file, folder)
             if os.path.isfile(path):
-                workspace = place.workspace if Path(path).is_relative_to(place.workspace) else None
-                return path, workspace or str(repository(Path(path).parent))
+                inside = Path(path).is_relative_to(place.workspace)
+                return path, place.workspace if inside else _repository_of(path)
     raise UsageError(f"There is no file {_absolute(file, scope.places[0].folder)}: pass an existing one.")
+
+
+def _repository_of(file: str) -> str:
+    """Return the repository of a file that is outside of the scope, such as another worktree.
+
+    Raises UsageError if there is none: its folder, such as /etc, was not meant to be indexed.
+    """
+    root = repository(Path(file).parent)
+    if not (root / ".git").exists():
+        raise UsageError(f"{file} is outside of the project and in no repository: pass its folder as `path`.")
+    return str(root)
 
 
 def repository(path: Path) -> Path:
