@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import stat
 import subprocess
 import sys
@@ -53,8 +54,17 @@ class User:
 
     def ask(self, *arguments, status=0, stdin=subprocess.DEVNULL, **more):
         """Run a command that may ask."""
+        with self.start(*arguments, stdin=stdin, stderr=subprocess.PIPE, **more) as process:
+            printed, errors = process.communicate(timeout=HANG)
+        assert process.returncode == status, errors
+        return printed.decode() + errors.decode()
+
+    def start(
+        self, *arguments, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **more
+    ):
+        """Start a command."""
         environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
-        done = subprocess.run(
+        return subprocess.Popen(
             [sys.executable, "-m", "semls", "agent", *arguments],
             cwd=self.project,
             env={
@@ -65,14 +75,9 @@ class User:
                 **more,
             },
             stdin=stdin,
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=HANG,
-            check=False,
+            stdout=stdout,
+            stderr=stderr,
         )
-        assert done.returncode == status, done.stderr
-        return done.stdout + done.stderr
 
     def add_program(self, name, script):
         """Put a shell script on the PATH."""
@@ -280,6 +285,27 @@ def test_install_in_terminal_shows_the_replaced_entry_and_asks(user, answer, is_
     assert (file.read_text() != text) == is_updated
 
 
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
+def test_file_that_changes_during_the_question_stays(user):
+    import pty
+
+    file = user.write(".cursor/mcp.json", "{}")
+    reader, writer = pty.openpty()
+    with user.start("install", stdin=writer) as process:
+        printed = b""
+        while b"Make these changes?" not in printed:
+            part = process.stdout.read1()
+            assert part
+            printed += part
+        file.write_text('{"a": 1}')
+        os.write(reader, b"y\n")
+        assert b"mcp.json was changed by another program: run this again." in process.stdout.read()
+    os.close(writer)
+    os.close(reader)
+    assert process.returncode == 3
+    assert file.read_text() == '{"a": 1}'
+
+
 def test_without_terminal_the_changes_require_yes(user):
     file = user.write(".cursor/mcp.json", "{}")
     message = "Pass --yes to make the changes without a question."
@@ -481,15 +507,29 @@ def test_failing_command_of_an_agent_is_explained(user, script, message):
     assert f"Change {file}" in printed
 
 
+HANGING = 'PATH=/usr/bin:/bin; sleep 3600 & echo $! > "$HOME/new" && mv "$HOME/new" "$HOME/child"; wait'
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_command_that_hangs_is_killed_with_its_children(user):
-    user.add_program("claude", 'PATH=/usr/bin:/bin; sleep 3600 & echo $! > "$HOME/child"; wait')
-    printed = user.run("install", status=3)
-    assert re.search(
-        r"`claude mcp add .+ mcp` has not ended after 60 s and was stopped: run it yourself to see why.",
-        printed,
+    user.add_program("claude", HANGING)
+    message = (
+        r"`claude mcp add .+ mcp` has not ended after 60 s and was stopped: run it yourself to see why\."
     )
+    assert re.search(message, user.run("install", status=3))
+    child = int((user.home / "child").read_text())
+    wait_until(lambda: not is_running(child))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_interrupt_kills_the_command_of_an_agent_with_its_children(user):
+    user.add_program("claude", HANGING)
+    with user.start("install", "--yes") as process:
+        wait_until((user.home / "child").exists)
+        process.send_signal(signal.SIGINT)
+        assert b"Traceback" not in process.stdout.read()
+    assert process.returncode == 130
     child = int((user.home / "child").read_text())
     wait_until(lambda: not is_running(child))
 

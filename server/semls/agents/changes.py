@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -167,7 +168,8 @@ class CommandChange:
         except OSError as error:
             return f"cannot be started ({error.strerror})"
         try:
-            status = process.wait(_COMMAND_TIMEOUT)
+            with _raising_on_interrupt():
+                status = process.wait(_COMMAND_TIMEOUT)
         except subprocess.TimeoutExpired:
             return f"has not ended after {_COMMAND_TIMEOUT:.0f} s and was stopped"
         finally:
@@ -177,6 +179,18 @@ class CommandChange:
 
 
 Change = FileChange | CommandChange
+
+
+@contextlib.contextmanager
+def _raising_on_interrupt() -> Iterator[None]:
+    """Raise KeyboardInterrupt on Ctrl-C, which otherwise ends semls at once, but not the command."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
