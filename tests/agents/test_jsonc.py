@@ -1,5 +1,7 @@
 """Edits of JSON with comments."""
 
+import json
+
 import pytest
 
 from semls.agents import jsonc
@@ -19,22 +21,44 @@ SECTION = "servers"
         '{\r\n  "servers": {\r\n    "a": "}//"\r\n  }\r\n}\r\n',
         '\ufeff// head\n{ "servers": { "a": 1 } } // tail',
         '{"servers": {/* none */ "a": {}}}',
+        "",
+        "\n",
+        "\n\n",
+        "\ufeff",
+        "{}",
+        "{}\n",
+        "{ }\n",
+        "{\n}\n",
+        "{\r\n}\r\n",
+        "\ufeff{}",
+        "{ /* none */ }",
+        "{\n  // none yet\n}\n",
+        '{"servers": {}}',
+        '{"servers": { }}',
+        '{\n  "servers": {}\n}\n',
+        '{\n  "servers": {\n  }\n}\n',
+        '{\n  "servers": {\n    // none yet\n  }\n}\n',
+        '{"servers": {/* none */ }, "b": 1}',
     ],
 )
 def test_insert_and_remove_restore_the_text(text):
     value = {"command": "/bin/é", "args": ["mcp"]}
     edited = jsonc.insert(text, SECTION, "semls", value)
-    assert jsonc.read(edited, SECTION, "semls") == value
-    assert jsonc.read(text, SECTION, "semls") is None
-    assert jsonc.read(edited, SECTION, "a") == jsonc.read(text, SECTION, "a")
+    assert jsonc.find(edited, SECTION, "semls") == [value]
+    assert jsonc.find(text, SECTION, "semls") == []
+    assert jsonc.find(edited, SECTION, "a") == jsonc.find(text, SECTION, "a")
     assert edited.count("\n") == edited.count("\r\n") or "\r" not in text
     assert jsonc.remove(edited, SECTION, "semls") == text
 
 
-@pytest.mark.parametrize("text", ["", "\n", "{}", '{"servers": {}}', '{"servers": { }}'])
-def test_remove_of_the_only_member_leaves_an_empty_object(text):
-    edited = jsonc.insert(text, SECTION, "semls", 1)
-    assert jsonc.remove(edited, SECTION, "semls").strip() == "{}"
+def test_remove_recognises_the_file_that_insert_has_made():
+    edited = jsonc.insert(None, SECTION, "semls", {"command": "/bin/é"})
+    assert json.loads(edited) == {SECTION: {"semls": {"command": "/bin/é"}}}
+    assert jsonc.remove(edited, SECTION, "semls") is None
+
+
+def test_null_is_a_value():
+    assert jsonc.find('{"servers": {"semls": null}}', SECTION, "semls") == [None]
 
 
 def test_comments_in_an_empty_object_stay():

@@ -2,33 +2,90 @@
 
 import contextlib
 import difflib
+import errno
 import os
 import shlex
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from semls.agents.registry import Command
-from semls.errors import AgentError, reason
+from semls.errors import AgentError
 from semls.programs import find_program
+from semls.reading import read_regular
 
 _COMMAND_TIMEOUT = 60.0  # seconds
+_KEPT_BYTES = 1 << 12  # of what a command prints, for the message if it fails
+_MAX_MESSAGE = 300  # characters of it
+
+_MAX_FILE_BYTES = 64 << 20  # Claude Code keeps its state and history in the same file
+
+_ADVICE = {
+    errno.ELOOP: "delete the symbolic link that leads to itself",
+    errno.EACCES: "change the permissions of the file and its folder",
+    errno.EPERM: "change the permissions of the file and its folder",
+    errno.ENOSPC: "free some space",
+    errno.EROFS: "make the file system writable",
+}
+
+
+def _file_error(path: Path, action: str, error: OSError) -> AgentError:
+    """Return the error that a file cannot be read or written, with advice."""
+    advice = _ADVICE.get(error.errno or 0, "correct that, and run this again")
+    return AgentError(f"{path} cannot be {action} ({error.strerror}): {advice}.")
+
+
+def read_text(path: Path) -> str | None:
+    """Return the text of a file with its line breaks, None if there is no file. Raises AgentError."""
+    try:
+        content = read_regular(path, _MAX_FILE_BYTES)
+        if content is None or len(content) > _MAX_FILE_BYTES:
+            raise AgentError(f"{path} is too large, or not a regular file: replace it.")
+        return content.decode("utf-8")
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except UnicodeDecodeError as error:
+        raise AgentError(f"{path} is not valid UTF-8: save it as UTF-8.") from error
+    except OSError as error:
+        raise _file_error(path, "read", error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file that stays as it is although the user wants to uninstall."""
+
+    path: Path
+    reason: str
+
+    def __str__(self) -> str:
+        """Return a sentence."""
+        return f"{self.path} stays as it is: {self.reason}."
 
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """A file with its content before and after the change; None stands for no file."""
+    """A file with its content before and after the change; None stands for no file.
+
+    `root` is the folder of the user or the project: a deletion removes the folders below it that it empties.
+    `note` tells what the user should know before agreeing.
+    """
 
     path: Path
     before: str | None
     after: str | None
+    root: Path
+    note: str = ""
 
     def __str__(self) -> str:
         """Describe the change in a line."""
         verb = "Delete" if self.after is None else "Create" if self.before is None else "Change"
-        return f"{verb} {self.path}"
+        return f"{verb} {self.path}{self.note}"
 
     def details(self) -> str:
         """Return the change as a unified diff."""
@@ -38,18 +95,35 @@ class FileChange:
         old, new = (self.before or "").splitlines(), (self.after or "").splitlines()
         return "\n".join(difflib.unified_diff(old, new, before, after, lineterm=""))
 
+    def check(self) -> None:
+        """Raise AgentError if the file cannot be written."""
+        folder = Path(os.path.realpath(self.path)).parent
+        while not os.path.lexists(folder):
+            folder = folder.parent
+        if not folder.is_dir():
+            raise AgentError(f"{self.path} cannot be written, because {folder} is not a folder: rename that.")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise _file_error(self.path, "written", PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
+
     def apply(self) -> None:
-        """Change the file. Raises AgentError."""
+        """Change the file. Raises AgentError, also if it was changed since the change was planned."""
+        if read_text(self.path) != self.before:
+            raise AgentError(f"{self.path} was changed by another program: run this again.")
         try:
             if self.after is None:
                 self.path.unlink()
-                if self.path.parent.name == "semls":  # the folder of the skill
-                    with contextlib.suppress(OSError):
-                        self.path.parent.rmdir()
+                self._remove_empty_folders()
             else:
                 _write(Path(os.path.realpath(self.path)), self.after)
         except OSError as error:
-            raise AgentError(f"{self.path} cannot be written ({error.strerror}).") from error
+            raise _file_error(self.path, "written", error) from error
+
+    def _remove_empty_folders(self) -> None:
+        with contextlib.suppress(OSError):  # of the first folder that is not empty, or is a link
+            for folder in self.path.parents:
+                if folder == self.root:
+                    break
+                folder.rmdir()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,36 +131,91 @@ class CommandChange:
     """A command of the agent that changes its configuration."""
 
     command: Command
+    note: str = ""
 
     def __str__(self) -> str:
         """Describe the change in a line."""
-        return f"Run {shlex.join(self.command)}"
+        return f"Run {shlex.join(self.command)}{self.note}"
 
     def details(self) -> str:
         """Return the command as it is typed."""
         return shlex.join(self.command)
 
+    def check(self) -> None:
+        """Check nothing: only the agent knows whether its command can succeed."""
+
     def apply(self) -> None:
         """Run the command. Raises AgentError."""
+        with tempfile.TemporaryFile() as output:
+            problem = self._run(output)
+            if problem:
+                raise AgentError(f"`{shlex.join(self.command)}` {problem}: run it yourself to see why.")
+
+    def _run(self, output: IO[bytes]) -> str:
+        """Run the command until it ends, and return how it failed, or "".
+
+        It writes to a file, because a child that it leaves running would keep a pipe open.
+        """
         program = find_program(self.command[0]) or self.command[0]
         try:
-            done = subprocess.run(  # noqa: S603 - the commands are those of the registry
+            process = subprocess.Popen(  # noqa: S603 - the commands are those of the registry
                 [program, *self.command[1:]],
                 stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=_COMMAND_TIMEOUT,
-                check=False,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # a process group, so that its children can be killed
             )
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise AgentError(f"`{shlex.join(self.command)}` failed ({reason(error)}).") from error
-        if done.returncode:
-            lines = (done.stderr or done.stdout).decode(errors="replace").strip().splitlines()
-            raise AgentError(
-                f"`{shlex.join(self.command)}` failed ({lines[-1] if lines else done.returncode})."
-            )
+        except OSError as error:
+            return f"cannot be started ({error.strerror})"
+        try:
+            with _raising_on_interrupt():
+                status = process.wait(_COMMAND_TIMEOUT)
+        except subprocess.TimeoutExpired:
+            return f"has not ended after {_COMMAND_TIMEOUT:.0f} s and was stopped"
+        finally:
+            if process.poll() is None:
+                _kill(process)
+        return _describe_status(status, output) if status else ""
 
 
 Change = FileChange | CommandChange
+
+
+@contextlib.contextmanager
+def _raising_on_interrupt() -> Iterator[None]:
+    """Raise KeyboardInterrupt on Ctrl-C, which otherwise ends semls at once, but not the command."""
+    handler = signal.getsignal(signal.SIGINT)
+    if handler is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process, and its children where there are process groups."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _describe_status(status: int, output: IO[bytes]) -> str:
+    if status < 0:
+        return f"was killed by {_signal_name(-status)}"
+    output.seek(max(0, output.seek(0, os.SEEK_END) - _KEPT_BYTES))
+    lines = output.read().decode(errors="replace").strip().splitlines()
+    return f"failed ({lines[-1].strip()[:_MAX_MESSAGE] if lines else f'status {status}'})"
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _write(path: Path, text: str) -> None:

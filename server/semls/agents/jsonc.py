@@ -1,7 +1,8 @@
 """Edit members of JSON with comments, and leave the rest of the text as it is.
 
-`insert` and `remove` are inverse: together they restore the text, except that an object that was empty is
-written as `{}`, and an empty section is removed.
+`insert` and `remove` are inverse: together they restore the text byte for byte, and a file that did not
+exist. `remove` sees from the layout what `insert` has found: it writes a section of its own in several lines,
+a member of an empty section after the brace, and a line break more if the file was blank.
 """
 
 import json
@@ -17,6 +18,9 @@ _TRIVIA = re.compile(r"(?:[\s\ufeff]+|//[^\n]*|/\*.*?\*/)*", re.DOTALL)
 _COMMENT_ON_LINE = re.compile(r"[ \t]*(?://[^\r\n]*|/\*[^\r\n]*?\*/)")
 _END = "end of file"
 _DEFAULT_INDENTATION = "  "
+_BLANK = "\ufeff \t\r\n"
+
+EMPTY = "{}\n"  # a file without servers
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +39,27 @@ class _Member:
     node: _Node
 
 
-def read(text: str, section: str, name: str) -> object:
-    """Return the value of a member of an object in the root, or None. Raises ValueError for invalid JSON."""
-    root = _parse(text)
+def find(text: str, section: str, name: str) -> list[object]:
+    """Return the value of a member of an object in the root; an empty list if there is none.
+
+    Raises ValueError for invalid JSON.
+    """
+    root = _parse(text if text.strip(_BLANK) else EMPTY)
     if section not in root.members:
-        return None
+        return []
     member = root.members[section].node.members.get(name)
-    return member.node.value if member else None
+    return [member.node.value] if member else []
 
 
-def insert(text: str, section: str, name: str, value: object) -> str:
+def insert(text: str | None, section: str, name: str, value: object) -> str:
     """Return the text with a member in the object `section`, which is created if necessary.
 
-    The member must not exist. Raises ValueError for invalid JSON.
+    None stands for no file. The member must not exist. Raises ValueError for invalid JSON.
     """
-    text = text if text.strip("\ufeff \t\r\n") else "{}\n"
+    if text is None:
+        return _new_file(section, name, value)
+    if not text.strip(_BLANK):
+        return f"{text}{_new_file(section, name, value)}\n"
     root = _parse(text)
     if section not in root.members:
         return _insert(text, root, root, section, {name: value})
@@ -59,17 +69,33 @@ def insert(text: str, section: str, name: str, value: object) -> str:
     return _insert(text, root, container, name, value)
 
 
-def remove(text: str, section: str, name: str) -> str:
-    """Return the text without a member of the object `section`, and without the section if it is empty then.
+def remove(text: str, section: str, name: str) -> str | None:
+    """Return the text without a member of the object `section`; None if `insert` has made the whole file.
 
     The member must exist. Raises ValueError for invalid JSON.
     """
-    text = _remove(text, _parse(text).members[section].node, name)
     root = _parse(text)
     container = root.members[section].node
-    if text[container.start : container.end] == "{}":
-        text = _remove(text, root, section)
-    return text
+    new_file = _new_file(section, name, container.members[name].node.value)
+    if text == new_file:
+        return None
+    before = text.removesuffix(f"{new_file}\n")
+    if not before.strip(_BLANK):
+        return before
+    if _is_section_of_insert(text, container, container.members[name]):
+        return _remove(text, root, section)
+    return _remove(text, container, name)
+
+
+def _new_file(section: str, name: str, value: object) -> str:
+    content = json.dumps({section: {name: value}}, indent=_DEFAULT_INDENTATION, ensure_ascii=False)
+    return f"{content}\n"
+
+
+def _is_section_of_insert(text: str, container: _Node, member: _Member) -> bool:
+    """Return whether a section has one member, and lines for it as `insert` writes a new section."""
+    around = (text[container.start + 1 : member.start], text[member.node.end : container.end - 1])
+    return all(space.isspace() and "\n" in space for space in around)
 
 
 def _insert(text: str, root: _Node, container: _Node, name: str, value: object) -> str:
@@ -79,12 +105,16 @@ def _insert(text: str, root: _Node, container: _Node, name: str, value: object) 
     outer = _indentation(text, container.start)
     members = list(container.members.values())
     inner = (_indentation(text, members[0].start) if members else "") or outer + unit
+    content = text[container.start + 1 : container.end - 1]
+    if not content.strip():
+        rendered = json.dumps(value, indent=unit if container is root else None, ensure_ascii=False)
+        member = f"{json.dumps(name)}: {rendered}".replace("\n", newline + outer)
+        return f"{text[: container.start + 1]}{member}{text[container.start + 1 :]}"
     rendered = json.dumps(value, indent=unit, ensure_ascii=False).replace("\n", newline + inner)
     member = f"{newline}{inner}{json.dumps(name)}: {rendered}"
-    if not members:
-        content = text[container.start + 1 : container.end - 1].rstrip()
-        head, tail = text[: container.start + 1], text[container.end - 1 :]
-        return f"{head}{content}{member}{newline}{outer}{tail}"
+    if not members:  # but comments
+        end = container.start + 1 + len(content.rstrip())
+        return f"{text[:end]}{member}{text[end:]}"
     last = members[-1].node.end
     comma = _after_trivia(text, last)
     has_comma = text[comma] == ","
@@ -107,12 +137,7 @@ def _remove(text: str, container: _Node, name: str) -> str:
         comma = _after_trivia(text, previous[-1].node.end)
         text = f"{text[:comma]}{text[comma + 1 :]}"
         start, end = start - 1, end - 1
-    text = f"{text[:start]}{text[end:]}"
-    if not others:
-        closing = _after_trivia(text, container.start + 1)
-        if not text[container.start + 1 : closing].strip():
-            text = f"{text[: container.start + 1]}{text[closing:]}"
-    return text
+    return f"{text[:start]}{text[end:]}"
 
 
 def _before_line_break(text: str, position: int) -> int:

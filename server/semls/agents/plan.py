@@ -1,10 +1,10 @@
 """Plans the changes that install semls in an agent, or uninstall it.
 
-Only what was installed before is replaced or removed: MCP servers whose command is `semls mcp`, and texts
-that are as they were installed.
+Only what some installation of semls has written, and the user has not changed since, is replaced or removed.
 """
 
 import os
+import shlex
 import sys
 import sysconfig
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,15 +14,13 @@ from pathlib import Path
 from types import ModuleType
 
 from semls.agents import jsonc, texts, toml_table
-from semls.agents.changes import Change, CommandChange, FileChange
+from semls.agents.changes import Change, CommandChange, FileChange, Kept, read_text
 from semls.agents.registry import Agent, Command, Places
 from semls.errors import AgentError, UsageError, reason
 from semls.programs import find_program
-from semls.reading import read_regular
 
 KINDS = ("mcp", "skill", "subagent")
 _NAME = "semls"
-_MAX_BYTES = 64 << 20  # of a file; Claude Code keeps its state and history in the same file
 
 
 def server_command() -> Command:
@@ -36,13 +34,18 @@ def user_path(agent: Agent, name: str) -> Path:
 
     Raises UsageError if the home folder is unknown.
     """
+    return _user_place(agent, name)[0]
+
+
+def _user_place(agent: Agent, name: str) -> tuple[Path, Path]:
+    """Return a path of the user, and the folder that semls never deletes around it."""
     for prefix, variable in agent.moved:
         if (folder := os.environ.get(variable)) and name.startswith(prefix):
-            return Path(folder, name.removeprefix(prefix))
+            return Path(folder, name.removeprefix(prefix)), Path(folder)
     home = Path(os.path.expanduser("~"))
     if not home.is_absolute():
         raise UsageError("The home folder is unknown: set HOME to it, or pass --project.")
-    return home / name
+    return home / name, home
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,113 +72,135 @@ class Target:
         if kind == "mcp":
             yield from self._install_server(command)
         else:
-            yield from _install_text(*self._text(kind))
+            yield from self._install_text(kind)
 
-    def uninstall(self, kind: str) -> Iterator[Change]:
+    def uninstall(self, kind: str) -> Iterator[Change | Kept]:
         """Yield the changes that remove something; none if it is not installed. Raises AgentError."""
-        if kind == "mcp" and self.supports(kind):
-            yield from self._uninstall_server()
-        elif self.supports(kind):
-            path, _ = self._text(kind)
-            before = _read(path)
-            if before is not None and texts.is_unchanged(before):
-                yield FileChange(path, before, None)
+        if not self.supports(kind):
+            return
+        if kind == "mcp":
+            for name in self._config_names:
+                yield from self._uninstall_server(name)
+        else:
+            yield from self._uninstall_text(kind)
 
     @property
     def _places(self) -> Places:
         return self.agent.project if self.project else self.agent.user
 
-    def _path(self, name: str) -> Path:
-        """Return a path of the agent. Raises AgentError for a link that leaves the project."""
-        if self.project is None:
-            return user_path(self.agent, name)
-        path = self.project / name
-        if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(self.project)):
+    def _place(self, name: str) -> tuple[Path, Path]:
+        """Return a path of the agent, and the folder of the user or the project around it."""
+        return (self.project / name, self.project) if self.project else _user_place(self.agent, name)
+
+    def _leaves_project(self, path: Path) -> bool:
+        return self.project is not None and not Path(os.path.realpath(path)).is_relative_to(
+            os.path.realpath(self.project)
+        )
+
+    def _place_to_write(self, name: str) -> tuple[Path, Path]:
+        """Return a path and the folder around it. Raises AgentError for a link that leaves the project."""
+        path, root = self._place(name)
+        if self._leaves_project(path):
             raise AgentError(f"{path} is a link that leaves the project: remove it.")
-        return path
+        return path, root
 
     @property
-    def _config(self) -> Path:
-        path = self._path(self._places.config)
-        with_comments = path.with_name("opencode.jsonc")  # opencode reads both
-        if path.name == "opencode.json" and with_comments.exists():
-            return self._path(f"{self._places.config}c")
-        return path
+    def _config_names(self) -> Sequence[str]:
+        """The files in which the MCP server may be, the one with the highest priority first."""
+        name = self._places.config
+        return (f"{name}c", name) if name.endswith("opencode.json") else (name,)  # opencode reads both
 
     @property
     def _has_commands(self) -> bool:
         return bool(self.agent.add) and self.project is None and bool(find_program(self.agent.program))
 
-    def _text(self, kind: str) -> tuple[Path, str]:
+    def _text(self, kind: str) -> tuple[str, str]:
+        """Return the name and the content of a text."""
         if kind == "skill":
-            return self._path(f"{self._places.skills}/{_NAME}/SKILL.md"), texts.skill()
-        path = self._path(self._places.subagent)
-        is_toml = path.suffix == ".toml"
-        return path, texts.subagent_toml() if is_toml else texts.subagent(self.agent.subagent)
+            return f"{self._places.skills}/{_NAME}/SKILL.md", texts.skill()
+        name = self._places.subagent
+        return name, texts.subagent_toml() if name.endswith(".toml") else texts.subagent(self.agent.subagent)
 
-    def _install_server(self, command: Command) -> Iterator[Change]:
-        path, section = self._config, self.agent.section
-        before = _read(path)
-        with _explaining(path):
-            entry = _format(path).read(before or "", section, _NAME) if before else None
-            if entry is not None and not _is_own(entry):
-                raise UsageError(
-                    f"{path} has an MCP server '{_NAME}' that `semls agent install` did not write: rename it."
-                )
-            wanted = self.agent.entry(command)
-            if isinstance(entry, Mapping) and _command(entry) == _command(wanted):
-                return
-            if self._has_commands:
-                if entry is not None:
-                    yield CommandChange(self.agent.remove)
-                yield CommandChange((*self.agent.add, *command))
-                return
-            text = before or ""
-            if isinstance(entry, Mapping):
-                text, wanted = _format(path).remove(text, section, _NAME), {**entry, **wanted}
-            yield FileChange(path, before, _format(path).insert(text, section, _NAME, wanted))
+    def _install_text(self, kind: str) -> Iterator[Change]:
+        name, wanted = self._text(kind)
+        path, root = self._place_to_write(name)
+        before = read_text(path)
+        if before == wanted:
+            return
+        if before is not None and not texts.is_unchanged(before):
+            raise UsageError(f"{path} was changed, or not written by `semls agent install`: delete it first.")
+        yield FileChange(path, before, wanted, root)
 
-    def _uninstall_server(self) -> Iterator[Change]:
-        path, section = self._config, self.agent.section
-        before = _read(path)
+    def _uninstall_text(self, kind: str) -> Iterator[Change | Kept]:
+        path, root = self._place(self._text(kind)[0])
+        before = None if self._leaves_project(path) else read_text(path)
         if before is None:
             return
+        if not texts.is_unchanged(before):
+            yield Kept(path, "it was changed, or not written by `semls agent install`")
+        elif path.is_symlink():
+            yield Kept(path, "it is a symbolic link")
+        else:
+            yield FileChange(path, before, None, root)
+
+    def _install_server(self, command: Command) -> Iterator[Change]:
+        places = [self._place_to_write(name) for name in self._config_names]
+        path, root = next((place for place in places if os.path.lexists(place[0])), places[-1])
+        section, before = self.agent.section, read_text(path)
         with _explaining(path):
-            if not _is_own(_format(path).read(before, section, _NAME)):
+            entries = _format(path).find(before or "", section, _NAME)
+            old = _command(entries[0]) if entries else ()
+            if old == command:
                 return
+            if entries and not self._is_own(entries[0]):
+                raise UsageError(
+                    f"{path} has an MCP server '{_NAME}' that was changed, or not written by"
+                    " `semls agent install`: rename or remove it."
+                )
+            note = f" (replaces `{shlex.join(old)}`)" if old else ""
             if self._has_commands:
-                yield CommandChange(self.agent.remove)
+                if old:
+                    yield CommandChange(self.agent.remove)
+                yield CommandChange((*self.agent.add, *command), note)
                 return
-            after = _format(path).remove(before, section, _NAME)
-            yield FileChange(path, before, None if after.strip() in ("", "{}") else after)
+            text = _format(path).remove(before, section, _NAME) if old else before
+            after = _format(path).insert(text, section, _NAME, self.agent.entry(command))
+            yield FileChange(path, before, after, root, note)
 
+    def _uninstall_server(self, name: str) -> Iterator[Change | Kept]:
+        path, root = self._place(name)
+        before = None if self._leaves_project(path) else read_text(path)
+        if before is None or _NAME not in before:  # the file of an agent that the user has set up otherwise
+            return
+        with _explaining(path):
+            for entry in _format(path).find(before, self.agent.section, _NAME):
+                if not self._is_own(entry):
+                    yield Kept(path, f"its MCP server '{_NAME}' is yours, or changed by you")
+                elif self._has_commands:
+                    yield CommandChange(self.agent.remove)
+                else:
+                    after = _format(path).remove(before, self.agent.section, _NAME)
+                    if after is None and path.is_symlink():
+                        after = _format(path).EMPTY
+                    yield FileChange(path, before, after, root)
 
-def _install_text(path: Path, wanted: str) -> Iterator[Change]:
-    before = _read(path)
-    if before == wanted:
-        return
-    if before is not None and not texts.is_unchanged(before):
-        raise UsageError(f"{path} was changed, or not written by `semls agent install`: delete it first.")
-    yield FileChange(path, before, wanted)
+    def _is_own(self, entry: object) -> bool:
+        """Return whether an MCP server is as some installation of semls writes it.
+
+        Agents and their commands add empty members such as `env`.
+        """
+        command = _command(entry)
+        if not (command and os.path.isabs(command[0]) and isinstance(entry, Mapping)):
+            return False
+        stem = Path(command[0]).stem
+        if command[1:] != ("-m", "semls", "mcp") and (stem, command[1:]) != ("semls", ("mcp",)):
+            return False
+        written = self.agent.entry(command)
+        return all(value == written[key] if key in written else not value for key, value in entry.items())
 
 
 def _format(path: Path) -> ModuleType:
     return toml_table if path.suffix == ".toml" else jsonc
-
-
-def _read(path: Path) -> str | None:
-    """Return the text of a file with its line breaks, None if there is no file. Raises AgentError."""
-    try:
-        content = read_regular(path, _MAX_BYTES)
-        if content is None or len(content) > _MAX_BYTES:
-            raise AgentError(f"{path} is too large, or not a regular file: replace it.")
-        return content.decode("utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except UnicodeDecodeError as error:
-        raise AgentError(f"{path} is not valid UTF-8: save it as UTF-8.") from error
-    except OSError as error:
-        raise AgentError(f"{path} cannot be read ({error.strerror}).") from error
 
 
 @contextmanager
@@ -189,17 +214,13 @@ def _explaining(path: Path) -> Iterator[None]:
         ) from error
 
 
-def _command(entry: Mapping[str, object]) -> Sequence[object]:
-    """Return the command of an MCP server, which agents write as one or two values."""
-    command, arguments = entry.get("command"), entry.get("args")
-    parts = command if isinstance(command, list) else [command]
-    return [*parts, *arguments] if isinstance(arguments, list) else parts
-
-
-def _is_own(entry: object) -> bool:
-    """Return whether an MCP server runs `semls mcp` or `python -m semls mcp`, of any installation."""
+def _command(entry: object) -> Command:
+    """Return the command of an MCP server, which agents write as one or two values; () if it has none."""
     if not isinstance(entry, Mapping):
-        return False
-    program, *arguments = map(str, _command(entry))
-    stem = Path(program.replace("\\", "/")).stem
-    return (stem == "semls" and arguments == ["mcp"]) or arguments == ["-m", "semls", "mcp"]
+        return ()
+    command, arguments = entry.get("command"), entry.get("args", [])
+    parts = [
+        part for value in (command, arguments) for part in (value if isinstance(value, list) else [value])
+    ]
+    words = tuple(part for part in parts if isinstance(part, str))
+    return words if len(words) == len(parts) else ()

@@ -1,60 +1,109 @@
-"""Add a table at the end of a TOML file, and remove it again; the rest of the text stays as it is."""
+"""Add a table at the end of a TOML file, and remove it again; the rest of the text stays as it is.
 
+`insert` and `remove` are inverse: together they restore the text byte for byte, and a file that did not
+exist. The table ends with a line break only if the text before it did, or if there was no file.
+"""
+
+import itertools
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
-_HEADER = re.compile(r"^[ \t]*\[", re.MULTILINE)
+EMPTY = ""  # a file without servers
+
+_TOKEN = re.compile(
+    r'"""(?:\\.|[^\\])*?"{3,5}|\'{3}.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|[\[\]{}]', re.DOTALL
+)
+_DEPTH = {"[": 1, "{": 1, "]": -1, "}": -1}
+_BLANK_OR_COMMENT = re.compile(r"[ \t]*(?:#.*)?\r?\n?")
 
 
-def read(text: str, section: str, name: str) -> Mapping[str, object] | None:
-    """Return the table `[section.name]`, None if there is none. Raises ValueError for invalid TOML."""
+def find(text: str, section: str, name: str) -> list[object]:
+    """Return the value of `section.name`; an empty list if there is none.
+
+    Raises ValueError for invalid TOML.
+    """
     if sys.version_info >= (3, 11):
         import tomllib
 
         tables = tomllib.loads(text.replace("\r\n", "\n")).get(section, {})
-        table = tables.get(name) if isinstance(tables, dict) else None
-        return table if isinstance(table, dict) else None
+        return [tables[name]] if isinstance(tables, dict) and name in tables else []
     span = _span(text, section, name)  # Python 3.10 has no parser: keys written in other ways are not found
-    lines = text[span[0] : span[1]].split("\n")[1:] if span else []
-    pairs = [line.partition("=") for line in lines if "=" in line]
-    return {key.strip(): json.loads(value) for key, _, value in pairs} if span else None
+    if span is None:
+        return []
+    pairs = [line.partition("=") for line in text[span[0] : span[1]].split("\n")[1:] if "=" in line]
+    inner = re.findall(rf"^[ \t]*\[{re.escape(section)}\.{re.escape(name)}\.(.+)\]", text, re.MULTILINE)
+    return [{**{key.strip(): json.loads(value) for key, _, value in pairs}, **dict.fromkeys(inner, True)}]
 
 
-def insert(text: str, section: str, name: str, table: Mapping[str, object]) -> str:
-    """Return the text with a table of strings and lists of strings. Raises ValueError for invalid TOML."""
-    newline = "\r\n" if "\r\n" in text else "\n"
+def insert(text: str | None, section: str, name: str, table: Mapping[str, object]) -> str:
+    """Return the text with a table of strings and lists of strings; None stands for no file.
+
+    Raises ValueError for TOML that is invalid, or cannot be extended.
+    """
+    newline = "\r\n" if text and "\r\n" in text else "\n"
     # A JSON string is a TOML string if it has no surrogates, which `ensure_ascii` would write.
     lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in table.items()]
-    block = newline.join([f"[{section}.{name}]", *lines, ""])
-    separator = newline if not text or text.endswith("\n") else 2 * newline
-    changed = f"{text}{separator if text else ''}{block}"
-    if read(changed, section, name) != table:
-        raise ValueError(f"'{section}' is not a table that can be extended")
+    block = newline.join([f"[{section}.{name}]", *lines])
+    if text is None:
+        return f"{block}{newline}"
+    end = newline if text.endswith("\n") else ""
+    changed = f"{text}{newline if end else 2 * newline}{block}{end}" if text else block
+    try:
+        inserted = find(changed, section, name)
+    except ValueError:  # about a text that the user does not see
+        inserted = []
+    if inserted != [table]:
+        raise ValueError(f"'{section}' is not written as tables such as [{section}.NAME]")
     return changed
 
 
-def remove(text: str, section: str, name: str) -> str:
-    """Return the text without the table. Raises ValueError if only parts of it can be removed."""
+def remove(text: str, section: str, name: str) -> str | None:
+    """Return the text without the table; None if `insert` has made the whole file.
+
+    Raises ValueError if only parts of it can be removed.
+    """
     span = _span(text, section, name)
     if span is None:
         raise ValueError(f"'{section}.{name}' is not written as a table")
+    if text == insert(None, section, name, _table(text, section, name)):
+        return None
     before, after = text[: span[0]], text[span[1] :]
-    if not after:
-        before = re.sub(r"\r?\n\Z", "", before)  # the empty line that `insert` has added
-        before = f"{before}\n" if before and not before.endswith("\n") else before
-    if read(before + after, section, name) is not None:
+    before = re.sub(r"(?<=\n)\r?\n\Z", "", before)  # the empty line that `insert` has added
+    if not after and not text.endswith("\n"):
+        before = re.sub(r"\r?\n\Z", "", before)
+    if find(before + after, section, name):
         raise ValueError(f"'{section}.{name}' has tables of its own")
     return before + after
 
 
+def _table(text: str, section: str, name: str) -> Mapping[str, object]:
+    (value,) = find(text, section, name)
+    if not isinstance(value, Mapping):
+        raise ValueError(f"'{section}.{name}' is not a table")
+    return value
+
+
 def _span(text: str, section: str, name: str) -> tuple[int, int] | None:
-    """Return where a table starts and ends."""
-    header = re.search(
-        rf"^[ \t]*\[{re.escape(section)}\.{re.escape(name)}\][ \t]*\r?$\n?", text, re.MULTILINE
-    )
-    if header is None:
-        return None
-    following = _HEADER.search(text, header.end())
-    return header.start(), following.start() if following else len(text)
+    """Return where a table starts and ends. Comments after its last line belong to the next table."""
+    header = re.compile(rf"\[{re.escape(section)}\.{re.escape(name)}\][ \t]*(?:#.*)?\r?(?:\n|\Z)")
+    starts = [*_headers(text), len(text)]
+    for start, following in itertools.pairwise(starts):
+        if header.match(text, text.index("[", start)):
+            lines = text[start:following].splitlines(keepends=True)
+            while _BLANK_OR_COMMENT.fullmatch(lines[-1]):
+                lines.pop()
+            return start, start + len("".join(lines))
+    return None
+
+
+def _headers(text: str) -> Iterator[int]:
+    """Yield where the lines start that begin a table; a bracket in a string or in an array begins none."""
+    depth = 0
+    for token in _TOKEN.finditer(text):
+        if token[0] == "[" and depth == 0:
+            line_start = text.rfind("\n", 0, token.start()) + 1
+            if not text[line_start : token.start()].strip(" \t\ufeff"):
+                yield line_start
+        depth += _DEPTH.get(token[0], 0)
