@@ -82,7 +82,7 @@ class CitationScanner:
         self._files = [_File(section) for section in sections]
         self._extensions = _EXTENSIONS | {_extension(file.name) for file in self._files} - {""}
         self._folders = {part for file in self._files for part in file.name.split("/")[:-1]}
-        path = "|".join([*(file.pattern for file in self._files), _OTHER_PATH])
+        path = "|".join([*(file.pattern for file in self._files if file.is_unusual), _OTHER_PATH])
         self._path = re.compile(rf"{_BEGINNING}(?:{path})")
         self._pattern = re.compile(rf"{_BEGINNING}(?P<path>{path})(?:{_LINES}){_END}")
         self._held_words = 1 + max((file.absolute.count(" ") for file in self._files), default=0)
@@ -107,21 +107,28 @@ class CitationScanner:
 
     def _before_citation(self, end: int) -> int:
         """Return the end of the text before a citation that may go on after `end`."""
+        complete_until = 0
         for match in self._path.finditer(self._pending, max(0, len(self._pending) - _MAX_HELD)):
             if match.start() >= end:
                 break
+            if match.start() < complete_until:  # in the numbers of a citation
+                continue
             citation = self._pattern.match(self._pending, match.start())
             is_complete = citation and citation["lines"] and citation.end() <= end
             is_followed = self._pending.count(" ", match.end(), end) >= _WORDS_OF_LINES
             if not is_complete and not is_followed and self._is_path(match[0]):
                 return match.start()
+            if citation and self._is_path(match[0]):
+                complete_until = citation.end()
         return end
 
     def _split(self, text: str) -> list[str | Citation]:
         pieces: list[str | Citation] = []
-        start = 0
-        for match in self._pattern.finditer(text):
-            if citation := self._citation(match):
+        start = position = 0
+        while match := self._pattern.search(text, position):
+            citation = self._citation(match)
+            position = match.end() if citation else match.end("path")
+            if citation:
                 pieces += [text[start : match.start()], citation]
                 start = match.end()
         return [piece for piece in [*pieces, text[start:]] if piece]
@@ -158,6 +165,11 @@ class _File:
         self._path = escape_line(Path(path_of_uri(section["uri"])).as_posix())
         self.name = _with_slashes(escape_line(section["name"]))
         self.absolute = _with_slashes(self._path)
+
+    @property
+    def is_unusual(self) -> bool:
+        """Whether `_OTHER_PATH` does not match all ends of the absolute path."""
+        return bool(re.search(r"[^\w.@+~/-]|/_", self._path))
 
     @property
     def pattern(self) -> str:

@@ -123,7 +123,8 @@ def print_places(places: Sequence[Place]) -> None:
     The code stands below the place if there is too little room for it in the line.
     """
     columns = terminal.size()[0] if sys.stdout.isatty() else _MAX_COLUMNS
-    terminal.write()
+    if places:
+        terminal.write()
     for rank, place in enumerate(places, 1):
         number = f"{rank:>3}  "
         address = f"{escape_line(_relative_path(place.uri))}:{place.first}"

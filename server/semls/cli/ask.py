@@ -113,6 +113,5 @@ async def _print_answer(settings: AskSettings, context: "ContextMessage") -> Non
             terminal.write()  # ends the last line, above an error, too
     for notice in notices:
         terminal.print_notice(notice.text)
-    if places:
-        answers.print_places(list(places.values()))
-        last_search.save(places)
+    answers.print_places(list(places.values()))
+    last_search.save(places)
