@@ -199,7 +199,13 @@ def is_http_url(url: str) -> bool:
     """Return whether a text is the URL of a server, without a user name and a password."""
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and "@" not in parts.netloc
+        is_valid_port = parts.port != 0  # raises ValueError unless it is a number up to 65535
+        return (
+            parts.scheme in ("http", "https")
+            and bool(parts.hostname)
+            and is_valid_port
+            and "@" not in parts.netloc
+        )
     except ValueError:
         return False
 

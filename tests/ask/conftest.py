@@ -1,6 +1,7 @@
 """A context, and a function that collects the answer to its question."""
 
 from contextlib import aclosing
+from urllib.parse import quote
 
 import pytest
 
@@ -14,8 +15,10 @@ def excerpt(first, *lines):
     return {"range": {"start": start, "end": end}, "text": "\n".join(lines)}
 
 
-def section(path, *parts):
-    return {"path": path, "uri": f"file:///w/{path}", "language": "python", "tokens": 9, "parts": list(parts)}
+def section(path, *parts, root="/w", name=None):
+    uri = f"file://{quote(f'{root}/{path}')}"
+    message = {"path": path, "name": name or path, "uri": uri, "language": "python", "tokens": 9}
+    return {**message, "parts": list(parts)}
 
 
 def context(*sections):

@@ -1,8 +1,10 @@
 """Tests of the citations in an answer: which are found, and which are true."""
 
+from unittest.mock import ANY
+
 import pytest
 
-from semls.ask.citations import CitationScanner
+from semls.ask.citations import Citation, CitationScanner
 from tests.ask.conftest import CONTEXT, excerpt, section
 
 
@@ -44,12 +46,65 @@ def test_citation_of_lines_that_were_sent_is_a_place():
         "other.py:1",
         "lib/src/shop.py:10",
         "op.py:10",
+        "/w/src/shop.py:999",
+        "/v/src/shop.py:10",
+        "file:///w/src/shop.py:12",
+        "../src/shop.py:10",
+        "~/src/shop.py:10",
+        "src/shop.py:11,999",
+        "src/shop.py:10-11,30-31",
+        "src/shop.py:11-30",
+        "src/shop.py:12:5",
+        "src/shop.py#L10-L12",
+        "src/shop.py:" + "1" * 20,
+        "src/shop.py, line 999",
+        "src/shop.py (line 999",
+        "src/shop.py line 12",
+        "src/shop.py at lines 10 to 12",
+        "src/shop.py (lines 10 and 12",
+        "src/shop.py`, line 12",
+        "Makefile:3",
+        "app/Dockerfile:3",
+        "src/noextension:3",
+        r"src\nothere.py:3",
+        r"src\shop.py:12",
+        r"C:\w\nothere.py:3",
+        "__init__.py:3",
+        "page.unknown.tsx:3",
     ],
 )
 @pytest.mark.parametrize("size", [1, 7, 1000])
 def test_citation_of_other_lines_is_marked(citation, size):
     text = f"See `{citation}`. Or\n{citation}"
     assert marked(text, size=size) == f"See `{citation} [unverified]`. Or\n{citation} [unverified]"
+
+
+@pytest.mark.parametrize(
+    "citation",
+    [
+        "/w/src/shop.py:11",
+        "file:///w/src/shop.py:11",
+        "w/src/shop.py:10-11",
+        "./src/shop.py:11",
+        "src/shop.py:10-11,30",
+        "src/shop.py:11:5",
+        "src/shop.py, line 11",
+        "src/shop.py (line 30",
+        "`src/shop.py` (lines 10\N{EN DASH}11",
+        "**src/shop.py**, lines 10 to 11",
+        "src/shop.py lines 11 and 30",
+        "src/shop.py: line 11",
+        r"src\shop.py:11",
+        "_src/shop.py:11_",
+        "__src/shop.py:11__",
+        "_`src/shop.py:11`_",
+    ],
+)
+@pytest.mark.parametrize("size", [1, 7, 1000])
+def test_citation_in_another_form_is_found(citation, size):
+    text = f"See {citation}) and more. ({citation})"
+    assert marked(text, size=size) == text
+    assert [place[0] for place in places(text)] == ["src/shop.py"] * 2
 
 
 @pytest.mark.parametrize(
@@ -61,6 +116,17 @@ def test_citation_of_other_lines_is_marked(citation, size):
         "a ratio of 3:1",
         "std::vec:2",
         "v1.2:3",
+        "example.com:443",
+        "foo.bar:1",
+        "ghcr.io/foo/bar:1",
+        "registry.io/x/y:2.0",
+        "registry.io/src/y:2",
+        "1/2:3",
+        "and/or:2",
+        "and/or, line 2",
+        "src/shop.py:2.0",
+        "src/shop.py:3rd",
+        "src/shop.py in line with 3",
     ],
 )
 def test_other_text_is_no_citation(text):
@@ -73,10 +139,23 @@ def test_white_space_is_kept_except_at_the_end():
     assert marked(text) == text.rstrip()
 
 
-@pytest.mark.parametrize("path", ["My App/main page.py", "app/(group)/[id]/page.py", "a+b.py", "Makefile"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "My App/main page.py",
+        "app/(group)/[id]/page.py",
+        "a+b.py",
+        "Makefile",
+        "src/$(touch x)/$HOME.py",
+        "_a.py",
+    ],
+)
 def test_path_with_unusual_characters_is_found(path):
     sent = section(path, excerpt(5, "x = 1"))
-    assert marked(f"Look: {path}:5 and {path}:6 too", sent) == f"Look: {path}:5 and {path}:6 [unverified] too"
+    name = path.rpartition("/")[2]
+    for cited in (path, name, f"/w/{path}", f"w/{path}", f"_{path}"):
+        text = f"Look: {cited}:5 and {cited}:6 too, _{cited}:6_, {cited}"
+        assert marked(text, sent) == text.replace(":6", ":6 [unverified]")
 
 
 def test_path_is_cited_as_it_was_shown():
@@ -89,6 +168,31 @@ def test_end_of_two_paths_is_ambiguous():
     assert places("x.py:1 but b/x.py:1", *sent) == [("b/x.py", 1, 1, "two")]
 
 
-def test_same_path_in_two_folders_is_the_one_with_the_line():
-    sent = [section("x.py", excerpt(1, "one")), section("x.py", excerpt(9, "two"))]
-    assert places("x.py:9", *sent) == [("x.py", 9, 9, "two")]
+def test_same_path_in_two_workspaces_is_distinguished_by_their_names():
+    sent = [
+        section("s.py", excerpt(1, "one"), root="/w/wa", name="wa/s.py"),
+        section("s.py", excerpt(1, "two", "three"), root="/w/wb", name="wb/s.py"),
+    ]
+    text = "wa/s.py:1 wb/s.py:1 /w/wb/s.py:2 s.py:1 wa/s.py:2 s.py:2"
+    assert marked(text, *sent) == (
+        "wa/s.py:1 wb/s.py:1 /w/wb/s.py:2 s.py:1 [unverified] wa/s.py:2 [unverified] s.py:2"
+    )
+    assert [code for *_, code in places(text, *sent)] == ["one", "two", "three", "three"]
+
+
+def test_path_relative_to_the_current_folder_is_found(tmp_path, monkeypatch):
+    (tmp_path / "wa").mkdir()
+    monkeypatch.chdir(tmp_path / "wa")
+    sent = section("My s.py", excerpt(1, "one"), root=f"{tmp_path.as_posix()}/wb")
+    text = "See ../wb/My s.py:1, ../wb/My s.py:2, ../wa/My s.py:1."
+    assert marked(text, sent) == (
+        "See ../wb/My s.py:1, ../wb/My s.py:2 [unverified], ../wa/My s.py:1 [unverified]."
+    )
+
+
+def test_words_after_a_path_are_held_until_they_are_no_citation():
+    scanner = CitationScanner(CONTEXT["sections"])
+    assert scanner.feed("It is src/shop.py ") == ["It is"]
+    assert scanner.feed("that sells more than ") == []
+    assert scanner.feed("one thing ") == [" src/shop.py that sells more than one thing"]
+    assert scanner.feed("(src/shop.py:11) and ") == [" (", Citation("src/shop.py:11", ANY), ") and"]

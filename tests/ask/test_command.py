@@ -43,6 +43,26 @@ async def test_answer_arrives_before_the_command_has_ended(tmp_path):
         assert [piece async for piece in pieces] == [" there."]
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no shell")
+@pytest.mark.parametrize("status", [0, 3])
+async def test_process_in_the_background_does_not_keep_the_answer_open(ask, ask_text, tmp_path, status):
+    os.mkfifo(tmp_path / "fifo")
+    code = f"cat > /dev/null; cat fifo & echo $! > pid; echo answer; exit {status}"
+    settings = AskSettings(command=("/bin/sh", "-c", code))
+    if status:
+        with pytest.raises(AskError, match=r"status 3 \(answer\)"):
+            await ask(settings)
+    else:
+        assert await ask_text(settings) == "answer"
+    os.kill(int((tmp_path / "pid").read_text()), 9)  # it is still running
+
+
+async def test_command_that_closes_its_output_is_awaited(ask):
+    code = "import os, sys; os.close(1); sys.stdin.read(); sys.stderr.write('No.'); os._exit(4)"
+    with pytest.raises(AskError, match=r"status 4 \(No\.\)"):
+        await ask(python(code))
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signals")
 async def test_cancelling_the_answer_ends_the_command(ask, tmp_path):
     code = "import os, signal; print(os.getpid(), file=open('pid', 'w'), flush=True); signal.pause()"
@@ -76,7 +96,7 @@ async def test_silent_command_is_a_timeout_and_ends(ask, tmp_path):
         ("import sys; print('Reading…'); sys.exit('Please log in\\n')", r"status 1 \(Please log in\)"),
         ("print('Invalid key'); exit(3)", r"status 3 \(Invalid key\)"),
         ("exit(3)", r"status 3 \(it printed nothing\)"),
-        ("import os; os.kill(os.getpid(), 9)", "status -9"),
+        ("import os; os.kill(os.getpid(), 9)", "was ended by the signal SIGKILL"),
         ("pass", "answered nothing"),
         ("print('words ' * 1_000_000)", "1,000,000 characters"),
     ],

@@ -8,6 +8,8 @@ from contextlib import aclosing
 import pytest
 
 from semls.ask.answer import stream_answer
+from semls.ask.citations import Citation
+from semls.ask.notice import Notice
 from semls.ask.settings import AskSettings
 from semls.errors import AskError
 from tests.ask.conftest import CONTEXT, TIMEOUT
@@ -109,7 +111,21 @@ async def test_silent_server_is_a_timeout(ask):
         gate.wait(TIMEOUT)
 
     try:
-        await fails(ask, behaviour, "sent nothing for", timeout=0.3)
+        await fails(ask, behaviour, "sent no part of the answer for", timeout=0.3)
+    finally:
+        gate.set()
+
+
+async def test_server_that_sends_comments_only_is_a_timeout(ask):
+    gate = threading.Event()
+
+    def behaviour(handler):
+        handler.begin()
+        while not gate.wait(0.05):
+            handler.wfile.write(b": keep-alive\n\ndata:\n\n")
+
+    try:
+        await fails(ask, behaviour, "sent no part of the answer for", timeout=0.3)
     finally:
         gate.set()
 
@@ -154,7 +170,73 @@ async def test_error_during_the_answer_is_reported(ask):
 
 @pytest.mark.parametrize("body", [b"<html>Hello</html>", b"[" * 100_000, b"{}", b"\xff\xfe", b""])
 async def test_response_that_is_no_answer_is_an_error(ask, body):
-    await fails(ask, lambda handler: handler.respond(200, body), "broke off")
+    def behaviour(handler):
+        handler.respond(200, body)
+
+    await fails(ask, behaviour, "something else than chat completions", "SEMLS_ASK_URL")
+
+
+@pytest.mark.parametrize("data", [b'{"response": "Yes.", "done": true}', b"Yes."])
+async def test_stream_of_another_api_is_an_error(ask, data):
+    def behaviour(handler):
+        handler.begin()
+        handler.wfile.write(b"data: " + data + b"\n\n")
+
+    await fails(ask, behaviour, "something else than chat completions", "SEMLS_ASK_URL")
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503, 529])
+async def test_failing_server_is_to_be_asked_later(ask, status):
+    def behaviour(handler):
+        handler.respond(status, b'{"error": {"message": "too many requests"}}')
+
+    text = f"is overloaded or fails (status {status}: too many requests). Try again later."
+    assert "SEMLS" not in await fails(ask, behaviour, text)
+
+
+async def test_answer_at_the_limit_of_tokens_is_incomplete(ask):
+    def stream(handler):
+        handler.begin()
+        handler.send("It is", " in")
+        handler.send_event({"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]})
+        handler.send_event({"choices": [], "usage": {"completion_tokens": 2}})
+        handler.wfile.write(b"data: [DONE]\n\n")
+
+    def body(handler):
+        choice = {"message": {"content": "It is in"}, "finish_reason": "length"}
+        handler.respond(200, json.dumps({"choices": [choice]}).encode(), Content_Type="application/json")
+
+    for behaviour in (stream, body):
+        with serve_chat(behaviour) as server:
+            *texts, notice = await ask(settings(server.url))
+        assert "".join(texts) == "It is in"
+        assert isinstance(notice, Notice)
+        assert "incomplete: the model qwen3 has reached its limit" in notice.text
+
+
+async def test_text_before_a_failure_is_complete(tmp_path):
+    def behaviour(handler):
+        handler.begin()
+        handler.send("It is in src/shop.py", ":1", "1")
+
+    received = []
+
+    async def read(server):
+        async with aclosing(stream_answer(settings(server.url), CONTEXT, tmp_path)) as pieces:
+            while True:
+                received.append(await anext(pieces))
+
+    with serve_chat(behaviour) as server, pytest.raises(AskError, match="broke off"):
+        await read(server)
+    assert received[:-1] == ["It is in", " "]
+    assert isinstance(received[-1], Citation)
+    assert received[-1].text == "src/shop.py:11"
+    assert received[-1].place
+
+
+async def test_invalid_address_is_named(ask):
+    with pytest.raises(AskError, match="SEMLS_ASK_URL"):
+        await ask(settings("http://a b"))
 
 
 async def test_redirect_is_not_followed(ask):

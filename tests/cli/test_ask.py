@@ -1,11 +1,14 @@
 """Tests of `semls ask`, with a fake command and a fake server as language models."""
 
+import os
 import re
 import shlex
 import sys
 
+import pytest
+
 from tests.support.chat_server import answering, serve_chat
-from tests.support.commands import assert_fails, run_shell
+from tests.support.commands import assert_fails, run_in_pseudoterminal, run_shell
 
 QUESTION = ("ask", "--lexical", "where are expired sessions evicted")
 
@@ -51,6 +54,87 @@ def test_ask_server_sends_the_code_and_prints_the_answer(terminal, shop):
     assert headers["Authorization"] == "Bearer secret"
     assert "27\t    pub fn evict_expired" in body["messages"][0]["content"]
     assert "Question: where are expired sessions evicted\n" in body["messages"][0]["content"]
+
+
+def test_ask_in_two_workspaces_tells_their_files_apart(terminal, tmp_path):
+    for number, name in enumerate(("wa", "wb")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "s.py").write_text(f"def evict_expired_sessions():\n    return {number}\n")
+    answer = f"It is wa/s.py:2, ../wb/s.py:2 and {tmp_path}/wb/s.py:1, not s.py:2."
+    code = f"import sys; open({str(tmp_path / 'prompt')!r}, 'w').write(sys.stdin.read()); print({answer!r})"
+    folders = ("--path", ".", "--path", "../wb")
+    done = terminal.run(*QUESTION, *folders, cwd=tmp_path / "wa", SEMLS_ASK_COMMAND=command(code))
+    assert done.stdout == (
+        f"It is wa/s.py:2, ../wb/s.py:2 and {tmp_path}/wb/s.py:1, not s.py:2 [unverified].\n"
+        "\n"
+        "  1  s.py:2 — return 0\n"
+        "  2  ../wb/s.py:2 — return 1\n"
+        "  3  ../wb/s.py:1 — def evict_expired_sessions():\n"
+    )
+    headings = re.findall("^## (.*)", (tmp_path / "prompt").read_text(), re.MULTILINE)
+    assert sorted(headings) == ["wa/s.py", "wb/s.py"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        (
+            20,
+            """
+  1  …/session.rs:27
+     pub fn evict_e…
+  2  …/session.rs:28
+     let before = s…
+""",
+        ),
+        (
+            40,
+            """
+  1  store/session.rs:27
+     pub fn evict_expired(&mut self, li…
+  2  store/session.rs:28
+     let before = self.sessions.len();
+""",
+        ),
+        (
+            80,
+            """
+  1  store/session.rs:27 — pub fn evict_expired(&mut self, limit: Duration) -> …
+  2  store/session.rs:28 — let before = self.sessions.len();
+""",
+        ),
+    ],
+)
+def test_ask_in_terminal_fits_places_into_it(terminal, shop, columns, expected):
+    code = "print('See session.rs:27, session.rs:28.')"
+    output = run_in_pseudoterminal(
+        terminal, shop, *QUESTION, columns=columns, SEMLS_ASK_COMMAND=command(code)
+    )
+    assert output == f"See session.rs:27, session.rs:28.\n{expected}"
+
+
+def test_ask_without_citations_keeps_the_places_of_the_last_search(terminal, shop):
+    terminal.run("search", "--lexical", "evict_expired", "-k", "1", cwd=shop)
+    done = terminal.run(*QUESTION, cwd=shop, SEMLS_ASK_COMMAND=command("print('I do not know.')"))
+    assert done.stdout == "I do not know.\n"
+    assert terminal.run("search", "--lexical", "no_such_word_anywhere", cwd=shop).returncode == 1
+    assert terminal.run("open", "1", EDITOR="echo").stdout == f"+27 {shop}/store/session.rs\n"
+
+
+def test_ask_reports_an_answer_that_the_model_has_cut_off(terminal, shop):
+    def behaviour(handler):
+        handler.begin()
+        handler.send("It is in store/session.rs:27")
+        handler.send_event({"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]})
+
+    with serve_chat(behaviour) as server:
+        done = terminal.run(*QUESTION, cwd=shop, SEMLS_ASK_URL=server.url, SEMLS_ASK_MODEL="qwen3")
+    assert done.returncode == 0
+    assert done.stdout.startswith("It is in store/session.rs:27\n\n  1  store/session.rs:27 — ")
+    assert done.stderr.endswith(
+        "The answer is incomplete: the model qwen3 has reached its limit of tokens.\n"
+    )
 
 
 def test_ask_escapes_what_the_model_prints(terminal, shop):

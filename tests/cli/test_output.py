@@ -1,17 +1,13 @@
 """Tests of the output: closed, full and narrow terminals, encodings, escape sequences and progress."""
 
-import contextlib
 import os
 import re
-import struct
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.conftest import HANG
-from tests.support.commands import assert_fails, run_shell
+from tests.support.commands import assert_fails, read_all, run_in_pseudoterminal, run_shell
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a closed pipe has another error on Windows")
@@ -96,44 +92,11 @@ def test_invalid_terminal_width_is_ignored(own_terminal, columns):
     assert "Show this message" in own_terminal.run("--help", COLUMNS=columns).stdout
 
 
-def read_all(descriptor):
-    """Read a pipe or a pseudoterminal to its end and close it."""
-    content = b""
-    with contextlib.suppress(OSError):  # at the end of a pseudoterminal
-        while more := os.read(descriptor, 4096):
-            content += more
-    os.close(descriptor)
-    return content
-
-
 def search_in_terminal(terminal, folder, *arguments, columns=80, rows=24, pager="cat"):
     """Return what `semls search` prints in a pseudoterminal, without styles and links."""
-    import fcntl
-    import pty
-    import termios
-
-    reader, writer = pty.openpty()
-    fcntl.ioctl(writer, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    command = [sys.executable, "-m", "semls", "search", "--lexical", *arguments]
-    environment = {**terminal.environment, "TERM": "xterm", "PAGER": pager}
-    for name in ("NO_COLOR", "COLUMNS", "LINES"):
-        environment.pop(name, None)
-    with ThreadPoolExecutor() as pool:
-        output = pool.submit(read_all, reader)
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=writer,
-            stdout=writer,
-            timeout=HANG,
-            check=False,
-        )
-        os.close(writer)
-        assert done.returncode == 0
-        text = output.result().decode().replace("\r\n", "\n")
-    assert "\x1b]8;;file://" in text
-    return re.sub(r"\x1b\[[0-9;]*m|\x1b\]8;;[!-~]*\x1b\\", "", text)
+    return run_in_pseudoterminal(
+        terminal, folder, "search", "--lexical", *arguments, columns=columns, rows=rows, PAGER=pager
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs a pseudoterminal")

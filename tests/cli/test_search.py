@@ -230,7 +230,7 @@ def test_context_prints_markdown_within_the_token_budget(terminal, shop):
     assert answer["markdown"] == done.stdout
     assert 100 < answer["tokens"] <= 300
     section = answer["sections"][0]
-    assert set(section) == {"path", "uri", "language", "tokens", "parts"}
+    assert set(section) == {"path", "name", "uri", "language", "tokens", "parts"}
     lines = (shop / section["path"]).read_text().split("\n")
     for part in section["parts"]:
         start, end = part["range"]["start"], part["range"]["end"]

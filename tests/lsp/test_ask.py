@@ -84,6 +84,22 @@ async def test_ask_that_fails_is_an_error(asking):
         await fails(client, types.LSPErrorCodes.RequestFailed, "status 1 (Please log in)")
 
 
+async def test_ask_tells_that_the_model_has_cut_off_the_answer(asking):
+    def behaviour(handler):
+        handler.begin()
+        handler.send("It is in session.rs:27")
+        handler.send_event({"choices": [{"index": 0, "delta": {}, "finish_reason": "length"}]})
+
+    with serve_chat(behaviour) as server:
+        async with asking(SEMLS_ASK_URL=server.url, SEMLS_ASK_MODEL="qwen3") as client:
+            result = to_json(await execute(client, "semls.ask", QUESTION))
+    assert result["answer"] == (
+        "It is in session.rs:27\n\n"
+        "(The answer is incomplete: the model qwen3 has reached its limit of tokens.)"
+    )
+    assert len(result["citations"]) == 1
+
+
 async def test_ask_without_code_that_matches_sends_nothing(asking):
     with serve_chat(answering("Yes.")) as server:
         async with asking(SEMLS_ASK_URL=server.url, SEMLS_ASK_MODEL="qwen3") as client:

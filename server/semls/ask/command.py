@@ -4,15 +4,21 @@ import asyncio
 import codecs
 import contextlib
 import os
-from collections.abc import AsyncGenerator, Sequence
+import signal
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from semls.errors import AskError, UsageError
 from semls.programs import find_program
 
+T = TypeVar("T")
+
 _READ_BYTES = 1 << 16
 _KEPT_BYTES = 1 << 12  # of what the command prints, for the message if it fails
 _MAX_MESSAGE = 300  # characters of it
+_MOMENT = 0.25  # seconds that a command that has ended may take to print the rest
 _TERMINATION_TIMEOUT = 2.0  # seconds from SIGTERM to SIGKILL, and from there on
 
 
@@ -22,31 +28,34 @@ async def stream(
     """Run a command in a directory, and yield what it prints.
 
     The directory must not be a workspace: its files may configure the command, as `.claude/settings.json`
-    does. Ends the process if the caller stops reading. Raises UsageError if the command cannot be started,
-    and AskError if it fails, or prints nothing for `timeout` seconds.
+    does. The answer ends with the command, although a process that it has left in the background may keep
+    its pipe open. Ends the command if the caller stops reading. Raises UsageError if the command cannot be
+    started, and AskError if it fails, or prints nothing for `timeout` seconds.
     """
     name = command[0]
     process = await _start(command, directory)
     stdin, stdout, stderr = process.stdin, process.stdout, process.stderr
     if not (stdin and stdout and stderr):
         raise RuntimeError("A pipe of the command is missing.")
-    writing, draining = asyncio.create_task(_write(stdin, prompt)), asyncio.create_task(_drain(stderr))
+    errors = bytearray()
+    writing = asyncio.create_task(_write(stdin, prompt))
+    draining = asyncio.create_task(_drain(stderr, errors))
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     tail = b""
     try:
-        while part := await asyncio.wait_for(stdout.read(_READ_BYTES), timeout):
+        while part := await _unless_ended(process, lambda: stdout.read(_READ_BYTES), timeout):
             tail = (tail + part)[-_KEPT_BYTES:]
             yield decoder.decode(part)
         yield decoder.decode(b"", final=True)
-        errors = await asyncio.wait_for(draining, timeout)
-        status = await asyncio.wait_for(process.wait(), timeout)
-        if status:
+        await _unless_ended(process, process.wait, timeout)
+        await asyncio.wait({draining}, timeout=_MOMENT)
+        if process.returncode:
             detail = _last_line(errors) or _last_line(tail) or "it printed nothing"
-            raise AskError(f"The command {name} failed with status {status} ({detail}).")
+            raise AskError(f"The command {name} {_failure(process.returncode)} ({detail}).")
     except asyncio.TimeoutError as error:
         raise AskError(f"The command {name} has printed nothing for {timeout:.0f} s. Try again.") from error
     finally:
-        await _end(process, stdout)
+        await _end(process)
         writing.cancel()
         draining.cancel()
         await asyncio.gather(writing, draining, return_exceptions=True)
@@ -83,25 +92,51 @@ async def _write(stream: asyncio.StreamWriter, text: str) -> None:
     stream.close()
 
 
-async def _drain(stream: asyncio.StreamReader) -> bytes:
-    """Read a stream, because a full pipe would stop the command, and return its last bytes."""
-    tail = b""
+async def _drain(stream: asyncio.StreamReader, tail: bytearray) -> None:
+    """Read a stream, because a full pipe would stop the command, and keep its last bytes in `tail`."""
     while part := await stream.read(_READ_BYTES):
-        tail = (tail + part)[-_KEPT_BYTES:]
-    return tail
+        tail += part
+        del tail[:-_KEPT_BYTES]
 
 
-def _last_line(printed: bytes) -> str:
+async def _unless_ended(
+    process: asyncio.subprocess.Process, wait: Callable[[], Awaitable[T]], timeout: float
+) -> T | None:
+    """Return the result of `wait`, None if the command has ended and there is none for a moment.
+
+    A process that the command has left in the background keeps its pipes open, and `Process.wait` waits for
+    these, too (python/cpython#119710). Raises TimeoutError after `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    while (remaining := deadline - time.monotonic()) > 0:
+        has_ended = process.returncode is not None
+        with contextlib.suppress(asyncio.TimeoutError):
+            return await asyncio.wait_for(wait(), min(_MOMENT, remaining))
+        if has_ended:
+            return None
+    raise asyncio.TimeoutError
+
+
+def _failure(status: int) -> str:
+    if status > 0:
+        return f"failed with status {status}"
+    try:
+        return f"was ended by the signal {signal.Signals(-status).name}"
+    except ValueError:  # a real-time signal
+        return f"was ended by the signal {-status}"
+
+
+def _last_line(printed: bytes | bytearray) -> str:
     lines = printed.decode("utf-8", "replace").strip().splitlines()
     return lines[-1].strip()[:_MAX_MESSAGE] if lines else ""
 
 
-async def _end(process: asyncio.subprocess.Process, stdout: asyncio.StreamReader) -> None:
-    """End a process that is still running, and read the rest of its output, which closes the pipe."""
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """End a process that is still running, and close its pipes."""
     for end in (process.terminate, process.kill):
-        with contextlib.suppress(ProcessLookupError):
-            end()
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(_drain(stdout), _TERMINATION_TIMEOUT)
-            await asyncio.wait_for(process.wait(), _TERMINATION_TIMEOUT)
-            return
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError, asyncio.TimeoutError):
+                end()
+                await _unless_ended(process, process.wait, _TERMINATION_TIMEOUT)
+    # The class has no method that closes the pipes (python/cpython#119710).
+    process._transport.close()  # type: ignore[attr-defined]

@@ -3,14 +3,16 @@
 The server is not trusted: each line that it sends is bounded, and no redirect is followed.
 """
 
+import asyncio
 import json
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import httpx
 
+from semls.ask.notice import Notice
 from semls.ask.settings import AskSettings
 from semls.errors import AskError
 
@@ -19,16 +21,18 @@ _MAX_LINE_BYTES = 1 << 20  # of an event, or of a response that is no stream
 _MAX_MESSAGE = 300  # characters of a server's message
 _EVENT = b"data:"
 _END = b"[DONE]"
+_LIMIT = "length"  # the reason if an answer ends at the limit of tokens
+_TEMPORARY = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY, httpx.codes.TOO_MANY_REQUESTS)
 
 
-async def stream(settings: AskSettings, prompt: str, timeout: float) -> AsyncGenerator[str, None]:
+async def stream(settings: AskSettings, prompt: str, timeout: float) -> AsyncGenerator[str | Notice, None]:
     """Send a prompt, and yield the parts of the answer as they arrive.
 
-    Raises AskError if the server cannot be reached, refuses, sends nothing for `timeout` seconds, or ends
+    Raises AskError if the server cannot be reached, refuses, sends no data for `timeout` seconds, or ends
     before the answer does.
     """
     body = {"model": settings.model, "messages": [{"role": "user", "content": prompt}], "stream": True}
-    is_complete = False
+    finish_reason = ""
     with _translating_errors(settings, timeout):
         async with (
             _client(settings, timeout) as http,
@@ -36,17 +40,15 @@ async def stream(settings: AskSettings, prompt: str, timeout: float) -> AsyncGen
         ):
             if not response.is_success:
                 raise await _refusal(settings, response)
-            async with aclosing(_events(response)) as events:
-                async for event in events:
-                    if event == _END:
-                        is_complete = True
-                        break
-                    text, ends = _parse(settings, event)
-                    is_complete = is_complete or ends
+            async with aclosing(_parts(settings, response, timeout)) as parts:
+                async for text, reason in parts:
+                    finish_reason = finish_reason or reason
                     if text:
                         yield text
-    if not is_complete:
+    if not finish_reason:
         raise _broken_off(settings)
+    if finish_reason == _LIMIT:
+        yield Notice(f"The answer is incomplete: the model {settings.model} has reached its limit of tokens.")
 
 
 def _client(settings: AskSettings, timeout: float) -> httpx.AsyncClient:
@@ -70,14 +72,37 @@ def _is_on_this_machine(url: str) -> bool:
         return host == "localhost"
 
 
+async def _parts(
+    settings: AskSettings, response: httpx.Response, timeout: float
+) -> AsyncGenerator[tuple[str, str], None]:
+    """Yield the texts of an answer, each with the reason why the answer ends with it, "" if it does not.
+
+    Raises AskError, and TimeoutError if no event arrives for `timeout` seconds: a server may send comments.
+    """
+    has_begun, is_foreign = False, False
+    async with aclosing(_events(response)) as events:
+        while (event := await asyncio.wait_for(anext(events, None), timeout)) is not None:
+            if event == _END:
+                yield "", "stop"
+                return
+            part = _parse(settings, event)
+            if part:
+                has_begun = True
+                yield part
+            else:
+                is_foreign = True
+    if is_foreign and not has_begun:
+        raise _no_completions(settings)
+
+
 async def _events(response: httpx.Response) -> AsyncGenerator[bytes, None]:
     """Yield the data of each event; the whole body if the server has not streamed it."""
     is_stream = response.headers.get("content-type", "").startswith("text/event-stream")
     async with aclosing(_lines(response)) as lines:
         if is_stream:
             async for line in lines:
-                if line.startswith(_EVENT):
-                    yield line.removeprefix(_EVENT).strip()
+                if data := line.removeprefix(_EVENT).strip() if line.startswith(_EVENT) else b"":
+                    yield data
         else:
             yield await _body(lines)
 
@@ -102,24 +127,32 @@ async def _body(lines: AsyncIterator[bytes]) -> bytes:
     return bytes(body)
 
 
-def _parse(settings: AskSettings, event: bytes) -> tuple[str, bool]:
-    """Return the text that an event adds to the answer, and whether the answer ends with it."""
+def _parse(settings: AskSettings, event: bytes) -> tuple[str, str] | None:
+    """Return the text that an event adds to the answer, and why the answer ends with it, if it does.
+
+    Returns None for an event that is not of the API.
+    """
     try:
         message = json.loads(event)
     except (ValueError, RecursionError) as error:
-        raise httpx.RemoteProtocolError("it has sent something else than JSON") from error
+        raise _no_completions(settings) from error
     match message:
         case {"error": {"message": str(text)}} | {"error": str(text)}:
             raise AskError(f"The model {settings.model} failed ({_shown(settings, text)}). Try again.")
-        case {"choices": [{"message": {"content": str(text)}}, *_]}:
-            return text, True
-        case {"choices": [{"delta": {"content": str(text)}, "finish_reason": str()}, *_]}:
-            return text, True
-        case {"choices": [{"delta": {"content": str(text)}}, *_]}:
-            return text, False
-        case {"choices": [{"finish_reason": str()}, *_]}:
-            return "", True
-    return "", False
+        case {"choices": [{"message": {"content": str(text)}, **choice}, *_]}:
+            return text, _finish_reason(choice) or "stop"
+        case {"choices": [{"delta": {"content": str(text)}, **choice}, *_]}:
+            return text, _finish_reason(choice)
+        case {"choices": [{**choice}, *_]}:
+            return "", _finish_reason(choice)
+        case {"choices": []}:  # such as the number of tokens
+            return "", ""
+    return None
+
+
+def _finish_reason(choice: Mapping[object, object]) -> str:
+    reason = choice.get("finish_reason")
+    return reason if isinstance(reason, str) else ""
 
 
 async def _refusal(settings: AskSettings, response: httpx.Response) -> AskError:
@@ -135,6 +168,8 @@ async def _refusal(settings: AskSettings, response: httpx.Response) -> AskError:
     detail = f"status {status}: {_shown(settings, _failure_message(body))}".rstrip(": ")
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return AskError(f"The server {server} requires a valid key ({detail}): set SEMLS_ASK_KEY.")
+    if status in _TEMPORARY or response.is_server_error:
+        return AskError(f"The server {server} is overloaded or fails ({detail}). Try again later.")
     return AskError(
         f"The server {server} has refused the question ({detail}): check SEMLS_ASK_URL and SEMLS_ASK_MODEL."
     )
@@ -172,10 +207,22 @@ def _translating_errors(settings: AskSettings, timeout: float) -> Iterator[None]
         raise AskError(
             f"The server {server} cannot be reached ({detail}): start it, or correct SEMLS_ASK_URL."
         ) from error
-    except httpx.TimeoutException as error:
-        raise AskError(f"The server {server} has sent nothing for {timeout:.0f} s. Try again.") from error
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        detail = _shown(settings, str(error))
+        raise AskError(f"SEMLS_ASK_URL is no valid address ({detail}): correct it.") from error
+    except (httpx.TimeoutException, asyncio.TimeoutError) as error:
+        raise AskError(
+            f"The server {server} has sent no part of the answer for {timeout:.0f} s. Try again."
+        ) from error
+    except httpx.HTTPError as error:
         raise _broken_off(settings, _shown(settings, str(error))) from error
+
+
+def _no_completions(settings: AskSettings) -> AskError:
+    return AskError(
+        f"The server {_server(settings)} has answered with something else than chat completions: set "
+        "SEMLS_ASK_URL to the address of OpenAI's API, which often ends with /v1."
+    )
 
 
 def _broken_off(settings: AskSettings, detail: str = "") -> AskError:

@@ -13,7 +13,7 @@ def prompt(question: str, sections: Sequence[SectionMessage]) -> str:
     code block. The question stands at the end, because models follow best what they have read last.
     """
     first = sections[0]
-    example = f"{escape_line(first['path'])}:{first['parts'][0]['range']['start']['line'] + 1}"
+    example = f"{escape_line(first['name'])}:{first['parts'][0]['range']['start']['line'] + 1}"
     return "\n".join(
         [
             *map(_section, sections),
@@ -30,7 +30,7 @@ def prompt(question: str, sections: Sequence[SectionMessage]) -> str:
 
 def _section(section: SectionMessage) -> str:
     code = "\n…\n".join(map(_numbered, section["parts"]))
-    return f"## {escape_line(section['path'])}\n\n```{section['language']}\n{code}\n```\n"
+    return f"## {escape_line(section['name'])}\n\n```{section['language']}\n{code}\n```\n"
 
 
 def _numbered(part: ExcerptMessage) -> str:

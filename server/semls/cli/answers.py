@@ -118,15 +118,26 @@ def print_piece(piece: str | Citation) -> None:
 
 
 def print_places(places: Sequence[Place]) -> None:
-    """Print the places that an answer cites, below the answer."""
+    """Print the places that an answer cites, below the answer.
+
+    The code stands below the place if there is too little room for it in the line.
+    """
+    columns = terminal.size()[0] if sys.stdout.isatty() else _MAX_COLUMNS
     if places:
         terminal.write()
-    columns = terminal.size()[0] if sys.stdout.isatty() else _MAX_COLUMNS
     for rank, place in enumerate(places, 1):
-        address = click.style(f"{escape_line(_relative_path(place.uri))}:{place.first}", fg="cyan")
-        head = f"{rank:>3}  {terminal.link(address, place.uri)}{terminal.dim(_DASH)}"
-        left = max(columns - excerpts.width(head), _MIN_COLUMNS)
-        terminal.write(f"{head}{excerpts.styled_line(place.code, [], left)}")
+        number = f"{rank:>3}  "
+        address = f"{escape_line(_relative_path(place.uri))}:{place.first}"
+        if sys.stdout.isatty():
+            address = excerpts.crop_beginning(address, columns - len(number))
+        head = number + terminal.link(click.style(address, fg="cyan"), place.uri)
+        left = columns - excerpts.width(head) - len(_DASH)
+        if left >= _MIN_COLUMNS or not sys.stdout.isatty():
+            code = excerpts.styled_line(place.code, [], max(left, _MIN_COLUMNS))
+            terminal.write(f"{head}{terminal.dim(_DASH)}{code}")
+        else:
+            code = excerpts.styled_line(place.code, [], columns - _INDENTATION)
+            terminal.write(f"{head}\n{' ' * _INDENTATION}{code}")
 
 
 def print_coverage(message: AnswerMessage | SimilarMessage | ContextMessage, last: ProgressMessage) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from semls.ask.citations import Citation, Place
+from semls.ask.notice import Notice
 from semls.ask.settings import AskSettings
 from semls.cli import answers, last_search, terminal
 from semls.cli.arguments import (
@@ -88,17 +89,21 @@ def ask(
 
 
 async def _print_answer(settings: AskSettings, context: "ContextMessage") -> None:
-    """Print the answer while it arrives, then the places that it cites, and remember them."""
+    """Print the answer while it arrives, then the places that it cites, and remember those."""
     from semls.ask.answer import stream_answer  # imports an HTTP client
 
     files = terminal.count(len(context["sections"]), "file")
     terminal.print_activity(f"Asking {settings.name} with code of {files}…")
     places: dict[tuple[int, str], Place] = {}
+    notices: list[Notice] = []
     has_begun = False
     directory = EngineSettings.from_environment().state_directory  # exists: the engine logs there
     try:
         async with aclosing(stream_answer(settings, context, directory)) as pieces:
             async for piece in pieces:
+                if isinstance(piece, Notice):
+                    notices.append(piece)
+                    continue
                 has_begun = True
                 answers.print_piece(piece)
                 if isinstance(piece, Citation) and piece.place:
@@ -106,5 +111,7 @@ async def _print_answer(settings: AskSettings, context: "ContextMessage") -> Non
     finally:
         if has_begun:
             terminal.write()  # ends the last line, above an error, too
+    for notice in notices:
+        terminal.print_notice(notice.text)
     answers.print_places(list(places.values()))
     last_search.save(places)

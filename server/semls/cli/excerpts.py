@@ -1,5 +1,6 @@
 """Fit lines of code into the terminal, with the words of the query highlighted, and highlight snippets."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -8,6 +9,7 @@ from rich.cells import cell_len
 
 from semls.escaping import escape_line
 
+_LINK = re.compile("\x1b]8;[^\x1b]*\x1b\\\\")  # the beginning or the end of a hyperlink
 _SHARE_BEFORE = 3  # a third of the columns, at most, stands before the first word
 
 
@@ -32,8 +34,8 @@ def styled_line(text: str, words: Sequence[Sequence[int]], columns: int) -> str:
 
 
 def width(text: str) -> int:
-    """Return how many columns a text with styles takes."""
-    return cell_len(click.unstyle(text))
+    """Return how many columns a text with styles and links takes."""
+    return cell_len(click.unstyle(_LINK.sub("", text)))
 
 
 def crop(text: str, columns: int) -> str:

@@ -19,8 +19,13 @@ _MAX_BYTES = 1 << 20
 
 
 def save(hits: Iterable[tuple[int, str]]) -> None:
-    """Remember lines and URIs. If the state directory cannot be written to, the former ones stay."""
+    """Remember lines and URIs.
+
+    The former ones stay if there are no new ones, or if the state directory cannot be written to.
+    """
     places = list(hits)
+    if not places:
+        return
     path = _path()
     with contextlib.suppress(OSError):
         descriptor, temporary = tempfile.mkstemp(dir=path.parent)

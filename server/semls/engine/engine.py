@@ -256,7 +256,7 @@ class Engine:
                 documents[root] = await workspace.documents(root, paths)
         found = [(documents[root].get(hit.entry.path), hit) for root, hit in answer.hits]
         current = [(document, hit) for document, hit in found if document and hit.entry in document.entries]
-        return answer, await asyncio.to_thread(context.pack, current, budget)
+        return answer, await asyncio.to_thread(context.pack, current, budget, settings_of)
 
     async def explain(self, path: str, settings: Settings, file: str) -> Explanation:
         """Return whether and how a file is indexed. Raises SemlsError."""

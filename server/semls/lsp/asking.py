@@ -10,18 +10,19 @@ from pygls.exceptions import JsonRpcRequestCancelled
 
 from semls.ask.answer import stream_answer
 from semls.ask.citations import Citation
+from semls.ask.notice import Notice
 from semls.ask.settings import AskSettings
 from semls.lsp import editor
 from semls.lsp.session import Session, translate_errors
 from semls.service.messages import ContextMessage
 
 
-async def ask(ls: Session, params: Mapping[str, Any]) -> list[str | Citation]:
+async def ask(ls: Session, params: Mapping[str, Any]) -> list[str | Citation | Notice]:
     """Return the answer to a question; [] if no code matches it. Raises JsonRpcException."""
     return await translate_errors(_ask(ls, params))
 
 
-async def _ask(ls: Session, params: Mapping[str, Any]) -> list[str | Citation]:
+async def _ask(ls: Session, params: Mapping[str, Any]) -> list[str | Citation | Notice]:
     settings = AskSettings.from_environment()
     context = await ls.context(**params)
     if not context["sections"]:
@@ -38,6 +39,8 @@ async def _ask(ls: Session, params: Mapping[str, Any]) -> list[str | Citation]:
     return answer.result()
 
 
-async def _collect(settings: AskSettings, context: ContextMessage, directory: Path) -> list[str | Citation]:
+async def _collect(
+    settings: AskSettings, context: ContextMessage, directory: Path
+) -> list[str | Citation | Notice]:
     async with aclosing(stream_answer(settings, context, directory)) as pieces:
         return [piece async for piece in pieces]

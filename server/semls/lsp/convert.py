@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 from lsprotocol import types
 
 from semls.ask.citations import Citation, Place
+from semls.ask.notice import Notice
 from semls.escaping import escape_line, escape_text
 from semls.service.messages import (
     ChunkMessage,
@@ -165,6 +166,7 @@ def to_context(message: ContextMessage) -> ContextMessage:
         {
             **section,
             "path": escape_line(section["path"]),
+            "name": escape_line(section["name"]),
             "parts": [{**part, "text": escape_text(part["text"])} for part in section["parts"]],
         }
         for section in message["sections"]
@@ -172,9 +174,21 @@ def to_context(message: ContextMessage) -> ContextMessage:
     return {**message, "notice": escape_line(message["notice"]), "sections": sections}
 
 
-def to_answer(pieces: Iterable[str | Citation]) -> str:
-    """Return the answer of a language model as Markdown, with marks at the citations that are wrong."""
-    return escape_text("".join(piece if isinstance(piece, str) else piece.marked for piece in pieces))
+def to_answer(pieces: Iterable[str | Citation | Notice]) -> str:
+    """Return the answer of a language model as Markdown, with marks at the citations that are wrong.
+
+    What the user should know about the answer stands below it.
+    """
+    return escape_text("".join(map(_to_markdown, pieces)))
+
+
+def _to_markdown(piece: str | Citation | Notice) -> str:
+    match piece:
+        case Citation():
+            return piece.marked
+        case Notice():
+            return f"\n\n({piece.text})"
+    return piece
 
 
 def to_citation(text: str, place: Place, mapping: BufferMapping, encoding: Encoding) -> Mapping[str, object]:

@@ -123,9 +123,13 @@ class ExcerptMessage(TypedDict):
 
 
 class SectionMessage(TypedDict):
-    """The excerpts of one file."""
+    """The excerpts of one file.
+
+    `name` is its path, below the folder of the workspace if several are searched.
+    """
 
     path: str
+    name: str
     uri: str
     language: str
     tokens: int

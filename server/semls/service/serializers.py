@@ -169,6 +169,7 @@ def _section(section: Section) -> SectionMessage:
     document = section.document
     return {
         "path": document.path,
+        "name": section.name,
         "uri": (document.root / document.path).as_uri(),
         "language": document.language,
         "tokens": section.tokens,

@@ -372,7 +372,24 @@ async def test_context_leaves_out_file_that_changes_after_the_search(tmp_path, w
 
 async def test_context_of_several_workspaces_combines_them(engine, workspace):
     answer, text = await find(engine, "load_decoder evict_expired", workspace("shop"), workspace("gpt"))
-    assert {"store/session.rs", "model/tokenizer.py"} <= {
+    assert {"shop/store/session.rs", "gpt/model/tokenizer.py"} <= {
         heading.partition(":")[0] for heading in headings(text)
     }
     assert answer.model == "hashing"
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        (["wa", "wb"], ["wa/s.py", "wb/s.py"]),
+        (["wa/src", "wb/src"], ["wa/src/s.py", "wb/src/s.py"]),
+        (["wa", "x/wa"], ["{}/wa/s.py", "x/wa/s.py"]),
+    ],
+)
+async def test_context_of_several_workspaces_distinguishes_equal_paths(engine, tmp_path, folders, expected):
+    workspaces = [tmp_path / folder for folder in folders]
+    for number, folder in enumerate(workspaces):
+        folder.mkdir(parents=True)
+        (folder / "s.py").write_text(f"def renew_session():\n    return {number}\n")
+    _, text = await find(engine, "renew session", *workspaces)
+    assert sorted(headings(text)) == sorted(f"{path.format(tmp_path.name)}:1-2" for path in expected)

@@ -1,8 +1,8 @@
 """Packs the code of hits into a context for a language model, within a budget of tokens."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -47,6 +47,12 @@ class Section:
 
     document: Document
     rows: frozenset[int] = frozenset()
+    workspace: str = ""  # its name, if several are searched
+
+    @property
+    def name(self) -> str:
+        """The path, below the name of the workspace."""
+        return f"{self.workspace}/{self.document.path}" if self.workspace else self.document.path
 
     @cached_property
     def spans(self) -> list[range]:
@@ -60,7 +66,7 @@ class Section:
     def markdown(self) -> str:
         """A heading with the path and the lines, and a code block that the code cannot close."""
         lines = ", ".join(map(_line_numbers, self.spans))
-        path = escape_line(self.document.path)
+        path = escape_line(self.name)
         code = escape_text("\n…\n".join(map(self.document.text, self.spans)))
         mark, fence = _backticks(path, 1), _backticks(code, 3)
         space = " " if "`" in path else ""
@@ -85,36 +91,45 @@ class Section:
         """
         variants = [self.document.definition_rows(entry), rows_between(entry, entry)]
         with_members = self.document.definition_rows_with_members(entry)
-        if Section(self.document, frozenset(with_members)).fits(budget // _MEMBERS_BUDGET_SHARE):
+        if replace(self, rows=frozenset(with_members)).fits(budget // _MEMBERS_BUDGET_SHARE):
             variants.insert(0, with_members)
         for rows in variants:
             wanted = self.rows | self.document.signature_rows(entry) | frozenset(rows)
-            yield Section(self.document, wanted | _small_gaps(wanted))
-            yield Section(self.document, wanted)
+            yield replace(self, rows=wanted | _small_gaps(wanted))
+            yield replace(self, rows=wanted)
 
 
-def pack(hits: Iterable[tuple[Document, Hit]], budget: int) -> list[Section]:
+def pack(
+    hits: Iterable[tuple[Document, Hit]], budget: int, workspaces: Collection[Path] = ()
+) -> list[Section]:
     """Return sections with the code of the hits, which are given best first, of at most `budget` tokens.
 
     Hits with a far lower score than the best one, and duplicates of code that is already included, are left
-    out. A hit that does not fit is skipped, so that smaller ones after it may fit.
+    out. A hit that does not fit is skipped, so that smaller ones after it may fit. If several workspaces are
+    searched, their names distinguish files with the same path.
 
     Raises UsageError if no hit fits.
     """
     relevant = _relevant(list(hits))
+    names = _workspace_names(workspaces)
+
+    def empty_section(document: Document) -> Section:
+        return Section(document, workspace=names.get(document.root, ""))
+
     sections: dict[Path, Section] = {}
     seen: set[str] = set()  # normalized texts
     for document, hit in relevant:
         path = document.root / document.path
         others = [section for other, section in sections.items() if other != path]
         room = budget - sum(section.tokens + 1 for section in others)  # with a blank line between sections
-        variants = sections.get(path, Section(document)).with_chunk(hit.entry, budget)
+        section = sections.get(path) or empty_section(document)
+        variants = section.with_chunk(hit.entry, budget)
         fitting = (variant for variant in variants if variant.fits(room))
-        if normalized_text(hit.snippet) not in seen and (section := next(fitting, None)):
-            sections[path] = section
-            seen |= document.normalized_texts(section.rows)
+        if normalized_text(hit.snippet) not in seen and (best := next(fitting, None)):
+            sections[path] = best
+            seen |= document.normalized_texts(best.rows)
     if relevant and not sections:
-        smallest = [list(Section(document).with_chunk(hit.entry, 0))[-1] for document, hit in relevant]
+        smallest = [list(empty_section(document).with_chunk(hit.entry, 0))[-1] for document, hit in relevant]
         needed = min(section.tokens for section in smallest)
         raise UsageError(f"{budget:,} tokens are too few. The smallest hit needs {needed:,}.")
     return list(sections.values())
@@ -123,6 +138,22 @@ def pack(hits: Iterable[tuple[Document, Hit]], budget: int) -> list[Section]:
 def render_markdown(sections: Sequence[Section]) -> str:
     """Return sections as one Markdown text."""
     return "\n".join(section.markdown for section in sections)
+
+
+def _workspace_names(workspaces: Collection[Path]) -> dict[Path, str]:
+    """Return the shortest ends of the paths of several workspaces, of one length, that distinguish them.
+
+    They have one length, because `shop` and `src` with the paths `src/a.py` and `a.py` could be confused if
+    the second one were `shop/src`.
+    """
+    if len(workspaces) < 2:
+        return {}
+    longest = max(len(path.parts) for path in workspaces)
+    for length in range(1, longest + 1):
+        names = {path: Path(*path.parts[-length:]).as_posix() for path in workspaces}
+        if len(set(names.values())) == len(names):
+            break
+    return names
 
 
 def _relevant(hits: list[tuple[Document, Hit]]) -> list[tuple[Document, Hit]]:
