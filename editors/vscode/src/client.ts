@@ -48,7 +48,7 @@ export function createClient(
     },
     fillInitializeParams: (params) => {
       const workspaceFolders = enabledFolders().map(({ uri, name }) => ({ uri: uri.toString(), name }));
-      Object.assign(params, { workspaceFolders, rootUri: null }); // without folders, a server would index the root
+      Object.assign(params, { workspaceFolders, rootUri: null, rootPath: null }); // without folders, a server would index the root
     },
     getState: () => ({ kind: 'static' }),
     initialize: () => undefined,

@@ -163,6 +163,15 @@ class Window:
         return self.page.locator(".tree-explorer-viewlet-tree-view .monaco-list-row")
 
     @property
+    def summary(self) -> Locator:
+        """The text above the results."""
+        return self.page.locator(".tree-explorer-viewlet-tree-view .message")
+
+    def scope(self, label) -> Locator:
+        """A button of the search box that is on or off."""
+        return self.page.locator(".quick-input-widget:not(.hidden)").get_by_role("checkbox", name=label)
+
+    @property
     def message(self) -> Locator:
         return self.page.locator(".notifications-toasts .notification-list-item").first
 
