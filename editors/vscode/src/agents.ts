@@ -3,7 +3,7 @@
 import { delimiter } from 'node:path';
 import * as vscode from 'vscode';
 import { findServer } from './executable';
-import { enabledFolders } from './server';
+import { enabledFolders, type Server } from './server';
 
 /** The API of MCP servers, which is newer than the oldest supported version of VS Code. */
 interface McpApi {
@@ -23,19 +23,27 @@ interface McpApi {
 }
 
 /** Register the MCP server. It searches the folders that are open, and is started by VS Code when an agent needs it. */
-export function offerMcpServer(context: vscode.ExtensionContext): vscode.Disposable {
+export function offerMcpServer(context: vscode.ExtensionContext, server: Server): vscode.Disposable {
   const { lm, McpStdioServerDefinition } = vscode as unknown as McpApi;
+  if (!lm.registerMcpServerDefinitionProvider) {
+    return vscode.Disposable.from();
+  }
   const { version } = context.extension.packageJSON as { version: string };
+  const searchedPaths = (): string => enabledFolders().map(({ uri }) => uri.fsPath).join(delimiter);
   const provideMcpServerDefinitions = async (): Promise<unknown[]> => {
     const program = await findServer(context).catch(() => undefined); // a command shows why the setting is wrong
-    const folders = enabledFolders().map(({ uri }) => uri.fsPath);
-    const environment = { SEMLS_PATH: folders.join(delimiter) };
-    return program && folders.length ? [new McpStdioServerDefinition('semls', program, ['mcp'], environment, version)] : [];
+    const paths = searchedPaths();
+    return program && paths ? [new McpStdioServerDefinition('semls', program, ['mcp'], { SEMLS_PATH: paths }, version)] : [];
   };
-  return (
-    lm.registerMcpServerDefinitionProvider?.('semls', {
-      onDidChangeMcpServerDefinitions: vscode.workspace.onDidChangeWorkspaceFolders,
-      provideMcpServerDefinitions,
-    }) ?? vscode.Disposable.from()
-  );
+  const changed = new vscode.EventEmitter<void>();
+  const state = (): string => `${String(server.isInstalled)} ${searchedPaths()}`;
+  let lastState = state();
+  const subscription = server.onDidChange(() => {
+    if (state() !== lastState) {
+      lastState = state();
+      changed.fire();
+    }
+  });
+  const provider = { onDidChangeMcpServerDefinitions: changed.event, provideMcpServerDefinitions };
+  return vscode.Disposable.from(changed, subscription, lm.registerMcpServerDefinitionProvider('semls', provider));
 }

@@ -118,7 +118,7 @@ export function activate(context: vscode.ExtensionContext): void {
     answers,
     documents,
     watchSetup(server),
-    offerMcpServer(context),
+    offerMcpServer(context, server),
     vscode.lm.registerTool('semls_search', new SearchTool(server)),
     vscode.workspace.onDidChangeConfiguration((change) => {
       if (RESTARTING_SETTINGS.some((name) => change.affectsConfiguration(name))) {

@@ -11,7 +11,7 @@ import { UserError } from './server';
 const INSTALL = 'Install';
 const SELECT = 'Select Executable…';
 /** A line of pip ("Downloading numpy-2.3.4-cp311-….whl (16.6 MB)") or of uv ("Downloading numpy (15.8MiB)"). */
-const DOWNLOAD = /Downloading (?<name>[\w.]+)\S* \((?<size>[\d.]+) ?(?<unit>[kKMG]i?B)\)/;
+const DOWNLOAD = /(?:Downloading|Using cached) (?:\S*\/)?(?<name>\w+)\S* \((?<size>[\d.]+) ?(?<unit>[kKMG]i?B)\)/;
 
 /** The download without CUDA, as measured on Linux. PyTorch's wheels for Linux and Windows may contain CUDA. */
 function downloadSize(): string {
@@ -40,15 +40,16 @@ export async function installServer(context: vscode.ExtensionContext, log: vscod
     await vscode.window.withProgress(
       { location: vscode.ProgressLocation.Notification, title: 'Installing semls', cancellable: true },
       async (progress, token) => {
-        let megabytes = 0;
+        let total = 0;
         const run = (message: string, command: string[]): Promise<void> => {
           progress.report({ message });
           return runProgram(command, log, token, (line) => {
             const download = DOWNLOAD.exec(line);
             if (download?.groups) {
               const { name = '', size = '', unit = '' } = download.groups;
-              megabytes += Number(size) * (/^g/i.test(unit) ? 1000 : /^k/i.test(unit) ? 0.001 : 1);
-              progress.report({ message: `${name}, ${Math.round(megabytes)} MB so far` });
+              const megabytes = Number(size) * (/^g/i.test(unit) ? 1000 : /^k/i.test(unit) ? 0.001 : 1);
+              total += megabytes;
+              progress.report({ message: `${name}, ${Math.round(megabytes)} MB (${Math.round(total)} MB in total)` });
             }
           });
         };

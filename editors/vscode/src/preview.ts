@@ -26,6 +26,7 @@ export class Preview {
   private requested: CodeLocation | undefined;
   private shown: CodeLocation | undefined;
   private showing: Promise<void> | undefined;
+  private hasEnded = false;
 
   /** `preserveFocus`: at the end, the focus stays where it is; else the previous editor takes it. */
   constructor(
@@ -43,12 +44,13 @@ export class Preview {
     this.showing ??= this.showRequested().finally(() => { this.showing = undefined; });
   }
 
-  /** Remove the preview and, unless another editor is about to be shown in its place, restore the previous one. */
-  async end(isReplaced: boolean): Promise<void> {
-    this.requested = this.shown; // not those that are still waiting
+  /** Remove the preview. Either `replace` shows another editor in its place, or the previous editor is restored. */
+  async end(replace?: () => Promise<unknown>): Promise<void> {
+    this.hasEnded = true;
     await this.showing;
     this.highlight.dispose();
-    if (isReplaced) {
+    if (replace) {
+      await replace();
       await this.closeTabs();
     } else if (this.shown) {
       await this.restore(this.preserveFocus);
@@ -56,14 +58,14 @@ export class Preview {
   }
 
   private async showRequested(): Promise<void> {
-    while (this.shown !== this.requested) {
+    while (!this.hasEnded && this.shown !== this.requested) {
       const location = this.requested;
+      this.shown = location;
       if (location) {
-        await this.open(location);
+        await this.open(location).catch(() => undefined); // the file was deleted
       } else {
         await this.restore(true);
       }
-      this.shown = location;
     }
   }
 
@@ -72,10 +74,8 @@ export class Preview {
     const document = await this.documents.open(uriOf(location).path, text);
     const editor = await vscode.window.showTextDocument(document, { preview: true, preserveFocus: true });
     editor.setDecorations(this.highlight, [rangeOf(location)]);
-    const name = positionOf(location);
-    editor.selection = new vscode.Selection(name, name);
     this.measure(editor);
-    const top = Math.max(0, name.line - Math.floor(this.rows * NAME_AT));
+    const top = Math.max(0, positionOf(location).line - Math.floor(this.rows * NAME_AT));
     editor.revealRange(new vscode.Range(top, 0, top, 0), vscode.TextEditorRevealType.AtTop);
   }
 

@@ -22,7 +22,7 @@ const FILTERS = [
 
 const OPEN_TO_SIDE: vscode.QuickInputButton = {
   iconPath: new vscode.ThemeIcon('split-horizontal'),
-  tooltip: 'Open to the Side (Ctrl+Enter)',
+  tooltip: 'Open to the Side',
 };
 const SEND_TO_RESULTS: vscode.QuickInputButton = {
   iconPath: new vscode.ThemeIcon('list-tree'),
@@ -245,10 +245,9 @@ class SearchBox {
     this.pick.dispose();
     const { accepted, preview } = this;
     if (accepted && !accepted.toSide) {
-      await show(accepted.hit, { preview: false });
-      await preview.end(true);
+      await preview.end(() => show(accepted.hit, { preview: false }));
     } else {
-      await preview.end(false); // a hit that opens to the side leaves this group as it was
+      await preview.end(); // a hit that opens to the side leaves this group as it was
       if (accepted) {
         await show(accepted.hit, { preview: false, viewColumn: vscode.ViewColumn.Beside });
       }

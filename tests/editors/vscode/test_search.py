@@ -157,7 +157,7 @@ def test_search_opens_the_hit_to_the_side_by_button_and_key(window):
     expect(window.tab("orders.go")).to_be_visible()
     window.page.keyboard.press("Control+Enter")
     window.is_at("orders.go", 22, 6)
-    expect(window.page.locator(".editor-group-container")).to_have_count(3)
+    expect(window.page.locator(".tab.active")).to_have_count(3)
 
 
 def test_scope_buttons_narrow_the_search(window):
@@ -208,7 +208,8 @@ def test_empty_search_box_lists_recent_questions(window):
     expect(window.rows.first).to_contain_text("evict_expired")
     window.page.keyboard.press("Escape")
     window.command("semls: Recent Questions")
-    window.page.keyboard.press("Enter")
+    expect(window.title).to_have_text("Recent Questions")
+    window.rows.filter(has_text=QUERY).click()
     expect(window.results.nth(1)).to_contain_text("evict_expired")
 
 

@@ -41,7 +41,7 @@ def test_search_without_server_offers_to_install_it(installed, bare, shop, tmp_p
         window.picture("setup")
         window.command("semls: Search Code by Meaning")
         window.message.get_by_role("button", name="Install", exact=True).click()
-        expect(window.message).to_contain_text(re.compile(r"Installing semls: .*MB so far"))
+        expect(window.message).to_contain_text(re.compile(r"Installing semls: \w+, \d+ MB \(\d+ MB in total\)"))
         window.picture("installing")
         page.get_by_placeholder("Describe what the code does").wait_for(timeout=HANG * 1000)
         page.keyboard.type(QUERY)
@@ -59,6 +59,18 @@ def test_walkthrough_leads_from_the_installation_to_agents(code, shop):
         for step in steps:
             expect(page.get_by_role("button", name=step).first).to_be_visible()
         window.picture("walkthrough")
+
+
+def test_agents_are_offered_the_mcp_server(installed, terminal, shop, tmp_path):
+    with serving(installed, tmp_path, terminal.environment, path=SEMLS) as code, browsing() as page:
+        code.allow_agents()
+        window = Window(page, code.address(shop))
+        window.has_status("semls: ready")
+        window.command("MCP: List Servers")
+        window.rows.filter(has_text="semls").click()
+        window.rows.filter(has_text="Start Server").click()
+        expect(page.get_by_text("Discovered 3 tools")).to_be_visible()
+        window.picture("agents")
 
 
 def test_start_uses_the_selected_python_environment(installed, bare, shop, tmp_path):
