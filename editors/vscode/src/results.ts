@@ -76,6 +76,7 @@ export class Results implements vscode.TreeDataProvider<Node>, vscode.Disposable
   /** Group the hits by file or sort them by rank. Search again, because the best hits of files are others. */
   async setGrouped(grouped: boolean): Promise<void> {
     this.grouped = grouped;
+    this.current = '';
     this.setFound(this.found);
     await this.rerun();
   }
