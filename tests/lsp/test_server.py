@@ -117,12 +117,6 @@ async def test_search_request_returns_scores_and_coverage(gpt_client):
     assert first["matched"] == ["lexical", "semantic"]
 
 
-async def test_search_request_returns_the_text_of_the_best_line(shop_client):
-    query = "throw out visitors who were idle for too long"
-    first = (await request(shop_client, "semls/search", {"query": query}))["hits"][0]
-    assert first["best"] == {"text": "/// Throw out everybody who was idle for too long."}
-
-
 async def test_search_text_is_that_of_the_mcp_server(offline, shop_client):
     directory, terminal = offline
     agent = AgentClient(terminal.environment, directory / "shop")

@@ -41,7 +41,9 @@ def test_search_without_server_offers_to_install_it(installed, bare, shop, tmp_p
         window.picture("setup")
         window.command("semls: Search Code by Meaning")
         window.message.get_by_role("button", name="Install", exact=True).click()
-        expect(window.message).to_contain_text(re.compile(r"Installing semls: \w+, \d+ MB \(\d+ MB in total\)"))
+        expect(window.message).to_contain_text(
+            re.compile(r"Installing semls: \w+, \d+ MB \(\d+ MB in total\)")
+        )
         window.picture("installing")
         page.get_by_placeholder("Describe what the code does").wait_for(timeout=HANG * 1000)
         page.keyboard.type(QUERY)
