@@ -1,5 +1,6 @@
 """The language server over stdio with the offline model."""
 
+import asyncio
 import time
 from itertools import groupby
 
@@ -10,6 +11,7 @@ from pygls.exceptions import JsonRpcException
 from pytest_lsp import client_capabilities
 
 from tests.conftest import HANG
+from tests.support.agent_client import AgentClient
 from tests.support.language_clients import (
     EDITORS,
     as_dict,
@@ -113,6 +115,31 @@ async def test_search_request_returns_scores_and_coverage(gpt_client):
     assert first["score"] > 0
     assert "def load_decoder" in first["snippet"]
     assert first["matched"] == ["lexical", "semantic"]
+
+
+async def test_search_text_is_that_of_the_mcp_server(offline, shop_client):
+    directory, terminal = offline
+    agent = AgentClient(terminal.environment, directory / "shop")
+    agent.start()
+    try:
+        for params in (
+            {"query": "throw out visitors"},
+            {"query": "cart", "limit": 2},
+            {"query": "name:nothing"},
+        ):
+            answer = await request(shop_client, "semls/searchText", params)
+            assert answer["text"] == await asyncio.to_thread(agent.call, "search", **params)
+    finally:
+        agent.process.kill()
+        agent.process.communicate()
+
+
+async def test_search_text_in_several_folders_starts_with_their_names(offline):
+    async with editing(offline, "shop", "gpt") as client:
+        answer = await request(client, "semls/searchText", {"query": "name:evict_expired"})
+        assert answer["text"].startswith("shop/store/session.rs:26-31 SessionStore.evict_expired (method)\n")
+        with pytest.raises(JsonRpcException, match="nonsense"):
+            await request(client, "semls/searchText", {"query": "kind:nonsense"})
 
 
 async def test_search_request_returns_what_matched(gpt_client):

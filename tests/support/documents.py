@@ -13,7 +13,16 @@ from semls.settings import EngineSettings, Server, Settings
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "editors" / "vscode" / "package.json"
 # Of the VS Code extension, which does not send them as settings to the server.
-OWN_SETTINGS = ("semls.path", "semls.askCommand", "semls.askUrl", "semls.askModel")
+OWN_SETTINGS = tuple(
+    f"semls.{name}" for name in ("path", "enabled", "maxResults", "askCommand", "askUrl", "askModel")
+)
+# The models that editors suggest.
+MODELS = {
+    "nomic-ai/nomic-embed-text-v1": "The default: text and code, 550 MB.",
+    "nomic-ai/nomic-embed-text-v1.5": "The next version of the default, 550 MB.",
+    "nomic-ai/CodeRankEmbed": "Trained on questions about code, 550 MB.",
+    "sentence-transformers/all-MiniLM-L6-v2": "Small and several times as fast, but less accurate: 90 MB.",
+}
 HEAD = "| in the environment | for an editor | default | |\n|---|---|---|---|\n"
 LANGUAGES_HEAD = "semls knows the definitions, sections or keys of files in\n\n"
 # Of languages whose title is not their name in title case.
@@ -76,6 +85,10 @@ def _property(field: "Field[Any]") -> dict[str, Any]:
         f"the default is {about['default']}."
     )
     shape: dict[str, Any] = {"type": "string", "default": ""}
+    if field.name == "model":
+        # The first alternative completes the presets, the second one accepts folders.
+        presets = {"enum": ["", *MODELS], "enumDescriptions": ["As described above.", *MODELS.values()]}
+        shape["anyOf"] = [presets, {"pattern": r"^(/|~|\\\\|[A-Za-z]:)"}]
     if field.name == "store":
         keys: dict[str, Any] = {one.name: {"type": "string"} for one in fields(Server)}
         keys["headers"] = {"type": "object", "additionalProperties": {"type": "string"}}

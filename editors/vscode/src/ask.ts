@@ -1,22 +1,22 @@
 // The command that asks the user's language model, and shows the answer with links to the code that it cites.
 
 import * as vscode from 'vscode';
+import { VirtualDocuments } from './documents';
 import type { Citation } from './protocol';
 import type { Server } from './server';
 
-const SCHEME = 'semls-answer';
-
 /** Shows answers as read-only documents: VS Code's Markdown preview would load images that an answer names. */
-export class Answers implements vscode.TextDocumentContentProvider, vscode.DocumentLinkProvider, vscode.Disposable {
-  private readonly answers = new Map<string, { text: string; citations: Citation[] }>();
-  private readonly subscriptions: vscode.Disposable[];
+export class Answers implements vscode.DocumentLinkProvider, vscode.Disposable {
+  private readonly documents = new VirtualDocuments('semls-answer');
+  private readonly citations = new Map<string, Citation[]>();
+  private readonly subscriptions: { dispose(): unknown }[];
   private count = 0;
 
   constructor(private readonly server: Server) {
     this.subscriptions = [
-      vscode.workspace.registerTextDocumentContentProvider(SCHEME, this),
-      vscode.languages.registerDocumentLinkProvider({ scheme: SCHEME }, this),
-      vscode.workspace.onDidCloseTextDocument((document) => this.answers.delete(document.uri.toString())),
+      this.documents,
+      vscode.languages.registerDocumentLinkProvider({ scheme: this.documents.scheme }, this),
+      vscode.workspace.onDidCloseTextDocument((document) => this.citations.delete(document.uri.toString())),
     ];
   }
 
@@ -45,13 +45,9 @@ export class Answers implements vscode.TextDocumentContentProvider, vscode.Docum
     }
   }
 
-  provideTextDocumentContent(uri: vscode.Uri): string {
-    return this.answers.get(uri.toString())?.text ?? '';
-  }
-
   /** Return a link for each verified citation. */
   provideDocumentLinks(document: vscode.TextDocument): vscode.DocumentLink[] {
-    const citations = new Map(this.answers.get(document.uri.toString())?.citations.map((one) => [one.text, one]));
+    const citations = new Map(this.citations.get(document.uri.toString())?.map((one) => [one.text, one]));
     const texts = [...citations.keys()].sort((one, other) => other.length - one.length);
     if (!texts.length) {
       return [];
@@ -73,9 +69,9 @@ export class Answers implements vscode.TextDocumentContentProvider, vscode.Docum
     const sources = [...new Set(citations.map((citation) => `- ${citation.text} — ${citation.code}`))];
     const parts = [`# ${question}`, answer, ...(sources.length ? [sources.join('\n')] : [])];
     this.count += 1;
-    const uri = vscode.Uri.from({ scheme: SCHEME, path: `/Answer ${this.count}.md` });
-    this.answers.set(uri.toString(), { text: `${parts.join('\n\n')}\n`, citations });
-    await vscode.window.showTextDocument(await vscode.workspace.openTextDocument(uri), { preview: false });
+    const document = await this.documents.open(`/Answer ${this.count}.md`, `${parts.join('\n\n')}\n`);
+    this.citations.set(document.uri.toString(), citations);
+    await vscode.window.showTextDocument(document, { preview: false });
   }
 }
 

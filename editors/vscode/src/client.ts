@@ -9,6 +9,7 @@ import {
   RevealOutputChannelOn,
   TransportKind,
 } from 'vscode-languageclient/node';
+import { enabledFolders } from './server';
 
 const SERVER_SETTINGS = ['model', 'revision', 'store', 'languages'];
 
@@ -33,13 +34,21 @@ export function createClient(
         closed: () => ({ action: CloseAction.DoNotRestart, handled: true }),
       },
       middleware: {
-        workspace: { configuration: async (params, token, next) => keepServerSettings(await next(params, token)) },
+        workspace: {
+          configuration: async (params, token, next) => keepServerSettings(await next(params, token)),
+          didChangeWorkspaceFolders: ({ added, removed }, next) =>
+            next({ added: added.filter((folder) => enabledFolders().includes(folder)), removed }),
+        },
       },
     },
   );
   client.registerFeature({
     fillClientCapabilities: (capabilities: ClientCapabilities) => {
       capabilities.experimental = { semls: { didChangeStatus: true } };
+    },
+    fillInitializeParams: (params) => {
+      const workspaceFolders = enabledFolders().map(({ uri, name }) => ({ uri: uri.toString(), name }));
+      Object.assign(params, { workspaceFolders, rootUri: null, rootPath: null }); // without folders, a server would index the root
     },
     getState: () => ({ kind: 'static' }),
     initialize: () => undefined,

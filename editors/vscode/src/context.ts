@@ -1,6 +1,7 @@
 // Commands that collect the code that answers a question, for a language model outside VS Code.
 
 import * as vscode from 'vscode';
+import type { VirtualDocuments } from './documents';
 import type { Context } from './protocol';
 import type { Server } from './server';
 
@@ -13,11 +14,12 @@ export async function copyContext(server: Server): Promise<void> {
   }
 }
 
-export async function openContext(server: Server): Promise<void> {
+/** Open the context as a read-only document, which VS Code does not ask to save. */
+export async function openContext(server: Server, documents: VirtualDocuments): Promise<void> {
   const context = await requestContext(server);
   if (context) {
-    const document = await vscode.workspace.openTextDocument({ language: 'markdown', content: context.markdown });
-    await vscode.window.showTextDocument(document);
+    const document = await documents.open('/Context.md', context.markdown);
+    await vscode.window.showTextDocument(document, { preview: false });
   }
 }
 

@@ -3,18 +3,27 @@
 import { spawn } from 'node:child_process';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import * as vscode from 'vscode';
 import { firstExecutable, ownEnvironment, pathCandidates, programIn } from './executable';
 import { UserError } from './server';
 
 const INSTALL = 'Install';
 const SELECT = 'Select Executable…';
+/** A line of pip ("Downloading numpy-2.3.4-cp311-….whl (16.6 MB)") or of uv ("Downloading numpy (15.8MiB)"). */
+const DOWNLOAD = /(?:Downloading|Using cached) (?:\S*\/)?(?<name>\w+)\S* \((?<size>[\d.]+) ?(?<unit>[kKMG]i?B)\)/;
+
+/** The download without CUDA, as measured on Linux. PyTorch's wheels for Linux and Windows may contain CUDA. */
+function downloadSize(): string {
+  return process.platform === 'darwin' ? 'about 350 MB' : 'about 350 MB (up to 4 GB where PyTorch comes with CUDA)';
+}
 
 /** Offer to install semls or to select its executable. Return whether the server can be started now. */
 export async function offerInstallation(context: vscode.ExtensionContext, log: vscode.LogOutputChannel): Promise<boolean> {
   const answer = await vscode.window.showInformationMessage(
     'semls is not installed. Install it into a separate Python environment? ' +
-      'This requires Python 3.10 or later and downloads 300 MB to several gigabytes from the Python Package Index.',
+      `This downloads ${downloadSize()} from the Python Package Index, and then a model of 550 MB. ` +
+      'Search works before the model has arrived, and your code stays on this machine.',
     INSTALL,
     SELECT,
   );
@@ -31,14 +40,23 @@ export async function installServer(context: vscode.ExtensionContext, log: vscod
     await vscode.window.withProgress(
       { location: vscode.ProgressLocation.Notification, title: 'Installing semls', cancellable: true },
       async (progress, token) => {
+        let total = 0;
         const run = (message: string, command: string[]): Promise<void> => {
           progress.report({ message });
-          return runProgram(command, log, token);
+          return runProgram(command, log, token, (line) => {
+            const download = DOWNLOAD.exec(line);
+            if (download?.groups) {
+              const { name = '', size = '', unit = '' } = download.groups;
+              const megabytes = Number(size) * (/^g/i.test(unit) ? 1000 : /^k/i.test(unit) ? 0.001 : 1);
+              total += megabytes;
+              progress.report({ message: `${name}, ${Math.round(megabytes)} MB (${Math.round(total)} MB in total)` });
+            }
+          });
         };
         await rm(environment, { recursive: true, force: true });
         const uv = await firstExecutable(pathCandidates(process.platform === 'win32' ? 'uv.exe' : 'uv'));
         const python = programIn(environment, 'python');
-        const requirement = await packagedWheel(context);
+        const requirement = await packagedServer(context);
         if (uv) {
           await run('creating the environment', [uv, 'venv', '--quiet', environment]);
           await run('downloading', [uv, 'pip', 'install', '--torch-backend', 'auto', '--python', python, requirement]);
@@ -74,14 +92,14 @@ async function selectExecutable(): Promise<boolean> {
   return file !== undefined;
 }
 
-/** Return the wheel of the server, which has the same version as the extension. */
-async function packagedWheel(context: vscode.ExtensionContext): Promise<string> {
+/** Return the requirement of the server, which has the same version as the extension, with what agents need. */
+async function packagedServer(context: vscode.ExtensionContext): Promise<string> {
   const folder = context.asAbsolutePath('dist');
   const name = (await readdir(folder)).find((file) => file.endsWith('.whl'));
   if (!name) {
     throw new UserError('this build of the extension does not contain the server');
   }
-  return join(folder, name);
+  return `semls[mcp] @ ${pathToFileURL(join(folder, name)).href}`;
 }
 
 async function findPython(): Promise<string> {
@@ -94,7 +112,12 @@ async function findPython(): Promise<string> {
 }
 
 /** Run a program and log its output. If it fails, reject with the last line of the output. */
-function runProgram(command: string[], log: vscode.LogOutputChannel, token: vscode.CancellationToken): Promise<void> {
+function runProgram(
+  command: string[],
+  log: vscode.LogOutputChannel,
+  token: vscode.CancellationToken,
+  onLine: (line: string) => void,
+): Promise<void> {
   const [program = '', ...args] = command;
   log.info(command.join(' '));
   return new Promise((resolve, reject) => {
@@ -104,6 +127,7 @@ function runProgram(command: string[], log: vscode.LogOutputChannel, token: vsco
     const logOutput = (data: Buffer): void => {
       for (const line of data.toString().split(/\r?\n/).filter((text) => text.trim())) {
         log.info(line);
+        onLine(line);
         lastLine = line.trim();
       }
     };

@@ -17,6 +17,7 @@ export interface CodeLocation {
 export interface Hit extends CodeLocation {
   score: number;
   snippet: string;
+  best?: { text: string }; // the line that shares the most words with the query
   matched?: ('name' | 'lexical' | 'semantic')[];
   count?: number;
 }
@@ -31,10 +32,12 @@ export interface Answer {
   confidence: number; // the probability that the first hit is right
   model: string;
   coverage: Coverage;
+  complete: boolean; // all files have been read
   hits: Hit[];
 }
 
 export interface Similar extends CodeLocation {
+  coverage: Coverage;
   copies: CodeLocation[];
   hits: Hit[];
 }
@@ -85,8 +88,19 @@ export interface FolderStatus extends State {
   by_lines: SkippedFile[];
 }
 
+export interface Filters {
+  paths?: string[];
+  tests?: boolean;
+}
+
+interface Query extends Filters {
+  query: string;
+  limit?: number;
+}
+
 export interface Requests {
-  'semls/search': { params: { query: string; limit?: number; group?: 'file' }; result: Answer };
+  'semls/search': { params: Query & { group?: 'file' }; result: Answer };
+  'semls/searchText': { params: Query; result: { text: string } };
   'semls/similar': { params: { uri: string; position: Position; limit?: number }; result: Similar };
   'semls/context': { params: { query: string; tokens?: number }; result: Context };
 }

@@ -3,8 +3,9 @@
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
 import { findServer } from './executable';
-import type { FolderStatus, LanguageModelAnswer, Requests, State } from './protocol';
+import type { Answer, FolderStatus, LanguageModelAnswer, Requests, State } from './protocol';
 
+const MIN_CONFIDENCE = 0.2; // of an answer with a strong match
 const MAX_CRASHES = 5;
 const CRASH_PERIOD = 180_000; // milliseconds; more than MAX_CRASHES in this time stop the restarts
 
@@ -12,6 +13,22 @@ const CRASH_PERIOD = 180_000; // milliseconds; more than MAX_CRASHES in this tim
 export class UserError extends Error {}
 
 export class NotInstalledError extends UserError {}
+
+/** Return the open folders in which semls is enabled. */
+export function enabledFolders(): vscode.WorkspaceFolder[] {
+  const folders = vscode.workspace.workspaceFolders ?? [];
+  return folders.filter(({ uri }) => vscode.workspace.getConfiguration('semls', uri).get<boolean>('enabled', true));
+}
+
+/** Return how many hits a search may have. */
+export function maxResults(): number {
+  return vscode.workspace.getConfiguration('semls').get('maxResults', 50);
+}
+
+/** Return whether the first hit of an answer is probably right. */
+export function isStrong(answer: Answer): boolean {
+  return !answer.hits.length || answer.confidence >= MIN_CONFIDENCE;
+}
 
 export class Server implements vscode.Disposable {
   private readonly changed = new vscode.EventEmitter<void>();
@@ -26,6 +43,7 @@ export class Server implements vscode.Disposable {
   readonly onDidChange = this.changed.event;
   /** Why the server is not running, or empty. */
   problem = '';
+  isInstalled = true;
 
   constructor(
     private readonly context: vscode.ExtensionContext,
@@ -38,17 +56,24 @@ export class Server implements vscode.Disposable {
     return this.client?.isRunning() ?? false;
   }
 
-  /** The last state that the server has sent, for each open folder. */
-  get folders(): State[] {
-    const open = vscode.workspace.workspaceFolders ?? [];
-    return open.flatMap((folder) => this.states.get(folder.uri.toString()) ?? []);
+  get hasFolders(): boolean {
+    return enabledFolders().length > 0;
   }
 
-  /** Whether some files of the open folders are not indexed yet. */
+  /** Why there is no folder to search. */
+  get noFolders(): string {
+    return vscode.workspace.workspaceFolders?.length ? 'semls is disabled in the open folders' : 'no folder is open';
+  }
+
+  /** The last state that the server has sent, for each folder. */
+  get folders(): State[] {
+    return enabledFolders().flatMap((folder) => this.states.get(folder.uri.toString()) ?? []);
+  }
+
+  /** Whether some files of the folders are not indexed yet. */
   get isReading(): boolean {
     const { folders } = this;
-    const open = vscode.workspace.workspaceFolders ?? [];
-    return folders.length < open.length || folders.some((folder) => folder.phase === 'reading');
+    return folders.length < enabledFolders().length || folders.some((folder) => folder.phase === 'reading');
   }
 
   /** Start the server if it is not running. If that fails, set `problem` and throw the error. */
@@ -58,6 +83,7 @@ export class Server implements vscode.Disposable {
         if (this.starting === starting) {
           this.starting = undefined;
         }
+        this.isInstalled = !(error instanceof NotInstalledError);
         this.setProblem(error instanceof Error ? error.message : String(error));
         throw error;
       });
@@ -127,6 +153,7 @@ export class Server implements vscode.Disposable {
     if (!program) {
       throw new NotInstalledError('semls is not installed');
     }
+    this.isInstalled = true;
     this.log.info(`Starting ${program}`);
     const { createClient } = await import('./client');
     const client = (this.client = createClient(program, this.log, languageModelVariables()));

@@ -1,9 +1,10 @@
 // The command that finds code similar to the code at the cursor, and its exact duplicates.
 
 import * as vscode from 'vscode';
+import { embeddedPercent } from './coverage';
 import { nameOf } from './location';
 import type { CodeLocation, Hit } from './protocol';
-import type { Results } from './results';
+import type { Found, Results } from './results';
 import type { Server } from './server';
 
 const LIMIT = 20;
@@ -15,16 +16,17 @@ export async function findSimilar(server: Server, results: Results): Promise<voi
     return;
   }
   const params = { uri: editor.document.uri.toString(), position: editor.selection.start, limit: LIMIT };
-  const search = async (): Promise<{ name: string; hits: Hit[] }> => {
+  const search = async (): Promise<Found & { name: string }> => {
     const answer = await server.request('semls/similar', params);
-    return { name: nameOf(answer), hits: [...answer.copies.map(hitOfCopy), ...answer.hits] };
+    const hits = [...answer.copies.map(hitOfCopy), ...answer.hits];
+    return { name: nameOf(answer), hits, isStrong: true, isComplete: embeddedPercent([answer.coverage]) === 100 };
   };
-  const { name, hits } = await vscode.window.withProgress(
+  const { name, ...found } = await vscode.window.withProgress(
     { location: vscode.ProgressLocation.Window, title: 'semls: finding similar code' },
     search,
   );
-  if (hits.length) {
-    await results.show(`Similar to ${name}`, hits, async () => (await search()).hits);
+  if (found.hits.length) {
+    await results.show(`Similar to ${name}`, found, search);
   } else {
     void vscode.window.showInformationMessage(`No code in the open folders is similar to ${name}.`);
   }

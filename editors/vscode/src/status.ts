@@ -58,11 +58,11 @@ export class Status implements vscode.Disposable {
   }
 
   private summary(): string {
-    const { folders, isRunning, problem } = this.server;
-    if (problem || !isRunning) {
-      return problem || 'starting the server';
+    const { folders, hasFolders, isRunning, noFolders, problem } = this.server;
+    if (problem || !hasFolders) {
+      return problem || noFolders;
     }
-    return folders.length ? folders.map((folder) => PHASES[folder.phase]).join(', ') : 'no folder is open';
+    return isRunning ? folders.map((folder) => PHASES[folder.phase]).join(', ') : 'starting the server';
   }
 
   private menu(): MenuItem[] {

@@ -45,6 +45,20 @@ class Folder:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """The folders that a request searches."""
+
+    folders: Sequence[Folder]
+
+    def relative(self, path: str) -> str:
+        """Return a path relative to its folder, whose name precedes it if there are several. Escaped."""
+        folder = containing_folder(path, [folder.path for folder in self.folders])
+        relative = Path(path).relative_to(folder).as_posix() if folder else path
+        names = {folder.path: folder.name for folder in self.folders}
+        return escape_line(f"{names[folder]}/{relative}" if folder and len(names) > 1 else relative)
+
+
 def to_folders(uris_and_names: Iterable[tuple[str, str]]) -> list[Folder]:
     """Return the workspace folders that are on this machine."""
     folders = []

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, cast
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
+from semls import answer_text
 from semls.ask.citations import Citation
 from semls.escaping import LogFormatter, escape_line
 from semls.lsp import convert, documents, editor, stdio
@@ -161,6 +162,16 @@ async def _search_request(ls: Session, params: object) -> Mapping[str, object]:
     return {**answer, "notice": escape_line(answer["notice"]), "hits": hits}
 
 
+async def _search_text_request(ls: Session, params: object) -> Mapping[str, str]:
+    """Return the text that the tool `search` of `semls mcp` returns."""
+    message = await ls.search(**{"limit": answer_text.DEFAULT_LIMIT, **parse_search([params])})
+    if message["hits"]:
+        folders = convert.Folders(ls.searched_folders)
+        return {"text": answer_text.render_answer(message, folders, answer_text.DEFAULT_LINES)}
+    statuses = await ls.status()
+    return {"text": answer_text.render_no_hits(message["notice"], message["complete"], statuses)}
+
+
 async def _open_best_command(ls: Session, *arguments: object) -> types.Location | None:
     query = parse_query(arguments)
     if not ls.capabilities.show_document:
@@ -268,6 +279,7 @@ _FEATURES: dict[str, Any] = {
     types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS: _did_change_folders,
     types.WORKSPACE_SYMBOL: _workspace_symbol,
     "semls/search": _search_request,
+    "semls/searchText": _search_text_request,
     "semls/similar": _similar_request,
     "semls/context": _context_request,
     "semls/status": _without_arguments(_status),

@@ -12,11 +12,11 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INTERNAL_ERROR
 from pydantic import BeforeValidator, Field
 
+from semls import answer_text
 from semls.errors import SemlsError
 from semls.escaping import escape_line
 from semls.limits import DEFAULT_TOKENS
 from semls.locations import split_location
-from semls.mcp import text
 from semls.mcp.scope import Scope, parse_scope, resolve_file
 from semls.mcp.session import Report, Session
 from semls.service.messages import AnswerMessage, ContextMessage, StatusMessage
@@ -60,8 +60,8 @@ class Tools:
         ],
         context: Context[Any, Any],
         path: Paths = "",
-        limit: Limit = 8,
-        lines: Lines = 8,
+        limit: Limit = answer_text.DEFAULT_LIMIT,
+        lines: Lines = answer_text.DEFAULT_LINES,
     ) -> str:
         """Find definitions by what they do, or by name. Returns locations, names and code, best first."""
         scope = await asyncio.to_thread(parse_scope, path)
@@ -69,7 +69,7 @@ class Tools:
         message = await self._complete(ask, scope, context)
         if not message["hits"]:
             return await self._no_hits(message, scope)
-        return text.render_answer(message, scope, lines)
+        return answer_text.render_answer(message, scope, lines)
 
     async def similar(
         self,
@@ -85,7 +85,7 @@ class Tools:
         absolute, workspace = await asyncio.to_thread(resolve_file, file, scope)
         await self._session.wait_until_read([workspace], _reporter(context))
         message = await self._session.engine.similar(workspace, absolute, row, limit=limit)
-        return text.render_similar(message, scope, lines)
+        return answer_text.render_similar(message, scope, lines)
 
     async def context(
         self,
@@ -102,13 +102,13 @@ class Tools:
         message = await self._complete(ask, scope, context)
         if not message["sections"]:
             return await self._no_hits(message, scope)
-        return text.render_context(message, scope)
+        return answer_text.render_context(message, scope)
 
     async def status(self) -> str:
         """Return the state of the index of the project."""
         try:
             scope = await asyncio.to_thread(parse_scope, "")
-            return text.render_status(await self._statuses(scope))
+            return answer_text.render_status(await self._statuses(scope))
         except SemlsError as error:
             raise ResourceError(escape_line(str(error))) from error
 
@@ -134,7 +134,7 @@ class Tools:
 
     async def _no_hits(self, message: AnswerMessage | ContextMessage, scope: Scope) -> str:
         statuses = await self._statuses(scope)
-        return text.render_no_hits(message["notice"], message["complete"], statuses)
+        return answer_text.render_no_hits(message["notice"], message["complete"], statuses)
 
     async def _statuses(self, scope: Scope) -> Sequence[StatusMessage]:
         return await asyncio.gather(*map(self._session.engine.status, scope.workspaces))

@@ -57,6 +57,9 @@ class Code:
         """Set settings of semls. They are machine settings, because semls.path has the scope `machine`."""
         self._machine.write_text(json.dumps({f"semls.{key}": value for key, value in settings.items()}))
 
+    def allow_agents(self):
+        self._user.write_text(json.dumps({**QUIET, "chat.disableAIFeatures": False}))
+
     def address(self, folder, **payload):
         query = f"{'folder' if folder.is_dir() else 'workspace'}={quote(str(folder))}"
         if payload:
@@ -163,6 +166,15 @@ class Window:
         return self.page.locator(".tree-explorer-viewlet-tree-view .monaco-list-row")
 
     @property
+    def summary(self) -> Locator:
+        """The text above the results."""
+        return self.page.locator(".tree-explorer-viewlet-tree-view .message")
+
+    def scope(self, label) -> Locator:
+        """A button of the search box that is on or off."""
+        return self.page.locator(".quick-input-widget:not(.hidden)").get_by_role("checkbox", name=label)
+
+    @property
     def message(self) -> Locator:
         return self.page.locator(".notifications-toasts .notification-list-item").first
 
@@ -216,7 +228,7 @@ class Window:
             self.page.keyboard.press("F1")
             try:
                 self.box.wait_for(timeout=2000)
-                self.box.fill(f">{title}")
+                self.box.fill(f">{title}", timeout=2000)
                 listed.wait_for(timeout=2000)
                 self.page.keyboard.press("Enter")
                 self.page.wait_for_function(_IS_CLOSED, arg=f">{title}", timeout=2000)

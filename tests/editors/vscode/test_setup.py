@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -34,13 +35,44 @@ def test_search_without_server_offers_to_install_it(installed, bare, shop, tmp_p
     with serving(installed, tmp_path, bare) as code, browsing() as page:
         window = Window(page, code.address(shop))
         window.has_status("semls: semls is not installed")
-        window.command("semls: Search Code by Meaning")
         expect(window.message).to_contain_text("Install it into a separate Python environment?")
+        page.get_by_role("tab", name="Search by Meaning").click()
+        expect(page.get_by_text("semls is not installed yet.")).to_be_visible()
+        window.picture("setup")
+        window.command("semls: Search Code by Meaning")
         window.message.get_by_role("button", name="Install", exact=True).click()
+        expect(window.message).to_contain_text(
+            re.compile(r"Installing semls: \w+, \d+ MB \(\d+ MB in total\)")
+        )
+        window.picture("installing")
         page.get_by_placeholder("Describe what the code does").wait_for(timeout=HANG * 1000)
         page.keyboard.type(QUERY)
         expect(window.rows.first).to_contain_text("evict_expired")
         assert list((tmp_path / "data").rglob("environment/bin/semls"))
+
+
+def test_walkthrough_leads_from_the_installation_to_agents(code, shop):
+    with browsing() as page:
+        window = Window(page, code.address(shop))
+        window.has_status("semls: ready")
+        page.get_by_role("tab", name="Search by Meaning").click()
+        page.get_by_text("Take the first steps").click()
+        steps = ("Install the server", "Ask the first question", "Keep the results", "Let agents search")
+        for step in steps:
+            expect(page.get_by_role("button", name=step).first).to_be_visible()
+        window.picture("walkthrough")
+
+
+def test_agents_are_offered_the_mcp_server(installed, terminal, shop, tmp_path):
+    with serving(installed, tmp_path, terminal.environment, path=SEMLS) as code, browsing() as page:
+        code.allow_agents()
+        window = Window(page, code.address(shop))
+        window.has_status("semls: ready")
+        window.command("MCP: List Servers")
+        window.rows.filter(has_text="semls").click()
+        window.rows.filter(has_text="Start Server").click()
+        expect(page.get_by_text("Discovered 3 tools")).to_be_visible()
+        window.picture("agents")
 
 
 def test_start_uses_the_selected_python_environment(installed, bare, shop, tmp_path):

@@ -1,13 +1,16 @@
-"""Write answers as text for agents: few characters, no scores, no markup. Everything is escaped."""
+"""Write answers as text for agents: few characters, no scores, no markup. Everything is escaped.
+
+The MCP server returns it, and the language server to the tools of an editor's agents.
+"""
 
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Protocol
 
 from semls.escaping import escape_line, escape_text
 from semls.hits import MIN_CONFIDENCE, code_lines, qualified_name
 from semls.locations import path_of_uri
-from semls.mcp.scope import Scope
 from semls.service.messages import (
     AnswerMessage,
     ChunkMessage,
@@ -19,8 +22,17 @@ from semls.service.messages import (
     StatusMessage,
 )
 
+DEFAULT_LINES = 8  # of code for each hit of a search
+DEFAULT_LIMIT = 8
 _MAX_CHARACTERS = 12_000  # clients refuse answers of 25,000 tokens, and long ones fill the context window
 _MAX_COLUMNS = 200  # of a line of code
+
+
+class Scope(Protocol):
+    """What a request searches."""
+
+    def relative(self, path: str) -> str:
+        """Return an absolute path as the agent should read it, escaped."""
 
 
 def render_answer(message: AnswerMessage, scope: Scope, lines: int) -> str:
