@@ -114,16 +114,6 @@ def test_resolve_model_with_device_as_configuration_file_ignores_it(tmp_path):
 
 
 @posix
-def test_preview_of_special_file_fails(terminal, tmp_path):
-    os.mkfifo(tmp_path / "pipe")
-    for path in (tmp_path / "pipe", tmp_path, "/dev/zero"):
-        done = terminal.run("preview", "1", path)
-        assert (done.returncode, done.stdout) == (2, "")
-        assert "not a regular file" in done.stderr
-    assert terminal.run("preview", "1", "a\0b" if os.name == "nt" else "nowhere").returncode == 2
-
-
-@posix
 def test_search_with_endless_query_fails(terminal, tmp_path):
     done = terminal.run("search", "--from", "/dev/zero", "--path", tmp_path)
     assert (done.returncode, done.stdout) == (2, "")

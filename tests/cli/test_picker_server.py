@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 
 from tests.conftest import FIXTURES
-from tests.support.fzf import remove, run_pick
+from tests.support.fzf import run_pick
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="fzf runs commands in another shell")
 
@@ -54,12 +54,22 @@ def test_pick_with_invalid_filter_shows_the_error_as_a_row(pick, shop):
     assert (picked.preview, picked.done.stdout, picked.done.returncode) == (b"", "", 1)
 
 
-def test_pick_previews_a_deleted_file_as_an_error(pick, tmp_path):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("pass", r"The file .*/a\.py cannot be read: .*\."),
+        ("os.mkfifo({path!r})", r".*/a\.py is not a regular file\."),
+        ("os.symlink('/dev/zero', {path!r})", r".*/a\.py is not a regular file\."),
+    ],
+)
+def test_pick_previews_a_file_that_cannot_be_read_as_an_error(pick, tmp_path, change, message):
     folder = tmp_path / "w"
     folder.mkdir()
-    (folder / "gone.py").write_text("def evict():\n    pass\n")
-    picked = pick(folder, "evict", before=remove(folder / "gone.py"))
-    assert re.fullmatch(r"The file .*/gone\.py cannot be read: .*\.", picked.preview.decode())
+    (folder / "a.py").write_text("def evict():\n    pass\n")
+    path = str(folder / "a.py")
+    program = f"import os; os.unlink({path!r}); {change.format(path=path)}"
+    picked = pick(folder, "evict", before=shlex.join([sys.executable, "-c", program]))
+    assert re.fullmatch(message, picked.preview.decode())
 
 
 def test_pick_escapes_what_the_encoding_lacks(pick, tmp_path):

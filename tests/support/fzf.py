@@ -1,6 +1,5 @@
 """Run `semls pick` with a program in place of fzf that needs no terminal."""
 
-import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -68,8 +67,3 @@ def _pop(path: Path) -> bytes:
     content = path.read_bytes()
     path.unlink()
     return content
-
-
-def remove(path: Path) -> str:
-    """Return a shell command that removes a file, without a program from the PATH."""
-    return shlex.join([sys.executable, "-c", f"import os; os.unlink({str(path)!r})"])
