@@ -15,6 +15,7 @@ from pydantic import BeforeValidator, Field
 from semls import answer_text
 from semls.errors import SemlsError
 from semls.escaping import escape_line
+from semls.hits import MIN_CONFIDENCE
 from semls.limits import DEFAULT_TOKENS
 from semls.locations import split_location
 from semls.mcp.scope import Scope, parse_scope, resolve_file
@@ -125,9 +126,12 @@ class Tools:
     async def _complete(
         self, ask: Callable[[], Awaitable[Answer]], scope: Scope, context: Context[Any, Any]
     ) -> Answer:
-        """Return an answer; if files have not been read yet, wait some seconds for them and ask again."""
+        """Return an answer; if files have not been read yet, wait some seconds for them and ask again.
+
+        A strong match is returned at once: the engine has first read the files with the words of the query.
+        """
         message = await ask()
-        if not message["complete"]:
+        if not message["complete"] and message.get("confidence", 0.0) < MIN_CONFIDENCE:
             await self._session.wait_until_read(scope.workspaces, _reporter(context))
             message = await ask()
         return message
