@@ -130,7 +130,7 @@ export function activate(context: vscode.ExtensionContext): void {
   void start();
 }
 
-/** Delete the indexes of the open folders, so that the server makes them anew, if the user confirms that. */
+/** Delete the indexes of the open folders, so that the server builds new ones, if the user confirms that. */
 async function rebuildIndex(server: Server): Promise<void> {
   const detail = 'Search finds little until the files have been read again. Embeddings are kept, so that takes seconds.';
   const question = 'Rebuild the index of the open folders?';
