@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import httpx
+from playwright.sync_api import Error as PlaywrightError
 from playwright.sync_api import Locator, Page, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
@@ -248,10 +249,11 @@ class Window:
         """Follow a link in an editor to a file. VS Code draws a link again when the mouse reaches it."""
         for last in [False] * 20 + [True]:
             try:
+                link.wait_for(timeout=5000)
                 link.click(modifiers=["Control"], force=True, timeout=5000)
                 self.tab(to).wait_for(timeout=2000)
                 break
-            except PlaywrightTimeout:
+            except PlaywrightError:  # it was drawn again between two of these steps
                 if last:
                     raise
 
