@@ -12,6 +12,7 @@ from tests.support.documents import (
     PACKAGE,
     ROOT,
     language_list,
+    models_table,
     settings_table,
     vscode_settings,
 )
@@ -106,6 +107,11 @@ def test_engine_settings_from_environment_reads_directories_and_numbers(monkeypa
 def test_reference_lists_every_setting():
     """`python -m tests.support.documents` writes the table."""
     assert settings_table() in (ROOT / "server" / "REFERENCE.md").read_text("utf-8")
+
+
+def test_reference_lists_every_preset():
+    """`python -m tests.support.documents` writes the table."""
+    assert models_table() in (ROOT / "server" / "REFERENCE.md").read_text("utf-8")
 
 
 def test_reference_lists_every_language_with_definitions():

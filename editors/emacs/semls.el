@@ -89,6 +89,7 @@ when the server starts, in the buffer where it is started."
 
 (defvar semls-mode-line ""
   "State of the index: \"semls 42%\", or \"semls\" when all code is embedded.
+It is \"semls (no model)\" or \"semls (error)\" if semls cannot embed or search.
 It is empty while no server runs.  Add it to `mode-line-misc-info' to show it.")
 
 ;;;; Server processes
@@ -280,6 +281,9 @@ would wait forever."
          (embedded (funcall sum :embedded)))
     (setq semls-mode-line
           (cond ((null states) "")
+                ((cl-some (lambda (state) (not (member (plist-get state :error) '(nil "")))) states)
+                 "semls (error)")
+                ((cl-some #'semls--lexical-only-p states) "semls (no model)")
                 ((< embedded chunks) (format "semls %d%%" (floor (* 100 embedded) chunks)))
                 (t "semls"))))
   (force-mode-line-update t))
@@ -392,18 +396,31 @@ xref lists it in GROUP."
 
 (defun semls--search-by-file (root query)
   "Return the hits for QUERY in ROOT as xref items, the best file first.
-If no hit is a strong match, say so in the echo area."
+If no hit is a strong match, or without a model, say so in the echo area."
   (let* ((params (list :query query :limit semls-limit :group "file"))
          (answer (semls--ask root 'semls/search params)))
-    (when (semls--weak-p answer)
+    (when-let ((heading (semls--heading root answer)))
       ;; xref clears the echo area.
-      (run-with-timer 0 nil #'message "No strong match; nearest: %s" query))
+      (run-with-timer 0 nil #'message "%s %s" heading query))
     (semls--items root nil (plist-get answer :hits))))
 
 (defun semls--weak-p (answer)
   "Return non-nil if no hit of ANSWER is a strong match, although there are hits."
   (and (not (seq-empty-p (plist-get answer :hits)))
        (< (plist-get answer :confidence) semls--min-confidence)))
+
+(defun semls--heading (root answer)
+  "Return the heading of ANSWER in ROOT: whether it is weak, or without a model."
+  (let ((notes (remq nil (list (and (semls--weak-p answer) "No strong match; nearest:")
+                               (and (semls--lexical-only-p (semls--state (gethash root semls--connections)))
+                                    "(full-text search only)")))))
+    (and notes (string-join notes " "))))
+
+(defun semls--lexical-only-p (state)
+  "Return non-nil if a folder with STATE has no model, so no code is embedded."
+  (and (equal (plist-get state :phase) "ready")
+       (equal (plist-get state :model) "")
+       (> (plist-get state :chunks) 0)))
 
 (defun semls--items (root group hits)
   "Return HITS of the server of ROOT as xref items.
@@ -435,13 +452,8 @@ xref lists them in GROUP, or if that is nil, each in a group for its file."
   (string-join (remove "" (list (plist-get hit :container) (plist-get hit :name))) "."))
 
 (defun semls--text (hit)
-  "Return the most telling line of HIT, as in the terminal."
-  (or (plist-get (plist-get hit :best) :text) (semls--named-line hit)))
-
-(defun semls--named-line (hit)
-  "Return the line with the name of HIT, or an empty string."
-  (let ((lines (split-string (or (plist-get hit :snippet) "") "\n")))
-    (string-trim (or (nth (- (semls--row hit :selectionRange) (semls--row hit :range)) lines) ""))))
+  "Return the most telling line of HIT, as in the terminal.  A copy has none."
+  (or (plist-get (plist-get hit :best) :text) "exact duplicate"))
 
 (defun semls--row (hit range)
   "Return the first row of RANGE, a property of HIT."
@@ -499,21 +511,20 @@ The minibuffer initially contains QUERY."
 A filter that is incomplete while the user types causes such an error."
   (condition-case err
       (let* ((answer (semls--search root query))
-             (weak (semls--weak-p answer)))
+             (heading (semls--heading root answer)))
         (setq semls--last (lambda () (semls--pick root query)))
-        (mapcar (lambda (item) (semls--candidate item weak))
+        (mapcar (lambda (item) (semls--candidate item heading))
                 (semls--items root query (plist-get answer :hits))))
     (user-error (list (propertize (error-message-string err) 'face 'error)))))
 
-(defun semls--candidate (item weak)
-  "Return the candidate for the xref ITEM.  WEAK if the answer has no strong match."
+(defun semls--candidate (item heading)
+  "Return the candidate for the xref ITEM of an answer with a HEADING, or nil."
   (propertize (get-text-property 0 'semls-label (xref-item-summary item))
-              'semls-item item 'semls-weak weak))
+              'semls-item item 'semls-heading heading))
 
 (defun semls--group (candidate transform)
   "Return CANDIDATE if TRANSFORM, otherwise the heading above it, if any."
-  (cond (transform candidate)
-        ((get-text-property 0 'semls-weak candidate) "No strong match; nearest:")))
+  (if transform candidate (get-text-property 0 'semls-heading candidate)))
 
 (defun semls--annotation (candidate)
   "Return the details of CANDIDATE, aligned to the center of the window."

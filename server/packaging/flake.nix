@@ -32,7 +32,9 @@
             pygments
             pystemmer
             rich
+            safetensors
             starlette
+            tokenizers
             torch
             tqdm
             transformers

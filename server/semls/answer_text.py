@@ -4,8 +4,10 @@ The MCP server returns it, and the language server to the tools of an editor's a
 """
 
 import os
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import Protocol
 
 from semls.escaping import escape_line, escape_text
@@ -24,8 +26,11 @@ from semls.service.messages import (
 
 DEFAULT_LINES = 8  # of code for each hit of a search
 DEFAULT_LIMIT = 8
-_MAX_CHARACTERS = 12_000  # clients refuse answers of 25,000 tokens, and long ones fill the context window
+_MAX_CHARACTERS = 11_800  # of hits: clients refuse 25,000 tokens, and long answers fill the context window
 _MAX_COLUMNS = 200  # of a line of code
+_HEADER_CHARACTERS = 60  # of a hit, on average at most; eight hits with four lines have 2,400 characters
+_LINE_CHARACTERS = 60  # of its lines of code, on average at most
+_FEW_HITS_CHARACTERS = 1_200  # that few hits may have, whatever their average
 
 
 class Scope(Protocol):
@@ -94,15 +99,34 @@ def render_status(statuses: Iterable[StatusMessage]) -> str:
 
 
 def _render_hits(hits: Sequence[HitMessage], scope: Scope, lines: int) -> str:
-    """Return the hits that fit into an answer, and how many are left out."""
+    """Return the hits that fit into an answer, and how many are left out.
+
+    Long paths and lines of code leave less code for the last hits.
+    """
+    headers = [f"{_header(hit, scope)}\n" for hit in hits]
+    shown = bisect_right(list(accumulate(map(len, headers))), _MAX_CHARACTERS)
+    average = _HEADER_CHARACTERS + max(lines, 0) * _LINE_CHARACTERS
+    budget = min(max(_FEW_HITS_CHARACTERS, shown * average), _MAX_CHARACTERS)
+    room = budget - sum(map(len, headers[:shown]))
     text = ""
-    for number, hit in enumerate(hits):
-        code = "\n".join(map(_cropped, code_lines(hit, max(lines, 0)))).rstrip()
-        rendered = f"{_header(hit, scope)}\n{code}\n\n" if code else f"{_header(hit, scope)}\n"
-        if len(text) + len(rendered) > _MAX_CHARACTERS:
-            return f"{text}… {len(hits) - number} more{_narrowing(hits)}\n"
-        text += rendered
+    for header, hit in zip(headers[:shown], hits, strict=False):
+        code = _code(hit, lines, room)
+        room -= len(code)
+        text += header + code
+    if shown < len(hits):
+        text += f"… {len(hits) - shown} more{_narrowing(hits)}\n"
     return text
+
+
+def _code(hit: HitMessage, lines: int, room: int) -> str:
+    """Return the first lines of a hit that fit into a number of characters, and a blank line."""
+    code = ""
+    for line in code_lines(hit, max(lines, 0)):
+        if len(code) + len(line := _cropped(line)) + 2 > room:
+            break
+        code += f"{line}\n"
+    code = code.rstrip()
+    return f"{code}\n\n" if code else ""
 
 
 def _narrowing(hits: Sequence[HitMessage]) -> str:

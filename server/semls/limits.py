@@ -2,6 +2,7 @@
 
 MAX_FILE_BYTES = 1 << 20  # larger files are not indexed
 DEFAULT_HITS = 10
+DEFAULT_CLUSTERS = 100  # of duplicates
 MAX_HITS = 1_000
 MAX_QUERY_LENGTH = 10_000  # characters
 DEFAULT_TOKENS = 4_000  # of a context

@@ -70,8 +70,7 @@ class Settings:
         metadata=_documented(
             "`SEMLS_MODEL`",
             f"`{DEFAULT_MODEL}`",
-            "the embedding model: also `nomic-ai/nomic-embed-text-v1.5`, `nomic-ai/CodeRankEmbed`, "
-            "`sentence-transformers/all-MiniLM-L6-v2`, or a folder that contains a model",
+            "the embedding model: [one of these](#models), or a folder that contains a model",
         ),
     )
     revision: str | None = field(

@@ -44,6 +44,7 @@ class User:
 
     def __init__(self, directory):
         self.home, self.project = directory / "home", directory / "project"
+        self.state = directory / "state"
         self.home.mkdir()
         self.project.mkdir()
         self.path = str(directory / "bin")
@@ -72,6 +73,7 @@ class User:
                 "HOME": str(self.home),
                 "USERPROFILE": str(self.home),
                 "PATH": self.path,
+                "SEMLS_STATE_DIR": str(self.state),
                 **more,
             },
             stdin=stdin,
@@ -91,6 +93,9 @@ class User:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(text.encode())
         return file
+
+    def folders(self):
+        return {file for root in (self.home, self.project) for file in root.rglob("*") if file.is_dir()}
 
     def files(self):
         return {
@@ -214,6 +219,21 @@ def test_uninstall_removes_empty_folders_only(user):
     assert [path.name for path in (user.home / ".cursor").iterdir()] == ["skills"]
 
 
+def test_uninstall_keeps_folders_that_were_empty_before(user):
+    (user.home / ".cursor").mkdir()
+    (user.project / ".cursor" / "skills").mkdir(parents=True)
+    (user.project / "shared").mkdir()
+    (user.project / ".agents").symlink_to(user.project / "shared")
+    before = user.folders()
+    for scope in ((), ("--project",)):
+        user.run("install", "--agent=cursor", "--agent=codex", "--type=mcp", "--type=skill", *scope)
+    assert user.folders() > before
+    for scope in ((), ("--project",)):
+        user.run("uninstall", *scope)
+    assert user.folders() == before
+    assert not list(user.state.iterdir())  # nothing to remember
+
+
 def test_uninstall_looks_into_both_files_of_opencode(user):
     user.run("install", "--agent=opencode")
     other = user.write(".config/opencode/opencode.jsonc", "{} // mine")
@@ -262,7 +282,8 @@ def test_entry_of_another_installation_is_updated(user, old):
     file = user.write(".cursor/mcp.json", json.dumps({"mcpServers": {"semls": old}}))
     assert f"Change {file} (replaces `{old['command']} {' '.join(old['args'])}`)" in user.run("install")
     entry = read_config(file, "mcpServers")["semls"]
-    assert set(entry) == {"command", "args"}
+    assert entry["command"] != old["command"]
+    assert entry.keys() == old.keys()
     assert entry["command"] != old["command"]
     user.run("uninstall")
     assert json.loads(file.read_text()) == {"mcpServers": {}}
@@ -487,6 +508,18 @@ def test_entry_of_another_installation_is_replaced_with_the_commands_of_claude(u
     assert f"(replaces `{OLD_PROGRAM} mcp`)" in user.run("install")
     log = (user.home / "log").read_text().splitlines()
     assert [line.split()[1] for line in log] == ["remove", "add"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the fake program is a shell script")
+def test_entry_of_another_installation_is_restored_if_it_cannot_be_replaced(user):
+    user.write(".claude.json", json.dumps({"mcpServers": {"semls": {"type": "stdio", **OLD, "env": {}}}}))
+    user.add_program(
+        "claude", f'echo "$@" >> "$HOME/log"; case "$*" in *add*{OLD_PROGRAM}*|*remove*) ;; *) exit 1;; esac'
+    )
+    assert "failed (status 1)" in user.run("install", status=3)
+    log = (user.home / "log").read_text().splitlines()
+    assert [line.split()[1] for line in log] == ["remove", "add", "add"]
+    assert log[-1].endswith(f"{OLD_PROGRAM} mcp")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the fake program is a shell script")

@@ -51,6 +51,26 @@ def test_insert_and_remove_restore_the_text(text):
     assert jsonc.remove(edited, SECTION, "semls") == text
 
 
+def test_replace_keeps_comments_and_other_values():
+    text = """{ // mine
+      "servers": {
+        /* code search */ "semls": {
+          "command": ["/old", /* reads only */ "mcp"], // the program
+          "enabled": true,
+          // nothing secret
+          "env": {}
+        }
+      }
+    }"""
+    value = {"command": ["/bin/é", "mcp"], "enabled": True}
+    edited = jsonc.replace(text, SECTION, "semls", value)
+    assert edited == text.replace("/old", "/bin/é")
+    value = {"type": "local", "command": "/bin/é", "args": ["-m", "semls"]}
+    edited = jsonc.replace(text, SECTION, "semls", value)
+    assert jsonc.find(edited, SECTION, "semls") == [{"enabled": True, "env": {}, **value}]
+    assert all(comment in edited for comment in ("mine", "code search", "the program", "nothing secret"))
+
+
 def test_remove_recognises_the_file_that_insert_has_made():
     edited = jsonc.insert(None, SECTION, "semls", {"command": "/bin/é"})
     assert json.loads(edited) == {SECTION: {"semls": {"command": "/bin/é"}}}

@@ -38,6 +38,37 @@ def test_insert_and_remove_restore_the_text(text):
     assert toml_table.remove(edited, SECTION, "semls") == text
 
 
+def test_replace_keeps_comments_and_other_values():
+    text = """a = 1
+[mcp_servers.semls] # code search
+# do not move
+  command = '/old/#"é' # the program
+args = ["x", "y"]
+startup_timeout_sec = 20
+
+[b]
+command = "/old"
+"""
+    table = {"command": "C:\\new\\semls.exe", "args": ["-m", "semls"]}
+    wanted = text.replace("""'/old/#"é'""", '"C:\\\\new\\\\semls.exe"').replace('"x", "y"', '"-m", "semls"')
+    assert toml_table.replace(text, SECTION, "semls", table) == wanted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[mcp_servers.semls]\ncommand = """/old"""\n',
+        '[mcp_servers.semls]\ncommand = "/bin/é"\nargs = [\n"x"\n]\n',
+        '[mcp_servers]\nsemls = {command = "/old", args = []}\n',
+        '[mcp_servers.semls]\ncommand = "/old"\n',
+    ],
+)
+@needs_parser
+def test_replace_refuses_other_layouts(text):
+    with pytest.raises(ValueError, match="is not written with a value in each line"):
+        toml_table.replace(text, SECTION, "semls", TABLE)
+
+
 def test_remove_recognises_the_file_that_insert_has_made():
     edited = toml_table.insert(None, SECTION, "semls", TABLE)
     assert toml_table.find(edited, SECTION, "semls") == [TABLE]

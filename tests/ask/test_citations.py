@@ -37,6 +37,10 @@ def test_citation_of_lines_that_were_sent_is_a_place():
 @pytest.mark.parametrize(
     "citation",
     [
+        "LICENSE:2",
+        ".gitignore:2",
+        "/etc/passwd:1",
+        "../../etc/passwd:1",
         "src/shop.py:12",
         "src/shop.py:11-12",
         "src/shop.py:11-10",

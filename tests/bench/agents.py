@@ -18,13 +18,16 @@ import typer
 from rich.console import Console
 from rich.table import Column, Table
 
+from semls.answer_text import DEFAULT_LIMIT, DEFAULT_LINES, render_answer
 from semls.engine.models.presets import FALLBACK
+from semls.engine.results import Answer, SearchResult
 from semls.engine.search.query import parse_query
 from semls.errors import SemlsError
+from semls.mcp.scope import parse_scope
+from semls.service.serializers import answer_message
 from tests.bench.indexes import Bench, Index, Repository, read_repositories
 from tests.bench.metrics import Row, group_by
 from tests.bench.strategies import (
-    HITS,
     Cost,
     cost,
     grep_definitions,
@@ -76,10 +79,11 @@ async def _answer(repository: Repository, index: Index) -> AsyncIterator[Row]:
     files = read_files(repository.checkout / repository.root)
     for item in repository.items:
         question = item["query"]
-        query = parse_query(question, HITS, lexical_only=index.sync.index is None)
-        hits = (await index.workspace.search(query, index.sync)).hits
+        query = parse_query(question, DEFAULT_LIMIT, lexical_only=index.sync.index is None)
+        result = await index.workspace.search(query, index.sync)
+        text = _rendered(question, result, index.workspace.root)
         steps = {
-            SEMLS: chain(search(hits, files), grep_files(question, files, language)),
+            SEMLS: chain(search(text, result.hits, files), grep_files(question, files, language)),
             DEFINITIONS: grep_definitions(question, files, language),
             LINES: grep_lines(question, files, language),
             FILES: grep_files(question, files, language),
@@ -88,6 +92,20 @@ async def _answer(repository: Repository, index: Index) -> AsyncIterator[Row]:
             "group": f"{repository.benchmark}, {item['category']}",
             "costs": {name: cost(series, item) for name, series in steps.items()},
         }
+
+
+def _rendered(question: str, result: SearchResult, root: Path) -> str:
+    """Return hits as the tool `search` of `semls mcp` does."""
+    answer = Answer(
+        question,
+        result.confidence,
+        result.model,
+        result.coverage,
+        result.complete,
+        result.notice,
+        tuple((root, hit) for hit in result.hits),
+    )
+    return render_answer(answer_message(answer), parse_scope(str(root)), DEFAULT_LINES)
 
 
 def _table(rows: Sequence[Row]) -> Table:

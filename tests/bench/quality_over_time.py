@@ -33,8 +33,10 @@ from semls.errors import SemlsError
 from semls.settings import Server
 from tests.bench.indexes import Bench, Index, Repository, read_repositories
 from tests.bench.metrics import HITS, Row, group_by, ndcg
+from tests.bench.plot import draw_lines
 
 SHARES = (0, 5, 10, 25, 50, 75, 100)  # per cent of the time
+_TITLE = "NDCG@10 after a share of the time that embedding takes"
 _MAX_CHARACTERS = 1000  # of a text that are embedded, about
 
 
@@ -61,12 +63,16 @@ def main(
     only: Annotated[list[str] | None, typer.Option(help="A repository or language; repeatable.")] = None,
     model: Annotated[str, typer.Option(help="Embedding model.")] = FALLBACK.name,
     cache: Annotated[Path, typer.Option(help="Folder of the indexes.")] = Path("bench-cache"),
+    plot: Annotated[Path | None, typer.Option(help="Draw the lines in this SVG file.")] = None,
 ) -> None:
     """Print NDCG@10 after shares of the time that embedding takes, and the share of the gain."""
     console = Console(width=None if sys.stdout.isatty() else 140)
     try:
         repositories = read_repositories(benchmarks, only or ())
-        console.print(_table(asyncio.run(_run(repositories, model, cache.absolute()))))
+        means = _means(asyncio.run(_run(repositories, model, cache.absolute())))
+        console.print(_table(means))
+        if plot:
+            plot.write_text(draw_lines(_TITLE, " %", SHARES, means), "utf-8")
     except (SemlsError, OSError) as error:
         sys.exit(str(error))
 
@@ -110,15 +116,24 @@ async def _answer(repository: Repository, index: Index, bench: Bench) -> list[Ro
     return rows
 
 
-def _table(rows: Sequence[Row]) -> Table:
-    columns = (Column(f"{share} %", justify="right") for share in SHARES)
-    table = Table("benchmark", "", *columns)
+def _means(rows: Sequence[Row]) -> dict[str, list[float]]:
+    """Return the mean NDCG of each benchmark after each share of the time."""
+    means = {}
     for benchmark, own in group_by(rows, itemgetter("benchmark")).items():
         repositories = group_by(own, itemgetter("repository")).values()
-        means = [mean(mean(row[f"{share}"] for row in each) for each in repositories) for share in SHARES]
-        first, last = means[0], means[-1]
-        gains = [f"{(each - first) / (last - first):.0%}" for each in means]
-        table.add_row(benchmark, "NDCG@10", *(f"{each:.3f}" for each in means))
+        means[benchmark] = [
+            mean(mean(row[f"{share}"] for row in each) for each in repositories) for share in SHARES
+        ]
+    return means
+
+
+def _table(means: Mapping[str, Sequence[float]]) -> Table:
+    columns = (Column(f"{share} %", justify="right") for share in SHARES)
+    table = Table("benchmark", "", *columns)
+    for benchmark, values in means.items():
+        first, last = values[0], values[-1]
+        gains = [f"{(each - first) / (last - first):.0%}" for each in values]
+        table.add_row(benchmark, "NDCG@10", *(f"{each:.3f}" for each in values))
         table.add_row("", "of the gain", *gains)
     return table
 

@@ -1,4 +1,4 @@
-"""Measure the speed: python -m tests.bench.speed FOLDER ... [--synthetic CHUNKS] [--fake-vectors].
+"""Measure the speed: python -m tests.bench.speed FOLDER ... [--synthetic CHUNKS] [--fake-vectors] [--quick].
 
 A copy of each folder, such as an unpacked source distribution, is indexed by an engine of its own, and
 searched in the way of editors and terminals. Figures that depend on the machine come with a reference: the
@@ -38,6 +38,7 @@ from tests.support.raw_client import RawClient
 
 _PAUSE = 0.05  # seconds between two queries, the pace of fast typing
 _SAVES = 10
+_QUICK = 500  # functions
 _FUNCTIONS = 20  # in a file of a synthetic folder
 
 AddFigure = Callable[..., None]
@@ -52,6 +53,9 @@ def main(
     fake_vectors: Annotated[
         bool, typer.Option(help="Use fake vectors from the cache: embedding large folders takes hours.")
     ] = False,
+    quick: Annotated[
+        bool, typer.Option(help=f"Measure {_QUICK:,} generated functions only: three minutes at most.")
+    ] = False,
     save: Annotated[Path | None, typer.Option(help="Write the figures to a JSON file.")] = None,
 ) -> None:
     """Measure the speed of indexing and search, and print a table."""
@@ -62,7 +66,8 @@ def main(
     with tempfile.TemporaryDirectory() as directory:
         base = Path(directory).resolve()
         roots = [_copy(folder.resolve(), base / "folders" / folder.name) for folder in folders or ()]
-        roots += [_generate(base / "folders" / f"{count}-functions", count) for count in synthetic or ()]
+        counts = [_QUICK] if quick else synthetic or ()
+        roots += [generate(base / "folders" / f"{count}-functions", count) for count in counts]
         if not fake_vectors:
             figures += encoder_figures(roots[0], encoder)
         for root in roots:
@@ -236,10 +241,11 @@ def _front_end_figures(root: Path) -> Iterator[Figure]:
     server.end()
     with _silent_command() as run:
         query = next(queries())
-        yield Figure(root.name, "semls search", min(run("search", query, "--path", root) for _ in "123"), "s")
-        yield Figure(root.name, "semls --version", min(run("--version") for _ in "123"), "s")
         python = min(timed(lambda: subprocess.run([sys.executable, "-c", ""], check=True))[0] for _ in "123")
-        yield Figure(root.name, "python -c ''", python, "s")
+        for command in (["search", query, "--path", root], ["--version"]):
+            taken = min(run(*command) for _ in "123")
+            yield Figure(root.name, f"semls {command[0]}", taken, "s")
+            yield Figure(root.name, f"semls {command[0]}", taken / python, "times", "python -c ''")
 
 
 @contextmanager
@@ -257,7 +263,7 @@ def _silent_command() -> Iterator[Callable[..., float]]:
 # Synthetic folders
 
 
-def _generate(root: Path, functions: int) -> Path:
+def generate(root: Path, functions: int) -> Path:
     """Write Python files with so many functions. Their words are spread more evenly than in real code."""
     for number in range(0, functions, _FUNCTIONS):
         folder = root / f"{NOUNS[number // 7 % len(NOUNS)]}s" / f"part{number // 2000}"

@@ -19,8 +19,6 @@ from semls.engine.search.retrieval import Hit
 from semls.engine.syntax import languages
 from tests.bench.metrics import Row, is_answer
 
-HITS = 8  # that `semls mcp` returns by default
-_LINES = 8  # of code of each hit
 _MAX_CALLS = 30  # after which an agent gives up
 _WORDS = 3  # of a question, that one grep searches for
 _WINDOW = 50  # lines before and after a match that an agent reads
@@ -83,10 +81,10 @@ def _is_source(path: str, language: str) -> bool:
     return languages.detect(path, b"").name == language and not is_auxiliary(path)
 
 
-def search(hits: Sequence[Hit], files: Files) -> Iterator[Step]:
-    """Search with semls, then read the definitions of the hits."""
-    yield Step("".join(map(_rendered, hits[:HITS])))
-    for hit in hits[:HITS]:
+def search(text: str, hits: Sequence[Hit], files: Files) -> Iterator[Step]:
+    """Search with semls, which returns a text, then read the definitions of the hits."""
+    yield Step(text)
+    for hit in hits:
         yield _read(hit.entry.path, range(hit.entry.start_row, hit.entry.end_row + 1), files)
 
 
@@ -174,16 +172,3 @@ def _rounds(question: str, files: Files, language: str) -> Iterator[dict[str, li
 
 def _read(path: str, rows: range, files: Files) -> Step:
     return Step("".join(f"{line}\n" for line in files[path][rows.start : rows.stop]), path, rows)
-
-
-def _rendered(hit: Hit) -> str:
-    """Return a hit as the tool `search` of `semls mcp` prints it."""
-    entry = hit.entry
-    name = f"{entry.container}.{entry.name}" if entry.container else entry.name
-    first, *others = hit.snippet.rstrip().split("\n")
-    margin = min((len(line) - len(line.lstrip()) for line in others if line.strip()), default=0)
-    code = [first, *(line[min(margin, entry.start_column) :] for line in others)]
-    start = entry.name_row - entry.start_row if entry.holds_name else hit.row
-    shown = [line[:_MAX_COLUMNS] for line in code[start : start + _LINES]]
-    header = f"{entry.path}:{entry.start_row + 1}-{entry.end_row + 1} {name} ({entry.kind.lower()})"
-    return "\n".join([header, *shown, "", ""])

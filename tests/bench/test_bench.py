@@ -4,10 +4,12 @@ import re
 import shutil
 import subprocess
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
 from tests.bench.metrics import first_rank, half_of, interval, mean_score, ndcg
+from tests.bench.plot import draw_lines
 from tests.conftest import FIXTURES, HANG
 from tests.support.entries import make_entry
 
@@ -147,3 +149,13 @@ def test_quality_bench_with_benchmarks_of_equal_name_prints_a_sentence(benchmark
     code, output = run(benchmark, make_benchmark(benchmark.parent / "copy/questions"))
     assert code == 1
     assert output.startswith("Two benchmarks have the same name.")
+
+
+def test_plot_names_each_line_at_its_end_without_overlaps():
+    lines = {"one": [0.1, 0.5], "two & three": [0.2, 0.51]}
+    image = ElementTree.fromstring(draw_lines("Quality", " %", [0, 100], lines))
+    texts = {each.text: float(each.attrib["y"]) for each in image.findall("{*}text")}
+    assert {"Quality", "0 %", "100 %", "0.6"} <= texts.keys()
+    assert texts["one"] - texts["two & three"] >= 15
+    ends = [each.attrib["points"].split()[-1] for each in image.findall("{*}polyline")]
+    assert [end.split(",")[0] for end in ends] == ["530.0", "530.0"]

@@ -47,14 +47,16 @@ def test_first_search_answers_before_embedding_and_the_engine_goes_on(terminal, 
     wait_until(lambda: terminal.json("status", folder)["embedded"] > before)
 
 
+@pytest.mark.serial
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no pseudo-terminals in Python")
 def test_first_search_of_a_person_reads_files_with_the_words_first(own_terminal, tmp_path):
     folder = tmp_path / "huge"
     folder.mkdir()
-    for number in range(1500):  # they take many seconds to read
-        code = f"    return box.send({number}, 'in the order of their arrival')\n" * 12
-        functions = "".join(f"def ship_{number}_{each}(box):\n{code}\n\n" for each in range(10))
-        (folder / f"m{number:04}.py").write_text(functions)
+    for number in range(300):  # few and small files, so that searching them for words takes a moment,
+        functions = (  # with many functions, so that reading them takes many seconds
+            f"def ship_{number}_{each}(box):\n    return box.send({each})\n\n\n" for each in range(80)
+        )
+        (folder / f"m{number:04}.py").write_text("".join(functions))
     (folder / "z.py").write_text("def weigh(parcel, scale):\n    return scale.read(parcel)\n")
     done = run_in_pseudo_terminal(own_terminal, "search", "weigh a parcel", "-k", "1", cwd=folder)
     assert "Not all files are read yet" in done

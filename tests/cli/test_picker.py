@@ -264,6 +264,7 @@ def test_pick_with_ctrl_y_copies_the_location(pick, tmp_path):
     screen.key("C-y")
     screen.until(copied.exists)
     assert copied.read_text() == f"{FIXTURES}/shop/store/session.rs:27"
+    screen.shows("Copied ", "session.rs:27")
 
 
 def test_pick_recalls_the_last_query(pick):

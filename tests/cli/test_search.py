@@ -13,7 +13,7 @@ def test_search_in_new_folder_indexes_it_and_prints_hits(terminal, own_shop):
     assert done.returncode == 0, done.stderr
     place, _, line = done.stdout.splitlines()[0].partition(" — ")
     assert place == "  1  store/session.rs:27  SessionStore.evict_expired"
-    assert line == "pub fn evict_expired(&mut self, limit: Duration) -> usize {"
+    assert line == "Throw out everybody who was idle for too long."
     assert "\x1b" not in done.stdout
 
 
@@ -47,7 +47,7 @@ def test_search_shows_the_line_with_most_words_of_the_query(terminal, tmp_path):
     assert words == ["quarantine", "customs", "inspect", "letter"]
     hit = terminal.json("search", "the postage of a parcel", cwd=tmp_path)["hits"][0]
     assert (hit["name"], hit["selectionRange"]["start"]["line"]) == ("Parcel", 2)
-    assert hit["best"] == {"line": 1, "text": "// It has a postage.", "words": [[12, 19]]}
+    assert hit["best"] == {"line": 1, "text": "It has a postage.", "words": [[9, 16]]}
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_search_prints_scores_paths_or_locations(terminal, shop):
     assert len(lines(question, "-l")) == len(set(lines(question, "-l"))) < len(lines(question))
     assert lines("evict_expired", "-l") == ["store/session.rs"]
     (location,) = lines("name:evict_expired", "--vimgrep")
-    assert location.startswith("store/session.rs:27:12:SessionStore.evict_expired: pub fn evict_expired")
+    assert location.startswith("store/session.rs:27:12:SessionStore.evict_expired: Throw out everybody")
     assert terminal.run("search", "evict", "-l", "--json", cwd=shop).returncode == 2
 
 

@@ -1,6 +1,17 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from tests.conftest import Terminal
+
+
+@pytest.fixture(scope="session")
+def installed():
+    folder = os.environ.get("SEMLS_EDITORS")
+    if not folder:
+        pytest.skip("SEMLS_EDITORS does not name a folder that tests/editors/install.sh has filled")
+    return Path(folder).absolute()
 
 
 @pytest.fixture(scope="module")

@@ -77,7 +77,7 @@ def test_vectors_check_with_unwritable_cache_directory_gives_advice():
     [(DEFAULT_MODEL, True), (presets.FALLBACK.name, True), (presets.CODE.name, False), ("hashing", False)],
 )
 async def test_model_check_recommends_the_model_for_code(tmp_path, monkeypatch, name, is_advised):
-    def load(model, _):
+    def load(model, *_):
         encoder = HashingEncoder()
         encoder.model = model
         return encoder
@@ -89,5 +89,7 @@ async def test_model_check_recommends_the_model_for_code(tmp_path, monkeypatch, 
         found = {finding.name: finding for finding in await engine.examine(Settings(model=name))}
         is_pending = found["model"].pending
     await engine.close()
-    assert (found["model"].well, found["model"].detail) == (True, name)
+    assert found["model"].well
+    facts = presets.FACTS.get(presets.resolve(name))
+    assert found["model"].detail == (f"{name}. {facts}" if facts else name)
     assert (presets.CODE.name in found["model"].advice) == is_advised

@@ -58,7 +58,7 @@ class Hub:
         monkeypatch.setattr(registry, "FALLBACK", presets.HASHING)
         monkeypatch.setattr(encoder_source, "_RETRY_INTERVAL", 0.01)
 
-    def load(self, model, _fetched):
+    def load(self, model, *_):
         self.loads.append(model.name)
         is_wanted = model.name == WANTED
         if is_wanted:
@@ -483,9 +483,9 @@ def loads(hub, monkeypatch):
     """The names of the models that were loaded, in their order."""
     names = []
 
-    def load(model, fetched):
+    def load(model, *options):
         names.append(model.name)
-        return hub.load(model, fetched)
+        return hub.load(model, *options)
 
     monkeypatch.setattr(registry, "load_encoder", load)
     return names

@@ -100,6 +100,16 @@ async def test_ask_tells_that_the_model_has_cut_off_the_answer(asking):
     assert len(result["citations"]) == 1
 
 
+async def test_ask_keeps_the_text_of_an_answer_that_breaks_off(asking):
+    broken = command("print('It is in session.rs:27.', flush=True); exit('The connection was lost')")
+    async with asking(SEMLS_ASK_COMMAND=broken) as client:
+        result = to_json(await execute(client, "semls.ask", QUESTION))
+    text, _, reason = result["answer"].partition("\n\n")
+    assert text.rstrip() == "It is in session.rs:27."
+    assert "status 1 (The connection was lost)" in reason
+    assert len(result["citations"]) == 1
+
+
 async def test_ask_without_code_that_matches_sends_nothing(asking):
     with serve_chat(answering("Yes.")) as server:
         async with asking(SEMLS_ASK_URL=server.url, SEMLS_ASK_MODEL="qwen3") as client:

@@ -128,6 +128,23 @@ async def test_search_with_changed_buffer_returns_buffer_positions(hashed):
         assert await selected(client, disk) == ("evict_expired", row)
 
 
+async def test_duplicates_of_an_opened_document_have_the_rows_of_its_buffer(hashed):
+    directory, _ = hashed
+    function = "".join(f"    total = total + items[{number}].price\n" for number in range(12))
+    files = [directory / "gpt" / name for name in ("copied.py", "original.py")]
+    for file in files:
+        file.write_text(f"def total_of(items, total):\n{function}    return total\n")
+    async with editing(hashed, "gpt") as client:
+        open_document(client, files[0], "# new\n" + files[0].read_text())
+        found = await request(client, "semls/duplicates", {"limit": 5, "tests": True})
+    (cluster,) = [each for each in found["clusters"] if "copied.py" in {hit["path"] for hit in each["hits"]}]
+    assert cluster["copies"]
+    rows = {hit["path"]: as_range(hit["selectionRange"]).start.line for hit in cluster["hits"]}
+    assert rows == {"copied.py": 1, "original.py": 0}
+    for file in files:
+        file.unlink()
+
+
 async def test_similar_with_changed_buffer_maps_position_to_disk(hashed):
     directory, _ = hashed
     path = directory / "gpt/model/tokenizer.py"

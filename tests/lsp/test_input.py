@@ -21,6 +21,7 @@ REQUESTS = {
     "semls/search": SEARCH,
     "semls/similar": SIMILAR,
     "semls/context": CONTEXT,
+    "semls/duplicates": {"limit": 3, "tests": False},
     "semls/status": None,
     "workspace/symbol": {"query": "evict"},
 }

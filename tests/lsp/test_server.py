@@ -156,7 +156,7 @@ async def test_search_request_returns_what_matched(gpt_client):
 async def test_search_request_returns_the_line_that_matches_best(shop_client):
     params = {"query": "throw out everybody who was idle", "limit": 1}
     (hit,) = (await request(shop_client, "semls/search", params))["hits"]
-    assert hit["best"] == {"text": "/// Throw out everybody who was idle for too long."}
+    assert hit["best"] == {"text": "Throw out everybody who was idle for too long."}
 
 
 async def test_search_by_file_returns_adjacent_hits_of_each_file(shop_client):

@@ -99,6 +99,7 @@ def suspended(raw, shared_terminal, workspace):
     [
         ("workspace/symbol", {"query": "evict"}),
         ("semls/search", {"query": "evict"}),
+        ("semls/duplicates", {}),
         ("workspace/executeCommand", {"command": "semls.search", "arguments": [{"query": "evict"}]}),
         ("workspace/executeCommand", {"command": "semls.status"}),
     ],

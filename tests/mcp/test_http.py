@@ -69,3 +69,9 @@ def test_token_of_the_environment_is_not_printed_and_port_in_use_is_explained(sh
     assert done.returncode == 2
     assert f"The port {port[1]} cannot be used" in done.stderr
     assert "chosen" not in done.stderr
+
+
+def test_token_that_no_header_can_contain_is_refused(shared_terminal):
+    done = shared_terminal.run("mcp", "--http", "0", SEMLS_MCP_TOKEN="one\n")
+    assert done.returncode == 2
+    assert "SEMLS_MCP_TOKEN contains white space" in done.stderr

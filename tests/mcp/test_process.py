@@ -34,6 +34,12 @@ def test_two_agents_share_an_engine_that_is_replaced_after_a_crash(agent, start,
         assert engine_process(shared_terminal) != first
 
 
+def test_start_folder_is_read_before_the_first_message(start, own_terminal):
+    agent = start(**own_terminal.environment)
+    wait_until(lambda: any(own_terminal.cache.rglob("index.sqlite")))
+    assert agent.end() == (0, "")
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_cancelled_calls_get_no_answer_and_close_their_connections(agent, shared_terminal):
     agent.call("search", query="session")

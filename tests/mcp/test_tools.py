@@ -57,10 +57,25 @@ def test_search_without_hits_says_what_is_indexed(agent, shop):
     assert f"{shop} has 7 indexed files" in result
 
 
-def test_long_answer_is_cut_with_a_hint(agent, other):
-    result = agent.call("search", path=str(other), query="handle widget", limit=20, lines=12)
-    assert len(result) < 12_200
-    assert re.search(r"^… \d+ more; narrow with path:lib$", result, re.MULTILINE)
+def test_long_lines_leave_less_code_for_the_last_hits(agent, other):
+    result = agent.call("search", path=str(other), query="handle widget", limit=8, lines=4)
+    assert len(locations(result)[0]) == 8
+    assert len(result) < 2500
+    longest = agent.call("search", path=str(other), query="handle widget", limit=20, lines=12)
+    assert len(locations(longest)[0]) == 20
+    assert 10_000 < len(longest) < 12_200
+    single = agent.call("search", path=str(other), query="handle widget", limit=1, lines=4)
+    assert "value_2" in single
+
+
+def test_answer_of_too_long_paths_is_cut_with_a_hint(agent, tmp_path):
+    folder = tmp_path.joinpath(*(["a" * 240] * 4))
+    folder.mkdir(parents=True)
+    for number in range(14):
+        (folder / f"{number}.py").write_text(f"def handle_widget_{number}(): ...\n")
+    result = agent.call("search", path=str(tmp_path), query="handle widget", limit=14, lines=1)
+    assert len(result) < 13_200
+    assert re.search(r"^… \d+ more; narrow with path:aaa", result, re.MULTILINE)
 
 
 def test_similar_compares_with_a_location(agent, shop):
@@ -68,6 +83,19 @@ def test_similar_compares_with_a_location(agent, shop):
     assert result.startswith("Similar to store/session.rs:26-31 SessionStore.evict_expired (method)\n\n")
     assert "SessionStore.sign_in (method)" in result
     assert agent.call("similar", place=f"{shop}/store/session.rs:27:3") == result
+
+
+def test_similar_in_a_part_of_the_project_returns_only_its_code(agent, shop):
+    result = agent.call("similar", place="store/session.rs:27", path=f"{shop}/web", limit=3)
+    _, files = locations(result.partition("\n\n")[2])
+    assert files
+    assert all(file.startswith("src/") for file in files)
+
+
+def test_error_does_not_repeat_a_long_argument(agent):
+    result = agent.fail("search", query="session", path="x" * 300_000)
+    assert result.startswith("There is no folder")
+    assert len(result) < 1100
 
 
 def test_similar_reports_copies(agent, other):

@@ -5,10 +5,8 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import chromadb
 import httpx
@@ -21,54 +19,12 @@ from semls.engine.search.query import parse_query
 from semls.errors import StoreError
 from semls.settings import Server, Settings
 from tests.support import hostile
+from tests.support.chroma_server import Chroma
 from tests.support.hostile import EmbeddingFunction
 from tests.support.waiting import wait_until_async
 
+REMOTE_OF_CI = '[remote "origin"]\n\turl = https://ci:secret@example.org/team/shop\n'
 REMOTE = '[remote "origin"]\n\turl = git@example.org:team/shop.git\n'
-
-
-class Chroma:
-    """A Chroma server, started with `chroma run`."""
-
-    def __init__(self, directory):
-        self.directory = directory
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-
-    async def start(self):
-        self._run()
-        await wait_until_async(self._has_heartbeat)
-
-    def _run(self):
-        program = shutil.which("chroma", path=str(Path(sys.executable).parent))
-        assert program
-        options = ["--path", self.directory, "--host", "127.0.0.1", "--port", str(self.port)]
-        self._process = subprocess.Popen(
-            [program, "run", *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-
-    async def _has_heartbeat(self):
-        assert self._process.poll() is None
-        async with httpx.AsyncClient() as http:
-            with contextlib.suppress(httpx.TransportError):
-                return (await http.get(f"http://127.0.0.1:{self.port}/api/v2/heartbeat")).is_success
-
-    def kill(self):
-        self._process.kill()
-        self._process.wait()
-
-    @property
-    def address(self):
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def client(self):
-        return chromadb.HttpClient("127.0.0.1", self.port)
-
-    @property
-    def collection(self):
-        (found,) = self.client.list_collections()
-        return found
 
 
 class Proxy:
@@ -166,6 +122,7 @@ async def create_machine(workspace, tmp_path):
 
 async def test_vectors_on_server_are_not_embedded_again(chroma, create_machine):
     first, second = create_machine(chroma.port), create_machine(chroma.port)
+    (first.root / ".git/config").write_text(REMOTE_OF_CI)
     done = await first.index()
     assert done.coverage.embedded == done.coverage.chunks
     assert done.encoded > 0
@@ -179,6 +136,20 @@ async def test_vectors_on_server_are_not_embedded_again(chroma, create_machine):
     assert (await second.index()).encoded == 1
     (first.root / "new.py").write_text("def quarantine_parcel():\n    pass\n")
     assert (await first.index()).encoded == done.encoded
+
+
+async def test_machines_that_begin_at_once_share_the_work(chroma, create_machine):
+    machines = [create_machine(chroma.port) for _ in "12"]
+    for machine in machines:
+        for number in range(0, 3000, 100):
+            functions = (
+                f"def weigh_{each}(scale):\n    return scale\n\n\n" for each in range(number, number + 100)
+            )
+            (machine.root / f"m{number}.py").write_text("".join(functions))
+    done = await asyncio.gather(*(machine.index() for machine in machines))
+    chunks = done[0].coverage.chunks
+    assert [each.coverage.embedded for each in done] == [chunks, chunks]
+    assert done[0].encoded + done[1].encoded < 1.2 * chunks  # much more if both take the same order
 
 
 async def test_server_receives_vectors_but_no_text(chroma, create_machine):

@@ -1,4 +1,4 @@
-"""Write the settings and the list of languages into documents: python -m tests.support.documents"""
+"""Write the settings, the models and the languages into documents: python -m tests.support.documents"""
 
 import json
 import re
@@ -7,6 +7,7 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
+from semls.engine.models.presets import FACTS
 from semls.engine.syntax import languages
 from semls.settings import EngineSettings, Server, Settings
 
@@ -14,16 +15,11 @@ ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "editors" / "vscode" / "package.json"
 # Of the VS Code extension, which does not send them as settings to the server.
 OWN_SETTINGS = tuple(
-    f"semls.{name}" for name in ("path", "enabled", "maxResults", "askCommand", "askUrl", "askModel")
+    f"semls.{name}"
+    for name in ("path", "enabled", "maxResults", "codeLens", "askCommand", "askUrl", "askModel")
 )
-# The models that editors suggest.
-MODELS = {
-    "nomic-ai/nomic-embed-text-v1": "The default: text and code, 550 MB.",
-    "nomic-ai/nomic-embed-text-v1.5": "The next version of the default, 550 MB.",
-    "nomic-ai/CodeRankEmbed": "Trained on questions about code, 550 MB.",
-    "sentence-transformers/all-MiniLM-L6-v2": "Small and several times as fast, but less accurate: 90 MB.",
-}
 HEAD = "| in the environment | for an editor | default | |\n|---|---|---|---|\n"
+MODELS_HEAD = "| model | | parameters | download | time | published quality |\n|---|---|---|---|---|---|\n"
 LANGUAGES_HEAD = "semls knows the definitions, sections or keys of files in\n\n"
 # Of languages whose title is not their name in title case.
 TITLES = """
@@ -51,6 +47,15 @@ def settings_table() -> str:
             cells = (about["variable"], editor, about["default"], about["description"])
             rows += f"| {' | '.join(cells)} |\n".replace("|  |", "| |")
     return HEAD + rows
+
+
+def models_table() -> str:
+    """Return the table of the presets in server/REFERENCE.md."""
+    return MODELS_HEAD + "".join(
+        f"| `{model.name}` | {facts.summary} | {facts.parameters} M | {facts.megabytes} MB "
+        f"| {facts.relative_time:g} | [{facts.quality}]({facts.source}) |\n"
+        for model, facts in FACTS.items()
+    )
 
 
 def languages_with_definitions() -> list[str]:
@@ -87,7 +92,9 @@ def _property(field: "Field[Any]") -> dict[str, Any]:
     shape: dict[str, Any] = {"type": "string", "default": ""}
     if field.name == "model":
         # The first alternative completes the presets, the second one accepts folders.
-        presets = {"enum": ["", *MODELS], "enumDescriptions": ["As described above.", *MODELS.values()]}
+        names = [model.name for model in FACTS]
+        facts = [f"{one}." for one in FACTS.values()]
+        presets = {"enum": ["", *names], "enumDescriptions": ["As described above.", *facts]}
         shape["anyOf"] = [presets, {"pattern": r"^(/|~|\\\\|[A-Za-z]:)"}]
     if field.name == "store":
         keys: dict[str, Any] = {one.name: {"type": "string"} for one in fields(Server)}
@@ -99,10 +106,12 @@ def _property(field: "Field[Any]") -> dict[str, Any]:
 
 
 def main() -> None:
-    """Write settings and languages into server/REFERENCE.md, and the settings into the VS Code extension."""
+    """Write all of them into server/REFERENCE.md, and the settings into the VS Code extension."""
     reference = ROOT / "server" / "REFERENCE.md"
     before, _, rest = reference.read_text("utf-8").partition(HEAD)
     text = before + settings_table() + rest[rest.index("\n\n") + 1 :]
+    before, _, rest = text.partition(MODELS_HEAD)
+    text = before + models_table() + rest[rest.index("\n\n") + 1 :]
     before, _, rest = text.partition(LANGUAGES_HEAD)
     text = before + language_list() + rest[rest.index("\n\n") + 2 :]
     reference.write_text(text, "utf-8")

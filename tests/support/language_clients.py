@@ -21,6 +21,7 @@ async def editing(
     client = await ClientServerConfig(server_command=command, server_env=terminal.environment).start()
     assert isinstance(client, LanguageClient)
     client.feature(types.CLIENT_REGISTER_CAPABILITY)(lambda *_: None)
+    client.feature(types.WORKSPACE_CODE_LENS_REFRESH)(lambda *_: None)
     workspace_folders = [types.WorkspaceFolder((directory / name).as_uri(), name) for name in folders]
     if configuration is not None:
         client.set_configuration({"semls": configuration})

@@ -95,3 +95,12 @@ def set_seconds(monkeypatch, plain, variants):
         return plain if is_plain else variants[network.dtype]
 
     monkeypatch.setattr(autotune, "_seconds", seconds)
+
+
+def save_module(folder, module, changes=None):
+    """Save a network of transformers as a repository on the hub has it; `changes` are made to its config."""
+    module.save_pretrained(folder)
+    path = folder / "config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **(changes or {})}))
+    for name in TOKENIZER:
+        shutil.copy(installed_folder() / name, folder)

@@ -1,5 +1,6 @@
 // Creates the language client. Loaded only when a server starts, because vscode-languageclient is slow to load.
 
+import * as vscode from 'vscode';
 import {
   type ClientCapabilities,
   CloseAction,
@@ -25,6 +26,7 @@ export function createClient(
     {
       documentSelector: [{ scheme: 'file' }],
       outputChannel,
+      initializationOptions: { codeLens: vscode.workspace.getConfiguration('semls').get('codeLens', false) },
       // The status bar shows problems, and a command shows why it failed.
       revealOutputChannelOn: RevealOutputChannelOn.Never,
       initializationFailedHandler: () => false,
@@ -34,6 +36,12 @@ export function createClient(
         closed: () => ({ action: CloseAction.DoNotRestart, handled: true }),
       },
       middleware: {
+        // Nothing would show what the server's command returns.
+        provideCodeLenses: async (document, token, next) => {
+          const lenses = (await next(document, token)) ?? [];
+          return lenses.map(({ range, command }) =>
+            new vscode.CodeLens(range, command && { ...command, command: 'semls.showCopies' }));
+        },
         workspace: {
           configuration: async (params, token, next) => keepServerSettings(await next(params, token)),
           didChangeWorkspaceFolders: ({ added, removed }, next) =>

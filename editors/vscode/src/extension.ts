@@ -5,6 +5,7 @@ import { offerMcpServer } from './agents';
 import { Answers } from './ask';
 import { copyContext, openContext } from './context';
 import { VirtualDocuments } from './documents';
+import { findDuplicates, type Place, showCopies } from './duplicates';
 import { showErrors } from './errors';
 import { History } from './history';
 import { installServer, offerInstallation } from './install';
@@ -18,7 +19,14 @@ import { Status } from './status';
 import { SearchTool } from './tool';
 
 /** Settings that the server receives when it starts. */
-const RESTARTING_SETTINGS = ['semls.path', 'semls.enabled', 'semls.askCommand', 'semls.askUrl', 'semls.askModel'];
+const RESTARTING_SETTINGS = [
+  'semls.path',
+  'semls.enabled',
+  'semls.codeLens',
+  'semls.askCommand',
+  'semls.askUrl',
+  'semls.askModel',
+];
 
 export function activate(context: vscode.ExtensionContext): void {
   const log = vscode.window.createOutputChannel('semls', { log: true });
@@ -72,8 +80,10 @@ export function activate(context: vscode.ExtensionContext): void {
 
   const commands: Record<string, (...args: never[]) => unknown> = {
     'semls.searchByMeaning': (options?: { preserveFocus?: boolean }) =>
-      withServer(() => { search.open(options?.preserveFocus ?? false); })(),
+      withServer(() => search.open(options?.preserveFocus ?? false))(),
     'semls.findSimilar': withServer(() => findSimilar(server, results)),
+    'semls.showCopies': (place: Place) => withServer(() => showCopies(server, results, place))(),
+    'semls.findDuplicates': withServer(() => findDuplicates(server, results)),
     'semls.copyContext': withServer(() => copyContext(server)),
     'semls.openContext': withServer(() => openContext(server, documents)),
     'semls.askQuestion': withServer(() => answers.ask()),
@@ -102,8 +112,7 @@ export function activate(context: vscode.ExtensionContext): void {
     'semls.clearResults': () => { results.clear(); },
     'semls.copyResults': () => results.copy(),
     'semls.copyResult': (node: Parameters<Results['dismiss']>[0]) => results.copy(node),
-    'semls.dismissResult': (node: Parameters<Results['dismiss']>[0]) => { results.dismiss(node); },
-    'semls.openResult': (hit: Parameters<Results['open']>[0]) => results.open(hit),
+    'semls.dismissResult': (node?: Parameters<Results['dismiss']>[0]) => { results.dismiss(node); },
     'semls.groupByFile': withServer(() => results.setGrouped(true)),
     'semls.rank': withServer(() => results.setGrouped(false)),
   };

@@ -14,10 +14,9 @@ const MIN_ROWS = 20; // of an editor, if the rows that it shows are fewer becaus
  * the list of recent files learn of them.
  */
 export class Preview {
-  private readonly editor = vscode.window.activeTextEditor;
-  private readonly selections = this.editor?.selections ?? [];
-  private readonly visibleRange = this.editor?.visibleRanges[0];
-  private readonly tabs = new Set(allTabs());
+  private editor: vscode.TextEditor | undefined;
+  /** The file in the preview tab of the group, active or not. VS Code shows the next preview in its place. */
+  private formerPreview: vscode.Uri | undefined;
   private readonly highlight = vscode.window.createTextEditorDecorationType({
     backgroundColor: new vscode.ThemeColor('editor.rangeHighlightBackground'),
     isWholeLine: true,
@@ -26,15 +25,23 @@ export class Preview {
   private requested: CodeLocation | undefined;
   private shown: CodeLocation | undefined;
   private showing: Promise<void> | undefined;
+  private readonly opened = new Set<string>(); // URIs of the previews
   private hasEnded = false;
 
-  /** `preserveFocus`: at the end, the focus stays where it is; else the previous editor takes it. */
+  /** `former` is settled when the preview before this one has restored the editor. */
   constructor(
     private readonly documents: VirtualDocuments,
-    private readonly preserveFocus: boolean,
+    former: Promise<unknown> | undefined,
   ) {
-    if (this.editor) {
-      this.measure(this.editor);
+    if (former) {
+      const start = async (): Promise<void> => {
+        await former;
+        this.remember();
+        await this.showRequested();
+      };
+      this.showing = start().finally(() => { this.showing = undefined; });
+    } else {
+      this.remember();
     }
   }
 
@@ -44,16 +51,37 @@ export class Preview {
     this.showing ??= this.showRequested().finally(() => { this.showing = undefined; });
   }
 
-  /** Remove the preview. Either `replace` shows another editor in its place, or the previous editor is restored. */
-  async end(replace?: () => Promise<unknown>): Promise<void> {
+  /** Show nothing any more. */
+  async stop(): Promise<void> {
     this.hasEnded = true;
     await this.showing;
     this.highlight.dispose();
-    if (replace) {
-      await replace();
-      await this.closeTabs();
-    } else if (this.shown) {
-      await this.restore(this.preserveFocus);
+  }
+
+  /** Show the previous editor again, and return whether there was a preview. The focus stays where it is. */
+  async end(): Promise<boolean> {
+    await this.stop();
+    if (this.shown) {
+      await this.restore();
+    }
+    return this.shown !== undefined;
+  }
+
+  /** Close what is left of the preview. */
+  async close(): Promise<void> {
+    const tabs = vscode.window.tabGroups.all.flatMap((group) => group.tabs);
+    const own = tabs.filter(({ input, isPreview }) => {
+      return isPreview && input instanceof vscode.TabInputText && this.opened.has(input.uri.toString());
+    });
+    await vscode.window.tabGroups.close(own, true);
+  }
+
+  private remember(): void {
+    this.editor = vscode.window.activeTextEditor;
+    const tab = vscode.window.tabGroups.activeTabGroup.tabs.find((each) => each.isPreview);
+    this.formerPreview = tab?.input instanceof vscode.TabInputText ? tab.input.uri : undefined;
+    if (this.editor) {
+      this.measure(this.editor);
     }
   }
 
@@ -64,7 +92,8 @@ export class Preview {
       if (location) {
         await this.open(location).catch(() => undefined); // the file was deleted
       } else {
-        await this.restore(true);
+        await this.restore();
+        await this.close();
       }
     }
   }
@@ -72,6 +101,7 @@ export class Preview {
   private async open(location: CodeLocation): Promise<void> {
     const text = (await vscode.workspace.openTextDocument(uriOf(location))).getText();
     const document = await this.documents.open(uriOf(location).path, text);
+    this.opened.add(document.uri.toString());
     const editor = await vscode.window.showTextDocument(document, { preview: true, preserveFocus: true });
     editor.setDecorations(this.highlight, [rangeOf(location)]);
     this.measure(editor);
@@ -86,24 +116,16 @@ export class Preview {
     }
   }
 
-  private async restore(preserveFocus: boolean): Promise<void> {
-    if (this.editor) {
-      const { document, viewColumn } = this.editor;
-      const options = { preserveFocus, ...(viewColumn && { viewColumn }) };
-      const editor = await vscode.window.showTextDocument(document, options);
-      editor.selections = this.selections;
-      if (this.visibleRange) {
-        editor.revealRange(this.visibleRange, vscode.TextEditorRevealType.AtTop);
-      }
+  /** Show the tabs as they were. VS Code restores selections and scroll positions. */
+  private async restore(): Promise<void> {
+    const viewColumn = this.editor?.viewColumn ?? vscode.ViewColumn.Active;
+    const options = { preserveFocus: true, viewColumn };
+    if (this.formerPreview) {
+      const shown = vscode.window.showTextDocument(this.formerPreview, { ...options, preview: true });
+      await shown.then(undefined, () => undefined); // the file was deleted
     }
-    await this.closeTabs();
+    if (this.editor) {
+      await vscode.window.showTextDocument(this.editor.document, options);
+    }
   }
-
-  private async closeTabs(): Promise<void> {
-    await vscode.window.tabGroups.close(allTabs().filter((tab) => tab.isPreview && !this.tabs.has(tab)), true);
-  }
-}
-
-function allTabs(): vscode.Tab[] {
-  return vscode.window.tabGroups.all.flatMap((group) => group.tabs);
 }

@@ -17,7 +17,7 @@ export interface CodeLocation {
 export interface Hit extends CodeLocation {
   score: number;
   snippet: string;
-  best?: { text: string }; // the line that shares the most words with the query
+  best: { text: string }; // the line that tells most
   matched?: ('name' | 'lexical' | 'semantic')[];
   count?: number;
 }
@@ -40,6 +40,14 @@ export interface Similar extends CodeLocation {
   coverage: Coverage;
   copies: CodeLocation[];
   hits: Hit[];
+}
+
+export interface Duplicates {
+  coverage: Coverage;
+  functions: number;
+  compared: number; // by their vectors; fewer than `functions` while some are not embedded
+  total: number; // of clusters
+  clusters: { copies: boolean; hits: Hit[] }[]; // copies first
 }
 
 export interface Context {
@@ -102,5 +110,6 @@ export interface Requests {
   'semls/search': { params: Query & { group?: 'file' }; result: Answer };
   'semls/searchText': { params: Query; result: { text: string } };
   'semls/similar': { params: { uri: string; position: Position; limit?: number }; result: Similar };
+  'semls/duplicates': { params: { limit?: number; tests?: boolean } | { uri: string }; result: Duplicates };
   'semls/context': { params: { query: string; tokens?: number }; result: Context };
 }

@@ -3,9 +3,9 @@
 import * as vscode from 'vscode';
 import { embeddedPercent } from './coverage';
 import type { VirtualDocuments } from './documents';
-import { showErrors } from './errors';
+import { showErrors, splitMessage } from './errors';
 import type { History } from './history';
-import { addressOf, iconOf, keyOf, nameOf, show, summaryOf } from './location';
+import { addressOf, iconOf, keyOf, nameOf, show } from './location';
 import { Preview } from './preview';
 import type { Answer, Hit } from './protocol';
 import type { Results } from './results';
@@ -13,6 +13,9 @@ import { Scope } from './scope';
 import { isStrong, maxResults, type Server } from './server';
 
 const DEBOUNCE = 120; // milliseconds after the last key until a request is sent
+const ROW = 60; // characters of a name and its place that fit into a row, in a window that is 800 pixels wide
+const MIN_NAME = 30;
+const MIN_PLACE = 24;
 const FILTERS = [
   ['lang:', 'only this language, such as lang:python'],
   ['path:', 'only these files, such as path:src/**/*.ts or -path:tests'],
@@ -36,6 +39,9 @@ interface Item extends vscode.QuickPickItem {
 
 export class Search {
   private box: SearchBox | undefined;
+  private preservesFocus = false;
+  private hasLostFocus = false;
+  private focusing: Thenable<unknown> | undefined;
 
   constructor(
     private readonly server: Server,
@@ -44,9 +50,41 @@ export class Search {
     private readonly previews: VirtualDocuments,
   ) {}
 
-  /** Open the search box. After Escape, the editor takes the focus, unless `preserveFocus` leaves it in another view. */
-  open(preserveFocus: boolean): void {
-    this.box = new SearchBox(this.server, this.results, this.history, new Preview(this.previews, preserveFocus));
+  /**
+   * Open the search box. After Escape, the editor takes the focus, unless `preserveFocus` leaves it in another view.
+   *
+   * A box that was closed a moment ago may still be restoring the editor. Then the new box returns the focus, at its end.
+   */
+  async open(preserveFocus: boolean): Promise<void> {
+    if (this.box?.isAccepted) {
+      await this.box.closed; // the hit takes the focus when it is shown
+    }
+    await this.focusing;
+    const former = this.box;
+    if (!former) {
+      this.preservesFocus = preserveFocus;
+      this.hasLostFocus = false;
+    }
+    const preview = new Preview(this.previews, former?.end());
+    const box = new SearchBox(this.server, this.results, this.history, preview, async (hasPreviewed) => {
+      this.hasLostFocus ||= hasPreviewed;
+      if (this.box === box) {
+        await this.returnFocus();
+      }
+    });
+    this.box = box;
+    await box.closed;
+    if (this.box === box) {
+      this.box = undefined;
+    }
+  }
+
+  /** Give the editor the focus that it has lost, because a preview was in its place. */
+  private async returnFocus(): Promise<void> {
+    if (this.hasLostFocus && !this.preservesFocus && vscode.window.tabGroups.activeTabGroup.activeTab) {
+      this.focusing = vscode.commands.executeCommand('workbench.action.focusActiveEditorGroup');
+      await this.focusing;
+    }
   }
 
   sendToResults(): void {
@@ -69,14 +107,22 @@ class SearchBox {
   /** Whether VS Code has reported `firstItem` as active: earlier reports may be those of the former list. */
   private isListed = false;
   private hasNavigated = false;
+  /** Whether the items belong to an earlier query than that in the box. */
+  private isStale = false;
+  /** How to open the first hit of the next answer: the user has pressed Enter before it has arrived. */
+  private awaited: { toSide: boolean } | undefined;
   private accepted: { hit: Hit; toSide: boolean } | undefined;
+  private isSentToResults = false;
   private readonly subscription: vscode.Disposable;
+  /** Resolved when the editor shows what it should. */
+  readonly closed: Promise<void>;
 
   constructor(
     private readonly server: Server,
     private readonly results: Results,
     private readonly history: History,
     private readonly preview: Preview,
+    private readonly returnFocus: (hasPreviewed: boolean) => Promise<void>,
   ) {
     const pick = this.pick;
     pick.placeholder = 'Describe what the code does';
@@ -90,15 +136,28 @@ class SearchBox {
     pick.onDidAccept(() => { this.accept(pick.activeItems[0]); });
     pick.onDidTriggerItemButton(({ item }) => { this.accept(item, true); });
     pick.onDidTriggerButton((button) => { this.onButton(button); });
-    pick.onDidHide(() => { void this.close(); });
+    this.closed = new Promise((resolve) => {
+      pick.onDidHide(() => { resolve(this.close()); });
+    });
     this.subscription = server.onDidChange(() => { this.onProgress(); });
     setIsOpen(true);
     pick.show();
   }
 
+  /** Hide the box, unless it is hidden, and return `closed`. */
+  end(): Promise<void> {
+    this.pick.hide();
+    return this.closed;
+  }
+
+  get isAccepted(): boolean {
+    return this.accepted !== undefined;
+  }
+
   sendToResults(): void {
-    const { query, hits } = this.answer;
-    if (hits.length) {
+    const query = this.pick.value.trim() || this.answer.query;
+    if (query) {
+      this.isSentToResults = true;
       this.pick.hide();
       void showErrors(() => this.results.showSearch(query, this.scope.filters));
     }
@@ -116,10 +175,18 @@ class SearchBox {
       this.setItems(this.hints());
       return;
     }
+    if (!this.answer.query) {
+      this.setItems([]); // instead of the hints
+    }
+    this.isStale = true;
+    this.hasNavigated = false;
+    this.awaited = undefined;
     this.timer = setTimeout(() => { void this.search(this.pick.value); }, DEBOUNCE);
   }
 
   private async search(query: string): Promise<void> {
+    clearTimeout(this.timer);
+    this.cancellation.cancel();
     const { token } = (this.cancellation = new vscode.CancellationTokenSource());
     this.pick.busy = true;
     try {
@@ -127,10 +194,14 @@ class SearchBox {
       const answer = await this.server.request('semls/search', params, token);
       if (!token.isCancellationRequested) {
         this.showAnswer(query, answer);
+        if (this.awaited && this.firstItem?.hit) {
+          this.accept(this.firstItem, this.awaited.toSide);
+        }
       }
     } catch (error) {
       if (!token.isCancellationRequested) {
-        this.setItems([messageItem(`$(info) ${error instanceof Error ? error.message : String(error)}`)]);
+        const { summary, rest } = splitMessage(error instanceof Error ? error.message : String(error));
+        this.setItems([messageItem(`$(info) ${summary}`, '', rest)]);
       }
     }
     if (!token.isCancellationRequested) {
@@ -144,10 +215,11 @@ class SearchBox {
     this.answer = { query, hits, percent: embeddedPercent([answer.coverage]) };
     this.updateTitle(this.answer.percent);
     if (isSame && hits.length && this.firstItem?.hit) {
+      this.isStale = false;
       return; // the list would flicker
     }
     if (hits.length) {
-      this.setItems([...(isStrong(answer) ? [] : [separator('no strong match; the nearest')]), ...hits.map(itemOfHit)]);
+      this.setItems([...(isStrong(answer) ? [] : [separator('No strong match; nearest:')]), ...hits.map(itemOfHit)]);
     } else {
       this.setItems([this.noResults()]);
     }
@@ -164,7 +236,7 @@ class SearchBox {
 
   private setItems(items: Item[]): void {
     this.firstItem = items.find((item) => item.kind !== vscode.QuickPickItemKind.Separator);
-    this.isListed = this.hasNavigated = false;
+    this.isListed = this.hasNavigated = this.isStale = false;
     this.pick.items = items;
     this.preview.show(this.firstItem?.hit);
   }
@@ -224,8 +296,12 @@ class SearchBox {
     }
   }
 
+  /** Open a hit or take over a query. If the list is that of an earlier query, search at once, and open its first hit. */
   private accept(item: Item | undefined, toSide = false): void {
-    if (item?.query !== undefined) {
+    if (this.isStale && !this.hasNavigated) {
+      this.awaited = this.answer.hits.length ? { toSide } : undefined; // nothing was listed that could be opened
+      void this.search(this.pick.value);
+    } else if (item?.query !== undefined) {
       this.pick.value = item.query;
       this.onQuery();
     } else if (item?.hit) {
@@ -240,18 +316,27 @@ class SearchBox {
     clearTimeout(this.timer);
     this.cancellation.cancel();
     if (this.answer.hits.length) {
-      this.history.add(this.answer.query);
+      this.history.add(this.pick.value || this.answer.query); // the last answer may be that of a part of it
     }
     this.pick.dispose();
+    await showErrors(() => this.showAccepted());
+  }
+
+  /** Show the accepted hit, or else what the editor showed before. */
+  private async showAccepted(): Promise<void> {
     const { accepted, preview } = this;
     if (accepted && !accepted.toSide) {
-      await preview.end(() => show(accepted.hit, { preview: false }));
+      await preview.stop();
+      await show(accepted.hit, { preview: false });
     } else {
-      await preview.end(); // a hit that opens to the side leaves this group as it was
+      const hasPreviewed = await preview.end(); // a hit that opens to the side leaves this group as it was
       if (accepted) {
         await show(accepted.hit, { preview: false, viewColumn: vscode.ViewColumn.Beside });
+      } else if (!this.isSentToResults) {
+        await this.returnFocus(hasPreviewed);
       }
     }
+    await preview.close();
   }
 
   private updateButtons(): void {
@@ -259,7 +344,8 @@ class SearchBox {
   }
 
   private updateTitle(percent: number): void {
-    const progress = percent < 100 ? ` (${percent} % embedded)` : '';
+    const { isLexicalOnly } = this.server;
+    const progress = isLexicalOnly ? ' (full-text search only)' : percent < 100 ? ` (${percent} % embedded)` : '';
     this.pick.title = [`Search Code by Meaning${progress}`, ...this.scope.labels].join(' · ');
   }
 }
@@ -270,18 +356,42 @@ function setIsOpen(isOpen: boolean): void {
 }
 
 function itemOfHit(hit: Hit): Item {
+  const name = cutName(hit);
   return {
     hit,
-    label: `$(${iconOf(hit).id}) ${nameOf(hit)}`,
-    description: addressOf(hit),
-    detail: summaryOf(hit),
+    label: `$(${iconOf(hit).id}) ${name}`,
+    description: fittingAddress(hit, ROW - name.length),
+    detail: hit.best.text,
     buttons: [OPEN_TO_SIDE],
     alwaysShow: true, // VS Code would hide items whose label does not contain the query
   };
 }
 
-function messageItem(label: string, description = ''): Item {
-  return { label, description, alwaysShow: true };
+/**
+ * Return the name of a hit, cut if there would be no room for its place, which VS Code would hide. Of the container, the
+ * last part remains, or its beginning, before anything of the name is cut.
+ */
+function cutName(hit: Hit): string {
+  const room = Math.max(MIN_NAME, ROW - addressOf(hit).length);
+  const last = hit.container.split('.').at(-1) ?? '';
+  const beginning = last.slice(0, Math.max(0, room - hit.name.length - 2));
+  const containers = [hit.container, last, ...(beginning.length > 2 ? [`${beginning}…`] : [])];
+  const container = containers.find((part) => part.length + 1 + hit.name.length <= room) ?? '';
+  const name = nameOf({ ...hit, container });
+  return name.length > room ? `${name.slice(0, room - 1)}…` : name;
+}
+
+/** Return the place of a hit without the first folders if there is no room for them. */
+function fittingAddress(hit: Hit, room: number): string {
+  const parts = addressOf(hit).split('/');
+  const length = Math.max(MIN_PLACE, room);
+  const first = parts.findIndex((_, start) => parts.slice(start).join('/').length + (start ? 2 : 0) <= length);
+  const shown = first < 0 ? parts.length - 1 : first;
+  return [...(shown ? ['…'] : []), ...parts.slice(shown)].join('/');
+}
+
+function messageItem(label: string, description = '', detail = ''): Item {
+  return { label, description, ...(detail && { detail }), alwaysShow: true };
 }
 
 function separator(label: string): Item {

@@ -42,7 +42,7 @@ export class Server implements vscode.Disposable {
   /** Fires when the server, or the state of a folder's index, has changed. */
   readonly onDidChange = this.changed.event;
   /** Why the server is not running, or empty. */
-  problem = '';
+  failure = '';
   isInstalled = true;
 
   constructor(
@@ -50,6 +50,16 @@ export class Server implements vscode.Disposable {
     readonly log: vscode.LogOutputChannel,
   ) {
     this.subscription = vscode.workspace.onDidChangeWorkspaceFolders(() => { this.changed.fire(); });
+  }
+
+  /** Why semls cannot search, or empty. */
+  get problem(): string {
+    return this.failure || (this.folders.map((folder) => folder.error).find(Boolean) ?? '');
+  }
+
+  /** Whether there is no model for a folder, so that its code is not embedded. */
+  get isLexicalOnly(): boolean {
+    return this.folders.some((folder) => folder.phase === 'ready' && !folder.model && folder.chunks > 0);
   }
 
   get isRunning(): boolean {
@@ -76,7 +86,7 @@ export class Server implements vscode.Disposable {
     return folders.length < enabledFolders().length || folders.some((folder) => folder.phase === 'reading');
   }
 
-  /** Start the server if it is not running. If that fails, set `problem` and throw the error. */
+  /** Start the server if it is not running. If that fails, set `failure` and throw the error. */
   async start(): Promise<LanguageClient> {
     if (!this.starting) {
       const starting = this.launch().catch((error: unknown) => {
@@ -84,7 +94,7 @@ export class Server implements vscode.Disposable {
           this.starting = undefined;
         }
         this.isInstalled = !(error instanceof NotInstalledError);
-        this.setProblem(error instanceof Error ? error.message : String(error));
+        this.setFailure(error instanceof Error ? error.message : String(error));
         throw error;
       });
       this.starting = starting;
@@ -144,7 +154,7 @@ export class Server implements vscode.Disposable {
     await client?.dispose().catch((error: unknown) => {
       this.log.warn(String(error)); // the server was killed or has never started
     });
-    this.setProblem('');
+    this.setFailure('');
   }
 
   private async launch(): Promise<LanguageClient> {
@@ -161,13 +171,15 @@ export class Server implements vscode.Disposable {
       this.states.set(state.uri, state);
       this.changed.fire();
     });
-    await client.start();
+    await client.start().catch((error: unknown) => {
+      throw new Error(`${program} does not start. ${error instanceof Error ? error.message : String(error)}`);
+    });
     client.onDidChangeState(() => {
       if (client === this.client && client.needsStart()) {
         this.onCrash();
       }
     });
-    this.setProblem('');
+    this.setFailure('');
     return client;
   }
 
@@ -178,14 +190,14 @@ export class Server implements vscode.Disposable {
     this.crashes = [...this.crashes, Date.now()].slice(-MAX_CRASHES);
     const isRepeated =
       this.crashes.length === MAX_CRASHES && Date.now() - (this.crashes[0] ?? 0) < CRASH_PERIOD;
-    this.setProblem(isRepeated ? 'the server crashed repeatedly; see the log' : '');
+    this.setFailure(isRepeated ? 'the server crashed repeatedly; see the log' : '');
     if (!isRepeated) {
       this.start().catch((error: unknown) => { this.log.warn(String(error)); });
     }
   }
 
-  private setProblem(problem: string): void {
-    this.problem = problem;
+  private setFailure(failure: string): void {
+    this.failure = failure;
     this.changed.fire();
   }
 }

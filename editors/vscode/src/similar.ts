@@ -33,5 +33,5 @@ export async function findSimilar(server: Server, results: Results): Promise<voi
 }
 
 function hitOfCopy(copy: CodeLocation): Hit {
-  return { ...copy, score: 1, snippet: 'exact duplicate' };
+  return { ...copy, score: 1, snippet: '', best: { text: 'exact duplicate' } };
 }

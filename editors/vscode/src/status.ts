@@ -2,6 +2,7 @@
 
 import * as vscode from 'vscode';
 import { embeddedPercent, percent } from './coverage';
+import { splitMessage } from './errors';
 import type { State } from './protocol';
 import type { Server } from './server';
 
@@ -45,16 +46,16 @@ export class Status implements vscode.Disposable {
   }
 
   private update(): void {
-    const { folders } = this.server;
-    const problem = this.server.problem || folders.map((folder) => folder.error).find(Boolean);
+    const { folders, isLexicalOnly, problem } = this.server;
     const isBusy = folders.some((folder) => !['ready', 'paused'].includes(folder.phase));
     const isPaused = folders.some((folder) => folder.phase === 'paused');
     const icon = problem ? 'warning' : isBusy ? 'sync~spin' : isPaused ? 'debug-pause' : 'search';
     const progress = progressPercent(folders);
-    this.item.text = `$(${icon}) semls${progress < 100 ? ` ${progress} %` : ''}`;
+    const note = isLexicalOnly ? ' (no model)' : progress < 100 ? ` ${progress} %` : '';
+    this.item.text = `$(${icon}) semls${note}`;
     this.item.backgroundColor = problem ? new vscode.ThemeColor('statusBarItem.warningBackground') : undefined;
-    this.item.tooltip = tooltip(problem ?? this.summary(), folders);
-    this.item.accessibilityInformation = { label: `semls: ${problem ?? this.summary()}` };
+    this.item.tooltip = tooltip(this.summary(), folders);
+    this.item.accessibilityInformation = { label: `semls: ${this.summary()}` };
   }
 
   private summary(): string {
@@ -74,8 +75,10 @@ export class Status implements vscode.Disposable {
     }));
     return [
       ...folders,
+      ...(this.server.failure ? [warningItem(this.server.failure)] : []),
+      ...this.server.folders.flatMap(({ error, notice }) => (error || notice ? [warningItem(error || notice)] : [])),
       { label: '', kind: vscode.QuickPickItemKind.Separator },
-      ...(!this.server.problem
+      ...(!this.server.failure
         ? [
             { label: '$(search) Search Code by Meaning…', command: 'semls.searchByMeaning' },
             isPaused
@@ -93,6 +96,11 @@ export class Status implements vscode.Disposable {
   }
 }
 
+function warningItem(message: string): MenuItem {
+  const { summary, rest } = splitMessage(message);
+  return { label: `$(warning) ${summary}`, detail: rest };
+}
+
 /** Return the progress of a model download if there is one, else the share of embedded chunks, in per cent. */
 function progressPercent(folders: State[]): number {
   const downloading = folders.find((folder) => folder.phase === 'downloading');
@@ -101,8 +109,9 @@ function progressPercent(folders: State[]): number {
 
 function details(folder: State): string {
   const counts = `${folder.files} files, ${folder.embedded} of ${folder.chunks} chunks embedded`;
-  const model = folder.model ? `${folder.model} on ${folder.device}` : 'no model yet: full-text search only';
-  return [counts, model, folder.store, folder.error || folder.notice].filter(Boolean).join(' · ');
+  const noModel = folder.phase === 'ready' ? 'no model' : 'no model yet';
+  const model = folder.model ? `${folder.model} on ${folder.device}` : `${noModel}: full-text search only`;
+  return [counts, model, folder.store].filter(Boolean).join(' · ');
 }
 
 function tooltip(summary: string, folders: State[]): vscode.MarkdownString {
@@ -110,6 +119,9 @@ function tooltip(summary: string, folders: State[]): vscode.MarkdownString {
   text.appendText(`semls: ${summary}`);
   for (const folder of folders) {
     text.appendMarkdown('\n\n').appendText(`${nameOf(folder)}: ${details(folder)}`);
+    if (folder.notice) {
+      text.appendMarkdown('\n\n').appendText(folder.notice);
+    }
   }
   return text;
 }

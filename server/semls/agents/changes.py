@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from semls.agents.folders import CreatedFolders
 from semls.agents.registry import Command
 from semls.errors import AgentError
 from semls.programs import find_program
@@ -72,14 +73,12 @@ class Kept:
 class FileChange:
     """A file with its content before and after the change; None stands for no file.
 
-    `root` is the folder of the user or the project: a deletion removes the folders below it that it empties.
     `note` tells what the user should know before agreeing.
     """
 
     path: Path
     before: str | None
     after: str | None
-    root: Path
     note: str = ""
 
     def __str__(self) -> str:
@@ -105,33 +104,35 @@ class FileChange:
         if not os.access(folder, os.W_OK | os.X_OK):
             raise _file_error(self.path, "written", PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
-    def apply(self) -> None:
-        """Change the file. Raises AgentError, also if it was changed since the change was planned."""
+    def apply(self, folders: CreatedFolders) -> None:
+        """Change the file. Raises AgentError, also if it was changed since the change was planned.
+
+        A file that is created creates its folders; its deletion deletes those again that are empty then.
+        """
         if read_text(self.path) != self.before:
             raise AgentError(f"{self.path} was changed by another program: run this again.")
+        path = Path(os.path.realpath(self.path))
         try:
             if self.after is None:
-                self.path.unlink()
-                self._remove_empty_folders()
+                path.unlink()
+                folders.delete_empty(path.parent)
             else:
-                _write(Path(os.path.realpath(self.path)), self.after)
+                folders.create(path.parent)
+                _write(path, self.after)
         except OSError as error:
             raise _file_error(self.path, "written", error) from error
-
-    def _remove_empty_folders(self) -> None:
-        with contextlib.suppress(OSError):  # of the first folder that is not empty, or is a link
-            for folder in self.path.parents:
-                if folder == self.root:
-                    break
-                folder.rmdir()
 
 
 @dataclass(frozen=True, slots=True)
 class CommandChange:
-    """A command of the agent that changes its configuration."""
+    """A command of the agent that changes its configuration.
+
+    If it fails, `fallback` is run: it restores what the command before has removed.
+    """
 
     command: Command
     note: str = ""
+    fallback: Command = ()
 
     def __str__(self) -> str:
         """Describe the change in a line."""
@@ -144,22 +145,26 @@ class CommandChange:
     def check(self) -> None:
         """Check nothing: only the agent knows whether its command can succeed."""
 
-    def apply(self) -> None:
+    def apply(self, _folders: CreatedFolders) -> None:
         """Run the command. Raises AgentError."""
-        with tempfile.TemporaryFile() as output:
-            problem = self._run(output)
-            if problem:
-                raise AgentError(f"`{shlex.join(self.command)}` {problem}: run it yourself to see why.")
+        problem = _run(self.command)
+        if problem:
+            if self.fallback:
+                _run(self.fallback)
+            raise AgentError(f"`{shlex.join(self.command)}` {problem}: run it yourself to see why.")
 
-    def _run(self, output: IO[bytes]) -> str:
-        """Run the command until it ends, and return how it failed, or "".
 
-        It writes to a file, because a child that it leaves running would keep a pipe open.
-        """
-        program = find_program(self.command[0]) or self.command[0]
+Change = FileChange | CommandChange
+
+
+def _run(command: Command) -> str:
+    """Run a command until it ends, and return how it failed, or ""."""
+    # A child that it leaves running would keep a pipe open.
+    with tempfile.TemporaryFile() as output:
+        program = find_program(command[0]) or command[0]
         try:
             process = subprocess.Popen(  # noqa: S603 - the commands are those of the registry
-                [program, *self.command[1:]],
+                [program, *command[1:]],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -176,9 +181,6 @@ class CommandChange:
             if process.poll() is None:
                 _kill(process)
         return _describe_status(status, output) if status else ""
-
-
-Change = FileChange | CommandChange
 
 
 @contextlib.contextmanager
@@ -220,7 +222,6 @@ def _signal_name(number: int) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Replace a file at once, since the agent may read it at any time; its permissions stay."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with open(descriptor, "w", encoding="utf-8", newline="") as file:

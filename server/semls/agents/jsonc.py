@@ -7,7 +7,7 @@ a member of an empty section after the brace, and a line break more if the file 
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 _TOKEN = re.compile(
@@ -25,12 +25,13 @@ EMPTY = "{}\n"  # a file without servers
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A value and its span. `members` of an object are in the order of the text."""
+    """A value and its span. `members` of an object and `items` of an array are in the order of the text."""
 
     start: int
     end: int
     value: object
     members: "dict[str, _Member]" = field(default_factory=dict)
+    items: "list[_Node]" = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,34 @@ def insert(text: str | None, section: str, name: str, value: object) -> str:
     if not isinstance(container.value, dict):
         raise ValueError(f"'{section}' is not an object")
     return _insert(text, root, container, name, value)
+
+
+def replace(text: str, section: str, name: str, value: Mapping[str, object]) -> str:
+    """Return the text with other values in a member of the object `section`; other values of it stay.
+
+    The member must be an object. Comments stay, unless they are in an array that gets another length.
+    Raises ValueError for invalid JSON.
+    """
+    member = _parse(text).members[section].node.members[name].node
+    for node, new in reversed(list(_differences(member, value))):
+        text = f"{text[: node.start]}{json.dumps(new, ensure_ascii=False)}{text[node.end :]}"
+    for key in value.keys() - member.members.keys():
+        root = _parse(text)
+        text = _insert(text, root, root.members[section].node.members[name].node, key, value[key])
+    return text
+
+
+def _differences(node: _Node, value: object) -> Iterator[tuple[_Node, object]]:
+    """Yield the values inside a value that must be replaced, in the order of the text."""
+    if isinstance(value, Mapping) and isinstance(node.value, dict):
+        for key, member in node.members.items():
+            if key in value:
+                yield from _differences(member.node, value[key])
+    elif isinstance(value, list) and len(value) == len(node.items):
+        for item, each in zip(node.items, value, strict=True):
+            yield from _differences(item, each)
+    elif value != node.value:
+        yield node, value
 
 
 def remove(text: str, section: str, name: str) -> str | None:
@@ -240,12 +269,12 @@ def _object(tokens: _Tokens, start: int) -> _Node:
 
 
 def _array(tokens: _Tokens, start: int) -> _Node:
-    values = []
+    items = []
     tokens.advance()
     while tokens.text != "]":
-        values.append(_value(tokens).value)
+        items.append(_value(tokens))
         if tokens.text != "]":
             tokens.expect(",")
     end = tokens.end
     tokens.advance()
-    return _Node(start, end, values)
+    return _Node(start, end, [item.value for item in items], items=items)

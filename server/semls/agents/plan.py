@@ -34,18 +34,13 @@ def user_path(agent: Agent, name: str) -> Path:
 
     Raises UsageError if the home folder is unknown.
     """
-    return _user_place(agent, name)[0]
-
-
-def _user_place(agent: Agent, name: str) -> tuple[Path, Path]:
-    """Return a path of the user, and the folder that semls never deletes around it."""
     for prefix, variable in agent.moved:
         if (folder := os.environ.get(variable)) and name.startswith(prefix):
-            return Path(folder, name.removeprefix(prefix)), Path(folder)
+            return Path(folder, name.removeprefix(prefix))
     home = Path(os.path.expanduser("~"))
     if not home.is_absolute():
         raise UsageError("The home folder is unknown: set HOME to it, or pass --project.")
-    return home / name, home
+    return home / name
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,21 +83,20 @@ class Target:
     def _places(self) -> Places:
         return self.agent.project if self.project else self.agent.user
 
-    def _place(self, name: str) -> tuple[Path, Path]:
-        """Return a path of the agent, and the folder of the user or the project around it."""
-        return (self.project / name, self.project) if self.project else _user_place(self.agent, name)
+    def _path(self, name: str) -> Path:
+        return self.project / name if self.project else user_path(self.agent, name)
 
     def _leaves_project(self, path: Path) -> bool:
         return self.project is not None and not Path(os.path.realpath(path)).is_relative_to(
             os.path.realpath(self.project)
         )
 
-    def _place_to_write(self, name: str) -> tuple[Path, Path]:
-        """Return a path and the folder around it. Raises AgentError for a link that leaves the project."""
-        path, root = self._place(name)
+    def _path_to_write(self, name: str) -> Path:
+        """Return a path. Raises AgentError for a link that leaves the project."""
+        path = self._path(name)
         if self._leaves_project(path):
             raise AgentError(f"{path} is a link that leaves the project: remove it.")
-        return path, root
+        return path
 
     @property
     def _config_names(self) -> Sequence[str]:
@@ -123,16 +117,16 @@ class Target:
 
     def _install_text(self, kind: str) -> Iterator[Change]:
         name, wanted = self._text(kind)
-        path, root = self._place_to_write(name)
+        path = self._path_to_write(name)
         before = read_text(path)
         if before == wanted:
             return
         if before is not None and not texts.is_unchanged(before):
             raise UsageError(f"{path} was changed, or not written by `semls agent install`: delete it first.")
-        yield FileChange(path, before, wanted, root)
+        yield FileChange(path, before, wanted)
 
     def _uninstall_text(self, kind: str) -> Iterator[Change | Kept]:
-        path, root = self._place(self._text(kind)[0])
+        path = self._path(self._text(kind)[0])
         before = None if self._leaves_project(path) else read_text(path)
         if before is None:
             return
@@ -141,11 +135,11 @@ class Target:
         elif path.is_symlink():
             yield Kept(path, "it is a symbolic link")
         else:
-            yield FileChange(path, before, None, root)
+            yield FileChange(path, before, None)
 
     def _install_server(self, command: Command) -> Iterator[Change]:
-        places = [self._place_to_write(name) for name in self._config_names]
-        path, root = next((place for place in places if os.path.lexists(place[0])), places[-1])
+        paths = [self._path_to_write(name) for name in self._config_names]
+        path = next(filter(os.path.lexists, paths), paths[-1])
         section, before = self.agent.section, read_text(path)
         with _explaining(path):
             entries = _format(path).find(before or "", section, _NAME)
@@ -161,14 +155,14 @@ class Target:
             if self._has_commands:
                 if old:
                     yield CommandChange(self.agent.remove)
-                yield CommandChange((*self.agent.add, *command), note)
+                yield CommandChange((*self.agent.add, *command), note, (*self.agent.add, *old) if old else ())
                 return
-            text = _format(path).remove(before, section, _NAME) if old else before
-            after = _format(path).insert(text, section, _NAME, self.agent.entry(command))
-            yield FileChange(path, before, after, root, note)
+            put = _format(path).replace if old else _format(path).insert
+            after = put(before, section, _NAME, self.agent.entry(command))
+            yield FileChange(path, before, after, note)
 
     def _uninstall_server(self, name: str) -> Iterator[Change | Kept]:
-        path, root = self._place(name)
+        path = self._path(name)
         before = None if self._leaves_project(path) else read_text(path)
         if before is None or _NAME not in before:  # the file of an agent that the user has set up otherwise
             return
@@ -182,7 +176,7 @@ class Target:
                     after = _format(path).remove(before, self.agent.section, _NAME)
                     if after is None and path.is_symlink():
                         after = _format(path).EMPTY
-                    yield FileChange(path, before, after, root)
+                    yield FileChange(path, before, after)
 
     def _is_own(self, entry: object) -> bool:
         """Return whether an MCP server is as some installation of semls writes it.

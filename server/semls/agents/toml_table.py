@@ -1,4 +1,4 @@
-"""Add a table at the end of a TOML file, and remove it again; the rest of the text stays as it is.
+"""Add a table at the end of a TOML file, change it, and remove it again; the rest of the text stays as it is.
 
 `insert` and `remove` are inverse: together they restore the text byte for byte, and a file that did not
 exist. The table ends with a line break only if the text before it did, or if there was no file.
@@ -16,6 +16,7 @@ _TOKEN = re.compile(
     r'"""(?:\\.|[^\\])*?"{3,5}|\'{3}.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|[\[\]{}]', re.DOTALL
 )
 _DEPTH = {"[": 1, "{": 1, "]": -1, "}": -1}
+_VALUE = r"""(?:"(?:[^"\\\n]|\\.)*"|'[^'\n]*'|\[[^\[\]#\n]*\])(?=[ \t\r]*(?:#|$))"""
 _BLANK_OR_COMMENT = re.compile(r"[ \t]*(?:#.*)?\r?\n?")
 
 
@@ -56,6 +57,26 @@ def insert(text: str | None, section: str, name: str, table: Mapping[str, object
         inserted = []
     if inserted != [table]:
         raise ValueError(f"'{section}' is not written as tables such as [{section}.NAME]")
+    return changed
+
+
+def replace(text: str, section: str, name: str, table: Mapping[str, object]) -> str:
+    """Return the text with other values in a table; its other values and its comments stay.
+
+    Raises ValueError if the table is not written with a value in each line.
+    """
+    start, end = _span(text, section, name) or (0, 0)
+    old = _table(text, section, name)
+    lines = text[start:end]
+    for key, value in table.items():
+        if old.get(key) != value:
+            line = re.compile(rf"^([ \t]*{re.escape(key)}[ \t]*=[ \t]*){_VALUE}", re.MULTILINE)
+            if match := line.search(lines):
+                written = json.dumps(value, ensure_ascii=False)
+                lines = f"{lines[: match.end(1)]}{written}{lines[match.end() :]}"
+    changed = f"{text[:start]}{lines}{text[end:]}"
+    if _table(changed, section, name) != {**old, **table}:
+        raise ValueError(f"'{section}.{name}' is not written with a value in each line")
     return changed
 
 

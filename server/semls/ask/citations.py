@@ -27,8 +27,9 @@ _EXTENSIONS = frozenset(
     """.split()
 )
 _FILE_NAMES = frozenset(
-    "BUILD Brewfile Caddyfile Containerfile Dockerfile Gemfile Jenkinsfile Justfile Makefile Procfile"
-    " Rakefile Vagrantfile WORKSPACE justfile makefile".split()
+    "AUTHORS BUILD Brewfile CHANGELOG CODEOWNERS Caddyfile Containerfile Dockerfile Gemfile Jenkinsfile"
+    " Justfile LICENSE Makefile NOTICE Procfile README Rakefile Vagrantfile WORKSPACE justfile makefile"
+    " .dockerignore .editorconfig .env .gitattributes .gitignore .gitmodules".split()
 )
 
 _PART = r"[\w.@+~-]+"  # of a path that was not sent
@@ -154,7 +155,8 @@ class CitationScanner:
         parts = [part for part in _with_slashes(text).split("/") if part.strip(".")] or [""]
         is_in_folder = len(parts) > 1 and parts[0] in self._folders
         is_source = _extension(parts[-1]) in self._extensions or parts[-1] in _FILE_NAMES
-        return is_in_folder or is_source or bool(self._cited(text))
+        is_from_root = len(parts) > 1 and text.startswith(("/", "../", "~/"))
+        return is_in_folder or is_source or is_from_root or bool(self._cited(text))
 
 
 class _File:

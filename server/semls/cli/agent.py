@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from semls.agents.changes import Change, Kept
+from semls.agents.folders import CreatedFolders
 from semls.agents.plan import KINDS, Target, server_command, user_path
 from semls.agents.registry import AGENTS, Agent
 from semls.cli import terminal
@@ -17,6 +18,7 @@ from semls.cli.sdk import require_sdk
 from semls.errors import AgentError, UsageError
 from semls.escaping import escape_text
 from semls.programs import find_program
+from semls.settings import EngineSettings
 
 
 def _with_options(agents: str, kinds: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -146,9 +148,10 @@ class _Plan:
 
     def _apply(self, *, is_printed: bool = False) -> None:
         count = 0
+        folders = CreatedFolders(EngineSettings.from_environment().state_directory)
         for change in self._changes:
             with self._printing_errors():
-                change.apply()
+                change.apply(folders)
                 count += 1
                 if not is_printed:
                     terminal.print_line(str(change))

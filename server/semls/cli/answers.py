@@ -22,7 +22,9 @@ from semls.locations import path_of_uri
 from semls.service.messages import (
     AnswerMessage,
     ChunkMessage,
+    ClusterMessage,
     ContextMessage,
+    DuplicatesMessage,
     HitMessage,
     LineMessage,
     ProgressMessage,
@@ -95,6 +97,41 @@ def print_similar(message: SimilarMessage, layout: Layout) -> None:
     if not message["hits"]:
         lines.append("No similar code.")
     pager.write("\n".join(lines))
+
+
+def print_duplicates(message: DuplicatesMessage) -> None:
+    """Print clusters of functions, and what was compared."""
+    lines: list[str] = []
+    for cluster in message["clusters"]:
+        first, *others = cluster["hits"]
+        kind = "copies" if cluster["copies"] else "near copies"
+        repeated = sum(_row_count(hit) for hit in others)
+        heading = f"{len(cluster['hits'])} {kind}, {repeated} repeated lines"
+        lines += [click.style(heading, bold=True)]
+        lines += [f"     {_location(hit)}{_shared(hit, cluster)}" for hit in (first, *others)]
+        lines.append("")
+    pager.write("\n".join(lines) if lines else "No duplicates.")
+    if message["total"] > len(message["clusters"]):
+        left_out = message["total"] - len(message["clusters"])
+        terminal.write_error(terminal.dim(f"{left_out} more: `-k {message['total']}` prints all."))
+    if message["compared"] < message["functions"]:
+        terminal.write_error(terminal.dim(_uncompared(message)))
+
+
+def _row_count(hit: HitMessage) -> int:
+    return hit["range"]["end"]["line"] - hit["range"]["start"]["line"] + 1
+
+
+def _shared(hit: HitMessage, cluster: ClusterMessage) -> str:
+    is_first = hit is cluster["hits"][0]
+    return "" if cluster["copies"] or is_first else terminal.dim(f"  {100 * hit['score']:.0f} % of the words")
+
+
+def _uncompared(message: DuplicatesMessage) -> str:
+    if not message["compared"]:
+        return "Copies only: there are no embeddings to find near copies with."
+    compared, functions = f"{message['compared']:,}", f"{message['functions']:,}"
+    return f"Near copies among {compared} of {functions} functions: the longest ones that are embedded."
 
 
 def print_context(message: ContextMessage) -> None:

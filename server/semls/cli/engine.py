@@ -1,5 +1,6 @@
 """Commands that run, inspect and stop processes: `lsp`, `mcp`, `doctor`, and those of `engine`."""
 
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -48,15 +49,23 @@ def mcp(port: int | None) -> None:
     token in SEMLS_MCP_TOKEN, or else the one that is printed.
     """
     require_sdk()
-    from semls.mcp import server  # the SDK takes more than a second to import
+    from semls.mcp.start_folder import following
 
     settings, engine_settings = read_settings(), EngineSettings.from_environment()
-    if port is None:
-        server.serve(settings, engine_settings)
-    else:
-        from semls.mcp import http
+    with following(settings, engine_settings):
+        if port is None:
+            if sys.stdin.isatty():
+                terminal.write_error(
+                    "This server waits for a coding agent on its standard input. `semls agent install`"
+                    " configures agents to start it; Ctrl-C ends it."
+                )
+            from semls.mcp import server  # the SDK takes more than a second to import
 
-        http.serve(settings, engine_settings, port, _announce)
+            server.serve(settings, engine_settings)
+        else:
+            from semls.mcp import http
+
+            http.serve(settings, engine_settings, port, _announce)
 
 
 def _announce(url: str, token: str) -> None:

@@ -9,13 +9,14 @@ import click
 
 from semls import __version__
 from semls.cli import streams, terminal
-from semls.errors import OutputClosed, OutputError, SemlsError, UsageError, suggestion
+from semls.errors import BroadWorkspaceError, OutputClosed, OutputError, SemlsError, UsageError, suggestion
 
 _COMMANDS = {  # the modules and the functions of the commands, in the order of `semls --help`
     "search": "search.search",
     "pick": "pick.pick",
     "open": "search.open_hit",
     "similar": "search.similar",
+    "duplicates": "duplicates.duplicates",
     "context": "search.context",
     "ask": "ask.ask",
     "index": "index.index",
@@ -101,6 +102,9 @@ def _run_reporting_errors(action: Callable[[], int | None]) -> int:
         streams.discard_output()
         if not isinstance(error, OutputClosed):
             terminal.print_error(str(error))
+        return error.exit_status
+    except BroadWorkspaceError as error:
+        terminal.print_error(f"{error} To search it nevertheless, pass --force.")
         return error.exit_status
     except SemlsError as error:
         terminal.print_error(str(error))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from semls.cli import answers, clipboard, editor
+from semls.cli import answers, clipboard, editor, terminal
 from semls.cli.arguments import TEXT, engine_path, force_option, path_option
 from semls.cli.requests import run_with_client, sync_index
 from semls.escaping import escape_line
@@ -53,6 +53,9 @@ def edit(line: int, uri: str) -> None:
 @click.argument("line", type=int)
 @click.argument("uri")
 def copy(line: int, uri: str) -> None:
-    """Copy the location of a hit."""
-    # A newline in a name would end a command into which it is pasted.
-    clipboard.copy(f"{escape_line(path_of_uri(uri))}:{line}")
+    """Copy the location of a hit, and say so in the preview of fzf."""
+    location = (
+        f"{escape_line(path_of_uri(uri))}:{line}"  # a newline would end a command that it is pasted into
+    )
+    clipboard.copy(location)
+    terminal.write(f"Copied {location}")

@@ -83,7 +83,7 @@ def _fzf_options(query: str) -> list[str]:
         f"--history={history}",
         f"--bind=change:top+reload:{_DEBOUNCE}{_request('rows')} {{q}}",
         f"--bind=ctrl-o:execute:{edit}",
-        f"--bind=ctrl-y:execute-silent:{_semls_command('copy')} {{1}} {{3}}",
+        f"--bind=ctrl-y:preview:{_semls_command('copy')} {{1}} {{3}}",  # shows its message
         f"--preview={_preview_command()}",
         f"--preview-window={'right' if shutil.get_terminal_size().columns >= _WIDE else 'down'},+{{1}}/3",
     ]

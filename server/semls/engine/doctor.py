@@ -103,7 +103,9 @@ class Doctor:
         name = found[0].model.name if found else "lexical search only"
         notice = self._encoders.fallback_notice(model)
         recommendation = _RECOMMENDATION if name in presets.PRESETS and name != presets.CODE.name else ""
-        return [Finding("model", not notice, name, notice or recommendation)]
+        facts = presets.FACTS.get(found[0].model) if found else None
+        detail = f"{name}. {facts}" if facts else name
+        return [Finding("model", not notice, detail, notice or recommendation)]
 
 
 def _pending(name: str, settings: Settings) -> Finding:

@@ -20,7 +20,15 @@ from semls.engine.lookups import LOOKUP_TIMEOUT
 from semls.engine.merging import merge
 from semls.engine.models.registry import EncoderRegistry, model_from_settings
 from semls.engine.request_paths import RequestPaths, absolute
-from semls.engine.results import Answer, Comparison, Explanation, SearchResult, Status, Usage
+from semls.engine.results import (
+    Answer,
+    Comparison,
+    DuplicatesResult,
+    Explanation,
+    SearchResult,
+    Status,
+    Usage,
+)
 from semls.engine.scheduler import Priority, PriorityExecutor
 from semls.engine.search import context
 from semls.engine.search.context import Section
@@ -239,6 +247,23 @@ class Engine:
         async with self._reading(path, settings) as (workspace, sync):
             relative = await self._paths.file(workspace.root, file)
             return await workspace.similar(relative, row, limit, sync, lexical_only=lexical_only)
+
+    async def duplicates(
+        self,
+        path: str,
+        settings: Settings,
+        file: str | None = None,
+        *,
+        tests: bool = True,
+        lexical_only: bool = False,
+    ) -> DuplicatesResult:
+        """Return clusters of functions that are copies of one another, or nearly. Raises SemlsError.
+
+        With `file`, there is a cluster for each of its functions that has copies, and `tests` does not count.
+        """
+        async with self._reading(path, settings) as (workspace, sync):
+            relative = await self._paths.file(workspace.root, file) if file else None
+            return await workspace.duplicates(sync, relative, tests=tests, lexical_only=lexical_only)
 
     async def context(
         self, workspaces: Mapping[str, Settings], query: Query, budget: int

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from semls.engine.indexing.progress import Progress
+from semls.engine.search.duplicates import Duplicates
 from semls.engine.search.retrieval import Hit
 from semls.engine.search.similar import SimilarCode
 from semls.engine.storage.embedded_hashes import Coverage
@@ -49,6 +50,15 @@ class Comparison:
     """Code that is similar to a chunk. `model` and `coverage` are those of `SearchResult`."""
 
     similar: SimilarCode
+    model: str
+    coverage: Coverage
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicatesResult:
+    """The duplicates in a workspace. `model` and `coverage` are those of `SearchResult`."""
+
+    duplicates: Duplicates
     model: str
     coverage: Coverage
 

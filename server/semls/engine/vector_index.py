@@ -1,6 +1,7 @@
 """A vector index: an encoder together with the store of the vectors that it computed."""
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,7 @@ from semls.engine.storage.vectors import VectorStore
 from semls.settings import Server
 
 _MAX_NEIGHBOURS = 4000  # a query for more vectors than this is not followed by another one
+_MAX_AMONG = 5000  # ids that Chroma searches among at once: it takes microseconds for each
 _GROWTH = 4  # how many times more vectors each further query asks for
 
 
@@ -55,20 +57,28 @@ async def nearest(
     catalog: Catalog,
     executor: PriorityExecutor,
 ) -> list[Neighbour]:
-    """Return the nearest neighbours of `vector` among the chunks that pass the filters, in no special order.
+    """Return the neighbours of `vector` among the chunks that pass the filters, nearest first.
 
-    `vector` has the shape `(dimension,)` and is L2-normalised. The store is asked for `limit` vectors, and
-    for more while fewer than half of them belong to a chunk of this workspace: a store also keeps the vectors
-    of former chunks, and a shared one those of other clones.
+    `vector` has the shape `(dimension,)` and is L2-normalised. There are `limit` neighbours, or half as many
+    if that is faster. The store is asked for more vectors while fewer belong to a chunk that passes: a store
+    also keeps the vectors of former chunks, and a shared one those of other clones.
 
     Raises StoreError.
     """
-    allowed = await executor.run(Priority.SEARCH, catalog.content_hashes, filters) if filters else None
+    count = limit  # of vectors that the store is asked for
+    among = await executor.run(Priority.SEARCH, catalog.few_hashes, filters, _MAX_AMONG) if filters else None
     while True:
-        found = await index.executor.run(Priority.SEARCH, index.vectors.query, vector, limit, allowed)
+        found = await index.executor.run(Priority.SEARCH, index.vectors.query, vector, count, among)
         similarities = dict(found)
         chunk_ids = await executor.run(Priority.SEARCH, catalog.find_by_hash, list(similarities), filters)
-        is_exhausted = len(similarities) < limit
-        if is_exhausted or 2 * len(chunk_ids) >= limit or limit > _MAX_NEIGHBOURS:
-            return [Neighbour(similarities[content_hash], ids) for content_hash, ids in chunk_ids.items()]
-        limit *= _GROWTH
+        is_exhausted = len(similarities) < count
+        if is_exhausted or 2 * len(chunk_ids) >= limit or count > _MAX_NEIGHBOURS:
+            return [
+                Neighbour(similarities[content_hash], chunk_ids[content_hash])
+                for content_hash in islice(filter(chunk_ids.__contains__, similarities), limit)
+            ]
+        are_few = count > limit or 2 * _GROWTH * len(chunk_ids) < limit
+        if filters and among is None and index.server is None and are_few:
+            among, count = await executor.run(Priority.SEARCH, catalog.content_hashes, filters), limit
+        else:
+            count *= _GROWTH

@@ -18,12 +18,13 @@ from semls.engine.indexing.indexer import Indexer
 from semls.engine.indexing.listing import FileLister, ListedFile
 from semls.engine.indexing.vector_sync import VectorSync
 from semls.engine.models.presets import UNCALIBRATED, Calibration
-from semls.engine.results import Comparison, Explanation, SearchResult
+from semls.engine.results import Comparison, DuplicatesResult, Explanation, SearchResult
 from semls.engine.scheduler import Priority, opened
 from semls.engine.search import no_hits, similar
 from semls.engine.search.analysis import AnalyzedQuery
 from semls.engine.search.confidence import confidence
 from semls.engine.search.documents import Document, load_documents
+from semls.engine.search.duplicates import find_duplicates, find_duplicates_in
 from semls.engine.search.query import Query
 from semls.engine.search.retrieval import NOTHING_NEAR, Found, nearest_chunks, search
 from semls.engine.storage.catalog import Catalog
@@ -196,6 +197,23 @@ class Workspace:
             Priority.SEARCH, similar.find_similar, reference, catalog, similarities, limit
         )
         return Comparison(found, index.encoder.model.name if index else "", coverage)
+
+    async def duplicates(
+        self, sync: VectorSync, path: str | None, *, tests: bool, lexical_only: bool
+    ) -> DuplicatesResult:
+        """Return clusters of functions that are copies of one another, or nearly; with `path`, of its own."""
+        if path is None:
+            await self.indexer.wait_for_catalog(self.indexer.refresh())
+        coverage = sync.coverage
+
+        async def find(index: VectorIndex | None) -> DuplicatesResult:
+            if path is not None:
+                found = await find_duplicates_in(path, self._catalog, index, self._executor)
+            else:
+                found = await find_duplicates(self._catalog, index, self._executor, tests=tests)
+            return DuplicatesResult(found, index.encoder.model.name if index else "", coverage)
+
+        return await self._with_fallback(None if lexical_only else sync.index, find)
 
     async def documents(self, root: Path, paths: Iterable[str]) -> dict[str, Document]:
         """Return indexed files with their content, by path, except those that have just changed.

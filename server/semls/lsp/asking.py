@@ -12,6 +12,7 @@ from semls.ask.answer import stream_answer
 from semls.ask.citations import Citation
 from semls.ask.notice import Notice
 from semls.ask.settings import AskSettings
+from semls.errors import AskError
 from semls.lsp import editor
 from semls.lsp.session import Session, translate_errors
 from semls.service.messages import ContextMessage
@@ -42,5 +43,14 @@ async def _ask(ls: Session, params: Mapping[str, Any]) -> list[str | Citation | 
 async def _collect(
     settings: AskSettings, context: ContextMessage, directory: Path
 ) -> list[str | Citation | Notice]:
-    async with aclosing(stream_answer(settings, context, directory)) as pieces:
-        return [piece async for piece in pieces]
+    """Return an answer. If it breaks off, the reason stands at its end."""
+    collected: list[str | Citation | Notice] = []
+    try:
+        async with aclosing(stream_answer(settings, context, directory)) as pieces:
+            async for piece in pieces:
+                collected.append(piece)  # noqa: PERF401 - the pieces before an error are kept
+    except AskError as error:
+        if not collected:
+            raise
+        collected.append(Notice(str(error)))
+    return collected

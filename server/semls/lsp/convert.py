@@ -18,11 +18,12 @@ from semls.ask.notice import Notice
 from semls.escaping import escape_line, escape_text
 from semls.service.messages import (
     ChunkMessage,
+    ClusterMessage,
     ContextMessage,
     FileReasonMessage,
+    HitMessage,
     Position,
     Range,
-    SearchHitMessage,
     SectionMessage,
     StateMessage,
     StatusMessage,
@@ -138,8 +139,18 @@ def to_hit(
     if "snippet" in hit:
         hit["snippet"] = escape_text(str(hit["snippet"]))
     if "best" in chunk:
-        hit["best"] = {"text": escape_line(cast(SearchHitMessage, chunk)["best"]["text"])}
+        hit["best"] = {"text": escape_line(cast(HitMessage, chunk)["best"]["text"])}
     return hit
+
+
+def to_lens(uri: str, cluster: ClusterMessage, mapping: BufferMapping, encoding: Encoding) -> types.CodeLens:
+    """Return the lens above the first function of a cluster. Its command finds code similar to it."""
+    name_range = to_range(cluster["hits"][0]["selectionRange"], mapping, encoding)
+    count = len(cluster["hits"]) - 1
+    unit = "copy" if cluster["copies"] else "near copy"
+    title = f"1 {unit}" if count == 1 else f"{count} {unit.replace('copy', 'copies')}"
+    arguments = {"uri": uri, "position": name_range.start}
+    return types.CodeLens(name_range, types.Command(title, "semls.similar", arguments=[arguments]))
 
 
 def to_state(message: StateMessage) -> StateMessage:
@@ -155,6 +166,27 @@ def to_state(message: StateMessage) -> StateMessage:
     }
 
 
+def failed_state(folder: Folder, error: Exception) -> StateMessage:
+    """Return the state of a workspace whose engine cannot be reached."""
+    return {
+        "workspace": escape_line(folder.path),
+        "phase": "reading",
+        "indexed": False,
+        "files": 0,
+        "chunks": 0,
+        "embedded": 0,
+        "encoded": 0,
+        "rate": 0.0,
+        "downloaded": 0,
+        "download": 0,
+        "model": "",
+        "device": "",
+        "store": "",
+        "notice": "",
+        "error": escape_line(str(error)),
+    }
+
+
 def to_status(message: StatusMessage) -> StatusMessage:
     """Return a workspace's status with its texts escaped."""
     return {
@@ -164,6 +196,7 @@ def to_status(message: StatusMessage) -> StatusMessage:
         "skipped": {escape_line(reason): count for reason, count in message["skipped"].items()},
         "skipped_files": _to_file_reasons(message["skipped_files"]),
         "by_lines": _to_file_reasons(message["by_lines"]),
+        "partial": _to_file_reasons(message["partial"]),
     }
 
 

@@ -36,6 +36,7 @@ class Capabilities:
     show_document: bool = False
     status: bool = False  # the notification `semls/didChangeStatus`
     filters_by_name: bool = False
+    refreshes_lenses: bool = False  # `workspace/codeLens/refresh`
 
     @classmethod
     def from_params(cls, params: types.InitializeParams) -> "Capabilities":
@@ -55,6 +56,7 @@ class Capabilities:
             show_document=bool(show_document and show_document.support),
             status=_member(own, "didChangeStatus") is True,
             filters_by_name=client_name.startswith(_EDITORS_THAT_FILTER),
+            refreshes_lenses=bool(workspace and workspace.code_lens and workspace.code_lens.refresh_support),
         )
 
 
@@ -82,6 +84,11 @@ async def register_capability(server: LanguageServer, method: str, options: Mapp
     """Ask the client to send a notification."""
     registration = types.Registration(f"semls-{method}", method, dict(options))
     await _response(server.client_register_capability_async(types.RegistrationParams([registration])))
+
+
+async def refresh_lenses(server: LanguageServer) -> None:
+    """Ask the client to request the code lenses of its documents again."""
+    await _response(server.workspace_code_lens_refresh_async(None))
 
 
 async def fetch_settings(

@@ -49,6 +49,14 @@ def parse_similar(arguments: Sequence[object]) -> tuple[str, int, int]:
     return path, params.position.line, params.limit
 
 
+def parse_duplicates(arguments: Sequence[object]) -> tuple[str | None, dict[str, Any]]:
+    """Return the URI of the file or None, and limit and whether tests count. Raises JsonRpcInvalidParams."""
+    from semls.service.schemas import DuplicatesParams
+
+    params = _parse(arguments, DuplicatesParams)
+    return params.uri, params.model_dump(exclude={"uri"})
+
+
 def check_no_arguments(arguments: Sequence[object]) -> None:
     """Accept no argument, or one that is null or empty. Raises JsonRpcInvalidParams."""
     if len(arguments) > 1 or any(argument not in (None, {}, []) for argument in arguments):

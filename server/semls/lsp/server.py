@@ -24,6 +24,7 @@ from semls.lsp.asking import ask
 from semls.lsp.params import (
     check_no_arguments,
     parse_context,
+    parse_duplicates,
     parse_query,
     parse_search,
     parse_similar,
@@ -65,6 +66,8 @@ def _create_session(settings: Settings, engine: EngineSettings) -> Session:
 def _initialize(ls: Session, params: types.InitializeParams) -> None:
     ls.capabilities = editor.Capabilities.from_params(params)
     ls.set_initialization_options(params.initialization_options)
+    if ls.shows_lenses:
+        ls.feature(types.TEXT_DOCUMENT_CODE_LENS)(_code_lens)
 
 
 def _initialized(ls: Session, params: types.InitializedParams) -> None:  # noqa: ARG001
@@ -212,6 +215,40 @@ async def _similar(ls: Session, arguments: Sequence[object]) -> SimilarMessage:
     return await ls.similar(folder, file, read[uri].to_disk(row), limit)
 
 
+async def _duplicates_request(ls: Session, params: object) -> Mapping[str, object]:
+    """Return the clusters of all folders, or of a file, copies first."""
+    uri, options = parse_duplicates([params])
+    messages = await (ls.duplicates(**options) if uri is None else ls.duplicates_in(uri))
+    clusters = [
+        {**cluster, "hits": await _to_hits(ls, cluster["hits"])}
+        for message in messages
+        for cluster in message["clusters"]
+    ]
+    return {
+        "model": next((message["model"] for message in messages if message["model"]), ""),
+        "coverage": {
+            "chunks": sum(message["coverage"]["chunks"] for message in messages),
+            "embedded": sum(message["coverage"]["embedded"] for message in messages),
+        },
+        "functions": sum(message["functions"] for message in messages),
+        "compared": sum(message["compared"] for message in messages),
+        "total": sum(message["total"] for message in messages),
+        "clusters": sorted(clusters, key=lambda cluster: not cluster["copies"]),
+    }
+
+
+async def _code_lens(ls: Session, params: types.CodeLensParams) -> list[types.CodeLens]:
+    """Return a lens for each function of a document that has copies, or near ones."""
+    uri = params.text_document.uri
+    try:
+        messages = await ls.duplicates_in(uri)
+    except JsonRpcInvalidParams:  # the file is not on the disk, because it is new or was deleted
+        return []
+    clusters = [cluster for message in messages for cluster in message["clusters"]]
+    document = (await _read_documents(ls, [uri]))[uri]
+    return [convert.to_lens(uri, cluster, document.to_buffer, ls.encoding) for cluster in clusters]
+
+
 async def _context_command(ls: Session, *arguments: object) -> str:
     return (await ls.context(**parse_context(arguments)))["markdown"]
 
@@ -282,6 +319,7 @@ _FEATURES: dict[str, Any] = {
     "semls/searchText": _search_text_request,
     "semls/similar": _similar_request,
     "semls/context": _context_request,
+    "semls/duplicates": _duplicates_request,
     "semls/status": _without_arguments(_status),
 }
 

@@ -20,6 +20,7 @@ from pygls.lsp.server import LanguageServer
 from semls import __version__
 from semls.errors import BroadWorkspaceError, SemlsError, UsageError
 from semls.escaping import escape_line
+from semls.limits import MAX_HITS
 from semls.lsp import convert, editor
 from semls.lsp.documents import Buffers
 from semls.lsp.repairs import Protocol, converter
@@ -27,8 +28,10 @@ from semls.service.client import Client
 from semls.service.messages import (
     AnswerMessage,
     ContextMessage,
+    DuplicatesMessage,
     ProgressMessage,
     SimilarMessage,
+    StateMessage,
     StatusMessage,
 )
 from semls.settings import EngineSettings, Settings, json_type, merge_options
@@ -62,10 +65,13 @@ class Session(LanguageServer):
         self.buffers = Buffers()
         self.folders: dict[str, convert.Folder] = {}  # URI as the client wrote it → folder
         self.shutdown_requested = False
+        self.shows_lenses = False
+        self._duplicates: dict[str, DuplicatesMessage] = {}  # by path, until the index changes
         self._environment_options = asdict(settings)
         self._initialization_options: Mapping[str, Any] = {}
         self._pushed_options: Mapping[str, Any] = {}
         self._settings: dict[str, Settings] = {}  # path → effective settings
+        self._failed: set[str] = set()  # paths of folders whose engine cannot be reached
         self._followers: dict[str, asyncio.Task[None]] = {}  # path → task that follows the index
         self._opened: dict[str, asyncio.Event] = {}  # path → set once the engine has opened or refused it
         self._too_broad: set[str] = set()  # paths that the engine has refused to index
@@ -97,7 +103,9 @@ class Session(LanguageServer):
 
     def set_initialization_options(self, options: object) -> None:
         """Use the options of `initialize`."""
-        self._initialization_options = self._checked(options)
+        checked = dict(self._checked(options))
+        self.shows_lenses = checked.pop("codeLens", False) is True
+        self._initialization_options = checked
 
     def change_configuration(self, settings: object) -> None:
         """Use the settings that a client has pushed, or fetch them if the client supports that."""
@@ -194,6 +202,9 @@ class Session(LanguageServer):
                 return
             except SemlsError as error:
                 self._show_message_once(str(error), types.MessageType.Error)
+                if folder.path not in self._failed:
+                    self._failed.add(folder.path)
+                    self._notify_state(folder, convert.failed_state(folder, error))
             finally:
                 self._mark_opened(folder)
             await asyncio.sleep(_RETRY_DELAY)
@@ -201,12 +212,22 @@ class Session(LanguageServer):
     async def _states(self, folder: convert.Folder) -> AsyncGenerator[ProgressMessage, None]:
         async for state in self.engine.follow(folder.path):
             self._mark_opened(folder)
+            self._failed.discard(folder.path)
             self._show_message_once(state["notice"], types.MessageType.Info)
             self._show_message_once(state["error"], types.MessageType.Error)
-            if self.capabilities.status:
-                params = {"uri": folder.uri, **convert.to_state(state)}
-                self.protocol.notify("semls/didChangeStatus", params)
+            self._notify_state(folder, convert.to_state(state))
+            self._renew_lenses(state)
             yield state
+
+    def _notify_state(self, folder: convert.Folder, state: StateMessage) -> None:
+        if self.capabilities.status:
+            self.protocol.notify("semls/didChangeStatus", {"uri": folder.uri, **state})
+
+    def _renew_lenses(self, state: ProgressMessage) -> None:
+        """Compute the lenses again when the editor requests them: once the index is complete."""
+        self._duplicates = {}
+        if self.shows_lenses and self.capabilities.refreshes_lenses and state["phase"] == "ready":
+            self.run_in_background(editor.refresh_lenses(self))
 
     def _mark_opened(self, folder: convert.Folder) -> None:
         if folder.path in self._opened:
@@ -255,6 +276,22 @@ class Session(LanguageServer):
         """Return code that is similar to the code at a row of a file in an open folder."""
         await self._configured()
         return await translate_errors(self.engine.similar(folder, file, row, limit=limit))
+
+    async def duplicates(self, **params: Any) -> Sequence[DuplicatesMessage]:  # noqa: ANN401
+        """Return clusters of functions that are copies of one another, or nearly, for each open folder."""
+        await self._folders_opened()
+        requests = (self.engine.duplicates(path, **params) for path in self.searched_paths)
+        return await translate_errors(asyncio.gather(*requests))
+
+    async def duplicates_in(self, uri: str) -> Sequence[DuplicatesMessage]:
+        """Return a cluster for each function of a file that has copies, or near ones."""
+        await self._configured()
+        file = convert.uri_to_path(uri) or ""
+        folder = convert.containing_folder(file, self.searched_paths)
+        known = self._duplicates  # an answer that is late is stored where no request finds it
+        if folder and file not in known:
+            known[file] = await translate_errors(self.engine.duplicates(folder, file=file, limit=MAX_HITS))
+        return [known[file]] if folder else []
 
     async def context(self, **params: Any) -> ContextMessage:  # noqa: ANN401
         """Return the code that a language model needs to answer a question."""

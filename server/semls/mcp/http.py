@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import os
+import re
 import secrets
 import socket
 from collections.abc import Callable
@@ -30,10 +31,21 @@ def serve(
     except OSError as error:
         raise UsageError(f"The port {port} cannot be used ({error.strerror}): choose another one.") from error
     with contextlib.closing(listener):
-        chosen = os.environ.get(_TOKEN_VARIABLE)
+        chosen = _chosen_token()
         token = chosen or secrets.token_urlsafe(32)
         announce(f"http://127.0.0.1:{listener.getsockname()[1]}/mcp", "" if chosen else token)
         asyncio.run(_serve(Session(settings, engine), listener, token))
+
+
+def _chosen_token() -> str:
+    """Return the token that the user has set, or "". Raises UsageError if no header can contain it."""
+    token = os.environ.get(_TOKEN_VARIABLE, "")
+    if not re.fullmatch("[!-~]*", token):
+        raise UsageError(
+            f"{_TOKEN_VARIABLE} contains white space or other characters that a header cannot contain:"
+            " use ASCII letters, digits and punctuation."
+        )
+    return token
 
 
 async def _serve(session: Session, listener: socket.socket, token: str) -> None:

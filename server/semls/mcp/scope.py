@@ -7,6 +7,7 @@ from pathlib import Path
 
 from semls.errors import UsageError
 from semls.escaping import escape_line
+from semls.locations import path_of_uri
 
 _VARIABLES = ("SEMLS_PATH", "CLAUDE_PROJECT_DIR")  # Claude Code sets the second one
 _GLOB_CHARACTERS = re.compile(r"[*{}]")
@@ -42,6 +43,10 @@ class Scope:
         """The workspaces of the places, without duplicates."""
         return list(dict.fromkeys(place.workspace for place in self.places))
 
+    def contains(self, path: str) -> bool:
+        """Return whether an absolute path is one of the places, or below one."""
+        return any(Path(path).is_relative_to(place.path) for place in self.places)
+
     @property
     def globs(self) -> list[str]:
         """Filters that only the files of the places pass; none if whole workspaces are searched."""
@@ -66,15 +71,17 @@ def parse_scope(path: str, file: str = "") -> Scope:
     absolute `file` is used. Raises UsageError.
     """
     start = _start_paths()
-    paths = _split(path, start[0] if start else os.curdir) if path.strip() else start
+    base = start[0] if start and path.strip() else os.curdir
+    paths = _split(path, base) if path.strip() else start
     if not paths and os.path.isabs(file):
         paths = [str(repository(Path(file).parent))]
     if not paths:
+        here = _current_folder()
+        problem = f"{here}, which is too broad to search" if here else "a folder that was deleted"
         raise UsageError(
-            f"semls was started in {os.getcwd()}, which is too broad to search: pass the project's folder as "
-            "`path`, or set SEMLS_PATH to it."
+            f"semls was started in {problem}: pass the project's folder as `path`, or set SEMLS_PATH to it."
         )
-    return Scope(tuple(_place(name, start[0] if start else os.curdir) for name in paths))
+    return Scope(tuple(_place(name, base) for name in paths))
 
 
 def resolve_file(file: str, scope: Scope) -> tuple[str, str]:
@@ -121,8 +128,16 @@ def _start_paths() -> list[str]:
     for variable in _VARIABLES:
         if value := os.environ.get(variable):
             return _split(value, os.curdir)
-    here = Path.cwd()
-    return [] if _home().is_relative_to(here) else [str(here)]
+    here = _current_folder()
+    return [str(here)] if here and not _home().is_relative_to(here) else []
+
+
+def _current_folder() -> Path | None:
+    """Return the working directory, None if it was deleted, as a worktree may be."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return None
 
 
 def _home() -> Path:
@@ -146,11 +161,18 @@ def _place(name: str, base: str) -> Place:
 
 
 def _absolute(path: str, base: str) -> str:
-    """Return the absolute path as the engine spells it: decoded from UTF-8, whatever the locale is.
+    """Return the absolute path of a path or a file URI as the engine spells it: decoded from UTF-8.
 
     Raises UsageError.
     """
-    absolute = os.path.abspath(os.path.join(base, os.path.expanduser(path)))
+    named = path_of_uri(path) if path.startswith("file:///") else os.path.expanduser(path)
+    try:
+        absolute = os.path.abspath(os.path.join(base, named))
+    except FileNotFoundError as error:
+        raise UsageError(
+            f"{path} is relative to the folder in which semls was started, which was deleted: pass an "
+            "absolute path."
+        ) from error
     try:
         return os.fsencode(absolute).decode("utf-8", "surrogateescape")
     except UnicodeEncodeError as error:

@@ -39,6 +39,7 @@ _INSTRUCTIONS = (
     "The index follows the files by itself. If you work in another folder or git worktree than the "
     "project's, pass it as `path`."
 )
+_MAX_ERROR = 1_000  # characters
 _READ_ONLY = ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False)
 
 
@@ -88,8 +89,7 @@ def create_server(session: Session) -> Server:
         # By now, the SDK has its own copy of stdout's descriptor. It restores the original at the end, onto
         # which Python would flush what was printed until then.
         sys.stdout = sys.stderr
-        async with session.following():
-            yield
+        yield
 
     server = Server(
         "semls",
@@ -149,7 +149,10 @@ def _failure(error: SemlsError) -> CallToolResult:
             " If this agent runs in a sandbox, allow it to connect to 127.0.0.1 and to write to the cache of "
             "semls, or run `semls engine run` in a terminal."
         )
-    return CallToolResult(content=[TextContent(type="text", text=escape_line(text))], is_error=True)
+    text = escape_line(text)
+    if len(text) > _MAX_ERROR:  # it may repeat an argument
+        text = f"{text[:_MAX_ERROR]}…"
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
 
 
 def _describe(error: ValidationError) -> str:

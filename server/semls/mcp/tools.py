@@ -17,10 +17,12 @@ from semls.errors import SemlsError
 from semls.escaping import escape_line
 from semls.hits import MIN_CONFIDENCE
 from semls.limits import DEFAULT_TOKENS
-from semls.locations import split_location
+from semls.locations import path_of_uri, split_location
 from semls.mcp.scope import Scope, parse_scope, resolve_file
 from semls.mcp.session import Report, Session
-from semls.service.messages import AnswerMessage, ContextMessage, StatusMessage
+from semls.service.messages import AnswerMessage, ChunkMessage, ContextMessage, StatusMessage
+
+_MANY = 100  # hits of a whole workspace, of which those in a part of it are returned
 
 Answer = TypeVar("Answer", AnswerMessage, ContextMessage)
 
@@ -85,7 +87,13 @@ class Tools:
         scope = await asyncio.to_thread(parse_scope, path, file)
         absolute, workspace = await asyncio.to_thread(resolve_file, file, scope)
         await self._session.wait_until_read([workspace], _reporter(context))
-        message = await self._session.engine.similar(workspace, absolute, row, limit=limit)
+        is_part = bool(path and scope.globs)
+        message = await self._session.engine.similar(
+            workspace, absolute, row, limit=max(limit, _MANY) if is_part else limit
+        )
+        if is_part:
+            message["copies"] = [copy for copy in message["copies"] if _is_in(scope, copy)]
+            message["hits"] = [hit for hit in message["hits"] if _is_in(scope, hit)][:limit]
         return answer_text.render_similar(message, scope, lines)
 
     async def context(
@@ -142,6 +150,10 @@ class Tools:
 
     async def _statuses(self, scope: Scope) -> Sequence[StatusMessage]:
         return await asyncio.gather(*map(self._session.engine.status, scope.workspaces))
+
+
+def _is_in(scope: Scope, chunk: ChunkMessage) -> bool:
+    return scope.contains(path_of_uri(chunk["uri"]))
 
 
 def _reporter(context: Context[Any, Any]) -> Report:

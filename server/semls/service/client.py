@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, Literal, TypeVar
 
 from semls.errors import EngineError
-from semls.limits import DEFAULT_HITS, DEFAULT_TOKENS
+from semls.limits import DEFAULT_CLUSTERS, DEFAULT_HITS, DEFAULT_TOKENS
 from semls.service import launcher, messages
 from semls.service.http_client import (
     TRANSPORT_ERRORS,
@@ -20,6 +20,7 @@ from semls.service.http_client import (
 from semls.service.messages import (
     AnswerMessage,
     ContextMessage,
+    DuplicatesMessage,
     Endpoint,
     ExplanationMessage,
     FilesMessage,
@@ -114,6 +115,19 @@ class Client:
             "lexical_only": lexical_only,
         }
         return await self._request(messages.SIMILAR, body)
+
+    async def duplicates(
+        self,
+        workspace: str,
+        *,
+        file: str | None = None,
+        limit: int = DEFAULT_CLUSTERS,
+        tests: bool = True,
+        lexical_only: bool = False,
+    ) -> DuplicatesMessage:
+        """Return clusters of functions that are copies of one another, or nearly; with `file`, of its own."""
+        options = {"file": file, "limit": limit, "tests": tests, "lexical_only": lexical_only}
+        return await self._request(messages.DUPLICATES, {**self._workspace(workspace), **options})
 
     async def context(
         self,

@@ -41,15 +41,8 @@ class ChunkMessage(TypedDict):
     language: str
 
 
-class HitMessage(ChunkMessage):
-    """A chunk that was found. Scores are unbounded and not comparable across queries."""
-
-    score: float
-    snippet: str
-
-
 class LineMessage(TypedDict):
-    """A line of a file, zero-based, and its text without indentation.
+    """A line of a file, zero-based, and its text without indentation and without markers of comments.
 
     `words` says where the words start and end in the text that the query has, in characters.
     """
@@ -59,14 +52,21 @@ class LineMessage(TypedDict):
     words: list[tuple[int, int]]
 
 
-class SearchHitMessage(HitMessage):
-    """A hit of a search.
+class HitMessage(ChunkMessage):
+    """A chunk that was found. Scores are unbounded and not comparable across queries.
 
-    `best` is the line that shares the most words with the query; if none shares any, that of the name.
-    `matched` lists what found the hit: "name", "lexical", "semantic"; [] if only filters.
+    `best` is the line that shares the most words with the query. If that is only the header with the name, it
+    is the first line of the documentation, or else of the body.
     """
 
+    score: float
+    snippet: str
     best: LineMessage
+
+
+class SearchHitMessage(HitMessage):
+    """A hit of a search. `matched` lists what found it: "name", "lexical", "semantic"; [] if only filters."""
+
     matched: list[str]
 
 
@@ -113,6 +113,31 @@ class SimilarMessage(ChunkMessage):
     coverage: CoverageMessage
     copies: list[ChunkMessage]
     hits: list[SimilarHitMessage]
+
+
+class ClusterMessage(TypedDict):
+    """Functions that are copies of the first one, or nearly.
+
+    A score is the share of words that a function has in common with the first one.
+    """
+
+    copies: bool
+    hits: list[HitMessage]
+
+
+class DuplicatesMessage(TypedDict):
+    """The first of `total` clusters of functions: copies first, then those that are nearly copies.
+
+    `model` and `coverage` are as in an answer: without a model, there are copies only. `compared` of
+    `functions` have been compared by their vectors.
+    """
+
+    model: str
+    coverage: CoverageMessage
+    functions: int
+    compared: int
+    total: int
+    clusters: list[ClusterMessage]
 
 
 class ExcerptMessage(TypedDict):
@@ -294,6 +319,7 @@ class Endpoint(Generic[Message]):
 PING = Endpoint[PingMessage]("/")
 SEARCH = Endpoint[AnswerMessage]("/search")
 SIMILAR = Endpoint[SimilarMessage]("/similar")
+DUPLICATES = Endpoint[DuplicatesMessage]("/duplicates")
 CONTEXT = Endpoint[ContextMessage]("/context")
 INDEX = Endpoint[ProgressMessage]("/index")  # a stream
 FOLLOW = Endpoint[StateMessage]("/follow")  # a stream

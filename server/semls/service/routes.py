@@ -26,6 +26,7 @@ from semls.service.guard import Guard, read_body
 from semls.service.messages import (
     AnswerMessage,
     ContextMessage,
+    DuplicatesMessage,
     EmptyMessage,
     Endpoint,
     ExplanationMessage,
@@ -63,6 +64,7 @@ class App:
             self._stream(messages.FILES, schemas.FilesBody, self._files),
             self._cancellable(messages.SEARCH, schemas.SearchBody, self._search),
             self._cancellable(messages.SIMILAR, schemas.SimilarBody, self._similar),
+            self._cancellable(messages.DUPLICATES, schemas.DuplicatesBody, self._duplicates),
             self._cancellable(messages.CONTEXT, schemas.ContextBody, self._context),
             self._request(messages.CHANGED, schemas.ChangedBody, self._changed),
             self._request(
@@ -138,6 +140,13 @@ class App:
             lexical_only=body.lexical_only,
         )
         return serializers.similar_message(Path(body.workspace), comparison)
+
+    async def _duplicates(self, body: schemas.DuplicatesBody) -> DuplicatesMessage:
+        settings = body.settings.to_settings()
+        result = await self._engine.duplicates(
+            body.workspace, settings, body.file, tests=body.tests, lexical_only=body.lexical_only
+        )
+        return serializers.duplicates_message(Path(body.workspace), result, body.limit)
 
     async def _context(self, body: schemas.ContextBody) -> ContextMessage:
         answer, sections = await self._engine.context(body.settings_by_workspace(), _query(body), body.tokens)

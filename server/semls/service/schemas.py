@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
 from semls.errors import UsageError
-from semls.limits import DEFAULT_HITS, DEFAULT_TOKENS, MAX_HITS, MAX_QUERY_LENGTH
+from semls.limits import DEFAULT_CLUSTERS, DEFAULT_HITS, DEFAULT_TOKENS, MAX_HITS, MAX_QUERY_LENGTH
 from semls.settings import Settings, json_type
 
 _MAX_VALUES = 100  # of one filter
@@ -73,6 +73,14 @@ class SimilarParams(_Model):
     uri: str = Field(max_length=_MAX_URI_LENGTH)
     position: Position
     limit: Limit = DEFAULT_HITS
+
+
+class DuplicatesParams(_Model):
+    """How many clusters to return, and whether tests count; or the file whose functions are compared."""
+
+    uri: str | None = Field(default=None, max_length=_MAX_URI_LENGTH)
+    limit: Limit = DEFAULT_CLUSTERS
+    tests: bool = True
 
 
 # Bodies of requests to the engine
@@ -162,6 +170,15 @@ class SimilarBody(WorkspaceBody):
     file: FilePath
     row: Row
     limit: Limit = DEFAULT_HITS
+    lexical_only: bool = False
+
+
+class DuplicatesBody(WorkspaceBody):
+    """A workspace whose duplicates are listed, or only those of the functions of a file."""
+
+    file: FilePath | None = None
+    limit: Limit = DEFAULT_CLUSTERS
+    tests: bool = True
     lexical_only: bool = False
 
 

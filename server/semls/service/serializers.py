@@ -8,7 +8,7 @@ from pathlib import Path
 from semls.engine.doctor import Finding
 from semls.engine.indexing.listing import ListedFile
 from semls.engine.indexing.progress import Progress
-from semls.engine.results import Answer, Comparison, Explanation, Status, Usage
+from semls.engine.results import Answer, Comparison, DuplicatesResult, Explanation, Status, Usage
 from semls.engine.search.context import Section, estimate_tokens, render_markdown
 from semls.engine.search.retrieval import Hit
 from semls.engine.storage.embedded_hashes import Coverage
@@ -20,12 +20,12 @@ from semls.service.messages import (
     ChunkMessage,
     ContextMessage,
     CoverageMessage,
+    DuplicatesMessage,
     ExplanationMessage,
     FileReasonMessage,
     FilesMessage,
     FindingMessage,
     HitMessage,
-    LineMessage,
     ProgressMessage,
     Range,
     SectionMessage,
@@ -39,10 +39,7 @@ def answer_message(answer: Answer) -> AnswerMessage:
     """Return the message for the hits of a search."""
     return {
         **_header(answer),
-        "hits": [
-            {**_hit(root, hit), "best": _best_line(hit), "matched": list(hit.matched)}
-            for root, hit in answer.hits
-        ],
+        "hits": [{**_hit(root, hit), "matched": list(hit.matched)} for root, hit in answer.hits],
     }
 
 
@@ -55,6 +52,22 @@ def similar_message(root: Path, comparison: Comparison) -> SimilarMessage:
         "coverage": _coverage(comparison.coverage),
         "copies": [_chunk(root, copy) for copy in similar.duplicates],
         "hits": [{**_hit(root, hit), "count": count} for hit, count in similar.hits],
+    }
+
+
+def duplicates_message(root: Path, result: DuplicatesResult, limit: int) -> DuplicatesMessage:
+    """Return the message for the first duplicates in the workspace `root`."""
+    found = result.duplicates
+    return {
+        "model": result.model,
+        "coverage": _coverage(result.coverage),
+        "functions": found.functions,
+        "compared": found.compared,
+        "total": len(found.clusters),
+        "clusters": [
+            {"copies": cluster.are_copies, "hits": [_hit(root, hit) for hit in cluster.hits]}
+            for cluster in found.clusters[:limit]
+        ],
     }
 
 
@@ -186,17 +199,11 @@ def _hit(root: Path, hit: Hit) -> HitMessage:
         "selectionRange": _selection_range(hit.entry, hit.snippet, hit.row),
         "score": round(hit.score, 4),
         "snippet": hit.snippet,
-    }
-
-
-def _best_line(hit: Hit) -> LineMessage:
-    row = split_rows(hit.snippet)[hit.best_row]
-    text = row.lstrip()
-    indentation = len(row) - len(text)
-    return {
-        "line": hit.entry.start_row + hit.best_row,
-        "text": text,
-        "words": [(start - indentation, end - indentation) for start, end in hit.best_spans],
+        "best": {
+            "line": hit.entry.start_row + hit.best_row,
+            "text": hit.best_text,
+            "words": list(hit.best_spans),
+        },
     }
 
 

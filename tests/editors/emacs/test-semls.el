@@ -89,7 +89,7 @@
            (hits (test-terminal test-query "--path" (test-path "shop") "-k" "50"))
            (paths (delete-dups (mapcar (lambda (hit) (plist-get hit :path)) hits)))
            path)
-      (should (equal (nth 1 listed) "27: SessionStore.evict_expired  Method  /// Throw out everybody who was idle for too long."))
+      (should (equal (nth 1 listed) "27: SessionStore.evict_expired  Method  Throw out everybody who was idle for too long."))
       (should (equal (cl-remove-if-not (lambda (line) (member line paths)) listed) paths))
       (dolist (line listed)
         (if (member line paths)

@@ -11,11 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FIXTURES, HANG
+from tests.editors.emacs.emacs import PACKAGE, SEMLS, SETUP, emacs
 from tests.support.chat_server import answering, serve_chat
 
 HERE = Path(__file__).parent
-PACKAGE = Path(__file__).parents[3] / "editors" / "emacs" / "semls.el"
-SEMLS = str(Path(sys.executable).with_name("semls"))
 OTHER = f"{sys.executable} {HERE / 'other_server.py'}"
 CASES = HERE / "test-semls.el"
 TESTS = re.findall(r"^\(ert-deftest semls-test-(\S+)", CASES.read_text("utf-8"), re.MULTILINE)
@@ -41,29 +40,11 @@ pytestmark = [
 ]
 
 
-SETUP = "(progn (setq native-comp-deferred-compilation nil) (package-initialize))"
-
-
 @pytest.fixture(scope="module", autouse=True)
 def _home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
         yield
-
-
-def emacs(*arguments, limit=HANG, **environment):
-    """Run Emacs in batch mode. `-Q` would exclude the packages of the system, so `-q` is used."""
-    return subprocess.run(
-        ["emacs", "-q", "--batch", "--eval", SETUP, *map(str, arguments)],
-        env={**os.environ, **environment},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        timeout=limit,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")
@@ -239,7 +220,7 @@ def test_search_while_typing_previews_and_visits_the_hit(screen):
     screen.type(QUERY)
     # The label of the hit, and a line of the previewed file.
     seen = screen.until("evict_expired  store/session.rs:27", "impl SessionStore {")
-    assert "Method  /// Throw out everybody who was idle for too long." in seen
+    assert "Method  Throw out everybody who was idle for too long." in seen
     screen.press("Enter")
     screen.until("session.rs", "(27,11)", " semls ")
     screen.press("M-,")

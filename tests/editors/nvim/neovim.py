@@ -93,6 +93,12 @@ class Neovim:
             end
             return {}""")
 
+    def picker_title(self):
+        """Return the title above the prompt of the built-in picker."""
+        return self.lua("""
+            local config = vim.api.nvim_win_get_config(0)
+            return config.title and config.title[1][1] or ''""")
+
     def close(self):
         with contextlib.suppress(OSError, EOFError):  # Neovim exits without a response
             until(lambda: self.nvim.command("qa!"))  # fails while a picker is closing
@@ -125,7 +131,9 @@ class Screen(Neovim):
             timeout=HANG,
         )
         until(lambda: is_listening(address))
-        super().__init__(pynvim.attach("socket", path=address))
+        nvim = pynvim.attach("socket", path=address)
+        until(lambda: nvim.vvars["vim_did_enter"])  # it listens before it executes `--cmd`
+        super().__init__(nvim)
 
     def press(self, *keys):
         subprocess.run([*self.tmux, "send-keys", *keys], check=True, timeout=HANG)

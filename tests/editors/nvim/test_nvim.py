@@ -27,7 +27,7 @@ def test_search_with_bang_fills_the_quickfix_list_by_file(nvim, terminal, folder
         "session.rs",
         27,
         12,
-        "[Method] SessionStore.evict_expired  /// Throw out everybody who was idle for too long.",
+        "[Method] SessionStore.evict_expired  Throw out everybody who was idle for too long.",
     )
     nvim.nvim.command("cc 1")
     assert nvim.location == ("session.rs", 27, 11)
@@ -93,7 +93,7 @@ def test_search_with_unknown_picker_names_it(start):
     nvim.setup(picker="nonsense")
     nvim.nvim.command("Semls search")
     assert nvim.messages == [
-        'semls: unknown picker "nonsense"; available: snacks, mini.pick, telescope, fzf-lua, builtin'
+        'semls: unknown picker "nonsense"; available: snacks, mini.pick, telescope, fzf-lua, builtin, select'
     ]
 
 
@@ -140,6 +140,19 @@ def test_server_runs_once_per_root(nvim, folder):
     nvim.nvim.command(f"edit {folder}/gpt/train.py")
     nvim.nvim.command(f"edit {folder}/shop/store/session.rs")
     nvim.until(lambda: nvim.roots == [str(folder / "gpt"), str(folder / "shop")])
+
+
+def test_root_without_markers_is_the_current_directory_if_it_contains_the_file(start, tmp_path):
+    nvim = start()
+    nvim.setup()
+    for path in ("plain/store/a.py", "other/b.py"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text("def weigh():\n    pass\n")
+    nvim.nvim.command(f"cd {tmp_path}/plain")
+    nvim.nvim.command("edit store/a.py")
+    nvim.until(lambda: nvim.roots == [str(tmp_path / "plain")])
+    nvim.nvim.command(f"edit {tmp_path}/other/b.py")
+    nvim.until(lambda: nvim.roots == [str(tmp_path / "other"), str(tmp_path / "plain")])
 
 
 def test_search_without_file_uses_the_current_directory(start, folder):

@@ -227,11 +227,44 @@ def test_builtin_picker_location_that_does_not_fit_is_cut(start_screen):
     assert rows == [
         "Inventory.reserve  shop/store/Inventory.java:11",
         "Inventory.reserve  …/Inventory.java:11",
-        "Inventory.re…  …/Inventory.java:11",
-        "Inventory.r…  …/Inv…",
+        "…reserve  …/Inventory.java:11",
+        "…reserve  …/Invento…",
     ]
+
+
+def test_builtin_picker_query_that_does_not_fit_shows_its_end(start_screen):
+    screen = start_screen(BUILTIN, (100, 26))
+    screen.type(":Semls search\r")
+    screen.shows("Search by meaning")
+    screen.type(f"{QUERY} today")
+    screen.shows("who were idle for too long today")
 
 
 def test_picker_with_invalid_filter_shows_the_error(screen):
     screen.type(":Semls search kind:nonsense\r")
     screen.shows("Unknown kind")
+
+
+@pytest.mark.parametrize("setting", ["require('semls').setup({ picker = 'select' })", "vim.g.vscode = 1"])
+def test_select_asks_for_a_question_and_opens_the_selected_hit(start_screen, setting):
+    screen = start_screen(BUILTIN)
+    screen.lua(setting)
+    assert screen.lua("return require('semls.pickers').name()") == "select"
+    screen.type(":Semls search\r")
+    screen.shows("Search by meaning:")
+    screen.type(f"{QUERY}\r")
+    screen.shows("1: SessionStore.evict_expired  store/session.rs:27  Throw out everybody")
+    screen.picture("nvim-select")
+    screen.type("1\r")
+    screen.until(lambda: screen.location == ("session.rs", 27, 11))
+    screen.type(":Semls last\r")
+    screen.shows("1: SessionStore.evict_expired")
+    screen.press("Enter")
+
+
+def test_select_without_hits_says_so(start_screen):
+    screen = start_screen(BUILTIN)
+    screen.lua("require('semls').setup({ picker = 'select' })")
+    screen.nvim.command("Semls search name:there_is_no_such_name")
+    screen.until(lambda: screen.messages)
+    assert screen.messages == ["semls: No hits"]

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import httpx
 from playwright.sync_api import Error as PlaywrightError
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.conftest import HANG
@@ -37,9 +37,16 @@ QUIET = {
 _QUIET = (
     "--disable-telemetry --disable-update-check --disable-getting-started-override --disable-proxy".split()
 )
-_IS_CLOSED = """typed => [...document.querySelectorAll(".quick-input-widget:not(.hidden) input.input")].every(
+_IS_CLOSED = """typed => [...document.querySelectorAll(".quick-input-widget input.input")].every(
     (box) => box.value !== typed || !box.getClientRects().length
 )"""
+_IS_CUT = """element => {
+    const { right } = element.getBoundingClientRect();
+    const hides = (parent) => getComputedStyle(parent).overflowX !== "visible";
+    const parents = [];
+    for (let parent = element.parentElement; parent; parent = parent.parentElement) parents.push(parent);
+    return parents.some((parent) => hides(parent) && parent.getBoundingClientRect().right < right - 1);
+}"""
 
 
 class Code:
@@ -122,11 +129,12 @@ def _wait_until_ready(port):
 
 
 @contextmanager
-def browsing():
-    """Open a page in a headless browser."""
+def browsing(zoom=1.0):
+    """Open a page in a headless browser. As with the zoom of a browser, a larger `zoom` leaves less room."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
-        page = browser.new_page(viewport={"width": 1200, "height": 760})
+        viewport: ViewportSize = {"width": round(1200 / zoom), "height": round(760 / zoom)}
+        page = browser.new_page(viewport=viewport, device_scale_factor=zoom)
         page.set_default_timeout(HANG * 1000)
         expect.set_options(timeout=HANG * 1000)
         yield page
@@ -144,15 +152,15 @@ class Window:
 
     @property
     def box(self) -> Locator:
-        return self.page.locator(".quick-input-widget:not(.hidden) input.input").first
+        return self.page.locator(".quick-input-widget:visible input.input").first
 
     @property
     def title(self) -> Locator:
-        return self.page.locator(".quick-input-widget:not(.hidden) .quick-input-title")
+        return self.page.locator(".quick-input-widget:visible .quick-input-title")
 
     @property
     def rows(self) -> Locator:
-        return self.page.locator(".quick-input-widget:not(.hidden) .quick-input-list .monaco-list-row")
+        return self.page.locator(".quick-input-widget:visible .quick-input-list .monaco-list-row")
 
     @property
     def status(self) -> Locator:
@@ -173,7 +181,7 @@ class Window:
 
     def scope(self, label) -> Locator:
         """A button of the search box that is on or off."""
-        return self.page.locator(".quick-input-widget:not(.hidden)").get_by_role("checkbox", name=label)
+        return self.page.locator(".quick-input-widget:visible").get_by_role("checkbox", name=label)
 
     @property
     def message(self) -> Locator:
@@ -203,6 +211,10 @@ class Window:
     def tab(self, file) -> Locator:
         return self.page.locator(f".tab[data-resource-name='{file}']")
 
+    def is_cut(self, text):
+        """Return whether the end of a text is hidden because there is no room for it."""
+        return text.evaluate(_IS_CUT)
+
     def picture(self, name):
         """Save a screenshot for the documentation if SEMLS_PICTURES is set."""
         if folder := os.environ.get("SEMLS_PICTURES"):
@@ -217,6 +229,9 @@ class Window:
     def is_at(self, file, line, column):
         expect(self.page.locator(f".tab.active[data-resource-name='{file}']")).to_be_visible()
         expect(self.page.locator("#status\\.editor\\.selection")).to_have_text(f"Ln {line}, Col {column}")
+
+    def has_focus_in_editor(self):
+        expect(self.page.locator(".editor-group-container.active .monaco-editor.focused")).to_be_visible()
 
     def command(self, title):
         """Execute a command from the command palette.

@@ -1,4 +1,3 @@
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -9,14 +8,6 @@ from tests.conftest import FIXTURES
 from tests.editors.vscode.code import Window, browsing, serving
 
 SEMLS = str(Path(sys.executable).with_name("semls"))
-
-
-@pytest.fixture(scope="session")
-def installed():
-    folder = os.environ.get("SEMLS_EDITORS")
-    if not folder:
-        pytest.skip("SEMLS_EDITORS does not name a folder that tests/editors/install.sh has filled")
-    return Path(folder).absolute()
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import FIXTURES, HANG
+from tests.editors.vscode.code import Window, browsing
 from tests.editors.vscode.conftest import SEMLS
 from tests.support.chat_server import answering, serve_chat
 
@@ -33,21 +34,36 @@ def best_names(terminal, folder):
 
 
 def grouped_rows(terminal, folder):
-    """Return the paths of the files that `semls search` prints for QUERY, each before the names in it."""
+    """Return the names of the files that `semls search` prints for QUERY, each before the names in it."""
     printed = terminal.run("search", QUERY, "-k", 50, cwd=folder).stdout
     hits = re.findall(r"^ +\d+  (\S+):\d+  (.+?) — ", printed, re.MULTILINE)
-    files = {path: [name for other, name in hits if other == path] for path, _ in hits}
-    return [row for path, names in files.items() for row in (path, *names)]
+    names = [(path, name.rsplit(".")[-1]) for path, name in hits]
+    files = {path: [name for other, name in names if other == path] for path, _ in hits}
+    return [row for path, names in files.items() for row in (path.rsplit("/")[-1], *names)]
 
 
-def test_status_bar_while_indexing_shows_the_progress(open_window, tmp_path):
+@pytest.fixture
+def control_embedding(terminal):
+    """Runs `semls pause` and `semls resume`, the latter also at the end of a test that fails."""
+
+    def run(command):
+        assert terminal.run(command).returncode == 0
+
+    yield run
+    run("resume")
+
+
+def test_status_bar_while_indexing_shows_the_progress(open_window, control_embedding, tmp_path):
+    window = open_window(tmp_path)
+    window.has_status("semls: ready")
     for number in range(900):
         text = f"def number_{number}(x):\n    return x + {number} * {time.time_ns()}\n"
         (tmp_path / f"m{number}.py").write_text(text)
-    window = open_window(tmp_path)
     expect(window.status).to_have_text(re.compile(r"semls \d+ %"), timeout=HANG * 1000)
+    control_embedding("pause")
     window.search("number")
     expect(window.title).to_have_text(re.compile(r"Search Code by Meaning \(\d+ % embedded\)"))
+    control_embedding("resume")
     expect(window.title).to_have_text("Search Code by Meaning", timeout=HANG * 1000)
     window.page.keyboard.press("Escape")
     expect(window.status).to_have_text("semls", timeout=HANG * 1000)
@@ -101,7 +117,7 @@ def test_search_previews_the_first_hit_below_the_popup_and_escape_restores_the_e
     assert window.box.is_visible()
     line = window.page.locator(".view-line", has_text="pub fn evict_expired")
     expect(line).to_be_visible()
-    popup = window.page.locator(".quick-input-widget:not(.hidden)").bounding_box()
+    popup = window.page.locator(".quick-input-widget:visible").bounding_box()
     assert line.bounding_box()["y"] > popup["y"] + popup["height"]
     window.picture("search")
     window.page.keyboard.press("Escape")
@@ -109,6 +125,7 @@ def test_search_previews_the_first_hit_below_the_popup_and_escape_restores_the_e
     expect(window.tab("session.rs")).to_have_count(0)
     # The Explorer has not expanded the folder of the preview, and the editor has the focus.
     expect(window.page.get_by_role("treeitem", name="orders.go")).to_have_count(0)
+    window.has_focus_in_editor()
     window.page.keyboard.press("ArrowUp")
     window.is_at("cart.ts", 11, 1)
 
@@ -168,7 +185,7 @@ def test_scope_buttons_narrow_the_search(window):
     window.scope("Only in web/src").click()
     expect(window.title).to_have_text("Search Code by Meaning · in web/src")
     expect(window.rows.first).to_contain_text("web/src/")
-    expect(window.rows.first).to_contain_text("no strong match")
+    expect(window.rows.first).to_contain_text("No strong match; nearest:")
     expect(window.rows.filter(has_text="session.rs")).to_have_count(0)
     window.scope("Leave Out Tests").click()
     window.scope("Only in *.ts Files").click()
@@ -199,6 +216,7 @@ def test_empty_search_box_lists_recent_questions(window):
         window.box.fill(query)
         expect(window.rows.first).to_contain_text(name)
         window.page.keyboard.press("Escape")
+        expect(window.page.locator(".tabs-container .tab")).to_have_count(0)  # the preview is closed
     window.search("")
     expect(window.rows.first).to_contain_text("sum of the prices in a cart")
     expect(window.rows.nth(1)).to_contain_text(QUERY)
@@ -213,17 +231,109 @@ def test_empty_search_box_lists_recent_questions(window):
     expect(window.results.nth(1)).to_contain_text("evict_expired")
 
 
+def test_search_box_opened_right_after_escape_keeps_the_focus(window, shop):
+    file = shop / "store" / "session.rs"
+    text = file.read_text()
+    window.open_file("store/session.rs")
+    window.search("")
+    for _ in range(8):
+        window.page.keyboard.type(QUERY)
+        expect(window.rows.first).to_contain_text("evict_expired")
+        window.page.keyboard.press("ArrowDown")  # previews another file
+        window.page.keyboard.press("Escape")
+        window.page.keyboard.press("Control+Alt+Shift+F")
+        expect(window.rows.first).to_contain_text(QUERY)
+        expect(window.box).to_have_value("")
+    window.page.keyboard.press("Escape")
+    window.is_at("session.rs", 1, 1)
+    window.has_focus_in_editor()
+    expect(window.tab("session.rs")).not_to_have_class(re.compile("dirty"))
+    assert file.read_text() == text
+
+
+def test_search_box_opened_right_after_enter_keeps_the_focus(window):
+    window.open_file("web/src/cart.ts", 12)
+    window.search("")
+    for _ in range(8):
+        window.page.keyboard.type(QUERY)
+        expect(window.rows.first).to_contain_text("evict_expired")
+        window.page.keyboard.press("Enter")
+        expect(window.box).to_be_hidden()
+        window.page.keyboard.press("Control+Alt+Shift+F")
+        expect(window.rows.first).to_contain_text(QUERY)
+        expect(window.box).to_have_value("")
+    window.page.keyboard.press("Escape")
+    window.is_at("session.rs", 27, 12)
+    window.has_focus_in_editor()
+    expect(window.tab("session.rs")).not_to_have_class(re.compile("dirty"))
+
+
+def test_escape_restores_preview_tabs_and_scroll_positions(window, shop):
+    long = "".join(f"line {number}\n" for number in range(400))
+    (shop / "long.txt").write_text(long)
+    window.open_file("web/src/cart.ts")
+    window.page.keyboard.press("Control+k")
+    window.page.keyboard.press("Enter")  # keeps the editor
+    file = window.page.get_by_role("treeitem", name="long.txt")
+    file.click()  # opens a preview
+    italic = window.page.locator(".tab", has_text="long.txt").locator(".label-name.italic, .italic")
+    expect(italic.first).to_be_visible()
+    window.page.locator(".monaco-editor .view-lines").first.click()
+    window.page.keyboard.press("Control+g")
+    window.page.keyboard.type("200")
+    window.page.keyboard.press("Enter")
+    line = window.page.locator(".view-line", has_text=re.compile(r"^line.199$"))
+    top = line.bounding_box()["y"]
+    for _ in range(2):
+        window.search("")
+        window.box.fill(QUERY)
+        expect(window.tab("session.rs")).to_be_visible()
+        window.page.keyboard.press("Escape")
+        window.is_at("long.txt", 200, 1)
+        window.has_focus_in_editor()
+        expect(window.tab("session.rs")).to_have_count(0)
+        expect(italic.first).to_be_visible()
+        assert abs(line.bounding_box()["y"] - top) < 3
+    window.tab("cart.ts").click()
+    window.search("")
+    window.box.fill(QUERY)
+    expect(window.tab("session.rs")).to_be_visible()
+    window.page.keyboard.press("Escape")
+    window.is_at("cart.ts", 1, 1)
+    expect(window.tab("session.rs")).to_have_count(0)
+    expect(italic.first).to_be_visible()  # behind the other one
+
+
+def test_enter_before_the_answer_waits_for_it(window):
+    window.search(QUERY)
+    expect(window.rows.first).to_contain_text("evict_expired")
+    window.page.keyboard.press("Enter")
+    window.is_at("session.rs", 27, 12)
+    window.has_focus_in_editor()
+    window.search("")
+    expect(window.rows.first).to_contain_text(QUERY)  # a recent question, which Enter would take over
+    window.page.keyboard.insert_text("sum of the prices in a cart")
+    window.page.keyboard.press("Enter")
+    expect(window.rows.first).to_contain_text("computeTotal")
+    expect(window.box).to_have_value("sum of the prices in a cart")
+    window.page.keyboard.press("Control+a")
+    window.page.keyboard.insert_text(QUERY)
+    window.page.keyboard.press("Enter")  # with the hits of another query in view
+    window.is_at("session.rs", 27, 12)
+    expect(window.box).to_be_hidden()
+
+
 def test_results_view_commands_step_copy_group_and_dismiss(window, terminal, shop):
     window.search(QUERY)
     names = best_names(terminal, shop)
     window.has_rows(*names)
     window.page.keyboard.press("Alt+Enter")
     rows = grouped_rows(terminal, shop)
-    assert rows[:2] == ["store/session.rs", "SessionStore.evict_expired"]
+    assert rows[:2] == ["session.rs", "evict_expired"]
     for number, text in enumerate(rows):
         expect(window.results.nth(number)).to_contain_text(text)
     expect(window.summary).to_have_text(re.compile(rf"{QUERY} · \d+ results"))
-    expect(window.results.nth(1)).to_contain_text("1. ")
+    expect(window.results.nth(1)).to_contain_text("1. evict_expiredSessionStore")
     window.page.keyboard.press("F4")
     window.is_at("session.rs", 27, 12)
     window.picture("results")
@@ -235,7 +345,7 @@ def test_results_view_commands_step_copy_group_and_dismiss(window, terminal, sho
     window.clipboard_has("pub fn evict_expired")
     window.command("semls: Sort by Rank")
     for number, name in enumerate(names):
-        expect(window.results.nth(number)).to_contain_text(name)
+        expect(window.results.nth(number)).to_contain_text(name.rsplit(".")[-1])
     window.command("semls: Next Result")
     window.is_at("session.rs", 27, 12)
     window.command("semls: Next Result")
@@ -243,27 +353,42 @@ def test_results_view_commands_step_copy_group_and_dismiss(window, terminal, sho
     window.command("semls: Previous Result")
     window.is_at("session.rs", 27, 12)
     window.results.first.hover()
-    window.results.first.get_by_role("button", name="Dismiss").click()
+    window.results.first.get_by_role("button", name="Dismiss Result").click()
+    expect(window.results.filter(has_text="evict_expired")).to_have_count(0)
+    window.command("semls: Search Again")
+    expect(window.results.first).to_contain_text("evict_expired")
+    window.results.first.click()
+    window.page.keyboard.press("Delete")
     expect(window.results.filter(has_text="evict_expired")).to_have_count(0)
     window.command("semls: Search Again")
     expect(window.results.first).to_contain_text("evict_expired")
     window.command("semls: Group by File")
-    expect(window.results.first).to_contain_text("store/session.rs")
+    expect(window.results.first).to_contain_text("session.rs")
     expect(window.results.nth(1)).to_contain_text("evict_expired")
     window.command("semls: Clear Results")
     expect(window.results).to_have_count(0)
     expect(window.page.get_by_text("Describe what the code does, in plain words.")).to_be_visible()
 
 
-def test_results_are_completed_when_the_files_are_embedded(open_window, tmp_path):
-    for number in range(300):
+def test_results_highlight_the_words_of_the_question_in_names(window):
+    window.search("evict the expired session")
+    expect(window.rows.first).to_contain_text("SessionStore.evict_expired")
+    window.page.keyboard.press("Alt+Enter")
+    expect(window.results.nth(1)).to_contain_text("evict_expired")
+    assert window.results.nth(1).locator(".highlight").all_inner_texts() == ["evict", "expired"]
+    window.picture("highlights")
+
+
+def test_results_are_completed_when_the_files_are_embedded(open_window, control_embedding, tmp_path):
+    for number in range(50):
         (tmp_path / f"n{number}.py").write_text(f"def item_{number}(x):\n    return x * {time.time_ns()}\n")
+    control_embedding("pause")
     window = open_window(tmp_path)
-    expect(window.status).to_have_text(re.compile(r"semls \d+ %"), timeout=HANG * 1000)
     window.search("item")
     expect(window.rows.first).to_contain_text("item_")
     window.page.keyboard.press("Alt+Enter")
     expect(window.summary).to_contain_text("still indexing")
+    control_embedding("resume")
     expect(window.summary).not_to_contain_text("still indexing", timeout=HANG * 1000)
     expect(window.results.first).to_be_visible()
 
@@ -304,8 +429,8 @@ def test_find_similar_lists_code_similar_to_that_at_the_cursor(open_window, term
     window = open_window(folder)
     window.open_file("model/tokenizer.py", 17)
     window.command("semls: Find Similar Code")
-    expect(window.results.first).to_contain_text("model/tokenizer.py")
-    expect(window.results.nth(1)).to_contain_text("Tokenizer.load_decoder")
+    expect(window.results.first).to_contain_text("tokenizer.py")
+    expect(window.results.nth(1)).to_contain_text("load_decoder")
     window.results.nth(1).click()
     expect(window.tab("tokenizer.py")).to_be_visible()
 
@@ -406,3 +531,92 @@ def test_search_in_several_folders_ignores_a_closed_one(open_window, terminal, t
     window.search("load the decoder of the tokenizer")
     expect(window.rows.first).to_contain_text("store/")
     expect(window.rows.filter(has_text="tokenizer.py")).to_have_count(0)
+
+
+def test_names_and_places_fit_into_a_window_at_150_percent(code, terminal, tmp_path):
+    file = tmp_path / "packages" / "server" / "authentication" / "sessions.py"
+    file.parent.mkdir(parents=True)
+    method = "    def evict_expired(self, limit):\n        del self.expired[:limit]\n"
+    file.write_text(f"class AuthenticatedSessionStore:\n{method}")
+    assert terminal.run("index", tmp_path).returncode == 0
+    with browsing(zoom=1.5) as page:
+        window = Window(page, code.address(tmp_path))
+        window.search("evict the expired")
+        name, place = (window.rows.first.locator(f".label-{part}").first for part in ("name", "description"))
+        expect(name).to_have_text("AuthenticatedSe….evict_expired")
+        expect(place).to_have_text("…/authentication/sessions.py:2")
+        assert not window.is_cut(name)
+        assert not window.is_cut(place)
+        window.picture("zoom-search")
+        page.keyboard.press("Alt+Enter")
+        names = window.results.locator(".label-name")
+        expect(names).to_have_text(["sessions.py", "1. evict_expired"])
+        window.picture("zoom-results")
+        assert not any(window.is_cut(name) for name in names.all())
+
+
+@pytest.fixture
+def copied(terminal, tmp_path):
+    """An indexed folder with two copies of a function, and a near copy."""
+    body = "    total = 0\n    for item in items:\n        if item.price > 0 and item.quantity > 0:\n"
+    body += "            total += item.price * item.quantity\n    return max(0, total - discount)\n"
+    (tmp_path / "cart.py").write_text(f"def total(items, discount):\n{body}")
+    (tmp_path / "order.py").write_text(f"def total(items, discount):\n{body}")
+    (tmp_path / "bill.py").write_text(f"def bill(items, discount):\n    # gross\n{body}")
+    assert terminal.run("index", tmp_path).returncode == 0
+    return tmp_path
+
+
+def test_code_lens_counts_near_copies_and_lists_them(code, open_window, copied):
+    window = open_window(copied)
+    lens = window.page.locator(".codelens-decoration")
+    try:
+        window.open_file("bill.py")
+        window.has_status("semls: ready")
+        expect(lens).to_have_count(0)  # off by default
+        code.set(path=SEMLS, codeLens=True)
+        expect(lens).to_have_text("2 near copies")
+        lens.get_by_role("button").click()
+        expect(window.summary).to_have_text("Copies of bill · 1 cluster")
+        for row, text in enumerate(("3 near copies", "bill.py:1", "cart.py:1", "order.py:1")):
+            expect(window.results.nth(row)).to_contain_text(text)
+        window.picture("code-lens")
+        (copied / "order.py").write_text("def total(items):\n    return sum(items)\n")
+        expect(lens).to_have_text("1 near copy")
+        (copied / "cart.py").unlink()
+        expect(lens).to_have_count(0)
+    finally:
+        code.set(path=SEMLS)
+
+
+def test_cancelled_duplicates_end_at_once(open_window, terminal, copied):
+    window = open_window(copied)
+    window.has_status("semls: ready")
+    engine = terminal.json("status", copied)["pid"]
+    os.kill(engine, signal.SIGSTOP)
+    try:
+        window.command("semls: Duplicates in Workspace")
+        expect(window.message).to_contain_text("semls: comparing functions")
+        window.picture("duplicates-running")
+        window.message.get_by_role("button", name="Cancel").click()
+        expect(window.page.locator(".notifications-toasts .notification-list-item")).to_have_count(0)
+    finally:
+        os.kill(engine, signal.SIGCONT)
+    window.command("semls: Duplicates in Workspace")
+    expect(window.summary).to_have_text("Duplicates in Workspace · 2 clusters")
+
+
+def test_duplicates_are_listed_in_clusters(open_window, copied):
+    window = open_window(copied)
+    window.has_status("semls: ready")
+    window.command("semls: Duplicates in Workspace")
+    expect(window.summary).to_have_text("Duplicates in Workspace · 2 clusters")
+    for row, text in enumerate(("2 copies", "cart.py:1", "order.py:1", "2 near copies")):
+        expect(window.results.nth(row)).to_contain_text(text)
+    window.picture("duplicates")
+    window.results.nth(2).click()
+    window.is_at("order.py", 1, 5)
+    window.results.nth(2).hover()
+    window.results.nth(2).get_by_role("button", name="Dismiss Result").click()
+    expect(window.summary).to_have_text("Duplicates in Workspace · 1 cluster")
+    expect(window.results.first).to_contain_text("2 near copies")

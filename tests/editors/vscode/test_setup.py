@@ -57,10 +57,43 @@ def test_walkthrough_leads_from_the_installation_to_agents(code, shop):
         window.has_status("semls: ready")
         page.get_by_role("tab", name="Search by Meaning").click()
         page.get_by_text("Take the first steps").click()
-        steps = ("Install the server", "Ask the first question", "Keep the results", "Let agents search")
+        steps = ("The server is installed", "Ask the first question", "Keep the results", "Let agents search")
         for step in steps:
             expect(page.get_by_role("button", name=step).first).to_be_visible()
+        done = page.locator("[data-done-step-id]")
+        expect(done).to_have_count(len(steps))
+        expect(done.first).to_have_attribute("aria-checked", "true")
+        expect(done.nth(1)).to_have_attribute("aria-checked", "false")
         window.picture("walkthrough")
+
+
+def test_walkthrough_notices_that_the_server_is_found(code, shop):
+    code.set(path="/no/such/semls")
+    try:
+        with browsing() as page:
+            window = Window(page, code.address(shop))
+            window.command("Welcome: Open Walkthrough")
+            window.rows.filter(has_text="Search Code by Meaning").first.click()
+            install = page.get_by_role("checkbox", name="Install the server")
+            expect(install).to_have_attribute("aria-checked", "false")
+            code.set(path=SEMLS)
+            installed = page.get_by_role("checkbox", name="The server is installed")
+            expect(installed).to_have_attribute("aria-checked", "true")
+            expect(install).to_have_count(0)
+    finally:
+        code.set(path=SEMLS)
+
+
+def test_view_says_that_the_server_does_not_run(installed, bare, shop, tmp_path):
+    with serving(installed, tmp_path, bare, path="/bin/false") as code, browsing() as page:
+        window = Window(page, code.address(shop))
+        expect(window.status.locator(".codicon-warning")).to_be_visible()
+        page.get_by_role("tab", name="Search by Meaning").click()
+        expect(page.get_by_text("semls cannot search: its status says why.")).to_be_visible()
+        window.picture("not-running")
+        page.get_by_role("button", name="Show Status").click()
+        expect(window.rows.first).to_contain_text("/bin/false does not start.")
+        window.picture("not-running-status")
 
 
 def test_agents_are_offered_the_mcp_server(installed, terminal, shop, tmp_path):

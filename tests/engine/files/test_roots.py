@@ -58,6 +58,7 @@ def test_command_in_home_folder_fails(terminal, home, command):
     done = terminal.run(*command, cwd=home)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"{home} is not indexed, because it is your home folder" in done.stderr
+    assert "pass --force" in done.stderr
 
 
 def test_command_with_force_indexes_home_folder(terminal, home, tmp_path):

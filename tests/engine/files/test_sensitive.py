@@ -27,7 +27,7 @@ credentials.yml client_secret_1.json service-account.json serviceAccountKey.json
 my-app-firebase-adminsdk-x.json secrets.yml secrets.yaml .secrets.toml id_rsa id_ed25519 ID_RSA id_rsa.old
 id_ecdsa_sk github_rsa deploy_ed25519 ssh_host_rsa_key a.pem A.PEM a.key a.key.bak a.p12 a.pfx a.p8 a.ppk
 a.jks release.keystore a.kdbx a.ovpn terraform.tfstate terraform.tfstate.backup terraform.tfstate.1.backup
-prod.tfvars prod.auto.tfvars.json .vault-token .bash_history local.settings.json .dev.vars .env2
+prod.tfvars prod.auto.tfvars.json .vault-token .claude.json .bash_history local.settings.json .dev.vars .env2
 kubeconfig.yaml kubeconfig-prod kube_config.dev.yml secrets.dev.yaml prod-secrets.json secrets_staging.yml
 """.split()
 ORDINARY_NAMES = """

@@ -42,7 +42,7 @@ async def test_queue_begins_with_definitions_and_ends_with_tests_and_prose(catal
     add(catalog, "c.py", "new", 6)
     order = ["c.py", "b.py", "a.py", "README.md", "tests/test_a.py"]
     assert await queue.update() == order
-    assert queue.first(2) == order[:2]
+    assert queue.first_group() == order
 
 
 async def test_queue_begins_with_what_has_changed_and_before_that_with_what_was_found(catalog, queue):
@@ -52,6 +52,8 @@ async def test_queue_begins_with_what_has_changed_and_before_that_with_what_was_
     add(catalog, "CHANGES.md", "Changes", 0, "markdown")
     assert await queue.update() == ["CHANGES.md", "b.py", "a.py"]
     queue.prefer(["a.py", "unknown"])
-    assert queue.first(9) == ["a.py", "CHANGES.md", "b.py"]
-    queue.discard(["CHANGES.md", "unknown"])
-    assert queue.first(9) == ["a.py", "b.py"]
+    assert queue.first_group() == ["a.py"]
+    queue.prefer(["b.py"])
+    assert queue.first_group() == ["b.py", "a.py"]
+    queue.discard(["a.py", "b.py", "unknown"])
+    assert queue.first_group() == ["CHANGES.md"]

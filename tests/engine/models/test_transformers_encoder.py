@@ -74,10 +74,10 @@ def test_encode_documents_of_different_lengths_computes_little_padding(encoder, 
     module = encoder._network.module
     forward, padded, tokens = module.forward, 0, 0
 
-    def counting(input_ids, attention_mask):
+    def counting(token_ids, lengths):
         nonlocal padded, tokens
-        padded, tokens = padded + input_ids.numel(), tokens + int(attention_mask.sum())
-        return forward(input_ids=input_ids, attention_mask=attention_mask)
+        padded, tokens = padded + token_ids.numel(), tokens + int(lengths.sum())
+        return forward(token_ids, lengths)
 
     monkeypatch.setattr(module, "forward", counting)
     encoder.encode_documents(texts)
@@ -115,7 +115,7 @@ def test_load_hub_folder_returns_embeddings_of_transformers_without_its_code(tmp
     module = save_nomic_model(tmp_path)
     (tmp_path / "hostile.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     encoder = TransformersEncoder(presets.resolve(str(tmp_path)), tmp_path)
-    ids = torch.tensor([encoder._tokenizer(f"search_document: {FIBONACCI}")["input_ids"]])
+    ids = torch.tensor([encoder._tokenizer.encode(f"search_document: {FIBONACCI}").ids])
     with torch.inference_mode():
         hidden = module(input_ids=ids).last_hidden_state[0]
     expected = torch.nn.functional.normalize(hidden.mean(0), dim=0).numpy()

@@ -36,6 +36,25 @@ def test_fulltext_search_ranks_name_above_body(catalog, names):
     assert names(search(catalog, "header")) == ["header", "other"]
 
 
+def test_fulltext_search_ranks_name_above_the_sentence_that_names_a_test(catalog, names):
+    sentence = "clears the queue of parcels"
+    catalog.replace(File("a.spec.py"), [(make_entry("a.spec.py", sentence), f'it("{sentence}")')])
+    catalog.replace(File("b.py"), [(make_entry("b.py", "clear"), "def clear(queue): self.items = []; pass")])
+    for number in range(9):
+        catalog.replace(File(f"{number}.py"), [(make_entry(f"{number}.py", "other"), "nothing")])
+    assert names(search(catalog, "clear", "queue")) == ["clear", sentence]
+
+
+def test_fulltext_search_ranks_heading_above_body(catalog, names):
+    heading = "Installing the server"
+    prose = {"language": "markdown", "kind": "Module"}
+    catalog.replace(File("a.md"), [(make_entry("a.md", heading, **prose), "Run this.")])
+    catalog.replace(File("b.md"), [(make_entry("b.md", "Other things", **prose), "install a server server")])
+    catalog.replace(File("c.md"), [(make_entry("c.md", "More", **prose), "nothing")])
+    catalog.replace(File("d.md"), [(make_entry("d.md", "Less", **prose), "nothing")])
+    assert names(search(catalog, "install", "server"))[0] == heading
+
+
 def test_fulltext_search_with_frequent_term_only_raises_scores(catalog, names, monkeypatch):
     monkeypatch.setattr("semls.engine.storage.fulltext._MAX_SCORED", 3)
     texts = {"rare": "quarantine of a letter", "both": "quarantine of a parcel"}

@@ -647,6 +647,34 @@ def test_chunk_of_clauses_merges_those_with_same_name():
     assert [(one.name, one.span.end.row) for one in found] == [("f", 1), ("g", 2), ("f'", 4)]
 
 
+def test_chunk_of_elixir_merges_clauses_up_to_the_next_documentation():
+    source = """
+@doc "Gets."
+def get(%{a: 1}), do: 1
+# Everything else.
+def get(x) do
+  x
+end
+
+@doc "Gets two."
+def get(x, y), do: x + y
+
+@impl true
+def handle(:a), do: 1
+def handle(:b), do: 2
+@impl true
+def other(:b), do: 2
+defp other(:c), do: 3
+"""
+    found = chunks_of(source.lstrip(), "elixir")
+    assert [(one.name, one.doc, one.span.start.row, one.span.end.row) for one in found] == [
+        ("get", "Gets.", 0, 5),
+        ("get", "Gets two.", 7, 8),
+        ("handle", "", 10, 12),
+        ("other", "", 13, 15),
+    ]
+
+
 def test_chunk_of_operators_returns_definitions():
     check_chunks(OPERATORS.encode(), "haskell")
     found = chunks_of(OPERATORS, "haskell")

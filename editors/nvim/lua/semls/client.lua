@@ -37,8 +37,21 @@ local function launch(settings)
   return vim.lsp.start_client(settings)
 end
 
---- Return the root of a buffer's file. A buffer without a file, such as the quickfix list, belongs to the root of the
---- file in the previous window, and without such a file to the root of the current directory.
+--- Return the current directory if it contains a file, or else the file's folder. A home directory is no workspace.
+---@param file string
+---@return string
+local function containing_directory(file)
+  local current = vim.fs.normalize(vim.fn.getcwd())
+  local is_home = vim.startswith(vim.fs.normalize('~') .. '/', current .. '/') or current == '/'
+  if not is_home and vim.startswith(vim.fs.normalize(file), current .. '/') then
+    return current
+  end
+  return vim.fs.dirname(file)
+end
+
+--- Return the root of a buffer's file. Without root markers, that is the current directory if it contains the file, or
+--- else the file's folder. A buffer without a file, such as the quickfix list, belongs to the root of the file in the
+--- previous window, and without such a file to the root of the current directory.
 ---@param buffer integer
 ---@return string
 function M.root(buffer)
@@ -47,7 +60,7 @@ function M.root(buffer)
   end
   if M.is_file(buffer) then
     local file = vim.api.nvim_buf_get_name(buffer)
-    return vim.fs.root(buffer, config.root_markers) or vim.fs.dirname(file)
+    return vim.fs.root(buffer, config.root_markers) or containing_directory(file)
   end
   return vim.fs.root(vim.fn.getcwd(), config.root_markers) or vim.fn.getcwd()
 end
@@ -58,6 +71,13 @@ end
 function M.is_file(buffer)
   local name = vim.api.nvim_buf_get_name(buffer)
   return name ~= '' and vim.bo[buffer].buftype == '' and not name:match('^%w+://')
+end
+
+--- Whether there is no model for a folder, so that its code is not embedded.
+---@param state table
+---@return boolean
+function M.is_lexical_only(state)
+  return state.phase == 'ready' and state.model == '' and state.chunks > 0
 end
 
 ---@param uri string of a folder

@@ -12,7 +12,7 @@
 ---@field settings? semls.Settings of the server; see server/REFERENCE.md
 ---@field auto? boolean start the server with the first file instead of the first search
 ---@field limit? integer maximum number of hits
----@field picker? 'snacks'|'mini.pick'|'telescope'|'fzf-lua'|'builtin' by default the first available one
+---@field picker? 'snacks'|'mini.pick'|'telescope'|'fzf-lua'|'builtin'|'select' by default the first available one
 
 ---@class semls.Config: semls.Options
 local M = {

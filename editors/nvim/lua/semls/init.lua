@@ -110,7 +110,9 @@ end
 local function show_state(folder)
   local model = folder.model ~= '' and ('%s on %s'):format(folder.model, folder.device) or 'full-text search only'
   local counts = ('%d files, %d of %d chunks embedded'):format(folder.files, folder.embedded, folder.chunks)
-  vim.notify(('%s: %s, %s, %s'):format(folder.workspace, folder.phase, counts, model))
+  local text = ('%s: %s, %s, %s'):format(folder.workspace, folder.phase, counts, model)
+  local problem = folder.error ~= '' and folder.error or folder.notice
+  vim.notify(problem ~= '' and text .. '\n' .. problem or text)
 end
 
 --- Show the state of the index.
@@ -124,11 +126,17 @@ function M.status()
   })
 end
 
---- Return a text for the status line: "semls 42 %%" while embedding, then "semls", and "" without a server.
+--- Return a text for the status line: "semls 42 %%" while embedding, then "semls", and "" without a server. It says if
+--- there is no model, or an error.
 ---@return string
 function M.statusline()
   local chunks, embedded = 0, 0
   for _, state in pairs(client.states) do
+    if state.error ~= '' then
+      return 'semls (error)'
+    elseif client.is_lexical_only(state) then
+      return 'semls (no model)'
+    end
     chunks, embedded = chunks + state.chunks, embedded + state.embedded
   end
   if next(client.states) == nil then

@@ -12,7 +12,7 @@ local M = {}
 ---@field path string
 ---@field matched string
 
---- Convert hits to items, in the same order. Their text is the most telling line, as in the terminal.
+--- Convert hits and copies to items, in the same order. The text of a hit is the most telling line, as in the terminal.
 --- `vim.lsp.util.locations_to_items` sorts its result by file and line, so it is called for one location at a time.
 ---@param hits table[]
 ---@param client vim.lsp.Client
@@ -26,7 +26,7 @@ function M.of(hits, client)
       filename = item.filename,
       lnum = item.lnum,
       col = item.col,
-      text = hit.best and hit.best.text or vim.trim(item.text),
+      text = hit.best and hit.best.text or 'exact duplicate',
       name = name,
       kind = hit.kind,
       path = hit.path,

@@ -40,6 +40,4 @@ def _is_same_folder(one: Path, other: Path) -> bool:
 
 
 def _error(root: Path, reason: str) -> BroadWorkspaceError:
-    return BroadWorkspaceError(
-        f"{root} is not indexed, because {reason}: choose a project's folder, or pass --force in a terminal."
-    )
+    return BroadWorkspaceError(f"{root} is not indexed, because {reason}: choose a project's folder.")

@@ -15,12 +15,14 @@ _SECRET_NAMES = frozenset(
     .dockercfg .dockerconfigjson .s3cfg .boto .passwd-s3fs rclone.conf .databrickscfg .terraformrc
     terraform.rc .vault-token .vault-pass .vault_pass .vault_pass.txt .vault_password .vault-password
     local.settings.json .dev.vars .renviron .msmtprc .fetchmailrc
+    shadow gshadow .claude.json
     .ftpconfig sftp-config.json filezilla.xml recentservers.xml sitemanager.xml settings-security.xml
     """.split()
 )
 _SECRET_PATHS = frozenset(
     """
-    .docker/config.json .kube/config .m2/settings.xml .composer/auth.json .vscode/sftp.json gh/hosts.yml
+    .codex/auth.json .docker/config.json .kube/config .m2/settings.xml .composer/auth.json .vscode/sftp.json
+    gh/hosts.yml
     """.split()
 )
 _HELM_TEMPLATES = frozenset(

@@ -1,5 +1,6 @@
 """The chunks of one workspace that have no vector yet, and the encoding of their texts."""
 
+import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, islice, takewhile
@@ -14,6 +15,10 @@ from semls.engine.storage.embedded_hashes import Use
 from semls.engine.storage.embedding_cache import EmbeddingCache
 from semls.engine.vector_index import VectorIndex
 
+_GROUP = 256  # texts that are sorted by length together
+_SHARED_POOL = 2048  # from which a machine draws its group if others may embed the same chunks
+_PREFERRED_GROUP = 32  # fewer, because a search waits for them
+
 
 class EmbeddingQueue:
     """The content hashes that have no vector in one index.
@@ -27,6 +32,8 @@ class EmbeddingQueue:
         self._catalog, self._executor = catalog, executor
         self._last_id = 0  # of the chunks that have been read from the catalog: ids only grow
         self._hashes = dict[str, None]()  # the next one at the end
+        self._preferred = dict[str, None]()  # those of them that searches have found, the next one at the end
+        self.preferences = 0  # changes whenever searches have found some
 
     async def update(self) -> list[str]:
         """Add the chunks that are new in the catalog. Return all hashes in the queue."""
@@ -42,20 +49,28 @@ class EmbeddingQueue:
         self._hashes |= dict.fromkeys(sorted(found, key=found.__getitem__))
         return list(reversed(self._hashes))
 
-    def first(self, count: int) -> list[str]:
-        """Return the first hashes in the queue, at most so many."""
-        return list(islice(reversed(self._hashes), count))
+    def first_group(self) -> list[str]:
+        """Return the hashes to embed next, the first ones of those that searches have found, or of all."""
+        if self._preferred:
+            return list(islice(reversed(self._preferred), _PREFERRED_GROUP))
+        if self.index.server:
+            pool = list(islice(reversed(self._hashes), _SHARED_POOL))
+            return random.sample(pool, min(_GROUP, len(pool)))
+        return list(islice(reversed(self._hashes), _GROUP))
 
     def prefer(self, hashes: Iterable[str]) -> None:
-        """Move hashes to the beginning of the queue."""
-        waiting = [content_hash for content_hash in hashes if content_hash in self._hashes]
-        self.discard(waiting)
-        self._hashes |= dict.fromkeys(waiting)
+        """Move hashes to the beginning of the queue, the last one first."""
+        for content_hash in hashes:
+            if content_hash in self._hashes:
+                self._preferred.pop(content_hash, None)
+                self._preferred[content_hash] = None
+                self.preferences += 1
 
     def discard(self, hashes: Iterable[str]) -> None:
         """Remove hashes that have a vector now."""
         for content_hash in hashes:
             self._hashes.pop(content_hash, None)
+            self._preferred.pop(content_hash, None)
 
 
 def texts_to_embed(catalog: Catalog, hashes: Sequence[str]) -> list[tuple[str, str]]:

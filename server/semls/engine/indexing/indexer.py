@@ -24,8 +24,9 @@ from semls.errors import SemlsError, StoreCorrupted, StoreError
 
 log = logging.getLogger(__name__)
 
-# Seconds that searches wait until all files are read: the first one, and later ones.
-_FIRST_READ_TIMEOUT, _LATER_READ_TIMEOUT = 2.0, 1.5
+# Seconds that searches wait until all files are read: the first one, and later ones. An answer takes some
+# tenths more.
+_FIRST_READ_TIMEOUT, _LATER_READ_TIMEOUT = 1.7, 1.5
 _SHORT_READ = 0.2  # seconds; a workspace that is read sooner needs no order
 _MENTIONED_READ = 0.7  # seconds; to read the files that mention the words of a question
 _READ_TIMEOUT = 5.0  # seconds for which a search waits until changed files are read

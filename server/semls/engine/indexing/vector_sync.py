@@ -2,6 +2,7 @@
 
 import contextlib
 import logging
+import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
@@ -26,7 +27,6 @@ log = logging.getLogger(__name__)
 _ENCODE_SECONDS = 0.4  # that one call of the encoder should take: changes and a pause wait for its end
 _FIRST_SPEED = 1000.0  # characters per second that the encoder is expected to encode at first
 _RATE_MEMORY = 0.95  # of earlier batches in the rate, for each batch: the last 20 or so count
-_FILL_BATCH = 256  # texts that are sorted by length together
 _REMOTE_BATCH = 300  # hashes looked up at once on a server: Chroma returns no more
 _LOCAL_BATCH = 10_000  # hashes looked up at once in a store on this machine
 _UPSERT_BATCH = 100  # vectors written at once: Chroma takes about 2 ms for each
@@ -245,16 +245,17 @@ class VectorSync:
         """Give each chunk a vector. Return False, before the end, if another run is requested."""
         queue = self._queue_of(index)
         await queue.update()
-        while hashes := queue.first(_FILL_BATCH):
+        while hashes := queue.first_group():
             if self._superseded:
                 return False
             missing = await self._find_stored(queue, hashes)
             cached = await self._executor.run(Priority.SEMANTIC, cache.get, missing)
-            await self._store(index, cached)
+            await self._store(queue, cached)
             missing = [content_hash for content_hash in missing if content_hash not in cached]
-            if not await self._encode(index, cache, missing):
-                return False
-            queue.discard(hashes)
+            texts = await self._executor.run(Priority.SEMANTIC, texts_to_embed, self._catalog, missing)
+            found = {content_hash for content_hash, _ in texts}
+            queue.discard(set(missing) - found)  # their files are gone
+            await self._encode(queue, cache, texts)
         return True
 
     async def _find_stored(self, queue: EmbeddingQueue, hashes: Sequence[str]) -> list[str]:
@@ -265,23 +266,36 @@ class VectorSync:
         queue.discard(stored)
         return [content_hash for content_hash in hashes if content_hash not in stored]
 
-    async def _encode(self, index: VectorIndex, cache: EmbeddingCache, hashes: Sequence[str]) -> bool:
-        """Encode and store texts. Return False, before the end, if another run is requested."""
-        texts = await self._executor.run(Priority.SEMANTIC, texts_to_embed, self._catalog, hashes)
+    async def _encode(
+        self, queue: EmbeddingQueue, cache: EmbeddingCache, texts: Sequence[tuple[str, str]]
+    ) -> None:
+        """Encode and store texts until a search finds others that wait, or another run is requested."""
+        preferences, is_shared = queue.preferences, queue.index.server is not None
         while texts:
             await self._services.embedding_allowed.wait()
-            if self._superseded:
-                return False
+            if self._superseded or queue.preferences != preferences:
+                return
+            if is_shared:  # machines that begin at once embed different texts
+                start = random.randrange(len(texts))  # noqa: S311 - not a secret
+                texts = [*texts[start:], *texts[:start]]
             count = count_within(texts, _ENCODE_SECONDS * self._speed)
             batch, texts = texts[:count], texts[count:]
-            began = time.monotonic()
-            vectors, self._speed = await self._executor.run(
-                Priority.SEMANTIC, encode, index.encoder, cache, batch, self._preempt
-            )
-            self.encoded += len(batch)
-            await self._store(index, vectors)
-            self._count_recent(len(batch), time.monotonic() - began)
-        return True
+            if is_shared:
+                missing = set(await self._find_stored(queue, [content_hash for content_hash, _ in batch]))
+                batch = [item for item in batch if item[0] in missing]
+            if batch:
+                await self._encode_batch(queue, cache, batch)
+
+    async def _encode_batch(
+        self, queue: EmbeddingQueue, cache: EmbeddingCache, batch: Sequence[tuple[str, str]]
+    ) -> None:
+        began = time.monotonic()
+        vectors, self._speed = await self._executor.run(
+            Priority.SEMANTIC, encode, queue.index.encoder, cache, batch, self._preempt
+        )
+        self.encoded += len(batch)
+        await self._store(queue, vectors)
+        self._count_recent(len(batch), time.monotonic() - began)
 
     def _count_recent(self, texts: int, seconds: float) -> None:
         former_texts, former_seconds = self._recent
@@ -290,11 +304,13 @@ class VectorSync:
     def _preempt(self) -> None:
         self._executor.preempt(Priority.SEMANTIC)
 
-    async def _store(self, index: VectorIndex, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+    async def _store(self, queue: EmbeddingQueue, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        index = queue.index
         for hashes in _batches(list(vectors), _UPSERT_BATCH):
             batch = {content_hash: vectors[content_hash] for content_hash in hashes}
             await index.executor.run(Priority.SEMANTIC, index.vectors.upsert, batch)
             await self._executor.run(Priority.SEMANTIC, self._catalog.embedded.add, index.name, batch)
+            queue.discard(batch)
             await self.count_throttled()
 
     # Coverage

@@ -145,30 +145,17 @@ def quantize(module: nn.Module, input_maxima: Mapping[str, Tensor]) -> bool:
     return _replace_layers(module, replacement)
 
 
-def attention(
-    _module: nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    scaling: float | None = None,
-    **_options: object,
-) -> tuple[Tensor, None]:
-    """Compute attention in the interface of transformers, for sequences whose scores fit into the cache.
+def attention(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    """Compute attention for sequences whose scores fit into the cache.
 
-    `query`, `key` and `value` have the shape `(batch, heads, length, head_dimension)`; `key` and `value` may
-    have fewer heads (grouped-query attention). The result has the shape `(batch, length, heads,
-    head_dimension)`. Torch's own attention is made for long sequences: with bfloat16 it takes more than twice
-    as long.
+    All shapes are `(batch, heads, length, head_dimension)`; the mask is added to the scores. Torch's own
+    attention is made for long sequences: with bfloat16 it takes more than twice as long.
     """
-    groups = query.shape[1] // key.shape[1]
-    if groups > 1:
-        key, value = (heads.repeat_interleave(groups, 1) for heads in (key, value))
-    scores = (query * (scaling or query.shape[-1] ** -0.5)) @ key.transpose(2, 3)
-    if attention_mask is not None:
-        scores.add_(attention_mask)
+    scores = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3)
+    if mask is not None:
+        scores.add_(mask)
     torch.softmax(scores, -1, out=scores)
-    return (scores @ value).transpose(1, 2).contiguous(), None
+    return scores @ value
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def locate(model: Model, on_progress: OnProgress | None = None) -> Path:
     from huggingface_hub import HfApi, errors, is_offline_mode, snapshot_download
 
     snapshot: dict[str, Any] = {
-        "repo_id": model.name,
+        "repo_id": model.hub_repository,
         "revision": model.revision,
         "allow_patterns": list(_FILES),
     }
@@ -49,7 +49,7 @@ def locate(model: Model, on_progress: OnProgress | None = None) -> Path:
     try:
         # Ask for the sizes first: snapshot_download itself has no timeout for a silent hub.
         info = HfApi().model_info(
-            model.name, revision=model.revision, timeout=_HUB_TIMEOUT, files_metadata=True
+            model.hub_repository, revision=model.revision, timeout=_HUB_TIMEOUT, files_metadata=True
         )
         total = sum(file.size or 0 for file in info.siblings or [] if file.rfilename in _FILES)
         return _complete(snapshot_download(**snapshot, tqdm_class=_progress_bar(on_progress, total)))
@@ -80,7 +80,7 @@ def _snapshot_folder(model: Model) -> Path:
     from huggingface_hub import constants
     from huggingface_hub.file_download import repo_folder_name
 
-    repository = str(repo_folder_name(repo_id=model.name, repo_type="model"))
+    repository = str(repo_folder_name(repo_id=model.hub_repository, repo_type="model"))
     return Path(constants.HF_HUB_CACHE, repository, "snapshots", str(model.revision))
 
 

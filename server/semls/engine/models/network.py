@@ -1,4 +1,4 @@
-"""A transformer network on one device: loading with transformers from local files, and the forward pass.
+"""A transformer network on one device: loading from local files, and the forward pass.
 
 Code that comes with a model is never run, and weights are read from safetensors files only.
 """
@@ -9,32 +9,22 @@ import os
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from semls.engine.models import memory
 from semls.engine.models.encoder import Float32
+from semls.engine.models.presets import Model
 from semls.limits import MAX_FILE_BYTES
 from semls.reading import read_regular
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+    from torch.nn import Module
 
 _WIDTH_STEP = 8  # batches are padded to a multiple of it: torch prepares primitives for each new shape
 _CACHED_SHAPES = 16  # whose primitives oneDNN keeps; each takes hundreds of kilobytes
 # How often an idle thread of OpenMP spins before it sleeps. At 300,000, GNU OpenMP's default, every other
 # busy program costs it a time slice.
 _SPIN_COUNT = 1000
-# Keys of config.json in nomic's repositories → those of transformers, which would ignore the former and use
-# its defaults.
-_NOMIC_KEYS = {
-    "n_embd": "hidden_size",
-    "n_layer": "num_hidden_layers",
-    "n_head": "num_attention_heads",
-    "n_inner": "intermediate_size",
-    "layer_norm_epsilon": "layer_norm_eps",
-    "vocab_size": "vocab_size",
-    "type_vocab_size": "type_vocab_size",
-}
 
 
 class Network:
@@ -44,16 +34,10 @@ class Network:
     "float32".
     """
 
-    def __init__(
-        self,
-        module: "PreTrainedModel",
-        device: str,
-        dtype: str,
-        pooling: Literal["mean", "cls"],
-        padding_id: int,
-    ) -> None:
+    def __init__(self, module: "Module", device: str, dtype: str, model: Model) -> None:
+        """Take a module that returns hidden states for padded token ids and the lengths of the texts."""
         self.module, self.device, self.dtype = module, device, dtype
-        self._pooling, self._padding_id = pooling, padding_id
+        self._model = model
 
     def __str__(self) -> str:
         return f"{self.device}, {self.dtype}"
@@ -66,17 +50,21 @@ class Network:
         """
         import torch
 
-        width = _WIDTH_STEP * math.ceil(max(map(len, token_ids)) / _WIDTH_STEP)
-        padded = torch.tensor([[*ids, *[self._padding_id] * (width - len(ids))] for ids in token_ids])
-        lengths = torch.tensor([len(ids) for ids in token_ids])
-        mask = (torch.arange(width) < lengths.unsqueeze(1)).long().to(self.device)
+        counts = [len(ids) for ids in token_ids]
+        width = _WIDTH_STEP * math.ceil(max(counts) / _WIDTH_STEP)
+        # The token with which a text is padded does not matter: it is masked.
+        padded = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in token_ids], device=self.device)
+        lengths = torch.tensor(counts, device=self.device)
         with torch.inference_mode():
-            output = self.module(input_ids=padded.to(self.device), attention_mask=mask)
-            hidden = output.last_hidden_state.float()
-            if self._pooling == "cls":
+            hidden = self.module(padded, lengths).float()
+            if self._model.pooling == "cls":
                 pooled = hidden[:, 0]
             else:
-                pooled = (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
+                is_token = torch.arange(width, device=self.device) < lengths.unsqueeze(1)
+                pooled = (hidden * is_token.unsqueeze(-1)).sum(1) / lengths.unsqueeze(1)
+            if self._model.truncates:  # as on nomic's model card
+                pooled = torch.nn.functional.layer_norm(pooled, pooled.shape[1:])
+                pooled = pooled[:, : self._model.dimension]
             vectors: Float32 = torch.nn.functional.normalize(pooled, dim=1).cpu().numpy()
         return vectors
 
@@ -92,14 +80,13 @@ class Network:
             layer.register_forward_pre_hook(hook)
 
 
-def import_libraries() -> None:
-    """Import torch and transformers; set the environment variables that they read at import first."""
+def import_torch() -> None:
+    """Import torch; set the environment variables that it and transformers read at import first."""
     os.environ.setdefault("GOMP_SPINCOUNT", str(_SPIN_COUNT))
     os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"] = str(_CACHED_SHAPES)
     os.environ["TRANSFORMERS_VERBOSITY"] = "error"
     with memory.gc_frozen():
         import torch  # noqa: F401
-        from transformers import AutoModel, AutoTokenizer, PreTrainedModel  # noqa: F401
 
 
 @cache
@@ -121,20 +108,24 @@ def best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
-    """Load the tokenizer of the model in a folder. Raises whatever transformers raises for bad files."""
-    import transformers
+def load_module(folder: Path, dtype: str, device: str) -> "Module":
+    """Load the network in a folder. Raises ValueError, and whatever the libraries raise for bad files."""
+    from semls.engine.models import checkpoints
 
-    return transformers.AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    config = json.loads(read_regular(folder / "config.json", MAX_FILE_BYTES) or b"")
+    module = checkpoints.load(folder, config, dtype) or _load_with_transformers(folder, dtype)
+    return module.to(device)
 
 
-def load_module(folder: Path, dtype: str, device: str) -> "PreTrainedModel":
-    """Load the network in a folder. Raises whatever transformers raises for bad files, and ValueError."""
-    import transformers
+def _load_with_transformers(folder: Path, dtype: str) -> "Module":
+    """Load a network of any other architecture that transformers supports."""
+    with memory.gc_frozen():
+        from transformers import AutoModel
 
-    module, loaded = transformers.AutoModel.from_pretrained(
+    from semls.engine.models.architectures import Foreign
+
+    module, loaded = AutoModel.from_pretrained(
         folder,
-        config=_config(folder),
         trust_remote_code=False,
         local_files_only=True,
         use_safetensors=True,
@@ -145,15 +136,4 @@ def load_module(folder: Path, dtype: str, device: str) -> "PreTrainedModel":
     missing = sorted(key for key in loaded["missing_keys"] if not key.startswith("pooler."))
     if missing:
         raise ValueError(f"the weights {missing[0]} are missing")
-    return module.to(device).eval()
-
-
-def _config(folder: Path) -> "PreTrainedConfig":
-    import transformers
-
-    config = json.loads(read_regular(folder / "config.json", MAX_FILE_BYTES) or b"")
-    if config.get("model_type") != "nomic_bert" or "n_embd" not in config:
-        return transformers.AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    rope = {"rope_type": "default", "rope_theta": float(config.get("rotary_emb_base", 1000))}
-    known = {ours: config[theirs] for theirs, ours in _NOMIC_KEYS.items() if theirs in config}
-    return transformers.NomicBertConfig(**known, rope_parameters=rope)
+    return Foreign(module.eval())

@@ -33,20 +33,44 @@ class Calibration(NamedTuple):
 UNCALIBRATED = Calibration(-2.4, 2.5, 1.3)
 
 
+class Facts(NamedTuple):
+    """What a preset costs and how good it is, for documentation, `semls doctor` and the editors."""
+
+    summary: str
+    parameters: int  # millions
+    relative_time: float  # of embedding, relative to the default model, measured with float32 on a CPU
+    megabytes: int  # that are downloaded
+    quality: str  # as published: the benchmark and its score
+    source: str  # the address of the publication
+
+    def __str__(self) -> str:
+        return (
+            f"{self.summary} {self.parameters} M parameters, {self.megabytes} MB, "
+            f"time {self.relative_time:g}, {self.quality}"
+        )
+
+
 @dataclass(frozen=True)
 class Model:
     """An embedding model and how it is called. Its embeddings are always L2-normalised."""
 
-    name: str  # a repository on the hub, a folder, or "hashing"
+    name: str  # a repository on the hub unless `repository` names it, a folder, or "hashing"
     dimension: int  # of its embeddings
     max_tokens: int  # including special tokens, of one window
     document_prefix: str = ""  # put before each chunk
     query_prefix: str = ""  # put before each query
     pooling: Literal["mean", "cls"] = "mean"
     windows: int = 1  # into which a longer chunk is split; the rest is not embedded
+    repository: str | None = None  # on the hub, if it is not the name
     revision: str | None = None  # a commit of the repository on the hub
+    truncates: bool = False  # embeddings are cut off after `dimension` numbers, as the model was trained for
     folder: Path | None = None  # with its files; None for a model on the hub
     calibration: Calibration = UNCALIBRATED
+
+    @property
+    def hub_repository(self) -> str:
+        """The repository on the hub that has its files."""
+        return self.repository or self.name
 
 
 _NOMIC = Model(
@@ -81,19 +105,81 @@ FALLBACK_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d
 # The model of the fake encoder for tests: hashed words instead of weights.
 HASHING = Model("hashing", dimension=64, max_tokens=1_000_000)
 
-PRESETS = {
-    model.name: model
-    for model in (
-        _NOMIC,
-        replace(
-            _NOMIC,
-            name="nomic-ai/nomic-embed-text-v1.5",
-            revision="e9b6763023c676ca8431644204f50c2b100d9aab",
-        ),
-        CODE,
-        FALLBACK,
-    )
+_NOMIC_15 = replace(
+    _NOMIC, name="nomic-ai/nomic-embed-text-v1.5", revision="e9b6763023c676ca8431644204f50c2b100d9aab"
+)
+
+
+def _nomic_15_with(dimension: int) -> Model:
+    """Return the model with so many numbers in each vector, of those for which it was trained."""
+    name = f"{_NOMIC_15.name}-{dimension}"
+    return replace(_NOMIC_15, name=name, repository=_NOMIC_15.name, dimension=dimension, truncates=True)
+
+
+_GRANITE = Model(
+    "ibm-granite/granite-embedding-small-english-r2",
+    dimension=384,
+    max_tokens=_MAX_TOKENS,
+    pooling="cls",
+    revision="54a8d2616a0844355a5164432d3f6dafb37b17a3",
+)
+
+FACTS = {
+    _NOMIC: Facts(
+        "The default: text and code.",
+        *(137, 1, 550),
+        "MTEB 62.4",
+        "https://huggingface.co/nomic-ai/nomic-embed-text-v1.5",
+    ),
+    _NOMIC_15: Facts(
+        "The next version of the default.",
+        *(137, 1, 550),
+        "MTEB 62.3",
+        "https://huggingface.co/nomic-ai/nomic-embed-text-v1.5",
+    ),
+    _nomic_15_with(512): Facts(
+        "The same with two thirds of the numbers in each vector, for large workspaces.",
+        *(137, 1, 550),
+        "MTEB 62.0",
+        "https://huggingface.co/nomic-ai/nomic-embed-text-v1.5",
+    ),
+    _nomic_15_with(256): Facts(
+        "The same with a third of the numbers in each vector, for large workspaces.",
+        *(137, 1, 550),
+        "MTEB 61.0",
+        "https://huggingface.co/nomic-ai/nomic-embed-text-v1.5",
+    ),
+    CODE: Facts(
+        "Trained on questions about code.",
+        *(137, 1, 550),
+        "CoIR 60.1",
+        "https://huggingface.co/nomic-ai/CodeRankEmbed",
+    ),
+    _GRANITE: Facts(
+        "Small: English and code.",
+        *(48, 0.27, 100),
+        "MTEB English v2 retrieval 53.9",
+        "https://arxiv.org/abs/2508.21085",
+    ),
+    replace(
+        _GRANITE,
+        name="ibm-granite/granite-embedding-97m-multilingual-r2",
+        revision="835ad14087e140460703cf0fae09f97d469d65c2",
+    ): Facts(
+        "Small: 200 natural languages and code.",
+        *(97, 0.27, 220),
+        "MTEB multilingual retrieval 60.3",
+        "https://huggingface.co/blog/ibm-granite/granite-embedding-multilingual-r2",
+    ),
+    FALLBACK: Facts(
+        "The smallest, but less accurate.",
+        *(23, 0.07, 90),
+        "MTEB 56.3",
+        "https://arxiv.org/abs/2210.07316",
+    ),
 }
+
+PRESETS = {model.name: model for model in FACTS}
 
 
 def resolve(name: str, revision: str | None = None) -> Model:

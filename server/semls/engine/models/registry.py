@@ -12,6 +12,7 @@ from semls.engine.models.download import OnProgress, locate
 from semls.engine.models.encoder import Encoder, HashingEncoder
 from semls.engine.models.presets import FALLBACK, HASHING, Model
 from semls.engine.models.transformers_encoder import TransformersEncoder
+from semls.engine.models.tuned_variants import TunedVariants
 from semls.engine.scheduler import Priority, PriorityExecutor, opened
 from semls.engine.storage.embedding_cache import EmbeddingCache
 from semls.engine.storage.vectors_local import preload
@@ -117,7 +118,9 @@ class EncoderRegistry:
             loop.call_soon_threadsafe(self._record_progress, model, done, total)
 
         try:
-            encoder = await _run_in_temporary_thread(partial(_load_with_libraries, model, on_progress))
+            encoder = await _run_in_temporary_thread(
+                partial(_load_with_libraries, model, on_progress, TunedVariants(self._directory))
+            )
         finally:
             self.downloads.pop(model, None)
         path = self._directory / cache_file_name(encoder)
@@ -137,11 +140,13 @@ class EncoderRegistry:
         self._on_progress()
 
 
-def load_encoder(model: Model, on_progress: OnProgress | None = None) -> Encoder:
+def load_encoder(
+    model: Model, on_progress: OnProgress | None = None, variants: TunedVariants | None = None
+) -> Encoder:
     """Load the encoder of a model; a download may take minutes. Raises ModelError, ModelUnavailable."""
     if model == HASHING:
         return HashingEncoder()
-    return TransformersEncoder(model, locate(model, on_progress))
+    return TransformersEncoder(model, locate(model, on_progress), variants)
 
 
 def model_from_settings(settings: Settings) -> Model:
@@ -155,10 +160,10 @@ def cache_file_name(encoder: Encoder) -> str:
     return f"{safe[-_MAX_NAME_LENGTH:]}-{encoder.fingerprint}.sqlite"
 
 
-def _load_with_libraries(model: Model, on_progress: OnProgress) -> Encoder:
+def _load_with_libraries(model: Model, on_progress: OnProgress, variants: TunedVariants) -> Encoder:
     with memory.gc_frozen():
         preload()
-    return load_encoder(model, on_progress)
+    return load_encoder(model, on_progress, variants)
 
 
 async def _run_in_temporary_thread(load: Callable[[], Encoder]) -> Encoder:

@@ -7,20 +7,21 @@ from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from semls.engine.models import memory
-from semls.engine.models.autotune import PROBE, fastest_network
+from semls.engine.models.autotune import PROBE, fastest_network, tuned_network
 from semls.engine.models.download import fingerprint
 from semls.engine.models.encoder import Float32, Preempt, never_preempt
 from semls.engine.models.network import (
     Network,
     best_device,
-    import_libraries,
+    import_torch,
     limit_threads,
     load_module,
-    load_tokenizer,
 )
 from semls.engine.models.presets import Model
+from semls.engine.models.tuned_variants import TunedVariants
 from semls.errors import ModelError, reason
 
 log = logging.getLogger(__name__)
@@ -40,18 +41,18 @@ class TransformersEncoder:
     Not thread-safe. While `encode_documents` runs, its `preempt` callback may call `encode_query`.
     """
 
-    def __init__(self, model: Model, folder: Path) -> None:
-        """Load the model from a folder. Raises ModelError."""
+    def __init__(self, model: Model, folder: Path, variants: TunedVariants | None = None) -> None:
+        """Load the model from a folder, in the variant that `variants` remember. Raises ModelError."""
         self.model = model
-        self._folder = folder
+        self._folder, self._variants = folder, variants
         self.encode_query = lru_cache(_CACHED_QUERIES)(self._encode_query)
         self._preempt: Preempt = never_preempt
         try:
             # Before the imports: hashing leaves the GIL to the thread that builds the lexical index.
             self.fingerprint = fingerprint(model, folder)
-            import_libraries()
-            self._tokenizer = load_tokenizer(folder)
-            self._padding_id: int = self._tokenizer.pad_token_id or 0
+            import_torch()
+            self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._tokenizer.no_padding()
             limit_threads()
             self._network, dimension = self._load()
         except Exception as error:  # transformers and its dependencies raise anything for bad files
@@ -112,8 +113,8 @@ class TransformersEncoder:
         # Cut first: tokenizing megabytes takes seconds.
         max_characters = _MAX_CHARACTERS_PER_TOKEN * max_tokens
         cut = [text[:max_characters].encode("utf-8", "replace").decode() for text in texts]
-        token_ids = self._tokenizer(cut, truncation=True, max_length=max_tokens)["input_ids"]
-        return [ids or [self._padding_id] for ids in token_ids]
+        self._tokenizer.enable_truncation(max_tokens)
+        return [encoding.ids or [0] for encoding in self._tokenizer.encode_batch(cut)]
 
     def _embed(self, token_ids: list[list[int]]) -> Float32:
         try:
@@ -141,13 +142,20 @@ class TransformersEncoder:
 
     def _load_on(self, device: str) -> tuple[Network, int]:
         def load(dtype: str) -> Network:
-            module = load_module(self._folder, dtype, device)
-            return Network(module, device, dtype, self.model.pooling, self._padding_id)
+            return Network(load_module(self._folder, dtype, device), device, dtype, self.model)
 
-        network = fastest_network(self.model.name, load, self._tokenize(PROBE, self.model.max_tokens))
+        variants = self._variants if device == "cpu" else None
+        probe = self._tokenize(PROBE, self.model.max_tokens)
+        network = None
+        if variants and (tuned := variants.read(self.fingerprint)):
+            network, dimension = tuned_network(load, probe, tuned), tuned.expected.shape[1]
+        if network is None:
+            network, tuned = fastest_network(self.model.name, load, probe)
+            longest = self._tokenize(["a " * self.model.max_tokens], self.model.max_tokens)
+            dimension = network.embed(longest).shape[1]
+            if variants:
+                variants.write(self.fingerprint, tuned)
         memory.release_freed()
-        longest = self._tokenize(["a " * self.model.max_tokens], self.model.max_tokens)
-        dimension = network.embed(longest).shape[1]
         network.call_before_layers(self._call_preempt)
         return network, dimension
 

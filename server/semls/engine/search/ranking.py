@@ -23,7 +23,7 @@ from semls.engine.syntax.source import split_rows
 # Weights, which are added. The lexical score of the best candidate has the weight 1.
 _SEMANTIC_WEIGHT = 0.3  # of one standard deviation of the cosines of the nearest chunks
 _NAME_WEIGHT = 0.5  # of the square of the match between the query and the chunk's own name
-_DEFINITION_WEIGHT = 0.4  # of a chunk that has a name: text between definitions is seldom an answer
+_DEFINITION_WEIGHT = 0.2  # of a chunk that has a name: text between definitions is less often an answer
 _LENGTH_WEIGHT = 0.08  # of the logarithm of the rows to base 2: BM25 prefers short chunks
 _FILE_NAME_WEIGHT = 0.5  # of the share of the file's name that the query covers
 _FOLDER_NAME_WEIGHT = 0.2  # of the same share of the folder's name

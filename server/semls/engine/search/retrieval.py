@@ -13,6 +13,7 @@ from semls.engine.search.confidence import Evidence
 from semls.engine.search.grouping import group_by_file
 from semls.engine.search.query import Query
 from semls.engine.search.ranking import Candidate, auxiliary_penalty, best_row, is_named, matched, rank
+from semls.engine.search.telling_line import telling_row, without_markers
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.embedded_hashes import Coverage
 from semls.engine.storage.schema import DefinitionKey, Entry
@@ -34,7 +35,8 @@ class Hit:
     not comparable across queries. Hits of `search` without text have the score 0.
 
     `snippet` is the chunk's text. Of its rows, which count from 0, a reader starts at `row`, and `best_row`
-    shares the most words with the query, at `best_spans` of its text.
+    tells most about it. `best_text` is its text, without indentation and markers of comments, and has words
+    of the query at `best_spans`.
     """
 
     entry: Entry
@@ -42,6 +44,7 @@ class Hit:
     snippet: str
     row: int = 0
     best_row: int = 0
+    best_text: str = ""
     best_spans: tuple[tuple[int, int], ...] = ()
     matched: tuple[str, ...] = ()  # any of "name", "lexical" and "semantic"; empty for a query without text
 
@@ -130,11 +133,15 @@ def _hit(query: AnalyzedQuery, candidate: Candidate, score: float, text: str) ->
     entry = candidate.entry
     has_name = bool(entry.name and entry.holds_name)
     rows, best = split_rows(text), best_row(query, text)
-    spans = shared_spans(rows[best], query.stems)
-    if has_name and not spans:
-        # A row of a notebook may hold several lines.
-        best = min(entry.name_row - entry.start_row, len(rows) - 1)
-    return Hit(entry, score, text, 0 if has_name else best, best, tuple(spans), matched(query, candidate))
+    # A row of a notebook may hold several lines.
+    header = min(entry.name_row - entry.start_row, len(rows) - 1) if has_name else None
+    if header is not None and not shared_spans(rows[best], query.stems):
+        best = header
+    told = telling_row(rows, best, header)
+    line = without_markers(rows[told])
+    spans = tuple(shared_spans(line, query.stems))
+    start = 0 if has_name else best
+    return Hit(entry, score, text, start, told, line, spans, matched(query, candidate))
 
 
 def _group_by_definition(
@@ -227,4 +234,9 @@ def _messages(query: Query, analyzed: AnalyzedQuery, catalog: Catalog) -> dict[i
 def _list_definitions(query: Query, catalog: Catalog) -> list[Hit]:
     chunks = catalog.find_definitions(query.filters, query.limit)
     entries, texts = catalog.entries(chunks), catalog.texts(chunks)
-    return [_hit(_NO_WORDS, Candidate(entries[chunk]), 0.0, texts[chunk]) for chunk in chunks]
+    return [hit_without_query(entries[chunk], texts[chunk]) for chunk in chunks]
+
+
+def hit_without_query(entry: Entry, text: str, score: float = 0.0) -> Hit:
+    """Return the hit for a chunk that was not found by words."""
+    return _hit(_NO_WORDS, Candidate(entry), score, text)

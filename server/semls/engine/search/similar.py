@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from semls.engine.models.encoder import embedded_text
 from semls.engine.scheduler import Priority, PriorityExecutor
-from semls.engine.search.retrieval import Hit
+from semls.engine.search.retrieval import Hit, hit_without_query
 from semls.engine.storage.catalog import Catalog
 from semls.engine.storage.schema import Entry
 from semls.engine.syntax import identifiers
@@ -131,7 +131,7 @@ def _hits(
         seen_texts.add(text)
         if entry.definition not in seen_definitions:
             seen_definitions.add(entry.definition)
-            hits.append(Hit(entry, scores[chunk], texts[chunk]))
+            hits.append(hit_without_query(entry, texts[chunk], scores[chunk]))
     return hits
 
 

@@ -15,6 +15,7 @@ from semls.engine.storage.vocabulary import Vocabulary, create_vocabulary_table
 from semls.engine.syntax import identifiers
 
 _PAGE = 10_000  # files that one call of `files_after` reads
+_FUNCTIONS = ("Function", "Method", "Constructor")  # kinds
 _MAX_LISTED = 1000  # skipped, partial or unparsed files
 _MAX_LENGTH_DIFFERENCE = 3  # of names that are compared
 _MAX_NAMES = 5000  # that are compared
@@ -173,6 +174,34 @@ class Catalog:
         entries = ((Entry._make(row[:-1]), row[-1]) for row in rows)
         return {entry.content_hash: (entry, text) for entry, text in entries}
 
+    def functions_after(self, chunk_id: int, limit: int, *, tests: bool) -> list[tuple[int, Entry, str]]:
+        """Return the next functions in the order of ids: id, chunk with the name, and source text.
+
+        Without `tests`, those in test files and other auxiliary files are left out.
+        """
+        condition = "chunks.id > ? AND (? OR NOT chunks.is_auxiliary)"
+        return self._functions(condition, (chunk_id, tests), limit)
+
+    def functions_among(self, ids: Sequence[int]) -> list[tuple[int, Entry, str]]:
+        """Return those of the chunks that are functions, in the form of `functions_after`."""
+        return self._functions(f"chunks.id IN ({placeholders(len(ids))})", ids, len(ids))
+
+    def functions_of_file(self, path: str, limit: int) -> list[tuple[int, Entry, str]]:
+        """Return the first functions of a file, in the form of `functions_after`."""
+        return self._functions("chunks.path = ?", (path,), limit)
+
+    def _functions(
+        self, condition: str, parameters: Sequence[object], limit: int
+    ) -> list[tuple[int, Entry, str]]:
+        rows = self._database.query(
+            f"""SELECT chunks.id, {columns(Entry, "chunks")}, fulltext.body
+            FROM chunks JOIN fulltext ON fulltext.rowid = chunks.id
+            WHERE {condition} AND chunks.kind IN ({placeholders(len(_FUNCTIONS))}) AND {HOLDS_NAME}
+            ORDER BY chunks.id LIMIT ?""",
+            (*parameters, *_FUNCTIONS, limit),
+        )
+        return [(row[0], Entry._make(row[1:-1]), row[-1]) for row in rows]
+
     # Search by columns
 
     def find_by_name(self, names: Sequence[str], filters: Filters, limit: int) -> list[int]:
@@ -252,6 +281,13 @@ class Catalog:
         passing, values = self._filters.compile(filters)
         rows = self._database.query(f"SELECT content_hash FROM chunks WHERE {passing}", values)
         return {row[0] for row in rows}
+
+    def few_hashes(self, filters: Filters, limit: int) -> set[str] | None:
+        """Return the content hashes of the chunks that pass the filters, None if more than `limit` do."""
+        passing, values = self._filters.compile(filters)
+        query = f"SELECT content_hash FROM chunks WHERE {passing} LIMIT ?"
+        rows = self._database.query(query, (*values, limit + 1))
+        return {row[0] for row in rows} if len(rows) <= limit else None
 
     def has_chunk(self, filters: Filters) -> bool:
         """Return whether any chunk passes the filters."""

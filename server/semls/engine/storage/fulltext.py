@@ -109,7 +109,7 @@ def insert_text(connection: sqlite3.Connection, chunk_id: int, entry: Entry, tex
     if entry.language == "markdown":
         words += f" {_fence_languages(text)}"
     row = {
-        "name": _with_words(entry.name),
+        "name": "" if _is_sentence(entry) else _with_words(entry.name),
         "container": _with_words(entry.container),
         "path": _with_words(normalize(entry.path)),
         "signature": _with_words(entry.signature),
@@ -117,6 +117,14 @@ def insert_text(connection: sqlite3.Connection, chunk_id: int, entry: Entry, tex
         "body_words": words,
     }
     connection.execute(_INSERT, (chunk_id, *(row[column] for column in FULLTEXT_COLUMNS)))
+
+
+def _is_sentence(entry: Entry) -> bool:
+    """Return whether the name is a sentence: of a test, for example, whose text has it, too.
+
+    With the weight of names, its words would outweigh the code that is tested.
+    """
+    return " " in entry.name and entry.language not in languages.PROSE
 
 
 def _with_words(text: str) -> str:

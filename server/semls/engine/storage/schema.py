@@ -11,7 +11,7 @@ FULLTEXT_COLUMNS = ("name", "container", "path", "signature", "body", "body_word
 LAYOUT = Layout(
     "catalog",
     application_id=0x53454D4C,  # "SEML"
-    version=8,
+    version=9,
     schema=f"""
 CREATE TABLE files (
     path TEXT PRIMARY KEY, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL,

@@ -22,6 +22,7 @@ class Definition:
     level: int = 0  # of a heading
     is_entry: bool = False
     is_clause: bool = False
+    is_adjacent_clause: bool = False  # a clause only if no declaration stands between it and the one before
     is_member: bool = False  # does not count inside a function
     is_test: bool = False  # counts also inside a short function
     layer: int = 0  # the group of the layer in which it was found

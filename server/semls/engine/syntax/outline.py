@@ -15,6 +15,7 @@ Queries use these capture names:
 - `@clause`: marks a definition as one of several adjacent clauses, such as equations or overloads, which are
   merged if they have the same name. Without a definition: a node that belongs to the definition right before
   it. A comment does so only if no other definition follows right after it.
+- `@clause.adjacent`: the same for a definition, if only comments that document nothing stand between.
 - `@level.<n>`: marks a definition as a heading, which extends to the next one of the same or a lower level.
 - `@adornment`: a line of punctuation that marks a heading. Its level is the order in which the file
   introduces its character, with and without a second line above the heading.
@@ -196,12 +197,25 @@ class _OutlineBuilder:
     def _continues(self, definition: Definition, previous: Definition, following: Definition) -> bool:
         """Return whether a clause or trailing node belongs to the definition before it."""
         if definition.kind:
-            return definition.is_clause and previous.is_clause and definition.name == previous.name
+            is_same = definition.is_clause and previous.is_clause and definition.name == previous.name
+            return is_same and not (
+                definition.is_adjacent_clause and self._is_declaration_between(previous.end, definition.start)
+            )
         if not self._are_adjacent(previous, definition):
             return False
         node = self._comments_and_attributes.get(definition.start)
         is_comment = node is not None and node.is_comment
         return not (is_comment and following.kind and self._are_adjacent(definition, following))
+
+    def _is_declaration_between(self, start: int, end: int) -> bool:
+        """Return whether there is anything but comments that are no documentation."""
+        position, _ = self._source.strip(start, end)
+        while position < end:
+            node = self._comments_and_attributes.get(position)
+            if node is None or not node.is_comment or position in self._documentation:
+                return True
+            position, _ = self._source.strip(node.end, end)
+        return False
 
     def _are_adjacent(self, one: Definition, other: Definition) -> bool:
         between = self._source.data[one.end : other.start]
@@ -229,7 +243,8 @@ class _OutlineBuilder:
             body=(body.start_byte, body.end_byte) if body else None,
             level=self._level(captures),
             is_entry="entry" in captures,
-            is_clause="clause" in captures,
+            is_clause=any(capture.startswith("clause") for capture in captures),
+            is_adjacent_clause="clause.adjacent" in captures,
             is_member="member" in captures,
             is_test="test" in captures,
             layer=layer.group,

@@ -27,9 +27,10 @@ local MIN_COLUMNS = 100 -- of a screen that has the preview beside the list
 local Picker = {}
 Picker.__index = Picker
 
+--- Whether the editor shows floating windows: VS Code with vscode-neovim does not.
 ---@return boolean
 function M.is_available()
-  return true
+  return vim.g.vscode == nil
 end
 
 ---@param root? string
@@ -99,7 +100,9 @@ function Picker:layout()
   vim.wo[self.windows.list].winhighlight = 'CursorLine:PmenuSel,CursorLineSign:PmenuSel'
   vim.wo[self.windows.list].signcolumn = 'yes:1' -- of the marks
   vim.wo[self.windows.list].linebreak = true -- of messages
-  vim.wo[self.windows.list].wrap, vim.wo[self.windows.preview].wrap = false, false
+  for _, window in pairs(self.windows) do
+    vim.wo[window].wrap = false
+  end
 end
 
 function Picker:map_keys()
@@ -168,6 +171,9 @@ end
 function Picker:search()
   if self.closed then
     return
+  end
+  if #self.items == 0 then
+    self:set_title('Searching…')
   end
   self.send(self:query(), function(hits, title)
     if not self.closed then

@@ -14,10 +14,11 @@ local MODULES = {
   telescope = 'semls.pickers.telescope',
   ['fzf-lua'] = 'semls.pickers.fzf',
   builtin = 'semls.pickers.builtin',
+  select = 'semls.pickers.select',
 }
 
 -- Pickers that a user enables explicitly come first; the others may be installed only as dependencies.
-local PREFERENCE = { 'snacks', 'mini.pick', 'telescope', 'fzf-lua', 'builtin' }
+local PREFERENCE = { 'snacks', 'mini.pick', 'telescope', 'fzf-lua', 'builtin', 'select' }
 
 M.TITLE = 'Search by meaning'
 
@@ -84,13 +85,18 @@ function M.is_weak(answer)
   return #answer.hits > 0 and answer.confidence < MIN_CONFIDENCE
 end
 
+---@param root string
 ---@return string
-local function title_of(answer)
+local function title_of(answer, root)
   local title = M.TITLE
   if #answer.hits == 0 then
-    title = 'No hits'
+    title = answer.complete and 'No hits' or 'No hits yet: files are being read'
   elseif M.is_weak(answer) then
     title = 'No strong match; nearest:'
+  end
+  local state = client.states[vim.uri_from_fname(root)]
+  if state and client.is_lexical_only(state) then
+    return title .. ' (full-text search only)'
   end
   local chunks, embedded = answer.coverage.chunks, answer.coverage.embedded
   return embedded < chunks and ('%s (%d %% embedded)'):format(title, 100 * embedded / chunks) or title
@@ -117,7 +123,7 @@ function M.live_search(root)
       params = { query = query, limit = config.limit },
       root = root,
       on_result = function(answer, sender)
-        local found, title = items.of(answer.hits, sender), title_of(answer)
+        local found, title = items.of(answer.hits, sender), title_of(answer, root)
         last = { query = query, root = root, items = found, title = title, current = 1 }
         if answer.notice ~= '' then
           hint.show(answer.notice)

@@ -18,27 +18,31 @@ local function cut(text, width)
   return vim.fn.printf(('%%.%dS'):format(math.max(width - 1, 0)), text) .. '…'
 end
 
---- Leave out the first folders of a location that is too wide.
----@param location string
+--- Put a mark in the place of the first parts of a text that is too wide, such as the folders of a path.
+---@param text string
 ---@param width integer
+---@param separator string
+---@param mark string
 ---@return string
-local function shorten(location, width)
-  local rest = location
-  while width_of(location) > width and rest:find('/', 1, true) do
-    rest = rest:gsub('^[^/]*/', '')
-    location = '…/' .. rest
+local function shorten(text, width, separator, mark)
+  local rest = text
+  while width_of(text) > width and rest:find(separator, 1, true) do
+    rest = rest:sub(rest:find(separator, 1, true) + 1)
+    text = mark .. rest
   end
-  return location
+  return text
 end
 
---- Return an item's name and location. What does not fit is replaced by "…": first folders, then the end of the name.
+--- Return an item's name and location. What does not fit is replaced by "…": first folders, then the containers of the
+--- name, then its end.
 ---@param item semls.Item
 ---@param width integer
 ---@return string name
 ---@return string location
 function M.fit(item, width)
-  local location = shorten(('%s:%d'):format(item.path, item.lnum), width - width_of(item.name) - GAP)
-  local name = cut(item.name, math.max(width - width_of(location) - GAP, MIN_NAME))
+  local location = shorten(('%s:%d'):format(item.path, item.lnum), width - width_of(item.name) - GAP, '/', '…/')
+  local room = math.max(width - width_of(location) - GAP, MIN_NAME)
+  local name = cut(shorten(item.name, room, '.', '…'), room)
   return name, cut(location, width - width_of(name) - GAP)
 end
 

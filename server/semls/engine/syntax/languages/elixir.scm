@@ -32,7 +32,7 @@
     (binary_operator left: (identifier) @name operator: "when")
   ])
   (do_block)? @body
-  (#any-of? @_keyword "def" "defp" "defmacro" "defmacrop" "defguard" "defguardp" "defdelegate")) @definition.function
+  (#any-of? @_keyword "def" "defp" "defmacro" "defmacrop" "defguard" "defguardp" "defdelegate")) @definition.function @clause.adjacent
 
 ; Groups and tests: describe "total/1" do … end; routes: get "/carts" do … end
 (call

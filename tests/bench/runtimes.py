@@ -1,0 +1,221 @@
+"""Compare ways to compute a network: python -m tests.bench.runtimes MODEL_FOLDER SOURCES CHUNKS.
+
+These are plain torch, the layers of `cpu_kernels.py`, ONNX Runtime and OpenVINO, with one thread each, in
+turns in one process. CPU time is measured, so that other programs disturb the ratios little. onnx,
+onnxscript and openvino must be installed; semls does not need them. MODEL_FOLDER has BERT or nomic BERT with
+mean pooling; random weights have the right speed. bfloat16 is left out on processors that emulate it.
+"""
+
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from tokenizers import Tokenizer
+
+from semls.engine.models.autotune import PROBE
+from semls.engine.models.presets import PRESETS
+from semls.engine.models.transformers_encoder import _batches
+from semls.settings import DEFAULT_MODEL
+from tests.bench.encoder_speed import _chunk_texts
+
+Embed = Callable[[Sequence[Sequence[int]]], Any]
+RUNTIMES = (
+    "torch float32",
+    *(["torch bfloat16"] if "AVX512" in torch.backends.cpu.get_cpu_capability() else []),
+    "semls float32",
+    "semls int8",
+    "onnxruntime float32",
+    "onnxruntime int8",
+    "openvino float32",
+)
+_MAX_TOKENS, _BATCH_TOKENS = 512, 2048
+_ROUNDS, _QUESTIONS = 2, 8
+_QUESTION = "where are expired sessions removed from the store"
+
+
+def main(folder: Path, sources: Path, count: int) -> None:
+    """Print a row for each runtime: tokens/s, ms of a question, least cosine; then import, load, memory."""
+    with tempfile.TemporaryDirectory() as directory:
+        files = Path(directory)
+        _run("export", folder, files)
+        for name, speed, question, cosine in _compare(folder, files, sources, count):
+            print(f"| {name} | {speed:,.0f} | {question:.1f} | {cosine:.4f} |", flush=True)
+        for name in RUNTIMES:
+            print(f"| {name} | {' | '.join(_run('alone', folder, files, name).split())} |", flush=True)
+
+
+def _run(command: str, *arguments: object) -> str:
+    words = [sys.executable, "-m", __spec__.name, command, *map(str, arguments)]
+    return subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def _compare(
+    folder: Path, files: Path, sources: Path, count: int
+) -> Iterator[tuple[str, float, float, float]]:
+    """Yield the tokens/s of each runtime, milliseconds of a question, and the least cosine to the first."""
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(_MAX_TOKENS)
+    texts = [text for _, text in itertools.islice(_chunk_texts(sources), count)]
+    ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+    batches = [[ids[index] for index in batch] for batch in _batches(list(map(len, ids)), _BATCH_TOKENS)]
+    question = [tokenizer.encode(_QUESTION).ids]
+    embedders = {name: _load(name, folder, files) for name in RUNTIMES}
+    vectors = {name: np.concatenate(list(map(embed, batches))) for name, embed in embedders.items()}
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in RUNTIMES}
+    for _ in range(_ROUNDS):
+        for name, embed in embedders.items():
+            all_seconds = sum(_cpu_seconds(partial(embed, batch)) for batch in batches)
+            embed(question)
+            one_seconds = min(_cpu_seconds(partial(embed, question)) for _ in range(_QUESTIONS))
+            times[name].append((all_seconds, one_seconds))
+    for name in RUNTIMES:
+        all_seconds, one_seconds = map(min, zip(*times[name], strict=True))
+        cosine = float((vectors[name] * vectors[RUNTIMES[0]]).sum(1).min())
+        yield name, sum(map(len, ids)) / all_seconds, 1000 * one_seconds, cosine
+
+
+def _cpu_seconds(call: Callable[[], object]) -> float:
+    before = time.process_time()
+    call()
+    return time.process_time() - before
+
+
+def _load(name: str, folder: Path, files: Path) -> Embed:
+    """Return a function that embeds token ids with a runtime."""
+    library, dtype = name.split()
+    if library in ("torch", "semls"):
+        return _load_torch(library, dtype, folder)
+    run: Callable[[dict[str, Any]], Any]
+    if library == "openvino":
+        import openvino
+
+        options = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
+        compiled = openvino.compile_model(str(files / f"{dtype}.onnx"), "CPU", options)
+        run = lambda inputs: compiled(inputs)[0]  # noqa: E731
+    else:
+        import onnxruntime
+
+        settings = onnxruntime.SessionOptions()
+        settings.intra_op_num_threads = 1
+        session = onnxruntime.InferenceSession(str(files / f"{dtype}.onnx"), settings)
+        run = lambda inputs: session.run(None, inputs)[0]  # noqa: E731
+
+    def embed(ids: Sequence[Sequence[int]]) -> Any:
+        width = max(map(len, ids))
+        padded = np.array([[*one, *[0] * (width - len(one))] for one in ids])
+        lengths = np.array(list(map(len, ids)))
+        return run({"ids": padded, "mask": (np.arange(width) < lengths[:, None]).astype(np.int64)})
+
+    return embed
+
+
+def _load_torch(library: str, dtype: str, folder: Path) -> Embed:
+    from semls.engine.models import cpu_kernels, network
+
+    torch.set_num_threads(1)
+    module = network.load_module(folder, "bfloat16" if dtype == "bfloat16" else "float32", "cpu")
+    loaded = network.Network(module, "cpu", dtype, PRESETS[DEFAULT_MODEL])
+    if library == "semls":
+        with cpu_kernels.recorded_input_maxima(module) as maxima:
+            if dtype == "int8":
+                tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+                loaded.embed([tokenizer.encode(text).ids for text in PROBE])
+        replace = (
+            cpu_kernels.pack if dtype == "float32" else partial(cpu_kernels.quantize, input_maxima=maxima)
+        )
+        if not replace(module):
+            sys.exit(f"The processor does not support {dtype}.")
+    return loaded.embed
+
+
+def _alone(name: str, folder: Path, files: Path) -> None:
+    """Print the CPU seconds to import a runtime and to load the model in it, and megabytes of memory."""
+    library = name.split()[0].replace("semls", "torch")
+    program = f"import time, {library}; print(time.process_time())"
+    words = [sys.executable, "-c", program]
+    seconds = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
+    imported = time.process_time()
+    _load(name, folder, files)([[101, 2000, 102]])
+    loaded = time.process_time()
+    # Of Linux. ru_maxrss would include the memory of the process that started this one.
+    (line,) = (
+        line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmRSS")
+    )
+    print(f"{float(seconds):.2f} {loaded - imported:.2f} {int(line.split()[1]) / 1024:.0f}")
+
+
+def _export(folder: Path, files: Path) -> None:
+    """Write the network as ONNX, with float32 and with dynamic int8 quantization."""
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    from semls.engine.models import checkpoints
+
+    network: Any = checkpoints.load(folder, json.loads((folder / "config.json").read_text()), "float32")
+    shape = network._shape
+
+    def attention(query: Any, key: Any, value: Any, mask: Any) -> Any:
+        scores = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3)
+        return torch.softmax(scores + mask, -1) @ value
+
+    class Embedder(torch.nn.Module):  # type: ignore[misc]
+        """The network with pooling. Masks and rotations are computed in the graph, for any width."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, ids: Any, mask: Any) -> Any:
+            width = ids.shape[1]
+            hidden = network.word_embeddings(ids) + network.type_embeddings.weight[0]
+            if shape.positions:
+                hidden = hidden + network.position_embeddings.weight[:width]
+            hidden = network.first_norm(hidden)
+            hidden_score = (1 - mask[:, None, None].float()) * torch.finfo().min
+            for positions, layer in zip(shape.layers, network.layers, strict=True):
+                rotation = None
+                if positions.theta is not None:
+                    size = shape.hidden // shape.heads
+                    frequencies = positions.theta ** (-torch.arange(0, size, 2) / size)
+                    angles = torch.outer(torch.arange(width).float(), frequencies).repeat(1, 2)
+                    rotation = angles.cos(), angles.sin()
+                hidden = layer(hidden, hidden_score, rotation, attention)
+            pooled = (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
+            return torch.nn.functional.normalize(pooled, dim=1)
+
+    example = torch.ones(2, 16, dtype=torch.long)
+    torch.onnx.export(
+        Embedder().eval(),
+        (example, example),
+        str(files / "float32.onnx"),
+        input_names=["ids", "mask"],
+        output_names=["vectors"],
+        dynamic_axes={
+            "ids": {0: "batch", 1: "width"},
+            "mask": {0: "batch", 1: "width"},
+            "vectors": {0: "batch"},
+        },
+        opset_version=17,
+        dynamo=False,
+    )
+    quantize_dynamic(
+        files / "float32.onnx", files / "int8.onnx", weight_type=QuantType.QInt8, per_channel=True
+    )
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "export":
+        _export(Path(sys.argv[2]), Path(sys.argv[3]))
+    elif sys.argv[1] == "alone":
+        _alone(sys.argv[4], Path(sys.argv[2]), Path(sys.argv[3]))
+    else:
+        main(Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))
