@@ -79,8 +79,7 @@ export function activate(context: vscode.ExtensionContext): void {
     });
 
   const commands: Record<string, (...args: never[]) => unknown> = {
-    'semls.searchByMeaning': (options?: { preserveFocus?: boolean }) =>
-      withServer(() => search.open(options?.preserveFocus ?? false))(),
+    'semls.searchByMeaning': withServer(() => search.open()),
     'semls.findSimilar': withServer(() => findSimilar(server, results)),
     'semls.showCopies': (place: Place) => withServer(() => showCopies(server, results, place))(),
     'semls.findDuplicates': withServer(() => findDuplicates(server, results)),
@@ -99,6 +98,7 @@ export function activate(context: vscode.ExtensionContext): void {
       await withServer(() => undefined)();
     },
     'semls.installServer': async () => ((await installServer(context, log)) ? restart() : undefined),
+    'semls.closeSearch': () => search.dismiss(),
     'semls.sendToResults': () => { search.sendToResults(); },
     'semls.openToSide': () => { search.openToSide(); },
     'semls.recentQuestions': withServer(async () => {
@@ -136,6 +136,9 @@ export function activate(context: vscode.ExtensionContext): void {
     }),
     vscode.workspace.onDidGrantWorkspaceTrust(() => { void start(); }),
   );
+  // VS Code executes a command for the first time only after it has asked whether an extension is to be activated for it.
+  // Escape must not wait for that.
+  void vscode.commands.executeCommand('runCommands', { commands: ['semls.closeSearch'] });
   void start();
 }
 

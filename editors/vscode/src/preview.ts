@@ -27,6 +27,7 @@ export class Preview {
   private showing: Promise<void> | undefined;
   private readonly opened = new Set<string>(); // URIs of the previews
   private hasEnded = false;
+  private ending: Promise<void> | undefined;
 
   /** `former` is settled when the preview before this one has restored the editor. */
   constructor(
@@ -51,6 +52,16 @@ export class Preview {
     this.showing ??= this.showRequested().finally(() => { this.showing = undefined; });
   }
 
+  /** Return the place in the file at which the user has clicked in its preview. */
+  clickedLocation({ kind, textEditor, selections }: vscode.TextEditorSelectionChangeEvent): CodeLocation | undefined {
+    const isClick = kind === vscode.TextEditorSelectionChangeKind.Mouse;
+    const [range] = selections;
+    if (!isClick || !range || !this.shown || !this.opened.has(textEditor.document.uri.toString())) {
+      return undefined;
+    }
+    return { ...this.shown, range, selectionRange: range };
+  }
+
   /** Show nothing any more. */
   async stop(): Promise<void> {
     this.hasEnded = true;
@@ -58,13 +69,10 @@ export class Preview {
     this.highlight.dispose();
   }
 
-  /** Show the previous editor again, and return whether there was a preview. The focus stays where it is. */
-  async end(): Promise<boolean> {
-    await this.stop();
-    if (this.shown) {
-      await this.restore();
-    }
-    return this.shown !== undefined;
+  /** Show the previous editor again. The focus stays where it is. */
+  end(): Promise<void> {
+    this.ending ??= this.restoreAndClose();
+    return this.ending;
   }
 
   /** Close what is left of the preview. */
@@ -93,12 +101,12 @@ export class Preview {
         await this.open(location).catch(() => undefined); // the file was deleted
       } else {
         await this.restore();
-        await this.close();
       }
     }
   }
 
   private async open(location: CodeLocation): Promise<void> {
+    await this.keepActiveTab();
     const text = (await vscode.workspace.openTextDocument(uriOf(location))).getText();
     const document = await this.documents.open(uriOf(location).path, text);
     this.opened.add(document.uri.toString());
@@ -109,10 +117,25 @@ export class Preview {
     editor.revealRange(new vscode.Range(top, 0, top, 0), vscode.TextEditorRevealType.AtTop);
   }
 
+  /** Keep a page, picture or comparison in the preview tab. VS Code would replace it, and only text can be shown again. */
+  private async keepActiveTab(): Promise<void> {
+    const tab = vscode.window.tabGroups.activeTabGroup.activeTab;
+    if (tab?.isPreview && !(tab.input instanceof vscode.TabInputText)) {
+      await vscode.commands.executeCommand('workbench.action.keepEditor');
+    }
+  }
+
   private measure(editor: vscode.TextEditor): void {
     const [visible] = editor.visibleRanges;
     if (visible) {
       this.rows = Math.max(this.rows, visible.end.line - visible.start.line + 1);
+    }
+  }
+
+  private async restoreAndClose(): Promise<void> {
+    await this.stop();
+    if (this.shown) {
+      await this.restore();
     }
   }
 
@@ -127,5 +150,6 @@ export class Preview {
     if (this.editor) {
       await vscode.window.showTextDocument(this.editor.document, options);
     }
+    await this.close();
   }
 }

@@ -7,7 +7,7 @@ import { showErrors, splitMessage } from './errors';
 import type { History } from './history';
 import { addressOf, iconOf, keyOf, nameOf, show } from './location';
 import { Preview } from './preview';
-import type { Answer, Hit } from './protocol';
+import type { Answer, CodeLocation, Hit } from './protocol';
 import type { Results } from './results';
 import { Scope } from './scope';
 import { isStrong, maxResults, type Server } from './server';
@@ -39,9 +39,6 @@ interface Item extends vscode.QuickPickItem {
 
 export class Search {
   private box: SearchBox | undefined;
-  private preservesFocus = false;
-  private hasLostFocus = false;
-  private focusing: Thenable<unknown> | undefined;
 
   constructor(
     private readonly server: Server,
@@ -50,28 +47,14 @@ export class Search {
     private readonly previews: VirtualDocuments,
   ) {}
 
-  /**
-   * Open the search box. After Escape, the editor takes the focus, unless `preserveFocus` leaves it in another view.
-   *
-   * A box that was closed a moment ago may still be restoring the editor. Then the new box returns the focus, at its end.
-   */
-  async open(preserveFocus: boolean): Promise<void> {
+  /** Open an empty search box, also in place of one that is still open or restoring the editor. */
+  async open(): Promise<void> {
     if (this.box?.isAccepted) {
       await this.box.closed; // the hit takes the focus when it is shown
     }
-    await this.focusing;
-    const former = this.box;
-    if (!former) {
-      this.preservesFocus = preserveFocus;
-      this.hasLostFocus = false;
-    }
-    const preview = new Preview(this.previews, former?.end());
-    const box = new SearchBox(this.server, this.results, this.history, preview, async (hasPreviewed) => {
-      this.hasLostFocus ||= hasPreviewed;
-      if (this.box === box) {
-        await this.returnFocus();
-      }
-    });
+    this.box?.remember();
+    const preview = new Preview(this.previews, this.box?.closed);
+    const box = new SearchBox(this.server, this.results, this.history, preview);
     this.box = box;
     await box.closed;
     if (this.box === box) {
@@ -79,12 +62,8 @@ export class Search {
     }
   }
 
-  /** Give the editor the focus that it has lost, because a preview was in its place. */
-  private async returnFocus(): Promise<void> {
-    if (this.hasLostFocus && !this.preservesFocus && vscode.window.tabGroups.activeTabGroup.activeTab) {
-      this.focusing = vscode.commands.executeCommand('workbench.action.focusActiveEditorGroup');
-      await this.focusing;
-    }
+  async dismiss(): Promise<void> {
+    await this.box?.dismiss();
   }
 
   sendToResults(): void {
@@ -111,9 +90,8 @@ class SearchBox {
   private isStale = false;
   /** How to open the first hit of the next answer: the user has pressed Enter before it has arrived. */
   private awaited: { toSide: boolean } | undefined;
-  private accepted: { hit: Hit; toSide: boolean } | undefined;
-  private isSentToResults = false;
-  private readonly subscription: vscode.Disposable;
+  private accepted: { location: CodeLocation; toSide: boolean } | undefined;
+  private readonly subscriptions: vscode.Disposable;
   /** Resolved when the editor shows what it should. */
   readonly closed: Promise<void>;
 
@@ -122,7 +100,6 @@ class SearchBox {
     private readonly results: Results,
     private readonly history: History,
     private readonly preview: Preview,
-    private readonly returnFocus: (hasPreviewed: boolean) => Promise<void>,
   ) {
     const pick = this.pick;
     pick.placeholder = 'Describe what the code does';
@@ -139,15 +116,30 @@ class SearchBox {
     this.closed = new Promise((resolve) => {
       pick.onDidHide(() => { resolve(this.close()); });
     });
-    this.subscription = server.onDidChange(() => { this.onProgress(); });
+    this.subscriptions = vscode.Disposable.from(
+      server.onDidChange(() => { this.onProgress(); }),
+      vscode.window.onDidChangeTextEditorSelection((change) => { this.onSelection(change); }),
+    );
     setIsOpen(true);
     pick.show();
   }
 
-  /** Hide the box, unless it is hidden, and return `closed`. */
-  end(): Promise<void> {
+  /** Add the question to the recent ones, if it has hits. */
+  remember(): void {
+    if (this.answer.hits.length) {
+      this.history.add(this.pick.value || this.answer.query); // the last answer may be that of a part of it
+    }
+  }
+
+  /**
+   * Restore the editor, then hide the box.
+   *
+   * In this order VS Code can give the focus back to where it was. Otherwise the editor that had it would be hidden behind
+   * the preview, and giving the focus back later would take it from what the user has opened meanwhile.
+   */
+  async dismiss(): Promise<void> {
+    await showErrors(() => this.preview.end());
     this.pick.hide();
-    return this.closed;
   }
 
   get isAccepted(): boolean {
@@ -157,7 +149,6 @@ class SearchBox {
   sendToResults(): void {
     const query = this.pick.value.trim() || this.answer.query;
     if (query) {
-      this.isSentToResults = true;
       this.pick.hide();
       void showErrors(() => this.results.showSearch(query, this.scope.filters));
     }
@@ -286,6 +277,14 @@ class SearchBox {
     }
   }
 
+  /** Open the file where the user has clicked in its preview. The click has taken the focus, so VS Code hides the box. */
+  private onSelection(change: vscode.TextEditorSelectionChangeEvent): void {
+    const location = this.preview.clickedLocation(change);
+    if (location) {
+      this.accepted ??= { location, toSide: false };
+    }
+  }
+
   private onButton(button: vscode.QuickInputButton): void {
     if (button === SEND_TO_RESULTS) {
       this.sendToResults();
@@ -305,19 +304,17 @@ class SearchBox {
       this.pick.value = item.query;
       this.onQuery();
     } else if (item?.hit) {
-      this.accepted = { hit: item.hit, toSide };
+      this.accepted = { location: item.hit, toSide };
       this.pick.hide();
     }
   }
 
   private async close(): Promise<void> {
     setIsOpen(false);
-    this.subscription.dispose();
+    this.subscriptions.dispose();
     clearTimeout(this.timer);
     this.cancellation.cancel();
-    if (this.answer.hits.length) {
-      this.history.add(this.pick.value || this.answer.query); // the last answer may be that of a part of it
-    }
+    this.remember();
     this.pick.dispose();
     await showErrors(() => this.showAccepted());
   }
@@ -327,16 +324,14 @@ class SearchBox {
     const { accepted, preview } = this;
     if (accepted && !accepted.toSide) {
       await preview.stop();
-      await show(accepted.hit, { preview: false });
-    } else {
-      const hasPreviewed = await preview.end(); // a hit that opens to the side leaves this group as it was
-      if (accepted) {
-        await show(accepted.hit, { preview: false, viewColumn: vscode.ViewColumn.Beside });
-      } else if (!this.isSentToResults) {
-        await this.returnFocus(hasPreviewed);
-      }
+      await show(accepted.location, { preview: false });
+      await preview.close();
+      return;
     }
-    await preview.close();
+    await preview.end();
+    if (accepted) {
+      await show(accepted.location, { preview: false, viewColumn: vscode.ViewColumn.Beside });
+    }
   }
 
   private updateButtons(): void {

@@ -99,9 +99,9 @@ async def _start(paths: EnginePaths) -> EngineState:
         if state:
             await _stop(paths, state)
         elif not paths.is_locked():
-            if process and process.poll() is not None:
+            if process and process.poll():
                 break
-            if process is None:
+            if process is None or process.returncode == 0:  # stopped in order, such as by `semls engine stop`
                 with store_errors():
                     # Otherwise the old state would be trusted as soon as the new engine has the lock.
                     paths.delete_state(last_state)

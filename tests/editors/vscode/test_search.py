@@ -251,6 +251,48 @@ def test_search_box_opened_right_after_escape_keeps_the_focus(window, shop):
     assert file.read_text() == text
 
 
+def test_palette_opened_right_after_escape_stays_open(window):
+    window.open_file("web/src/cart.ts", 12)
+    for _ in range(4):
+        window.search("")
+        window.page.keyboard.type(QUERY)
+        expect(window.tab("session.rs")).to_be_visible()
+        window.page.keyboard.press("Escape")
+        window.page.keyboard.press("F1")
+        window.is_at("cart.ts", 12, 1)
+        expect(window.tab("session.rs")).to_have_count(0)
+        window.page.keyboard.type("View: Toggle Output", delay=20)
+        expect(window.rows.first).to_contain_text("Toggle Output")
+        window.page.keyboard.press("Escape")
+        expect(window.box).to_be_hidden()
+        window.has_focus_in_editor()
+
+
+def test_click_in_a_preview_opens_the_file_there(window):
+    window.open_file("web/src/cart.ts", 12)
+    window.search("")
+    window.page.keyboard.type(QUERY)
+    italic = window.tab("session.rs").locator(".italic")
+    expect(italic.first).to_be_visible()
+    window.page.locator(".view-line", has_text="let before").click(position={"x": 1, "y": 5})
+    expect(italic).to_have_count(0)  # it is the file, and no preview
+    expect(window.box).to_be_hidden()
+    window.is_at("session.rs", 28, 1)
+    window.has_focus_in_editor()
+
+
+def test_escape_restores_a_page_that_is_no_text(window):
+    window.command("Help: Welcome")
+    welcome = window.page.locator(".tab.active", has_text="Welcome")
+    welcome.wait_for()
+    window.search("")
+    window.page.keyboard.type(QUERY)
+    expect(window.tab("session.rs")).to_be_visible()
+    window.page.keyboard.press("Escape")
+    welcome.wait_for()
+    expect(window.tab("session.rs")).to_have_count(0)
+
+
 def test_search_box_opened_right_after_enter_keeps_the_focus(window):
     window.open_file("web/src/cart.ts", 12)
     window.search("")
