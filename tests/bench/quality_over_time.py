@@ -2,7 +2,8 @@
 
 python -m tests.bench.quality_over_time BENCHMARK..., with the folders that `python -m tests.bench.build`
 makes. Repositories are embedded first. Then a part of the vectors answers: those that the engine would have
-after a share of the time, in its order. The time of a text is taken to be proportional to its length.
+after a share of the time, in its order. The time of a text is taken to be proportional to its length. The
+engine embeds what a search has found at once, so each question is asked again with these vectors in addition.
 """
 
 import asyncio
@@ -28,6 +29,7 @@ from semls.engine.scheduler import Priority
 from semls.engine.search.query import parse_query
 from semls.engine.search.retrieval import NOTHING_NEAR, nearest_chunks, search
 from semls.engine.storage.embedded_hashes import Coverage
+from semls.engine.storage.schema import Entry
 from semls.engine.storage.vectors import VectorStore
 from semls.errors import SemlsError
 from semls.settings import Server
@@ -38,22 +40,54 @@ from tests.bench.plot import draw_lines
 SHARES = (0, 5, 10, 25, 50, 75, 100)  # per cent of the time
 _TITLE = "NDCG@10 after a share of the time that embedding takes"
 _MAX_CHARACTERS = 1000  # of a text that are embedded, about
+_FOUND = 50  # hits that are embedded at once: those that an editor asks for by default
 
 
 class PartOfVectors:
-    """The vectors of the first hashes, which are compared with all of them exactly."""
+    """Some vectors, which are compared with all of them exactly."""
 
-    def __init__(self, vectors: Mapping[str, NDArray[np.float32]], hashes: Sequence[str]) -> None:
-        self._hashes = [content_hash for content_hash in hashes if content_hash in vectors]
-        self._matrix = np.array([vectors[content_hash] for content_hash in self._hashes])
+    def __init__(self, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+        self._hashes = list(vectors)
+        self._matrix = np.array(list(vectors.values()))
 
     def query(
         self, vector: NDArray[np.float32], limit: int, among: Collection[str] | None = None
     ) -> list[tuple[str, float]]:
         """Return the ids of the nearest vectors with their cosine similarity, best first."""
-        similarities = self._matrix @ vector if self._hashes else np.empty(0)
+        similarities = self._matrix @ vector
         best = ((self._hashes[row], float(similarities[row])) for row in np.argsort(-similarities))
         return list(islice((each for each in best if among is None or each[0] in among), limit))
+
+
+class PartlyEmbedded:
+    """An embedded repository, of which only some vectors answer."""
+
+    def __init__(self, index: Index, bench: Bench) -> None:
+        if index.sync.index is None:
+            raise SemlsError("There is no model.")
+        self._catalog, self._executor = index.catalog, bench.executor
+        self._complete = index.sync.index
+        self._index = replace(self._complete, server=Server("http://empty"))  # the catalog knows no vectors
+        self._vectors: dict[str, NDArray[np.float32]] = {}
+
+    async def read(self) -> dict[str, int]:
+        """Return all hashes in the order in which the engine embeds them, and how long each one takes."""
+        hashes = await EmbeddingQueue(self._index, self._catalog, self._executor).update()
+        self._vectors = self._complete.vectors.get(hashes)
+        texts = dict(texts_to_embed(self._catalog, hashes))
+        return {each: min(len(texts[each]), _MAX_CHARACTERS) for each in hashes}
+
+    async def find(self, text: str, limit: int, embedded: Sequence[str]) -> list[Entry]:
+        """Return the best hits, if only these hashes have vectors."""
+        catalog, executor = self._catalog, self._executor
+        await executor.run(Priority.SEARCH, catalog.embedded.replace, self._index.name, embedded)
+        near, query = NOTHING_NEAR, parse_query(text, limit)
+        if embedded:
+            part = PartOfVectors({each: self._vectors[each] for each in embedded})
+            index = replace(self._index, vectors=cast(VectorStore, part))
+            coverage = Coverage(len(self._vectors), len(embedded))
+            near = await nearest_chunks(query, catalog, index, coverage, executor)
+        return [hit.entry for hit in search(query, catalog, near).hits]
 
 
 def main(
@@ -69,8 +103,9 @@ def main(
     console = Console(width=None if sys.stdout.isatty() else 140)
     try:
         repositories = read_repositories(benchmarks, only or ())
-        means = _means(asyncio.run(_run(repositories, model, cache.absolute())))
-        console.print(_table(means))
+        rows = asyncio.run(_run(repositories, model, cache.absolute()))
+        means = _means(rows)
+        console.print(_table(means, _means(rows, " again")))
         if plot:
             plot.write_text(draw_lines(_TITLE, " %", SHARES, means), "utf-8")
     except (SemlsError, OSError) as error:
@@ -87,54 +122,43 @@ async def _run(repositories: Sequence[Repository], model: str, cache: Path) -> l
 
 
 async def _answer(repository: Repository, index: Index, bench: Bench) -> list[Row]:
-    """Return the NDCG of each question by share of the time."""
-    complete = index.sync.index
-    if complete is None:
-        raise SemlsError("There is no model.")
-    empty = replace(complete, server=Server("http://empty"))  # the catalog knows no vectors of it
-    hashes = await EmbeddingQueue(empty, index.catalog, bench.executor).update()
-    vectors = complete.vectors.get(hashes)
-    texts = dict(texts_to_embed(index.catalog, hashes))
-    ends = list(accumulate(min(len(texts[each]), _MAX_CHARACTERS) for each in hashes))
+    """Return the NDCG of each question by share of the time, and if it is asked again."""
+    part = PartlyEmbedded(index, bench)
+    costs = await part.read()
+    ends = list(accumulate(costs.values()))
     rows: list[Row] = [
         {"benchmark": repository.benchmark, "repository": repository.name} for _ in repository.items
     ]
     for share in SHARES:
-        count = sum(end <= share * ends[-1] / 100 for end in ends)
-        coverage = Coverage(len(hashes), count)
-        await bench.executor.run(Priority.SEARCH, index.catalog.embedded.replace, empty.name, hashes[:count])
-        part = replace(empty, vectors=cast(VectorStore, PartOfVectors(vectors, hashes[:count])))
+        embedded = list(islice(costs, sum(end <= share * ends[-1] / 100 for end in ends)))
         for row, item in zip(rows, repository.items, strict=True):
-            query = parse_query(item["query"], HITS)
-            near = (
-                await nearest_chunks(query, index.catalog, part, coverage, bench.executor)
-                if count
-                else NOTHING_NEAR
-            )
-            hits = search(query, index.catalog, near).hits
-            row[f"{share}"] = ndcg([hit.entry for hit in hits], item)
+            text = item["query"]
+            found = await part.find(text, _FOUND, embedded)
+            again = list(dict.fromkeys([*embedded, *(entry.content_hash for entry in found)]))
+            row[f"{share}"] = ndcg(await part.find(text, HITS, embedded), item)
+            row[f"{share} again"] = ndcg(await part.find(text, HITS, again), item)
     return rows
 
 
-def _means(rows: Sequence[Row]) -> dict[str, list[float]]:
+def _means(rows: Sequence[Row], suffix: str = "") -> dict[str, list[float]]:
     """Return the mean NDCG of each benchmark after each share of the time."""
     means = {}
     for benchmark, own in group_by(rows, itemgetter("benchmark")).items():
         repositories = group_by(own, itemgetter("repository")).values()
         means[benchmark] = [
-            mean(mean(row[f"{share}"] for row in each) for each in repositories) for share in SHARES
+            mean(mean(row[f"{share}{suffix}"] for row in each) for each in repositories) for share in SHARES
         ]
     return means
 
 
-def _table(means: Mapping[str, Sequence[float]]) -> Table:
+def _table(means: Mapping[str, Sequence[float]], again: Mapping[str, Sequence[float]]) -> Table:
     columns = (Column(f"{share} %", justify="right") for share in SHARES)
     table = Table("benchmark", "", *columns)
     for benchmark, values in means.items():
-        first, last = values[0], values[-1]
-        gains = [f"{(each - first) / (last - first):.0%}" for each in values]
-        table.add_row(benchmark, "NDCG@10", *(f"{each:.3f}" for each in values))
-        table.add_row("", "of the gain", *gains)
+        for name, line in (("", values), (", again", again[benchmark])):
+            gains = [f"{(each - values[0]) / (values[-1] - values[0]):.0%}" for each in line]
+            table.add_row(benchmark, f"NDCG@10{name}", *(f"{each:.3f}" for each in line))
+            table.add_row("", "of the gain", *gains)
     return table
 
 

@@ -16,7 +16,7 @@ PACKAGE = ROOT / "editors" / "vscode" / "package.json"
 # Of the VS Code extension, which does not send them as settings to the server.
 OWN_SETTINGS = tuple(
     f"semls.{name}"
-    for name in ("path", "enabled", "maxResults", "codeLens", "askCommand", "askUrl", "askModel")
+    for name in ("path", "enabled", "maxResults", "exclude", "codeLens", "askCommand", "askUrl", "askModel")
 )
 HEAD = "| in the environment | for an editor | default | |\n|---|---|---|---|\n"
 MODELS_HEAD = "| model | | parameters | download | time | published quality |\n|---|---|---|---|---|---|\n"

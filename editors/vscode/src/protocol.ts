@@ -101,9 +101,10 @@ export interface Filters {
   tests?: boolean;
 }
 
-interface Query extends Filters {
+export interface Query extends Filters {
   query: string;
   limit?: number;
+  excluded?: string[];
 }
 
 export interface Requests {
@@ -111,5 +112,5 @@ export interface Requests {
   'semls/searchText': { params: Query; result: { text: string } };
   'semls/similar': { params: { uri: string; position: Position; limit?: number }; result: Similar };
   'semls/duplicates': { params: { limit?: number; tests?: boolean } | { uri: string }; result: Duplicates };
-  'semls/context': { params: { query: string; tokens?: number }; result: Context };
+  'semls/context': { params: Query & { tokens?: number }; result: Context };
 }

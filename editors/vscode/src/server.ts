@@ -3,7 +3,7 @@
 import * as vscode from 'vscode';
 import type { LanguageClient } from 'vscode-languageclient/node';
 import { findServer } from './executable';
-import type { Answer, FolderStatus, LanguageModelAnswer, Requests, State } from './protocol';
+import type { Answer, FolderStatus, LanguageModelAnswer, Query, Requests, State } from './protocol';
 
 const MIN_CONFIDENCE = 0.2; // of an answer with a strong match
 const MAX_CRASHES = 5;
@@ -23,6 +23,12 @@ export function enabledFolders(): vscode.WorkspaceFolder[] {
 /** Return how many hits a search may have. */
 export function maxResults(): number {
   return vscode.workspace.getConfiguration('semls').get('maxResults', 50);
+}
+
+/** Return a query that leaves out what the user has excluded from searches. */
+function narrowed(query: Query): Query {
+  const excluded = vscode.workspace.getConfiguration('semls').get<string[]>('exclude', []);
+  return { ...query, ...(excluded.length && { excluded }) };
 }
 
 /** Return whether the first hit of an answer is probably right. */
@@ -116,7 +122,7 @@ export class Server implements vscode.Disposable {
     token = new vscode.CancellationTokenSource().token,
   ): Promise<Requests[M]['result']> {
     const client = await this.start();
-    return client.sendRequest<Requests[M]['result']>(method, params, token);
+    return client.sendRequest<Requests[M]['result']>(method, 'query' in params ? narrowed(params) : params, token);
   }
 
   /** Return the state of each open folder with its skipped files. */
@@ -134,7 +140,7 @@ export class Server implements vscode.Disposable {
   /** Ask the language model that the user has configured. */
   async ask(query: string, token: vscode.CancellationToken): Promise<LanguageModelAnswer> {
     const client = await this.start();
-    const params = { command: 'semls.ask', arguments: [{ query }] };
+    const params = { command: 'semls.ask', arguments: [narrowed({ query })] };
     return client.sendRequest<LanguageModelAnswer>('workspace/executeCommand', params, token);
   }
 

@@ -301,6 +301,20 @@ def test_request_after_set_cookie_sends_no_cookie():
     assert cookies == [None, None]
 
 
+def test_request_is_repeated_if_the_server_closes_the_connection():
+    def answer(handler):
+        requests.append(handler.path)
+        handler.close_connection = True
+        if len(requests) > 1:
+            content = json.dumps({"ids": ["a"]}).encode()
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(content) + content)
+
+    requests: list[str] = []
+    with chroma({"get": answer}) as server, connect(server.url) as store:
+        assert store.existing(["a"]) == {"a"}
+    assert len(requests) == 2
+
+
 def test_close_cancels_running_requests():
     arrived, finished = threading.Event(), threading.Event()
 

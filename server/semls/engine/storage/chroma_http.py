@@ -217,14 +217,21 @@ class ChromaServer:
 
     async def _send(self, method: str, path: str, content: bytes | None, limit: int) -> bytes:
         with anyio.fail_after(_REQUEST_TIMEOUT):
-            async with self._http.stream(method, self._address + path, content=content) as response:
-                received = await _read(response, limit)
-                if response.is_redirect:
-                    location = response.headers.get("location", "another address")
-                    raise _InvalidResponseError(f"it redirects to {location}: set that address instead")
-                if not response.is_success:
-                    raise _InvalidResponseError(f"status {response.status_code}: {_message(received)}")
-                return received
+            try:
+                return await self._exchange(method, path, content, limit)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                # The server may have closed an idle connection at this moment. Every request may be repeated.
+                return await self._exchange(method, path, content, limit)
+
+    async def _exchange(self, method: str, path: str, content: bytes | None, limit: int) -> bytes:
+        async with self._http.stream(method, self._address + path, content=content) as response:
+            received = await _read(response, limit)
+            if response.is_redirect:
+                location = response.headers.get("location", "another address")
+                raise _InvalidResponseError(f"it redirects to {location}: set that address instead")
+            if not response.is_success:
+                raise _InvalidResponseError(f"status {response.status_code}: {_message(received)}")
+            return received
 
 
 def _http_client(server: Server) -> httpx.AsyncClient:
