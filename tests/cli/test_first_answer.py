@@ -52,7 +52,7 @@ def test_first_search_answers_before_embedding_and_the_engine_goes_on(terminal, 
 def test_first_search_of_a_person_reads_files_with_the_words_first(own_terminal, tmp_path):
     folder = tmp_path / "huge"
     folder.mkdir()
-    for number in range(300):  # few and small files, so that searching them for words takes a moment,
+    for number in range(1500):  # small files, so that searching them for words takes a moment,
         functions = (  # with many functions, so that reading them takes many seconds
             f"def ship_{number}_{each}(box):\n    return box.send({each})\n\n\n" for each in range(80)
         )
