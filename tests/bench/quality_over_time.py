@@ -27,9 +27,8 @@ from semls.engine.indexing.embedding_queue import EmbeddingQueue, texts_to_embed
 from semls.engine.models.presets import FALLBACK
 from semls.engine.scheduler import Priority
 from semls.engine.search.query import parse_query
-from semls.engine.search.retrieval import NOTHING_NEAR, nearest_chunks, search
+from semls.engine.search.retrieval import NOTHING_NEAR, Found, nearest_chunks, search
 from semls.engine.storage.embedded_hashes import Coverage
-from semls.engine.storage.schema import Entry
 from semls.engine.storage.vectors import VectorStore
 from semls.errors import SemlsError
 from semls.settings import Server
@@ -40,7 +39,6 @@ from tests.bench.plot import draw_lines
 SHARES = (0, 5, 10, 25, 50, 75, 100)  # per cent of the time
 _TITLE = "NDCG@10 after a share of the time that embedding takes"
 _MAX_CHARACTERS = 1000  # of a text that are embedded, about
-_FOUND = 50  # hits that are embedded at once: those that an editor asks for by default
 
 
 class PartOfVectors:
@@ -77,17 +75,17 @@ class PartlyEmbedded:
         texts = dict(texts_to_embed(self._catalog, hashes))
         return {each: min(len(texts[each]), _MAX_CHARACTERS) for each in hashes}
 
-    async def find(self, text: str, limit: int, embedded: Sequence[str]) -> list[Entry]:
-        """Return the best hits, if only these hashes have vectors."""
+    async def find(self, text: str, embedded: Sequence[str]) -> Found:
+        """Answer a question, if only these hashes have vectors."""
         catalog, executor = self._catalog, self._executor
         await executor.run(Priority.SEARCH, catalog.embedded.replace, self._index.name, embedded)
-        near, query = NOTHING_NEAR, parse_query(text, limit)
+        near, query = NOTHING_NEAR, parse_query(text, HITS)
         if embedded:
             part = PartOfVectors({each: self._vectors[each] for each in embedded})
             index = replace(self._index, vectors=cast(VectorStore, part))
             coverage = Coverage(len(self._vectors), len(embedded))
             near = await nearest_chunks(query, catalog, index, coverage, executor)
-        return [hit.entry for hit in search(query, catalog, near).hits]
+        return search(query, catalog, near)
 
 
 def main(
@@ -132,11 +130,11 @@ async def _answer(repository: Repository, index: Index, bench: Bench) -> list[Ro
     for share in SHARES:
         embedded = list(islice(costs, sum(end <= share * ends[-1] / 100 for end in ends)))
         for row, item in zip(rows, repository.items, strict=True):
-            text = item["query"]
-            found = await part.find(text, _FOUND, embedded)
-            again = list(dict.fromkeys([*embedded, *(entry.content_hash for entry in found)]))
-            row[f"{share}"] = ndcg(await part.find(text, HITS, embedded), item)
-            row[f"{share} again"] = ndcg(await part.find(text, HITS, again), item)
+            found = await part.find(item["query"], embedded)
+            then = list(dict.fromkeys([*embedded, *found.promising]))
+            again = await part.find(item["query"], then)
+            row[f"{share}"] = ndcg([hit.entry for hit in found.hits], item)
+            row[f"{share} again"] = ndcg([hit.entry for hit in again.hits], item)
     return rows
 
 

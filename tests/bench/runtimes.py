@@ -21,22 +21,24 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from semls.engine.models.autotune import PROBE
+from semls.engine.models import autotune
 from semls.engine.models.presets import PRESETS
 from semls.engine.models.transformers_encoder import _batches
 from semls.settings import DEFAULT_MODEL
 from tests.bench.encoder_speed import _chunk_texts
 
 Embed = Callable[[Sequence[Sequence[int]]], Any]
+_HAS_BFLOAT16 = torch.cpu._is_avx512_bf16_supported()
 RUNTIMES = (
     "torch float32",
-    *(["torch bfloat16"] if "AVX512" in torch.backends.cpu.get_cpu_capability() else []),
     "semls float32",
     "semls int8",
     "onnxruntime float32",
     "onnxruntime int8",
     "openvino float32",
+    *(["torch bfloat16", "semls bfloat16", "openvino bfloat16"] if _HAS_BFLOAT16 else []),
 )
+_PRECISION = {"float32": "f32", "bfloat16": "bf16"}  # OpenVINO's names
 _MAX_TOKENS, _BATCH_TOKENS = 512, 2048
 _ROUNDS, _QUESTIONS = 2, 8
 _QUESTION = "where are expired sessions removed from the store"
@@ -99,8 +101,8 @@ def _load(name: str, folder: Path, files: Path) -> Embed:
     if library == "openvino":
         import openvino
 
-        options = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": "f32"}
-        compiled = openvino.compile_model(str(files / f"{dtype}.onnx"), "CPU", options)
+        options = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": _PRECISION[dtype]}
+        compiled = openvino.compile_model(str(files / "float32.onnx"), "CPU", options)
         run = lambda inputs: compiled(inputs)[0]  # noqa: E731
     else:
         import onnxruntime
@@ -125,11 +127,13 @@ def _load_torch(library: str, dtype: str, folder: Path) -> Embed:
     torch.set_num_threads(1)
     module = network.load_module(folder, "bfloat16" if dtype == "bfloat16" else "float32", "cpu")
     loaded = network.Network(module, "cpu", dtype, PRESETS[DEFAULT_MODEL])
-    if library == "semls":
+    if library == "semls" and dtype == "bfloat16":
+        autotune._pack_with_own_attention(module)
+    elif library == "semls":
         with cpu_kernels.recorded_input_maxima(module) as maxima:
             if dtype == "int8":
                 tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
-                loaded.embed([tokenizer.encode(text).ids for text in PROBE])
+                loaded.embed([tokenizer.encode(text).ids for text in autotune.PROBE])
         replace = (
             cpu_kernels.pack if dtype == "float32" else partial(cpu_kernels.quantize, input_maxima=maxima)
         )

@@ -39,8 +39,10 @@ class SlowEncoder(HashingEncoder):
 
     def __init__(self):
         self.hurry = threading.Event()
+        self.batches = []
 
     def encode_documents(self, texts, preempt=None):
+        self.batches.append(list(texts))
         self.hurry.wait(0.3)
         return super().encode_documents(texts, preempt)
 
@@ -96,6 +98,16 @@ def shop(workspace):
 
 async def index(engine, root, settings=HASHING):
     return [progress async for progress in engine.index(str(root), settings)][-1]
+
+
+@pytest.fixture
+def parcels(tmp_path):
+    """A folder with 60 functions, three of which weigh."""
+    for number in range(60):
+        word = "weigh" if number in (7, 27, 47) else "send"
+        text = f"def {word}_{number}(parcel):\n    return parcel + {number}\n"
+        (tmp_path / f"m{number}.py").write_text(text)
+    return tmp_path
 
 
 async def search(engine, text, *roots, settings=HASHING, **options):
@@ -162,6 +174,32 @@ async def test_search_while_model_is_loaded_is_answered(engine, shop, hub):
     assert answer.coverage.chunks > 10
     assert answer.coverage.embedded == 0
     hub.ready.set()
+    hub.slow.hurry.set()
+    await task
+
+
+async def test_candidates_of_a_search_while_the_model_is_loaded_are_embedded_first(engine, parcels, hub):
+    hub.slow.hurry.set()
+    hub.ready.clear()
+    task = asyncio.create_task(index(engine, parcels, SETTINGS))
+    while not (await search(engine, "weigh", parcels, settings=SETTINGS, limit=1)).complete:
+        await asyncio.sleep(0.01)
+    hub.ready.set()
+    await task
+    assert len(hub.slow.batches) > 1
+    assert len(hub.slow.batches[0]) == 3
+    assert all("weigh" in text for text in hub.slow.batches[0])
+
+
+async def test_search_with_patience_waits_for_the_vectors_of_its_candidates(engine, parcels, hub):
+    task = asyncio.create_task(index(engine, parcels, SETTINGS))  # takes 0.3 seconds for each few texts
+    while not hub.slow.batches:
+        await asyncio.sleep(0.01)
+    answer = await search(engine, "weigh", parcels, settings=SETTINGS, patience=HANG)
+    assert {name.split("_")[0] for name in names(answer)[:3]} == {"weigh"}
+    texts = [text for batch in hub.slow.batches for text in batch]
+    assert sum("weigh" in text for text in texts) == 3
+    assert len(texts) < 60
     hub.slow.hurry.set()
     await task
 

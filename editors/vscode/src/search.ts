@@ -13,6 +13,7 @@ import { Scope } from './scope';
 import { isStrong, maxResults, type Server } from './server';
 
 const DEBOUNCE = 120; // milliseconds after the last key until a request is sent
+const REFRESH = 2000; // milliseconds between two answers to the same query while the code is being embedded
 const ROW = 60; // characters of a name and its place that fit into a row, in a window that is 800 pixels wide
 const MIN_NAME = 30;
 const MIN_PLACE = 24;
@@ -80,7 +81,7 @@ class SearchBox {
   private readonly scope = new Scope();
   private timer: NodeJS.Timeout | undefined;
   private cancellation = new vscode.CancellationTokenSource();
-  private answer = { query: '', hits: [] as Hit[], percent: 100 };
+  private answer = { query: '', hits: [] as Hit[], percent: 100, time: 0 };
   /** The item that is active by default. */
   private firstItem: Item | undefined;
   /** Whether VS Code has reported `firstItem` as active: earlier reports may be those of the former list. */
@@ -203,7 +204,7 @@ class SearchBox {
   private showAnswer(query: string, answer: Answer): void {
     const { hits } = answer;
     const isSame = query === this.answer.query && hits.map(keyOf).join() === this.answer.hits.map(keyOf).join();
-    this.answer = { query, hits, percent: embeddedPercent([answer.coverage]) };
+    this.answer = { query, hits, percent: embeddedPercent([answer.coverage]), time: Date.now() };
     this.updateTitle(this.answer.percent);
     if (isSame && hits.length && this.firstItem?.hit) {
       this.isStale = false;
@@ -248,12 +249,13 @@ class SearchBox {
     return [...(questions.length ? [separator('recent questions')] : []), ...questions, separator('filters'), ...filters];
   }
 
-  /** Search again if the index has progressed: after an empty answer, or when everything is embedded now. */
+  /** Search again if the index has progressed: what an answer has found is embedded at once, and ranked better then. */
   private onProgress(): void {
-    const { query, hits, percent: percentBefore } = this.answer;
+    const { query, hits, percent: percentBefore, time } = this.answer;
     const percent = embeddedPercent(this.server.folders);
     this.updateTitle(percent);
-    const isStale = !hits.length || (percent === 100 && percentBefore < 100);
+    const isDue = percent === 100 || Date.now() - time >= REFRESH;
+    const isStale = !hits.length || (percentBefore < 100 && isDue);
     if (query && isStale && !this.hasNavigated && this.pick.value === query && !this.pick.busy) {
       void this.search(query);
     }

@@ -112,9 +112,10 @@ class Workspace:
             terms = AnalyzedQuery.from_text(query.text).terms
             await self.indexer.wait_for_first_read(frozenset(map(plain_stem, terms)))
         result = await self._search(query, sync)
-        if await self.indexer.read_changed({hit.entry.path for hit in result.hits}):
+        changed = await self.indexer.read_changed({hit.entry.path for hit in result.hits})
+        embedded = bool(query.patience) and await sync.embed_preferred(query.patience)
+        if changed or embedded:
             result = await self._search(query, sync)
-        sync.prefer(hit.entry.content_hash for hit in reversed(result.hits))
         if result.hits or not result.complete:
             return result
         notice = await self._executor.run(Priority.SEARCH, no_hits.explain, query, self._catalog)
@@ -125,9 +126,11 @@ class Workspace:
 
     async def _search(self, query: Query, sync: VectorSync) -> SearchResult:
         index = sync.index if query.text and not query.lexical_only else None
-        return await self._with_fallback(index, partial(self._search_with, query, sync.coverage))
+        return await self._with_fallback(index, partial(self._search_with, query, sync, sync.coverage))
 
-    async def _search_with(self, query: Query, coverage: Coverage, index: VectorIndex | None) -> SearchResult:
+    async def _search_with(
+        self, query: Query, sync: VectorSync, coverage: Coverage, index: VectorIndex | None
+    ) -> SearchResult:
         catalog, executor = self._catalog, self._executor
         try:
             nearest = (
@@ -137,6 +140,7 @@ class Workspace:
             index, nearest = None, NOTHING_NEAR
         complete = self.indexer.complete  # read first, because files may be added during the search
         found = await executor.run(Priority.SEARCH, search, query, catalog, nearest)
+        sync.prefer(reversed(found.promising))
         model = index.encoder.model if index else None
         probability = _probability(found, model.calibration if model else UNCALIBRATED)
         return SearchResult(found.hits, probability, model.name if model else "", coverage, complete)

@@ -16,7 +16,7 @@ from semls import answer_text
 from semls.errors import SemlsError
 from semls.escaping import escape_line
 from semls.hits import MIN_CONFIDENCE
-from semls.limits import DEFAULT_TOKENS
+from semls.limits import DEFAULT_TOKENS, PATIENCE
 from semls.locations import path_of_uri, split_location
 from semls.mcp.scope import Scope, parse_scope, resolve_file
 from semls.mcp.session import Report, Session
@@ -68,7 +68,14 @@ class Tools:
     ) -> str:
         """Find definitions by what they do, or by name. Returns locations, names and code, best first."""
         scope = await asyncio.to_thread(parse_scope, path)
-        ask = partial(self._session.engine.search, scope.workspaces, query, paths=scope.globs, limit=limit)
+        ask = partial(
+            self._session.engine.search,
+            scope.workspaces,
+            query,
+            paths=scope.globs,
+            limit=limit,
+            patience=PATIENCE,
+        )
         message = await self._complete(ask, scope, context)
         if not message["hits"]:
             return await self._no_hits(message, scope)

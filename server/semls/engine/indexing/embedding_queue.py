@@ -35,6 +35,11 @@ class EmbeddingQueue:
         self._preferred = dict[str, None]()  # those of them that searches have found, the next one at the end
         self.preferences = 0  # changes whenever searches have found some
 
+    @property
+    def preferred(self) -> int:
+        """How many hashes are in the queue that searches have found."""
+        return len(self._preferred)
+
     async def update(self) -> list[str]:
         """Add the chunks that are new in the catalog. Return all hashes in the queue."""
         found = dict[str, Use]()

@@ -1,5 +1,6 @@
 """The vector sync: gives each chunk of the catalog a vector, from a store, the cache or the encoder."""
 
+import asyncio
 import contextlib
 import logging
 import random
@@ -25,6 +26,7 @@ from semls.settings import Server
 log = logging.getLogger(__name__)
 
 _ENCODE_SECONDS = 0.4  # that one call of the encoder should take: changes and a pause wait for its end
+_MIN_EMBEDDED = 20  # texts; with the vectors of fewer, an answer is hardly better
 _FIRST_SPEED = 1000.0  # characters per second that the encoder is expected to encode at first
 _RATE_MEMORY = 0.95  # of earlier batches in the rate, for each batch: the last 20 or so count
 _REMOTE_BATCH = 300  # hashes looked up at once on a server: Chroma returns no more
@@ -64,6 +66,8 @@ class VectorSync:
         self._pending: VectorIndex | None = None
         self._acquired = list[VectorIndex]()  # `index`, `_pending`, and dropped ones not yet released
         self._queue: EmbeddingQueue | None = None
+        self._stored = asyncio.Event()  # set when hashes have got vectors
+        self._preferred = list[str]()  # hashes to prefer as soon as there is a queue
         self._speed = _FIRST_SPEED
         self._recent = 0.0, 0.0  # texts that were encoded and stored lately, and the seconds that it took
         self._counted_at = 0.0  # time.monotonic, at the end of the last count
@@ -113,9 +117,32 @@ class VectorSync:
         await self._release_dropped()
 
     def prefer(self, hashes: Iterable[str]) -> None:
-        """Embed these hashes before all others, because a search has found their chunks."""
+        """Embed these hashes before all others, the last one first, because a search has found their chunks.
+
+        While the model is loaded, those of the last search are kept.
+        """
         if self._queue and self._queue.index is self.index:
             self._queue.prefer(hashes)
+        else:
+            self._preferred = list(hashes)
+
+    async def embed_preferred(self, seconds: float) -> bool:
+        """Wait until the preferred hashes have vectors, at most some seconds. Return whether some got one.
+
+        Does not wait if too few texts can be encoded in this time.
+        """
+        queue = self._queue
+        is_slow = bool(self.rate) and self.rate * seconds < _MIN_EMBEDDED
+        if queue is None or is_slow or not self._services.embedding_allowed.is_set():
+            return False
+        before, deadline = queue.preferred, time.monotonic() + seconds
+        while queue.preferred and queue is self._queue and self.loop.error is None:
+            self._stored.clear()
+            try:
+                await asyncio.wait_for(self._stored.wait(), deadline - time.monotonic())
+            except asyncio.TimeoutError:
+                break
+        return queue.preferred < before
 
     # The run
 
@@ -245,6 +272,8 @@ class VectorSync:
         """Give each chunk a vector. Return False, before the end, if another run is requested."""
         queue = self._queue_of(index)
         await queue.update()
+        queue.prefer(self._preferred)
+        self._preferred = []
         while hashes := queue.first_group():
             if self._superseded:
                 return False
@@ -264,6 +293,7 @@ class VectorSync:
         stored = await index.executor.run(Priority.SEMANTIC, index.vectors.existing, hashes)
         await self._executor.run(Priority.SEMANTIC, self._catalog.embedded.add, index.name, stored)
         queue.discard(stored)
+        self._stored.set()
         return [content_hash for content_hash in hashes if content_hash not in stored]
 
     async def _encode(
@@ -311,6 +341,7 @@ class VectorSync:
             await index.executor.run(Priority.SEMANTIC, index.vectors.upsert, batch)
             await self._executor.run(Priority.SEMANTIC, self._catalog.embedded.add, index.name, batch)
             queue.discard(batch)
+            self._stored.set()
             await self.count_throttled()
 
     # Coverage

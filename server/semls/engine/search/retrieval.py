@@ -21,6 +21,7 @@ from semls.engine.syntax.source import split_rows
 from semls.engine.vector_index import VectorIndex, nearest
 
 MIN_CANDIDATES = 300  # from each source; more for queries with a higher limit
+PROMISING = 100  # candidates; with the vectors of so many, nearly all of the gain is there
 _NO_WORDS = AnalyzedQuery.from_text("")
 _MIN_SAMPLE = 5  # candidates that a regression needs
 _TINY = 1e-12  # the least variance that is divided by
@@ -64,10 +65,15 @@ NOTHING_NEAR = Nearest({}, 0.0)
 
 
 class Found(NamedTuple):
-    """The hits of a query, and the evidence for the first one; None without hits and without a text."""
+    """The hits of a query, and the evidence for the first one; None without hits and without a text.
+
+    `promising` are the content hashes of the best candidates, hits or not, best first. With their vectors,
+    the same query may have better hits.
+    """
 
     hits: list[Hit]
     evidence: Evidence | None
+    promising: Sequence[str] = ()
 
 
 async def nearest_chunks(
@@ -107,6 +113,7 @@ def search(query: Query, catalog: Catalog, nearest: Nearest = NOTHING_NEAR) -> F
     if nearest.incomplete_index:
         candidates = _with_expected_scores(candidates, catalog, nearest.incomplete_index)
     ranked = rank(analyzed, candidates)
+    promising = [candidates[chunk].entry.content_hash for chunk, _ in ranked[:PROMISING]]
     if not query.by_chunk:
         ranked = _group_by_definition(ranked, candidates)
     evidence = _evidence(ranked, candidates, nearest.cosine) if ranked else None
@@ -119,7 +126,7 @@ def search(query: Query, catalog: Catalog, nearest: Nearest = NOTHING_NEAR) -> F
         _hit(analyzed, candidates[chunk]._replace(entry=entries[shown[chunk]]), score, texts[shown[chunk]])
         for chunk, score in ranked
     ]
-    return Found(hits, evidence)
+    return Found(hits, evidence, promising)
 
 
 def _evidence(
