@@ -15,12 +15,19 @@ _STYLE = (
 )
 
 
-def draw_lines(title: str, unit: str, xs: Sequence[float], lines: Mapping[str, Sequence[float]]) -> str:
+def draw_lines(
+    title: str,
+    unit: str,
+    xs: Sequence[float],
+    lines: Mapping[str, Sequence[float]],
+    dotted: Mapping[str, Sequence[float]],
+) -> str:
     """Return an SVG image of lines, each with its name at its end.
 
-    `unit` stands behind the numbers of `xs`, below the image. The values lie between 0 and 1.
+    `dotted` are further lines, each with the colour of the line with the same name. `unit` stands behind the
+    numbers of `xs`, below the image. The values lie between 0 and 1.
     """
-    values = [value for line in lines.values() for value in line]
+    values = [value for line in (*lines.values(), *dotted.values()) for value in line]
     steps = range(int(min(values) / _GRID), int(max(values) / _GRID) + 2)
     low, high = steps[0] * _GRID, steps[-1] * _GRID
 
@@ -29,6 +36,10 @@ def draw_lines(title: str, unit: str, xs: Sequence[float], lines: Mapping[str, S
 
     def y(value: float) -> float:
         return round(_TOP + (high - value) / (high - low) * (_HEIGHT - _TOP - _BOTTOM), 1)
+
+    def polyline(line: Sequence[float], style: str) -> str:
+        points = " ".join(f"{x(at)},{y(value)}" for at, value in zip(xs, line, strict=True))
+        return f'<polyline points="{points}" fill="none" {style}/>'
 
     parts = [f'<text x="{_LEFT}" y="20">{escape(title)}</text>']
     for step in steps:
@@ -41,8 +52,9 @@ def draw_lines(title: str, unit: str, xs: Sequence[float], lines: Mapping[str, S
     label_height = -math.inf
     by_end = sorted(lines.items(), key=lambda item: y(item[1][-1]))
     for color, (name, line) in zip(_COLORS, by_end, strict=False):
-        points = " ".join(f"{x(at)},{y(value)}" for at, value in zip(xs, line, strict=True))
-        parts.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="2.5"/>')
+        parts.append(polyline(line, f'stroke="{color}" stroke-width="2.5"'))
+        if name in dotted:
+            parts.append(polyline(dotted[name], f'stroke="{color}" stroke-width="1.5" stroke-dasharray="3"'))
         label_height = max(label_height + _LABEL_HEIGHT, y(line[-1]) + 4)
         end = f'x="{_WIDTH - _RIGHT + 8}" y="{label_height}"'
         parts.append(f'<text {end} style="fill:{color}">{escape(name)}</text>')

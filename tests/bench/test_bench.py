@@ -153,9 +153,10 @@ def test_quality_bench_with_benchmarks_of_equal_name_prints_a_sentence(benchmark
 
 def test_plot_names_each_line_at_its_end_without_overlaps():
     lines = {"one": [0.1, 0.5], "two & three": [0.2, 0.51]}
-    image = ElementTree.fromstring(draw_lines("Quality", " %", [0, 100], lines))
+    image = ElementTree.fromstring(draw_lines("Quality", " %", [0, 100], lines, {"one": [0.0, 0.4]}))
     texts = {each.text: float(each.attrib["y"]) for each in image.findall("{*}text")}
     assert {"Quality", "0 %", "100 %", "0.6"} <= texts.keys()
     assert texts["one"] - texts["two & three"] >= 15
-    ends = [each.attrib["points"].split()[-1] for each in image.findall("{*}polyline")]
-    assert [end.split(",")[0] for end in ends] == ["530.0", "530.0"]
+    drawn = image.findall("{*}polyline")
+    assert {each.attrib["points"].split()[-1].split(",")[0] for each in drawn} == {"530.0"}
+    assert [each.attrib["stroke"] for each in drawn if "stroke-dasharray" in each.attrib] == ["#d9730d"]
