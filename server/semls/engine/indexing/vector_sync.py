@@ -126,14 +126,15 @@ class VectorSync:
         else:
             self._preferred = list(hashes)
 
-    async def embed_preferred(self, seconds: float) -> bool:
+    async def wait_for_preferred(self, seconds: float) -> bool:
         """Wait until the preferred hashes have vectors, at most some seconds. Return whether some got one.
 
         Does not wait if too few texts can be encoded in this time.
         """
         queue = self._queue
-        is_slow = bool(self.rate) and self.rate * seconds < _MIN_EMBEDDED
-        if queue is None or is_slow or not self._services.embedding_allowed.is_set():
+        if queue is None or queue.index is not self.index or not self._services.embedding_allowed.is_set():
+            return False
+        if self.rate and self.rate * seconds < _MIN_EMBEDDED:
             return False
         before, deadline = queue.preferred, time.monotonic() + seconds
         while queue.preferred and queue is self._queue and self.loop.error is None:
