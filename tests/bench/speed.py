@@ -6,6 +6,7 @@ same texts encoded by sentence-transformers, and a plain multiplication of matri
 """
 
 import asyncio
+import itertools
 import json
 import os
 import shutil
@@ -195,14 +196,14 @@ async def _last(items: AsyncIterator[Any]) -> Any:
 async def _search_seconds(
     client: Client,
     root: Path,
-    goes_on: Callable[[], bool] = lambda: True,
+    goes_on: Callable[[], bool] | None = None,
     pause: float = _PAUSE,
     **options: Any,
 ) -> list[float]:
-    """Return the seconds that each query takes, while `goes_on` is true."""
+    """Return the seconds that each query takes: once each, or again and again while `goes_on` is true."""
     seconds = []
-    for query in queries():
-        if not goes_on():
+    for query in itertools.cycle(queries()) if goes_on else queries():
+        if goes_on and not goes_on():
             break
         taken, _ = await _timed(client.search([str(root)], query, **options))
         seconds.append(taken)

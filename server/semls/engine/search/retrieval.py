@@ -21,7 +21,7 @@ from semls.engine.syntax.source import split_rows
 from semls.engine.vector_index import VectorIndex, nearest
 
 MIN_CANDIDATES = 300  # from each source; more for queries with a higher limit
-PROMISING = 100  # candidates; with the vectors of so many, nearly all of the gain is there
+PROMISING = 300  # candidates; with the vectors of 100, up to a tenth of the gain is missing
 _NO_WORDS = AnalyzedQuery.from_text("")
 _MIN_SAMPLE = 5  # candidates that a regression needs
 _TINY = 1e-12  # the least variance that is divided by
