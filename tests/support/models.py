@@ -52,6 +52,21 @@ def save_nomic_model(folder, changes=None, weights=None):
     return module
 
 
+def save_static_model(folder, config=None, **tensors):
+    """Save a static model with random vectors of 16 numbers as model2vec does."""
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(installed_folder() / "tokenizer.json", folder)
+    count = len(json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"])
+    table = np.random.default_rng(0).normal(size=(count, 16)).astype(np.float16)
+    save_file({"embeddings": table, **tensors}, folder / "model.safetensors")
+    written = {"model_type": "model2vec", "hidden_dim": 16, "seq_length": 1_000_000, "normalize": True}
+    (folder / "config.json").write_text(json.dumps({**written, **(config or {})}))
+    return table.astype(np.float32)
+
+
 def hub_weights(module):
     """The weights under the names of nomic's own code, which keeps query, key and value in one matrix."""
     import torch

@@ -213,6 +213,8 @@ def _from_folder(folder: Path) -> Model:
         raise UsageError(f"There is no folder {folder}. Set the model to a folder with a model's files.")
     _check_weights(folder)
     config = _read_json(folder / "config.json")
+    if is_static(folder):
+        return _static_model(folder, config)
     dimension = _positive_int(config, "hidden_size", "n_embd")
     if dimension is None:
         raise ModelError(f"The config.json in {folder} has no valid hidden_size. Copy the model again.")
@@ -229,6 +231,18 @@ def _from_folder(folder: Path) -> Model:
         pooling=_pooling(folder),
         folder=folder,
     )
+
+
+def is_static(folder: Path) -> bool:
+    """Return whether a folder has a table of vectors in place of a network, as model2vec writes it."""
+    return _read_json(folder / "config.json").get("model_type") == "model2vec"
+
+
+def _static_model(folder: Path, config: dict[str, Any]) -> Model:
+    dimension = _positive_int(config, "hidden_dim")
+    if dimension is None:
+        raise ModelError(f"The config.json in {folder} has no valid hidden_dim. Copy the model again.")
+    return Model(str(folder), dimension, _MAX_TOKENS, folder=folder)  # as many as model2vec reads by default
 
 
 def _check_weights(folder: Path) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from semls.engine.models import memory, presets
 from semls.engine.models.download import OnProgress, locate
 from semls.engine.models.encoder import Encoder, HashingEncoder
-from semls.engine.models.presets import FALLBACK, HASHING, Model
+from semls.engine.models.presets import FALLBACK, HASHING, Model, is_static
+from semls.engine.models.static_encoder import StaticEncoder
 from semls.engine.models.transformers_encoder import TransformersEncoder
 from semls.engine.models.tuned_variants import TunedVariants
 from semls.engine.scheduler import Priority, PriorityExecutor, opened
@@ -146,7 +147,10 @@ def load_encoder(
     """Load the encoder of a model; a download may take minutes. Raises ModelError, ModelUnavailable."""
     if model == HASHING:
         return HashingEncoder()
-    return TransformersEncoder(model, locate(model, on_progress), variants)
+    folder = locate(model, on_progress)
+    if is_static(folder):
+        return StaticEncoder(model, folder)
+    return TransformersEncoder(model, folder, variants)
 
 
 def model_from_settings(settings: Settings) -> Model:
