@@ -136,7 +136,7 @@ class SearchBox {
    * Restore the editor, then hide the box.
    *
    * In this order VS Code can give the focus back to where it was. Otherwise the editor that had it would be hidden behind
-   * the preview, and giving the focus back later would take it from what the user has opened meanwhile.
+   * the preview, and giving the focus back later would take it from what the user has opened by then.
    */
   async dismiss(): Promise<void> {
     await showErrors(() => this.preview.end());

@@ -14,6 +14,8 @@ from semls.engine.models.presets import HASHING, Model
 Float32: TypeAlias = NDArray[np.float32]
 Preempt: TypeAlias = Callable[[], object]
 
+CACHED_QUERIES = 256  # embeddings of queries that are kept: a picker repeats its query with every key
+_MAX_CHARACTERS_PER_TOKEN = 50  # code has about four characters per token
 _CHARACTER_WEIGHT = 0.5  # of a character at its position in a word, relative to the whole word
 
 
@@ -50,6 +52,14 @@ def embedded_text(qualified_name: str, text: str) -> str:
     It does not contain the path, so that a renamed file keeps its vectors.
     """
     return f"{qualified_name}\n{text}" if qualified_name else text
+
+
+def tokenizable(text: str, max_tokens: int) -> str:
+    """Return the beginning of a text that `max_tokens` tokens may need, in valid Unicode.
+
+    Tokenizing megabytes would take seconds.
+    """
+    return text[: _MAX_CHARACTERS_PER_TOKEN * max_tokens].encode("utf-8", "replace").decode()
 
 
 class HashingEncoder:

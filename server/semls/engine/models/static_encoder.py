@@ -15,13 +15,11 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from semls.engine.models.download import fingerprint
-from semls.engine.models.encoder import Float32, Preempt, never_preempt
+from semls.engine.models.encoder import CACHED_QUERIES, Float32, Preempt, never_preempt, tokenizable
 from semls.engine.models.presets import Model
 from semls.errors import ModelError, reason
 
 _BATCH = 64  # texts between two calls of `preempt`
-_CACHED_QUERIES = 256
-_MAX_CHARACTERS_PER_TOKEN = 50  # code has about four characters per token
 
 
 class StaticEncoder:
@@ -32,7 +30,7 @@ class StaticEncoder:
     def __init__(self, model: Model, folder: Path) -> None:
         """Load the model from a folder. Raises ModelError."""
         self.model = model
-        self.encode_query = lru_cache(_CACHED_QUERIES)(self._encode_query)
+        self.encode_query = lru_cache(CACHED_QUERIES)(self._encode_query)
         try:
             self.fingerprint = fingerprint(model, folder)
             self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
@@ -62,9 +60,7 @@ class StaticEncoder:
         return vector
 
     def _embed(self, texts: Sequence[str]) -> Float32:
-        # Cut first: tokenizing megabytes takes seconds.
-        max_characters = _MAX_CHARACTERS_PER_TOKEN * self.model.max_tokens
-        cut = [text[:max_characters].encode("utf-8", "replace").decode() for text in texts]
+        cut = [tokenizable(text, self.model.max_tokens) for text in texts]
         encodings = self._tokenizer.encode_batch_fast(cut, add_special_tokens=False)
         means = np.array([self._vectors[self._known(encoding.ids)].mean(0) for encoding in encodings])
         means[~means.any(axis=1)] = 1  # of padding only: any direction, because cosines need one

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from semls.engine.models import memory
 from semls.engine.models.autotune import PROBE, fastest_network, tuned_network
 from semls.engine.models.download import fingerprint
-from semls.engine.models.encoder import Float32, Preempt, never_preempt
+from semls.engine.models.encoder import CACHED_QUERIES, Float32, Preempt, never_preempt, tokenizable
 from semls.engine.models.network import (
     Network,
     best_device,
@@ -30,9 +30,7 @@ log = logging.getLogger(__name__)
 # launches each operation, and smaller batches would leave the GPU idle.
 _CPU_BATCH_TOKENS = 2048
 _GPU_BATCH_TOKENS = 8192
-_CACHED_QUERIES = 256  # embeddings of queries that are kept: a picker repeats its query with every key
 _MAX_HEAD_SHARE = 4  # the first line fills at most a quarter of a window
-_MAX_CHARACTERS_PER_TOKEN = 50  # code has about four characters per token
 
 
 class TransformersEncoder:
@@ -45,7 +43,7 @@ class TransformersEncoder:
         """Load the model from a folder, in the variant that `variants` remember. Raises ModelError."""
         self.model = model
         self._folder, self._variants = folder, variants
-        self.encode_query = lru_cache(_CACHED_QUERIES)(self._encode_query)
+        self.encode_query = lru_cache(CACHED_QUERIES)(self._encode_query)
         self._preempt: Preempt = never_preempt
         try:
             # Before the imports: hashing leaves the GIL to the thread that builds the lexical index.
@@ -110,9 +108,7 @@ class TransformersEncoder:
         """Return the token ids of texts, truncated to `max_tokens` with the special tokens."""
         if not texts:
             return []
-        # Cut first: tokenizing megabytes takes seconds.
-        max_characters = _MAX_CHARACTERS_PER_TOKEN * max_tokens
-        cut = [text[:max_characters].encode("utf-8", "replace").decode() for text in texts]
+        cut = [tokenizable(text, max_tokens) for text in texts]
         self._tokenizer.enable_truncation(max_tokens)
         return [encoding.ids or [0] for encoding in self._tokenizer.encode_batch(cut)]
 
