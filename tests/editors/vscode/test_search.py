@@ -14,6 +14,7 @@ from tests.conftest import FIXTURES, HANG
 from tests.editors.vscode.code import Window, browsing
 from tests.editors.vscode.conftest import SEMLS
 from tests.support.chat_server import answering, serve_chat
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.editors
 
@@ -117,8 +118,13 @@ def test_search_previews_the_first_hit_below_the_popup_and_escape_restores_the_e
     assert window.box.is_visible()
     line = window.page.locator(".view-line", has_text="pub fn evict_expired")
     expect(line).to_be_visible()
-    popup = window.page.locator(".quick-input-widget:visible").bounding_box()
-    assert line.bounding_box()["y"] > popup["y"] + popup["height"]
+    popup = window.page.locator(".quick-input-widget:visible")
+
+    def is_below_the_popup():  # after VS Code has scrolled
+        box = popup.bounding_box()
+        return line.bounding_box()["y"] > box["y"] + box["height"]
+
+    wait_until(is_below_the_popup)
     window.picture("search")
     window.page.keyboard.press("Escape")
     window.is_at("cart.ts", 12, 1)
@@ -335,7 +341,7 @@ def test_escape_restores_preview_tabs_and_scroll_positions(window, shop):
         window.has_focus_in_editor()
         expect(window.tab("session.rs")).to_have_count(0)
         expect(italic.first).to_be_visible()
-        assert abs(line.bounding_box()["y"] - top) < 3
+        wait_until(lambda: abs(line.bounding_box()["y"] - top) < 3)
     window.tab("cart.ts").click()
     window.search("")
     window.box.fill(QUERY)
