@@ -204,6 +204,24 @@ async def test_search_with_patience_waits_for_the_vectors_of_its_candidates(engi
     await task
 
 
+async def test_lexical_search_with_patience_does_not_wait(engine, parcels, hub):
+    def encode_until_released(texts, preempt=None):
+        while not hub.slow.hurry.wait(0.01):
+            preempt()
+        return encode(texts, preempt)
+
+    encode, hub.slow.encode_documents = hub.slow.encode_documents, encode_until_released
+    task = asyncio.create_task(index(engine, parcels, SETTINGS))
+    while not (await search(engine, "weigh", parcels, settings=SETTINGS)).model:
+        await asyncio.sleep(0.01)
+    asked = search(engine, "weigh", parcels, settings=SETTINGS, lexical_only=True, patience=2 * HANG)
+    answer = await asyncio.wait_for(asked, HANG)
+    assert not hub.slow.batches
+    assert answer.model == ""
+    hub.slow.hurry.set()
+    await task
+
+
 async def test_unavailable_model_replaces_fallback_model_when_it_is_available(engine, shop, hub):
     hub.has_wanted = False
     await index(engine, shop, SETTINGS)
