@@ -6,4 +6,6 @@ DEFAULT_CLUSTERS = 100  # of duplicates
 MAX_HITS = 1_000
 MAX_QUERY_LENGTH = 10_000  # characters
 DEFAULT_TOKENS = 4_000  # of a context
-PATIENCE = 1.0  # seconds that one who has asked, and does not type any more, waits for better hits
+EMBEDDING_TIMEOUT = (
+    1.0  # seconds that a question waits for vectors of its candidates, unless the user still types
+)

@@ -191,11 +191,11 @@ async def test_candidates_of_a_search_while_the_model_is_loaded_are_embedded_fir
     assert all("weigh" in text for text in hub.slow.batches[0])
 
 
-async def test_search_with_patience_waits_for_the_vectors_of_its_candidates(engine, parcels, hub):
+async def test_search_with_timeout_waits_for_the_vectors_of_its_candidates(engine, parcels, hub):
     task = asyncio.create_task(index(engine, parcels, SETTINGS))  # takes 0.3 seconds for each few texts
     while not hub.slow.batches:
         await asyncio.sleep(0.01)
-    answer = await search(engine, "weigh", parcels, settings=SETTINGS, patience=HANG)
+    answer = await search(engine, "weigh", parcels, settings=SETTINGS, embedding_timeout=HANG)
     assert {name.split("_")[0] for name in names(answer)[:3]} == {"weigh"}
     texts = [text for batch in hub.slow.batches for text in batch]
     assert sum("weigh" in text for text in texts) == 3
@@ -204,7 +204,7 @@ async def test_search_with_patience_waits_for_the_vectors_of_its_candidates(engi
     await task
 
 
-async def test_lexical_search_with_patience_does_not_wait(engine, parcels, hub):
+async def test_lexical_search_with_timeout_does_not_wait(engine, parcels, hub):
     def encode_until_released(texts, preempt=None):
         while not hub.slow.hurry.wait(0.01):
             preempt()
@@ -214,7 +214,7 @@ async def test_lexical_search_with_patience_does_not_wait(engine, parcels, hub):
     task = asyncio.create_task(index(engine, parcels, SETTINGS))
     while not (await search(engine, "weigh", parcels, settings=SETTINGS)).model:
         await asyncio.sleep(0.01)
-    asked = search(engine, "weigh", parcels, settings=SETTINGS, lexical_only=True, patience=2 * HANG)
+    asked = search(engine, "weigh", parcels, settings=SETTINGS, lexical_only=True, embedding_timeout=2 * HANG)
     answer = await asyncio.wait_for(asked, HANG)
     assert not hub.slow.batches
     assert answer.model == ""

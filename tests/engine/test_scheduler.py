@@ -146,7 +146,7 @@ async def test_task_beyond_what_the_executor_can_do_raises_and_never_runs():
     first = asyncio.create_task(executor.run(Priority.SEARCH, gate.wait))
     await gate.reached()
     tasks = [asyncio.create_task(executor.run_unless_overloaded(ran.append, number)) for number in range(3)]
-    await asyncio.wait(tasks, timeout=1)  # longer than the executor's patience
+    await asyncio.wait(tasks, timeout=1)  # longer than the executor's timeout
     assert not any(task.done() for task in tasks)  # a few wait their turn
     more = [asyncio.create_task(executor.run_unless_overloaded(ran.append, number)) for number in range(3, 9)]
     for task in more[-2:]:

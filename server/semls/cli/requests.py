@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _NEARLY = 256  # chunks without a vector: they are embedded within a few seconds
-_PATIENCE = 2.0  # seconds that a search waits for them
-_READING_PATIENCE = 0.2  # seconds that a person waits until all files are read; the engine waits two more
+_EMBEDDING_TIMEOUT = 2.0  # seconds that a search waits for them
+_READING_TIMEOUT = 0.2  # seconds that a person waits until all files are read; the engine waits two more
 
 
 def run_with_client(
@@ -117,15 +117,15 @@ async def _until_searchable(
 
     async with aclosing(messages):
         message = await anext(messages)
-        patience = 0.0 if not message["chunks"] else _PATIENCE
+        embedding_timeout = 0.0 if not message["chunks"] else _EMBEDDING_TIMEOUT
         is_person = terminal.is_interactive(sys.stderr)
-        deadline = time.monotonic() + _READING_PATIENCE if is_person else None
+        deadline = time.monotonic() + _READING_TIMEOUT if is_person else None
         is_reading = True
         while True:
             yield message
             if message["phase"] != "reading":
                 if is_reading:
-                    is_reading, deadline = False, time.monotonic() + patience
+                    is_reading, deadline = False, time.monotonic() + embedding_timeout
                 missing = message["chunks"] - message["embedded"]
                 if message["phase"] == "embedding" and missing > _NEARLY:
                     return

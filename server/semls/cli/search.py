@@ -26,7 +26,7 @@ from semls.cli.arguments import (
 )
 from semls.cli.requests import pack_context, run_with_client, sync_index
 from semls.errors import UsageError
-from semls.limits import DEFAULT_TOKENS, PATIENCE
+from semls.limits import DEFAULT_TOKENS, EMBEDDING_TIMEOUT
 
 if TYPE_CHECKING:
     from semls.service.client import Client
@@ -123,7 +123,7 @@ def search(
                 tests=filters.tests,
                 lexical_only=lexical_only,
                 group=None if as_json else "file",
-                patience=PATIENCE,
+                embedding_timeout=EMBEDDING_TIMEOUT,
             )
 
         problems = [problem for query in queries if (problem := await _problem(query, answer))]

@@ -18,7 +18,7 @@ from semls.errors import StoreError
 _REMOTE_THREADS = 4  # for each server
 _FOLLOW_UP = 0.05  # seconds to wait for the next task of the same search
 _SEARCH_TIMEOUT = 1.0  # seconds after which a search is answered without the server
-_PATIENCE = 0.25  # seconds that a search waits for its turn to use the model
+_TURN_TIMEOUT = 0.25  # seconds that a search waits for its turn to use the model
 _MAX_WAITING = 4  # searches before it; if there are more, it does without the model
 _MAX_SEARCHING = 0.5  # seconds of searches, after which another task that waits runs, too
 _MIN_SHARE = 0.1  # of the time, for tasks that are no searches, while both wait
@@ -147,7 +147,7 @@ class PriorityExecutor:
         submitted = self._submit(Priority.SEARCH, lambda: task(*args, **kwargs))
         try:
             while not submitted.outcome.done():
-                await asyncio.wait({submitted.outcome}, timeout=_PATIENCE)
+                await asyncio.wait({submitted.outcome}, timeout=_TURN_TIMEOUT)
                 if not submitted.has_started and self._searches_before(submitted) > _MAX_WAITING:
                     raise asyncio.TimeoutError
             result: T = submitted.outcome.result()

@@ -113,8 +113,8 @@ class Workspace:
             await self.indexer.wait_for_first_read(frozenset(map(plain_stem, terms)))
         result = await self._search(query, sync)
         changed = await self.indexer.read_changed({hit.entry.path for hit in result.hits})
-        may_wait = query.patience and not query.lexical_only
-        embedded = may_wait and await sync.wait_for_preferred(query.patience)
+        may_wait = query.embedding_timeout and not query.lexical_only
+        embedded = may_wait and await sync.wait_for_preferred(query.embedding_timeout)
         if changed or embedded:
             result = await self._search(query, sync)
         if result.hits or not result.complete:

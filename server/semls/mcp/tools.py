@@ -16,7 +16,7 @@ from semls import answer_text
 from semls.errors import SemlsError
 from semls.escaping import escape_line
 from semls.hits import MIN_CONFIDENCE
-from semls.limits import DEFAULT_TOKENS, PATIENCE
+from semls.limits import DEFAULT_TOKENS, EMBEDDING_TIMEOUT
 from semls.locations import path_of_uri, split_location
 from semls.mcp.scope import Scope, parse_scope, resolve_file
 from semls.mcp.session import Report, Session
@@ -74,7 +74,7 @@ class Tools:
             query,
             paths=scope.globs,
             limit=limit,
-            patience=PATIENCE,
+            embedding_timeout=EMBEDDING_TIMEOUT,
         )
         message = await self._complete(ask, scope, context)
         if not message["hits"]:

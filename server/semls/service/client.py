@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any, Literal, TypeVar
 
 from semls.errors import EngineError
-from semls.limits import DEFAULT_CLUSTERS, DEFAULT_HITS, DEFAULT_TOKENS, PATIENCE
+from semls.limits import DEFAULT_CLUSTERS, DEFAULT_HITS, DEFAULT_TOKENS, EMBEDDING_TIMEOUT
 from semls.service import launcher, messages
 from semls.service.http_client import (
     TRANSPORT_ERRORS,
@@ -85,18 +85,18 @@ class Client:
         tests: bool = True,
         lexical_only: bool = False,
         group: Literal["file"] | None = None,
-        patience: float = 0.0,
+        embedding_timeout: float = 0.0,
     ) -> AnswerMessage:
         """Return the best hits, with `group` grouped by file.
 
-        Waits for the full-text index of a workspace, but not for its embeddings, except at most `patience`
-        seconds for those of what the query has found.
+        Waits for the full-text index of a workspace, but not for its embeddings, except for those of what the
+        query has found, at most `embedding_timeout` seconds.
         """
         body = {
             **self._question(workspaces, query, languages, paths, excluded, kinds, tests, lexical_only),
             "limit": limit,
             "group": group,
-            "patience": patience,
+            "embedding_timeout": embedding_timeout,
         }
         return await self._request(messages.SEARCH, body)
 
@@ -149,7 +149,7 @@ class Client:
         body = {
             **self._question(workspaces, query, languages, paths, excluded, kinds, tests, lexical_only),
             "tokens": tokens,
-            "patience": PATIENCE,
+            "embedding_timeout": EMBEDDING_TIMEOUT,
         }
         return await self._request(messages.CONTEXT, body)
 

@@ -264,7 +264,7 @@ def _query(body: schemas.QueryBody, limit: int = DEFAULT_HITS, *, by_file: bool 
         tests=body.tests,
         lexical_only=body.lexical_only,
         by_file=by_file,
-        patience=body.patience,
+        embedding_timeout=body.embedding_timeout,
     )
 
 

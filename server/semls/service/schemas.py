@@ -185,12 +185,12 @@ class DuplicatesBody(WorkspaceBody):
 class QueryBody(QueryParams, RequestBody):
     """A query in some workspaces.
 
-    `patience` is how many seconds the engine may take to embed what the query finds, for better hits.
+    `embedding_timeout` is how many seconds the engine may take to embed what the query finds.
     """
 
     workspaces: list[WorkspaceBody]
     lexical_only: bool = False
-    patience: Annotated[float, Field(ge=0, le=60)] = 0.0
+    embedding_timeout: Annotated[float, Field(ge=0, le=60)] = 0.0
 
     def settings_by_workspace(self) -> dict[str, Settings]:
         """Return the settings of each workspace. Raises UsageError if a value is invalid."""

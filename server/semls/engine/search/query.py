@@ -48,7 +48,7 @@ class Query:
     lexical_only: bool
     by_chunk: bool = False  # whether each chunk of a definition is a hit of its own
     by_file: bool = False  # whether hits are grouped by file
-    patience: float = 0.0  # seconds that the caller waits for vectors of what the query has found
+    embedding_timeout: float = 0.0  # seconds that the caller waits for vectors of what the query has found
 
     def relative_to(self, *roots: str) -> "Query":
         """Return the query whose filters also match absolute paths in a workspace, which has these paths."""
@@ -79,7 +79,7 @@ def parse_query(
     tests: bool = True,
     lexical_only: bool = False,
     by_file: bool = False,
-    patience: float = 0.0,
+    embedding_timeout: float = 0.0,
 ) -> Query:
     """Parse a query. Hits pass the filters in its text and those in the other arguments.
 
@@ -111,7 +111,7 @@ def parse_query(
         inline + explicit,
         lexical_only=lexical_only or not remaining,
         by_file=by_file and bool(remaining),
-        patience=patience,
+        embedding_timeout=embedding_timeout,
     )
 
 
