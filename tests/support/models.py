@@ -52,7 +52,12 @@ def save_nomic_model(folder, changes=None, weights=None):
     return module
 
 
-def save_static_model(folder, config=None, **tensors):
+# The config.json of minishlab/potion-code-16M-v2. Models that were not trained further have more keys.
+STATIC_CONFIG = {"normalize": True, "embedding_dtype": "float16"}
+DISTILLED_CONFIG = {"model_type": "model2vec", "hidden_dim": 16, "seq_length": 1_000_000, "normalize": True}
+
+
+def save_static_model(folder, config=STATIC_CONFIG, **tensors):
     """Save a static model with random vectors of 16 numbers as model2vec does."""
     import numpy as np
     from safetensors.numpy import save_file
@@ -62,8 +67,7 @@ def save_static_model(folder, config=None, **tensors):
     count = len(json.loads((folder / "tokenizer.json").read_text())["model"]["vocab"])
     table = np.random.default_rng(0).normal(size=(count, 16)).astype(np.float16)
     save_file({"embeddings": table, **tensors}, folder / "model.safetensors")
-    written = {"model_type": "model2vec", "hidden_dim": 16, "seq_length": 1_000_000, "normalize": True}
-    (folder / "config.json").write_text(json.dumps({**written, **(config or {})}))
+    (folder / "config.json").write_text(json.dumps(config))
     return table.astype(np.float32)
 
 

@@ -1,15 +1,18 @@
 """Tests of the encoder for static models, on generated tables of vectors."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from semls.engine.models.presets import resolve
+from semls.engine.models.presets import STATIC, resolve
 from semls.engine.models.registry import load_encoder
+from semls.engine.models.static_encoder import StaticEncoder
 from semls.errors import ModelError
 from tests.support.hub import run_offline
-from tests.support.models import FIBONACCI, save_static_model
+from tests.support.models import DISTILLED_CONFIG, FIBONACCI, save_static_model
 
 
 def load(folder):
@@ -29,6 +32,21 @@ def test_embedding_is_the_mean_of_the_vectors_of_the_known_tokens(tmp_path):
     read, header = table[token(tmp_path, "read")], table[token(tmp_path, "header")]
     vector = load(tmp_path).encode_query("read \U0001f382 header")  # a token that the vocabulary lacks
     np.testing.assert_allclose(vector, normalised((read + header) / 2), atol=1e-6)
+
+
+def test_distilled_model_is_loaded_as_one_that_was_trained(tmp_path):
+    save_static_model(tmp_path / "trained")
+    save_static_model(tmp_path / "distilled", DISTILLED_CONFIG)
+    trained, distilled = load(tmp_path / "trained"), load(tmp_path / "distilled")
+    np.testing.assert_array_equal(trained.encode_query("read"), distilled.encode_query("read"))
+
+
+def test_static_preset_has_a_table_of_its_dimension(tmp_path):
+    save_static_model(tmp_path)
+    encoder = load_encoder(replace(STATIC, folder=tmp_path, dimension=16))
+    assert isinstance(encoder, StaticEncoder)
+    with pytest.raises(ModelError, match="256 numbers"):
+        load_encoder(replace(STATIC, folder=tmp_path))
 
 
 def test_vectors_are_mapped_and_weighted_if_the_model_says_so(tmp_path):
@@ -58,19 +76,28 @@ def test_documents_preempt_before_each_batch(static_encoder):
 
 
 @pytest.mark.parametrize(
-    ("config", "tensors", "message"),
+    ("tensors", "message"),
     [
-        ({"hidden_dim": 0}, {}, "no valid hidden_dim"),
-        ({"hidden_dim": 8}, {}, "of 16 numbers, for"),
-        ({}, {"embeddings": np.ones((5, 16), np.float32)}, "5 vectors of 16 numbers"),
-        ({}, {"embeddings": np.ones(16, np.float32)}, "not that of a static model"),
-        ({}, {"embeddings": np.full((40_000, 16), np.nan, np.float32)}, "not that of a static model"),
-        ({}, {"layers": np.ones(3, np.float32)}, "not that of a static model"),
-        ({}, {"mapping": np.array([90_000])}, "Cannot load the model"),
+        ({"embeddings": np.ones((5, 16), np.float32)}, "5 vectors of 16 numbers"),
+        ({"embeddings": np.ones(16, np.float32)}, "There is no table of vectors"),
+        ({"embeddings": np.full((40_000, 16), np.nan, np.float32)}, "not that of a static model"),
+        ({"layers": np.ones(3, np.float32)}, "not that of a static model"),
+        ({"mapping": np.array([90_000])}, "Cannot load the model"),
     ],
-    ids=["no dimension", "other dimension", "few rows", "a vector", "no numbers", "layers", "mapping"],
+    ids=["few rows", "a vector", "no numbers", "layers", "mapping"],
 )
-def test_static_model_with_other_files_is_refused(tmp_path, config, tensors, message):
-    save_static_model(tmp_path, config, **tensors)
+def test_static_model_with_other_tensors_is_refused(tmp_path, tensors, message):
+    save_static_model(tmp_path, **tensors)
     with pytest.raises(ModelError, match=message):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x10\0\0\0\0\0\0\0not a header at all", None])
+def test_static_model_with_a_damaged_table_is_refused(tmp_path, content):
+    save_static_model(tmp_path)
+    if content is None:
+        save_file({"vectors": np.ones((5, 16), np.float32)}, tmp_path / "model.safetensors")
+    else:
+        (tmp_path / "model.safetensors").write_bytes(content)
+    with pytest.raises(ModelError, match="There is no table of vectors"):
         load(tmp_path)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
-from semls.errors import ModelError, UsageError
+from semls.errors import ModelError, UsageError, reason
 from semls.limits import MAX_FILE_BYTES
 from semls.reading import read_regular
 
 # The cost grows with the length of the text, and chunks are seldom longer.
-_MAX_TOKENS = 512
+_MAX_TOKENS = 512  # also what model2vec reads by default
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")  # names that models give to the prompt of documents
 # Keys in the configuration of a pooling module, before sentence-transformers 6.
 _POOLING_KEYS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
@@ -124,6 +124,14 @@ _GRANITE = Model(
     revision="54a8d2616a0844355a5164432d3f6dafb37b17a3",
 )
 
+# A table of vectors without a network; see `static_encoder.py`.
+STATIC = Model(
+    "minishlab/potion-code-16M-v2",
+    dimension=256,
+    max_tokens=_MAX_TOKENS,
+    revision="e9d2a44ca6a05ac6685f3b23709ea57eb7352d5b",
+)
+
 FACTS = {
     _NOMIC: Facts(
         "The default: text and code.",
@@ -177,6 +185,12 @@ FACTS = {
         "MTEB 56.3",
         "https://arxiv.org/abs/2210.07316",
     ),
+    STATIC: Facts(
+        "Experimental, and the fastest: no network, only a vector for each token.",
+        *(16, 0.0005, 34),
+        "CoIR 40.7",
+        "https://huggingface.co/minishlab/blink-code-16M",
+    ),
 }
 
 PRESETS = {model.name: model for model in FACTS}
@@ -214,7 +228,7 @@ def _from_folder(folder: Path) -> Model:
     _check_weights(folder)
     config = _read_json(folder / "config.json")
     if is_static(folder):
-        return _static_model(folder, config)
+        return _static_model(folder)
     dimension = _positive_int(config, "hidden_size", "n_embd")
     if dimension is None:
         raise ModelError(f"The config.json in {folder} has no valid hidden_size. Copy the model again.")
@@ -234,15 +248,27 @@ def _from_folder(folder: Path) -> Model:
 
 
 def is_static(folder: Path) -> bool:
-    """Return whether a folder has a table of vectors in place of a network, as model2vec writes it."""
-    return _read_json(folder / "config.json").get("model_type") == "model2vec"
+    """Return whether a folder has a table of vectors in place of a network, as model2vec writes it.
+
+    Some of its versions write no type of the model, and no other library writes `embedding_dtype`.
+    """
+    config = _read_json(folder / "config.json")
+    kind = config.get("model_type")
+    return "embedding_dtype" in config if kind is None else bool(kind == "model2vec")
 
 
-def _static_model(folder: Path, config: dict[str, Any]) -> Model:
-    dimension = _positive_int(config, "hidden_dim")
-    if dimension is None:
-        raise ModelError(f"The config.json in {folder} has no valid hidden_dim. Copy the model again.")
-    return Model(str(folder), dimension, _MAX_TOKENS, folder=folder)  # as many as model2vec reads by default
+def _static_model(folder: Path) -> Model:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(folder / "model.safetensors", framework="numpy") as file:
+            _, dimension = file.get_slice("embeddings").get_shape()
+    except (OSError, SafetensorError, ValueError) as error:
+        raise ModelError(
+            f"There is no table of vectors in {folder}/model.safetensors: {reason(error)}. "
+            "Copy the model again."
+        ) from error
+    return Model(str(folder), dimension, _MAX_TOKENS, folder=folder)
 
 
 def _check_weights(folder: Path) -> None:
