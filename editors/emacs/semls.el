@@ -397,7 +397,7 @@ xref lists it in GROUP."
 (defun semls--search-by-file (root query)
   "Return the hits for QUERY in ROOT as xref items, the best file first.
 If no hit is a strong match, or without a model, say so in the echo area."
-  (let* ((params (list :query query :limit semls-limit :group "file"))
+  (let* ((params (list :query query :limit semls-limit :group "file" :wait t))
          (answer (semls--ask root 'semls/search params)))
     (when-let ((heading (semls--heading root answer)))
       ;; xref clears the echo area.

@@ -150,7 +150,7 @@ def test_command_with_invalid_arguments_returns_readable_error(opened, command):
         (
             {"query": "x", "colour": 1},
             "'colour' is unknown; expected one of: "
-            "query, languages, paths, excluded, kinds, tests, limit, group.",
+            "query, languages, paths, excluded, kinds, tests, limit, group, wait.",
         ),
         ({"query": "\ud800"}, "'query' contains half of a surrogate pair, which is not a character."),
         ({"query": "x" * 10_000_000}, "'query' must have at most 10,000 characters."),

@@ -162,7 +162,7 @@ async def test_search_request_returns_the_line_that_matches_best(shop_client):
 async def test_search_by_file_returns_adjacent_hits_of_each_file(shop_client):
     params = {"query": "the goods of an order", "limit": 9}
     flat = (await request(shop_client, "semls/search", params))["hits"]
-    grouped = (await request(shop_client, "semls/search", {**params, "group": "file"}))["hits"]
+    grouped = (await request(shop_client, "semls/search", {**params, "group": "file", "wait": True}))["hits"]
     paths = [hit["path"] for hit in grouped]
     groups = [(path, len(list(hits))) for path, hits in groupby(paths)]
     assert [path for path, _ in groups] == list(dict.fromkeys(paths))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pygls.exceptions import JsonRpcInvalidParams
 
+from semls.limits import EMBEDDING_TIMEOUT
 from semls.lsp import convert
 
 if TYPE_CHECKING:
@@ -18,10 +19,11 @@ Schema = TypeVar("Schema", bound="BaseModel")
 
 
 def parse_search(arguments: Sequence[object]) -> dict[str, Any]:
-    """Return the query, its filters, limit and grouping, as far as given. Raises JsonRpcInvalidParams."""
+    """Return the arguments of a search, as far as given. Raises JsonRpcInvalidParams."""
     from semls.service.schemas import SearchParams
 
-    return _parse(arguments, SearchParams).model_dump(exclude_unset=True)
+    params = _parse(arguments, SearchParams).model_dump(exclude_unset=True)
+    return {**params, "embedding_timeout": EMBEDDING_TIMEOUT} if params.pop("wait", False) else params
 
 
 def parse_query(arguments: Sequence[object]) -> dict[str, Any]:

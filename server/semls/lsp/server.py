@@ -19,6 +19,7 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from semls import answer_text
 from semls.ask.citations import Citation
 from semls.escaping import LogFormatter, escape_line
+from semls.limits import EMBEDDING_TIMEOUT
 from semls.lsp import convert, documents, editor, stdio
 from semls.lsp.asking import ask
 from semls.lsp.params import (
@@ -167,7 +168,8 @@ async def _search_request(ls: Session, params: object) -> Mapping[str, object]:
 
 async def _search_text_request(ls: Session, params: object) -> Mapping[str, str]:
     """Return the text that the tool `search` of `semls mcp` returns."""
-    message = await ls.search(**{"limit": answer_text.DEFAULT_LIMIT, **parse_search([params])})
+    defaults = {"limit": answer_text.DEFAULT_LIMIT, "embedding_timeout": EMBEDDING_TIMEOUT}
+    message = await ls.search(**{**defaults, **parse_search([params])})
     if message["hits"]:
         folders = convert.Folders(ls.searched_folders)
         return {"text": answer_text.render_answer(message, folders, answer_text.DEFAULT_LINES)}
@@ -183,7 +185,7 @@ async def _open_best_command(ls: Session, *arguments: object) -> types.Location 
             "location.",
             types.LSPErrorCodes.RequestFailed,
         )
-    answer = await ls.search(**query, limit=1)
+    answer = await ls.search(**query, limit=1, embedding_timeout=EMBEDDING_TIMEOUT)
     locations = await _to_locations(ls, answer["hits"])
     if not locations:
         return None

@@ -48,10 +48,11 @@ class QueryParams(_Model):
 
 
 class SearchParams(QueryParams):
-    """A query, how many hits to return, and whether to group them by file."""
+    """A query, how many hits to return, whether to group them by file, and whether to wait for embeddings."""
 
     limit: Limit = DEFAULT_HITS
     group: Literal["file"] | None = None
+    wait: bool = False
 
 
 class ContextParams(QueryParams):

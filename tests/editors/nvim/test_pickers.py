@@ -187,6 +187,19 @@ def test_last_reopens_the_search_with_its_selection(picker, screen, folder, term
         screen.until(lambda: screen.location[:2] == place(hit))
 
 
+def test_picker_asks_again_while_the_code_is_embedded(picker, screen, control_embedding, new_code):
+    if picker.name == "fzf-lua":
+        pytest.skip("fzf asks only when its prompt changes")
+    control_embedding("pause")
+    screen.nvim.command(f"edit {new_code}/sessions.py")
+    screen.type(":Semls search evict sessions\r")
+    screen.shows("evict_sessions")
+    screen.shows("(0 % embedded)")
+    assert "item_" not in screen.text
+    control_embedding("resume")
+    screen.until(lambda: "item_" in screen.text and "% embedded" not in screen.text)
+
+
 def test_weak_answer_is_marked(screen):
     screen.type(":Semls search zebra quantum pancakes\r")
     screen.shows("No strong match; nearest:")

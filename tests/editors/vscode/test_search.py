@@ -43,17 +43,6 @@ def grouped_rows(terminal, folder):
     return [row for path, names in files.items() for row in (path.rsplit("/")[-1], *names)]
 
 
-@pytest.fixture
-def control_embedding(terminal):
-    """Runs `semls pause` and `semls resume`, the latter also at the end of a test that fails."""
-
-    def run(command):
-        assert terminal.run(command).returncode == 0
-
-    yield run
-    run("resume")
-
-
 def test_status_bar_while_indexing_shows_the_progress(open_window, control_embedding, tmp_path):
     window = open_window(tmp_path)
     window.has_status("semls: ready")
@@ -71,6 +60,17 @@ def test_status_bar_while_indexing_shows_the_progress(open_window, control_embed
     window.status.click()
     expect(window.rows.first).to_contain_text("900 files, 900 of 900 chunks embedded")
     expect(window.rows.first).to_contain_text("all-MiniLM-L6-v2 on cpu")
+
+
+def test_search_box_asks_again_while_the_files_are_embedded(open_window, control_embedding, new_code):
+    control_embedding("pause")
+    window = open_window(new_code)
+    window.search("evict sessions")
+    expect(window.rows.first).to_contain_text("evict_sessions")
+    expect(window.rows).to_have_count(1)
+    control_embedding("resume")
+    expect(window.rows.nth(1)).to_contain_text("item_", timeout=HANG * 1000)
+    expect(window.rows.first).to_contain_text("evict_sessions")
 
 
 def test_status_menu_shows_skipped_files_with_reasons(window, shop, terminal):
@@ -427,11 +427,9 @@ def test_results_highlight_the_words_of_the_question_in_names(window):
     window.picture("highlights")
 
 
-def test_results_are_completed_when_the_files_are_embedded(open_window, control_embedding, tmp_path):
-    for number in range(50):
-        (tmp_path / f"n{number}.py").write_text(f"def item_{number}(x):\n    return x * {time.time_ns()}\n")
+def test_results_are_completed_when_the_files_are_embedded(open_window, control_embedding, new_code):
     control_embedding("pause")
-    window = open_window(tmp_path)
+    window = open_window(new_code)
     window.search("item")
     expect(window.rows.first).to_contain_text("item_")
     window.page.keyboard.press("Alt+Enter")

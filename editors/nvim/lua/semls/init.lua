@@ -45,7 +45,7 @@ end
 function M.quickfix(query)
   client.request({
     method = 'semls/search',
-    params = { query = query, limit = config.limit, group = 'file' },
+    params = { query = query, limit = config.limit, group = 'file', wait = true },
     on_result = function(answer, sender)
       local title = require('semls.pickers').is_weak(answer) and 'No strong match; nearest: ' .. query or query
       items.quickfix(title, items.of(answer.hits, sender))

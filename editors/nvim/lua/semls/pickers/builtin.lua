@@ -37,7 +37,14 @@ end
 ---@return semls.Picker
 local function new(root)
   local picker = setmetatable({ items = {}, current = 1, marked = {}, closed = false }, Picker)
-  picker.send = require('semls.pickers').live_search(root)
+  picker.send = require('semls.pickers').live_search({
+    root = root,
+    refresh = function()
+      if not picker.closed and picker.current == 1 and next(picker.marked) == nil then
+        picker:search()
+      end
+    end,
+  })
   picker.timer = assert(vim.uv.new_timer())
   picker:layout()
   picker:map_keys()

@@ -47,7 +47,7 @@ end
 ---@param workspace? string
 function M.open(query, workspace)
   local fzf = require('fzf-lua')
-  local send, root = pickers.live_search(workspace)
+  local send, root = pickers.live_search({ root = workspace })
   local finish = function() end
   local hits, rank_of = {}, {}
   local function quickfix(selected)

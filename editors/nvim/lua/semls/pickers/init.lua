@@ -23,6 +23,7 @@ local PREFERENCE = { 'snacks', 'mini.pick', 'telescope', 'fzf-lua', 'builtin', '
 M.TITLE = 'Search by meaning'
 
 local MIN_CONFIDENCE = 0.2 -- of an answer with a strong match; see server/REFERENCE.md
+local REFRESH = 2000 -- milliseconds after an answer until the query is sent again while the code is being embedded
 
 --- The last answer, which `reopen` shows again.
 ---@class semls.Search
@@ -85,6 +86,12 @@ function M.is_weak(answer)
   return #answer.hits > 0 and answer.confidence < MIN_CONFIDENCE
 end
 
+--- Whether an answer may be better later: the engine embeds the best candidates of a query at once.
+---@return boolean
+local function is_partial(answer)
+  return answer.coverage.embedded < answer.coverage.chunks
+end
+
 ---@param root string
 ---@return string
 local function title_of(answer, root)
@@ -99,20 +106,29 @@ local function title_of(answer, root)
     return title .. ' (full-text search only)'
   end
   local chunks, embedded = answer.coverage.chunks, answer.coverage.embedded
-  return embedded < chunks and ('%s (%d %% embedded)'):format(title, 100 * embedded / chunks) or title
+  return is_partial(answer) and ('%s (%d %% embedded)'):format(title, 100 * embedded / chunks) or title
 end
 
---- Return a function that searches in a workspace, by default that of the current buffer, and the workspace's root.
---- Each call cancels the previous one, whose callbacks are then not called. By default, an error, such as one about an
---- incomplete filter, is shown as a hint.
----@param root? string
+---@class semls.LiveSearch
+---@field root? string of the workspace, by default that of the current buffer
+---@field refresh? fun() should search again if the picker is open and the user has not selected another hit
+---@field wait? boolean whether the answer may take a second longer, to be better while the code is being embedded
+
+--- Return a function that searches in a workspace, and the workspace's root. Each call cancels the previous one, whose
+--- callbacks are then not called. By default, an error, such as one about an incomplete filter, is shown as a hint.
+--- While the code is being embedded, `refresh` is called two seconds after the last answer.
+---@param options? semls.LiveSearch
 ---@return fun(query: string, on_items: fun(items: semls.Item[], title: string), on_error?: fun(message: string))
 ---@return string root
-function M.live_search(root)
-  root = root or client.root(vim.api.nvim_get_current_buf())
+function M.live_search(options)
+  options = options or {}
+  local root = options.root or client.root(vim.api.nvim_get_current_buf())
   local cancel = function() end
+  local searches = 0
   return function(query, on_items, on_error)
     cancel()
+    searches = searches + 1
+    local number = searches
     hint.hide()
     query = vim.trim(query)
     if query == '' then
@@ -120,7 +136,7 @@ function M.live_search(root)
     end
     cancel = client.request({
       method = 'semls/search',
-      params = { query = query, limit = config.limit },
+      params = { query = query, limit = config.limit, wait = options.wait },
       root = root,
       on_result = function(answer, sender)
         local found, title = items.of(answer.hits, sender), title_of(answer, root)
@@ -129,6 +145,13 @@ function M.live_search(root)
           hint.show(answer.notice)
         end
         on_items(found, title)
+        if options.refresh and is_partial(answer) then
+          vim.defer_fn(function()
+            if number == searches then
+              options.refresh()
+            end
+          end, REFRESH)
+        end
       end,
       on_error = on_error or function(message)
         hint.show(message)

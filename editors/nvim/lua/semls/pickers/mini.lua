@@ -25,15 +25,24 @@ end
 ---@param current? integer
 local function start(query, root, current)
   local MiniPick = require('mini.pick')
-  local send, cwd = pickers.live_search(root)
   local shown = pickers.TITLE
-  local function match()
+  local is_open, match = true, nil
+  local send, cwd = pickers.live_search({
+    root = root,
+    refresh = function()
+      local matches = is_open and MiniPick.get_picker_matches()
+      if matches and matches.current_ind == 1 and #matches.marked_inds == 0 then
+        match()
+      end
+    end,
+  })
+  function match()
     local tick = MiniPick.get_querytick()
     -- The query that mini.pick passes to `match` is lowercase if 'ignorecase' is set.
     send(table.concat(MiniPick.get_picker_query()), function(items, title)
       if title ~= shown then
         shown = title
-        return MiniPick.set_picker_opts({ source = { name = title } }) -- calls `match` again
+        MiniPick.set_picker_opts({ source = { name = title } }) -- old versions call `match` again
       end
       MiniPick.set_picker_items(vim.tbl_map(entry, items), { do_match = false, querytick = tick })
       if current and current <= #items then
@@ -46,6 +55,7 @@ local function start(query, root, current)
     pattern = 'MiniPickStop',
     once = true,
     callback = function()
+      is_open = false
       pickers.remember(MiniPick.get_picker_matches().current_ind)
     end,
   })

@@ -33,7 +33,7 @@ end
 
 ---@param query string if empty, the user is asked for one
 function M.open(query)
-  local send = pickers.live_search()
+  local send = pickers.live_search({ wait = true })
   local function search(text)
     if text and vim.trim(text) ~= '' then
       send(text, choose, client.show_error)

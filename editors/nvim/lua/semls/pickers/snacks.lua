@@ -11,10 +11,22 @@ function M.is_available()
   return Snacks ~= nil and Snacks.config.picker.enabled == true
 end
 
---- Return a finder: a coroutine that suspends until the items have arrived.
-local function finder(send)
+--- Return a finder for a workspace, by default that of the current buffer, and the workspace's root. The finder is a
+--- coroutine that suspends until the items have arrived.
+---@param workspace? string
+local function finder(workspace)
+  local picker
+  local send, root = pickers.live_search({
+    root = workspace,
+    refresh = function()
+      if picker.list.cursor == 1 and #picker.list.selected == 0 then
+        picker:find() -- unless it is closed
+      end
+    end,
+  })
   return function(_, context)
-    local query, picker = context.filter.search, context.picker
+    local query = context.filter.search
+    picker = context.picker
     return function(add)
       local task, hits = context.async, nil
       vim.schedule(function() -- requests cannot be sent inside the coroutine
@@ -37,7 +49,8 @@ local function finder(send)
         })
       end
     end
-  end
+  end,
+    root
 end
 
 local function format(item, picker)
@@ -57,8 +70,7 @@ local SOURCE = {
   format = format,
   sort = { fields = { 'idx' } },
   config = function(options)
-    local send, root = pickers.live_search(resumed or options.cwd)
-    options.cwd, options.finder = root, finder(send)
+    options.finder, options.cwd = finder(resumed or options.cwd)
   end,
 }
 

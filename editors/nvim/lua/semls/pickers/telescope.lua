@@ -65,12 +65,25 @@ function Finder:__call(prompt, process_result, process_complete)
   end)
 end
 
+--- Search again if the picker is open and the first hit is selected.
+function Finder:refresh()
+  local picker = require('telescope.actions.state').get_current_picker(self.prompt)
+  if picker and picker:get_index(picker:get_selection_row()) == 1 and #picker:get_multi_selection() == 0 then
+    picker:refresh()
+  end
+end
+
 ---@param query string
 ---@param options? table of the picker
 function M.open(query, options)
   options = options or {}
   local finder = setmetatable({}, Finder)
-  finder.send, finder.root = pickers.live_search(options.cwd)
+  finder.send, finder.root = pickers.live_search({
+    root = options.cwd,
+    refresh = function()
+      finder:refresh()
+    end,
+  })
   options.cwd = finder.root
   require('telescope.pickers')
     .new(options, {
