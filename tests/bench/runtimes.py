@@ -1,9 +1,10 @@
 """Compare ways to compute a network: python -m tests.bench.runtimes MODEL_FOLDER SOURCES CHUNKS.
 
 These are plain torch, the layers of `cpu_kernels.py`, ONNX Runtime and OpenVINO, with one thread each, in
-turns in one process. CPU time is measured, so that other programs disturb the ratios little. onnx,
+turns in one process. CPU time is measured, so that other programs disturb the ratios little. nncf, onnx,
 onnxscript and openvino must be installed; semls does not need them. MODEL_FOLDER has BERT or nomic BERT with
-mean pooling; random weights have the right speed. bfloat16 is left out on processors that emulate it.
+mean pooling; random weights have the right speed. bfloat16 is left out on processors that emulate it. In
+"layers", each layer is a model of its own, so that a search could run between two of them.
 """
 
 import itertools
@@ -36,9 +37,12 @@ RUNTIMES = (
     "onnxruntime float32",
     "onnxruntime int8",
     "openvino float32",
-    *(["torch bfloat16", "semls bfloat16", "openvino bfloat16"] if _HAS_BFLOAT16 else []),
+    "openvino float32 layers",
+    "openvino int8",
+    *(["torch bfloat16", "semls bfloat16"] if _HAS_BFLOAT16 else []),
+    *(["openvino bfloat16", "openvino bfloat16 layers"] if _HAS_BFLOAT16 else []),
 )
-_PRECISION = {"float32": "f32", "bfloat16": "bf16"}  # OpenVINO's names
+_PRECISION = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}  # OpenVINO's names
 _MAX_TOKENS, _BATCH_TOKENS = 512, 2048
 _ROUNDS, _QUESTIONS = 2, 8
 _QUESTION = "where are expired sessions removed from the store"
@@ -94,7 +98,7 @@ def _cpu_seconds(call: Callable[[], object]) -> float:
 
 def _load(name: str, folder: Path, files: Path) -> Embed:
     """Return a function that embeds token ids with a runtime."""
-    library, dtype = name.split()
+    library, dtype, *parts = name.split()
     if library in ("torch", "semls"):
         return _load_torch(library, dtype, folder)
     run: Callable[[dict[str, Any]], Any]
@@ -102,8 +106,15 @@ def _load(name: str, folder: Path, files: Path) -> Embed:
         import openvino
 
         options = {"INFERENCE_NUM_THREADS": 1, "INFERENCE_PRECISION_HINT": _PRECISION[dtype]}
-        compiled = openvino.compile_model(str(files / "float32.onnx"), "CPU", options)
-        run = lambda inputs: compiled(inputs)[0]  # noqa: E731
+        whole = "int8.xml" if dtype == "int8" else "float32.onnx"
+        paths = sorted(files.glob("layer-*.onnx")) if parts else [files / whole]
+        compiled = [openvino.compile_model(str(path), "CPU", options) for path in paths]
+
+        def run(inputs: dict[str, Any]) -> Any:
+            for part in compiled:
+                (output,) = part(inputs).values()
+                inputs = {"hidden": output, "mask": inputs["mask"]}
+            return output
     else:
         import onnxruntime
 
@@ -159,61 +170,86 @@ def _alone(name: str, folder: Path, files: Path) -> None:
 
 
 def _export(folder: Path, files: Path) -> None:
-    """Write the network as ONNX, with float32 and with dynamic int8 quantization."""
+    """Write the network as ONNX, with float32 and with int8, and each layer as a file of its own."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     from semls.engine.models import checkpoints
 
     network: Any = checkpoints.load(folder, json.loads((folder / "config.json").read_text()), "float32")
-    shape = network._shape
+    count = len(network.layers)
+    _export_layers(network, range(count), files / "float32.onnx")
+    for number in range(count):
+        _export_layers(network, range(number, number + 1), files / f"layer-{number:02}.onnx")
+    quantize_dynamic(
+        files / "float32.onnx", files / "int8.onnx", weight_type=QuantType.QInt8, per_channel=True
+    )
+    _quantize_with_openvino(folder, files)
+
+
+def _export_layers(network: Any, layers: range, path: Path) -> None:
+    """Write some layers: the first with the embeddings of tokens, the last with pooling."""
+    shape, is_first, is_last = network._shape, layers.start == 0, layers.stop == len(network.layers)
 
     def attention(query: Any, key: Any, value: Any, mask: Any) -> Any:
         scores = (query * query.shape[-1] ** -0.5) @ key.transpose(2, 3)
         return torch.softmax(scores + mask, -1) @ value
 
-    class Embedder(torch.nn.Module):  # type: ignore[misc]
-        """The network with pooling. Masks and rotations are computed in the graph, for any width."""
+    class Part(torch.nn.Module):  # type: ignore[misc]
+        """Masks and rotations are computed in the graph, for any width."""
 
         def __init__(self) -> None:
             super().__init__()
             self.network = network
 
-        def forward(self, ids: Any, mask: Any) -> Any:
-            width = ids.shape[1]
-            hidden = network.word_embeddings(ids) + network.type_embeddings.weight[0]
-            if shape.positions:
-                hidden = hidden + network.position_embeddings.weight[:width]
-            hidden = network.first_norm(hidden)
+        def forward(self, given: Any, mask: Any) -> Any:
+            hidden, width = self._embed(given) if is_first else given, given.shape[1]
             hidden_score = (1 - mask[:, None, None].float()) * torch.finfo().min
-            for positions, layer in zip(shape.layers, network.layers, strict=True):
-                rotation = None
+            for number in layers:
+                positions, rotation = shape.layers[number], None
                 if positions.theta is not None:
                     size = shape.hidden // shape.heads
                     frequencies = positions.theta ** (-torch.arange(0, size, 2) / size)
                     angles = torch.outer(torch.arange(width).float(), frequencies).repeat(1, 2)
                     rotation = angles.cos(), angles.sin()
-                hidden = layer(hidden, hidden_score, rotation, attention)
+                hidden = network.layers[number](hidden, hidden_score, rotation, attention)
+            if not is_last:
+                return hidden
             pooled = (hidden * mask.unsqueeze(-1)).sum(1) / mask.sum(1, keepdim=True)
             return torch.nn.functional.normalize(pooled, dim=1)
 
-    example = torch.ones(2, 16, dtype=torch.long)
+        def _embed(self, ids: Any) -> Any:
+            hidden = network.word_embeddings(ids) + network.type_embeddings.weight[0]
+            if shape.positions:
+                hidden = hidden + network.position_embeddings.weight[: ids.shape[1]]
+            return network.first_norm(hidden)
+
+    mask = torch.ones(2, 16, dtype=torch.long)
+    name = "ids" if is_first else "hidden"
     torch.onnx.export(
-        Embedder().eval(),
-        (example, example),
-        str(files / "float32.onnx"),
-        input_names=["ids", "mask"],
-        output_names=["vectors"],
-        dynamic_axes={
-            "ids": {0: "batch", 1: "width"},
-            "mask": {0: "batch", 1: "width"},
-            "vectors": {0: "batch"},
-        },
+        Part().eval(),
+        (mask if is_first else torch.ones(2, 16, shape.hidden), mask),
+        str(path),
+        input_names=[name, "mask"],
+        output_names=["output"],
+        dynamic_axes={each: {0: "batch", 1: "width"} for each in (name, "mask")},
         opset_version=17,
         dynamo=False,
     )
-    quantize_dynamic(
-        files / "float32.onnx", files / "int8.onnx", weight_type=QuantType.QInt8, per_channel=True
-    )
+
+
+def _quantize_with_openvino(folder: Path, files: Path) -> None:
+    """Write the network with int8 weights and inputs, which a few texts calibrate."""
+    import nncf
+    import openvino
+
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(_MAX_TOKENS)
+    rows = [np.array([encoding.ids]) for encoding in tokenizer.encode_batch(autotune.PROBE)]
+    texts = nncf.Dataset([{"ids": row, "mask": np.ones_like(row)} for row in rows])
+    network = openvino.Core().read_model(files / "float32.onnx")
+    kind = nncf.ModelType.TRANSFORMER
+    openvino.save_model(nncf.quantize(network, texts, model_type=kind), files / "int8.xml", False)
 
 
 if __name__ == "__main__":
