@@ -204,9 +204,12 @@ def _with_expected_scores(
 ) -> dict[int, Candidate]:
     """Give the candidates without a vector the semantic score that is expected of them.
 
-    It is what a linear regression of the semantic on the lexical scores predicts, among the candidates that
-    have both a vector and words of the query. With 0 instead, any chunk with a vector would come before
-    better ones without, and answers would be worse than without vectors until most chunks have one.
+    A linear regression of the semantic on the lexical scores predicts it, among the candidates that have
+    both a vector and words of the query. Half the variance of its errors is added, as in the mean of a
+    log-normal distribution, because the relevance of a chunk grows exponentially with its score: a chunk that
+    may be far better than predicted is worth more than one that is known to be as predicted. With 0 instead,
+    any chunk with a vector would come before better ones without, and answers would be worse than without
+    vectors until most chunks have one.
     """
     embedded = catalog.embedded.intersection(index, {each.entry.content_hash for each in candidates.values()})
     scores = [
@@ -218,7 +221,8 @@ def _with_expected_scores(
         return dict(candidates)
     lexical, semantic = np.array(scores).T
     slope = max(float(np.cov(lexical, semantic)[0, 1]) / max(float(np.var(lexical, ddof=1)), _TINY), 0.0)
-    at_zero = float(semantic.mean()) - slope * float(lexical.mean())
+    errors = semantic - slope * lexical
+    at_zero = float(errors.mean() + errors.var() / 2)
     return {
         chunk: each
         if each.entry.content_hash in embedded
