@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from semls.engine.models.encoder import HashingEncoder
@@ -91,6 +92,28 @@ def test_search_with_few_vectors_keeps_the_best_lexical_hit_first(tmp_path):
     store.upsert({"hash of wanted": wanted})
     nearest = asyncio.run(nearest_chunks(query, catalog, index, Coverage(13, 13), EXECUTOR))
     assert search(query, catalog, nearest).hits[0].entry.name == "wanted"
+    store.close()
+    catalog.close()
+
+
+def test_search_chunk_without_a_vector_is_above_the_average_of_equal_ones(tmp_path):
+    catalog, encoder = Catalog(tmp_path / "index.sqlite"), HashingEncoder()
+    store = LocalVectors(tmp_path / "vectors", encoder.fingerprint, "hashing", encoder.model.dimension)
+    index = VectorIndex(encoder, store, EXECUTOR)
+    query = parse_query("send the invoice")
+    asked = encoder.encode_query(query.text)
+    other = np.linalg.norm(asked) * np.eye(len(asked), dtype=np.float32)[int(np.argmin(abs(asked)))]
+    for number in range(21):
+        entry = make_entry(f"f{number:02}.py", f"number{number:02}")
+        catalog.replace(File(entry.path, language="python"), [(entry, "send the invoice")])
+        if number != 20:
+            share = 1 - number / 25
+            catalog.embedded.add(index.name, [entry.content_hash])
+            store.upsert({entry.content_hash: share * asked + (1 - share**2) ** 0.5 * other})
+    nearest = asyncio.run(nearest_chunks(query, catalog, index, Coverage(21, 20), EXECUTOR))
+    names = [hit.entry.name for hit in search(replace(query, limit=21), catalog, nearest).hits]
+    assert names[:3] == ["number00", "number01", "number02"]
+    assert names.index("number20") in (5, 6, 7)  # as far above the average as the errors suggest
     store.close()
     catalog.close()
 
