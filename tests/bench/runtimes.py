@@ -3,12 +3,13 @@
 These are plain torch, the layers of `cpu_kernels.py`, ONNX Runtime and OpenVINO, with one thread each, in
 turns in one process. CPU time is measured, so that other programs disturb the ratios little. nncf, onnx,
 onnxscript and openvino must be installed; semls does not need them. MODEL_FOLDER has BERT or nomic BERT with
-mean pooling; random weights have the right speed. bfloat16 is left out on processors that emulate it. In
-"layers", each layer is a model of its own, so that a search could run between two of them.
+mean pooling; random weights have the right speed. bfloat16 is left out on processors that emulate it, and if
+ONEDNN_MAX_CPU_ISA is set. In "layers", each layer is a model of its own: a search can run between them.
 """
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -29,7 +30,7 @@ from semls.settings import DEFAULT_MODEL
 from tests.bench.encoder_speed import _chunk_texts
 
 Embed = Callable[[Sequence[Sequence[int]]], Any]
-_HAS_BFLOAT16 = torch.cpu._is_avx512_bf16_supported()
+_HAS_BFLOAT16 = torch.cpu._is_avx512_bf16_supported() and "ONEDNN_MAX_CPU_ISA" not in os.environ
 RUNTIMES = (
     "torch float32",
     "semls float32",
@@ -45,6 +46,7 @@ RUNTIMES = (
 _PRECISION = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}  # OpenVINO's names
 _MAX_TOKENS, _BATCH_TOKENS = 512, 2048
 _ROUNDS, _QUESTIONS = 2, 8
+_CALIBRATING = 100  # chunks
 _QUESTION = "where are expired sessions removed from the store"
 
 
@@ -52,7 +54,7 @@ def main(folder: Path, sources: Path, count: int) -> None:
     """Print a row for each runtime: tokens/s, ms of a question, least cosine; then import, load, memory."""
     with tempfile.TemporaryDirectory() as directory:
         files = Path(directory)
-        _run("export", folder, files)
+        _run("export", folder, files, sources)
         for name, speed, question, cosine in _compare(folder, files, sources, count):
             print(f"| {name} | {speed:,.0f} | {question:.1f} | {cosine:.4f} |", flush=True)
         for name in RUNTIMES:
@@ -169,7 +171,7 @@ def _alone(name: str, folder: Path, files: Path) -> None:
     print(f"{float(seconds):.2f} {loaded - imported:.2f} {int(line.split()[1]) / 1024:.0f}")
 
 
-def _export(folder: Path, files: Path) -> None:
+def _export(folder: Path, files: Path, sources: Path) -> None:
     """Write the network as ONNX, with float32 and with int8, and each layer as a file of its own."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
@@ -183,7 +185,7 @@ def _export(folder: Path, files: Path) -> None:
     quantize_dynamic(
         files / "float32.onnx", files / "int8.onnx", weight_type=QuantType.QInt8, per_channel=True
     )
-    _quantize_with_openvino(folder, files)
+    _quantize_with_openvino(folder, files, sources)
 
 
 def _export_layers(network: Any, layers: range, path: Path) -> None:
@@ -237,24 +239,25 @@ def _export_layers(network: Any, layers: range, path: Path) -> None:
     )
 
 
-def _quantize_with_openvino(folder: Path, files: Path) -> None:
-    """Write the network with int8 weights and inputs, which a few texts calibrate."""
+def _quantize_with_openvino(folder: Path, files: Path, sources: Path) -> None:
+    """Write the network with int8 weights and inputs, which some chunks calibrate."""
     import nncf
     import openvino
 
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(_MAX_TOKENS)
-    rows = [np.array([encoding.ids]) for encoding in tokenizer.encode_batch(autotune.PROBE)]
-    texts = nncf.Dataset([{"ids": row, "mask": np.ones_like(row)} for row in rows])
+    texts = [text for _, text in itertools.islice(_chunk_texts(sources), _CALIBRATING)]
+    rows = [np.array([encoding.ids]) for encoding in tokenizer.encode_batch(texts)]
+    inputs = nncf.Dataset([{"ids": row, "mask": np.ones_like(row)} for row in rows])
     network = openvino.Core().read_model(files / "float32.onnx")
     kind = nncf.ModelType.TRANSFORMER
-    openvino.save_model(nncf.quantize(network, texts, model_type=kind), files / "int8.xml", False)
+    openvino.save_model(nncf.quantize(network, inputs, model_type=kind), files / "int8.xml", False)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "export":
-        _export(Path(sys.argv[2]), Path(sys.argv[3]))
+        _export(*map(Path, sys.argv[2:]))
     elif sys.argv[1] == "alone":
         _alone(sys.argv[4], Path(sys.argv[2]), Path(sys.argv[3]))
     else:
