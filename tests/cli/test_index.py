@@ -219,7 +219,9 @@ def test_pause_queues_changes_until_resume(own_terminal, own_shop):
     own_terminal.json("index", own_shop)
     assert own_terminal.run("pause").returncode == 0
     (own_shop / "worker/new.py").write_text("def quarantine_parcel():\n    return 1\n")
-    assert own_terminal.json("index", own_shop)["embedded"] == 0
+    paused = own_terminal.run("index", own_shop)
+    assert ", 1 chunk not embedded, " in paused.stdout
+    assert_fails(paused, 3, "Embedding is paused")
     status = own_terminal.json("status", own_shop)
     assert (status["phase"], status["queue"]) == ("paused", 1)
     assert "1 queued" in own_terminal.run("status", own_shop).stdout

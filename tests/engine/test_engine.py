@@ -286,8 +286,13 @@ async def test_search_after_restart_uses_former_model_until_new_one_is_complete(
         answer = await search(second, "evict_expired", shop, settings=SETTINGS)
     assert answer.model == "hashing"
     assert answer.coverage.embedded == answer.coverage.chunks
+    status, _ = await second.status(str(shop), SETTINGS)
+    assert status.progress.coverage.embedded < status.progress.coverage.chunks
+    assert status.notice == f"Until {WANTED} has embedded all code, hashing answers."
     hub.slow.hurry.set()
     await task
+    status, _ = await second.status(str(shop), SETTINGS)
+    assert (status.notice, status.progress.phase) == ("", "ready")
     assert (await search(second, "evict_expired", shop, settings=SETTINGS)).model == WANTED
     await second.close()
     assert len(list((tmp_path / "cache").glob("*/vectors/*"))) == 1

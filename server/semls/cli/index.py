@@ -19,7 +19,7 @@ from semls.cli.arguments import (
     workspace_option,
 )
 from semls.cli.requests import run_with_client
-from semls.errors import UsageError
+from semls.errors import SemlsError, UsageError
 
 if TYPE_CHECKING:
     from semls.service.client import Client
@@ -44,6 +44,8 @@ def index(folder: Path, *, force: bool, as_json: bool) -> None:
             terminal.print_json({**counts, "seconds": round(seconds, 3)})
         else:
             reports.print_summary(last, embedded, seconds)
+        if last["phase"] == "paused" and last["embedded"] < last["chunks"]:
+            raise SemlsError("Embedding is paused, so some code is not embedded: run `semls resume`.")
         terminal.print_notice((await client.status(engine_path(folder)))["notice"])
 
     run_with_client(request, force=force)

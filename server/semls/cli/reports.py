@@ -22,8 +22,11 @@ _MAX_LISTED_FILES = 20
 
 def print_summary(last: ProgressMessage, embedded: int, seconds: float) -> None:
     """Print what `semls index` did."""
-    work = f"{terminal.count(embedded, 'text')} embedded" if embedded else "nothing to embed"
-    terminal.write(f"{_files_and_chunks(last)}, {work}, {seconds:.1f} s")
+    missing = last["chunks"] - last["embedded"]
+    work = [f"{terminal.count(embedded, 'text')} embedded"] if embedded else []
+    rest = [f"{terminal.count(missing, 'chunk')} not embedded"] if missing else []
+    done = ", ".join(work + rest) or "nothing to embed"
+    terminal.write(f"{_files_and_chunks(last)}, {done}, {seconds:.1f} s")
 
 
 def print_status(message: StatusMessage) -> None:

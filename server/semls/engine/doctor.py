@@ -96,7 +96,7 @@ class Doctor:
 
     async def _check_model(self, settings: Settings) -> list[Finding]:
         try:
-            model = model_from_settings(settings)
+            model = await asyncio.to_thread(model_from_settings, settings)
             found = await self._encoders.get_or_fallback(model)
         except SemlsError as error:
             return [Finding("model", False, str(error), "Set SEMLS_MODEL to another model.")]

@@ -37,7 +37,8 @@ class RetryingEncoderSource:
     async def load_former(self, name: str) -> Encoder | None:
         """Return the encoder of the model with which an index was built; None if it cannot be loaded."""
         try:
-            encoder, _ = await self._registry.get(model_from_settings(Settings(model=name)))
+            model = await asyncio.to_thread(model_from_settings, Settings(model=name))
+            encoder, _ = await self._registry.get(model)
         except SemlsError as error:
             log.warning("The vectors of the former model %s are not used: %s", name, error)
             return None

@@ -106,7 +106,7 @@ class Engine:
             return await asyncio.wait_for(self._status_and_usage(path, settings), STATUS_TIMEOUT)
         except asyncio.TimeoutError:
             root = await self._paths.root(path, STATUS_TIMEOUT / 2)
-            return self._known_status(root, settings), Usage()
+            return await self._known_status(root, settings), Usage()
 
     async def _status_and_usage(self, path: str, settings: Settings) -> tuple[Status, Usage]:
         async with self._reading(path, settings) as (workspace, sync):
@@ -127,7 +127,7 @@ class Engine:
         )
         return self._status(workspace, sync), usage
 
-    def _known_status(self, root: Path, settings: Settings) -> Status:
+    async def _known_status(self, root: Path, settings: Settings) -> Status:
         """Return the part of a workspace's status that needs no task of the executor."""
         workspace = self._workspaces.get(root)
         if workspace is None:
@@ -141,14 +141,20 @@ class Engine:
                 notice="The workspace is still being opened: run this again in a moment.",
                 error="",
             )
-        status = self._status(workspace, workspace.indexer.vector_sync(_target(settings)))
+        target = await self._target(settings, STATUS_TIMEOUT / 2)
+        status = self._status(workspace, workspace.indexer.vector_sync(target))
         notice = "The engine is busy: skipped files and sizes are left out."
         return replace(status, notice=f"{status.notice} {notice}".strip())
 
     def _status(self, workspace: Workspace, sync: VectorSync) -> Status:
         indexer, target = workspace.indexer, sync.target
         encoder = sync.index.encoder if sync.index else None
-        notices = self._registry.fallback_notice(target.model), _watch_notice(workspace), workspace.notice
+        notices = (
+            self._registry.fallback_notice(target.model),
+            sync.former_notice,
+            _watch_notice(workspace),
+            workspace.notice,
+        )
         return Status(
             workspace.root,
             indexed=indexer.indexed,
@@ -185,7 +191,7 @@ class Engine:
 
         Ends when the workspace is closed. Raises SemlsError.
         """
-        target = _target(settings)
+        target = await self._target(settings)
         async with self._reading(path, settings) as (workspace, _):
             workspace.indexer.refresh()
         indexer, last = workspace.indexer, None
@@ -304,7 +310,7 @@ class Engine:
 
     async def export_cache(self, settings: Settings, file: str) -> None:
         """Write the embedding cache of the settings' model to a file. Raises SemlsError."""
-        _, cache = await self._registry.get(model_from_settings(settings))
+        _, cache = await self._registry.get(await self._paths.model(settings))
         await asyncio.to_thread(cache.export, absolute(file))
 
     async def import_cache(self, settings: Settings, file: str) -> int:
@@ -312,7 +318,7 @@ class Engine:
 
         Raises SemlsError.
         """
-        encoder, cache = await self._registry.get(model_from_settings(settings))
+        encoder, cache = await self._registry.get(await self._paths.model(settings))
         executor = self._services.executor
         batches = read_export(absolute(file), encoder.fingerprint, encoder.model.dimension)
         count = 0
@@ -362,7 +368,7 @@ class Engine:
 
         Yield it with the vector sync of the settings.
         """
-        root, target = await self._paths.root(path), _target(settings)
+        root, target = await self._paths.root(path), await self._target(settings)
         associations = Associations(settings.languages)
         async with self._workspaces.use(root) as workspace:
             await workspace.indexer.use_associations(associations)
@@ -370,15 +376,15 @@ class Engine:
             with sync.in_use():
                 yield workspace, sync
 
+    async def _target(self, settings: Settings, timeout: float = LOOKUP_TIMEOUT) -> Target | None:
+        """Return the target of a client, None if its settings name none. Raises SemlsError."""
+        if not (settings.model or settings.revision or settings.store):
+            return None
+        return Target(await self._paths.model(settings, timeout), settings.store)
+
     async def _open_workspace(self, root: Path) -> Workspace:
         directory = index_directory(self._directory, root)
         return await Workspace.open(root, directory, self._services, Target(model_from_settings(Settings())))
-
-
-def _target(settings: Settings) -> Target | None:
-    """Return the target of a client, None if its settings name none. Raises UsageError, ModelError."""
-    names_target = settings.model or settings.revision or settings.store
-    return Target(model_from_settings(settings), settings.store) if names_target else None
 
 
 def _watch_notice(workspace: Workspace) -> str:

@@ -8,7 +8,9 @@ from pathlib import Path
 from semls.engine.files.roots import refuse_broad
 from semls.engine.files.scan import escape_non_utf8
 from semls.engine.lookups import LOOKUP_TIMEOUT, Lookups
+from semls.engine.models.presets import Model, resolve
 from semls.errors import UsageError
+from semls.settings import DEFAULT_MODEL, Settings
 
 _SAME_REQUEST = 0.1  # seconds for which a root that was checked is not looked up again
 
@@ -48,6 +50,11 @@ class RequestPaths:
         """Return the path of a file, folder or link relative to its workspace. A link is not followed."""
         return await self._lookups.run(_entry, root, path)
 
+    async def model(self, settings: Settings, timeout: float = LOOKUP_TIMEOUT) -> Model:
+        """Return the model that the settings name, perhaps by a folder. Raises ModelError, too."""
+        name = settings.model or DEFAULT_MODEL
+        return await self._lookups.run(_model, settings.revision, name, timeout=timeout)
+
     def close(self) -> None:
         """Shut the threads down."""
         self._lookups.close()
@@ -61,6 +68,10 @@ def absolute(file: str) -> Path:
 
 
 # Lookups
+
+
+def _model(revision: str | None, name: str) -> Model:
+    return resolve(name, revision)
 
 
 def _narrow_root(path: str) -> Path:

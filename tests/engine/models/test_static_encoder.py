@@ -1,6 +1,7 @@
 """Tests of the encoder for static models, on generated tables of vectors."""
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -80,11 +81,12 @@ def test_documents_preempt_before_each_batch(static_encoder):
     [
         ({"embeddings": np.ones((5, 16), np.float32)}, "5 vectors of 16 numbers"),
         ({"embeddings": np.ones(16, np.float32)}, "There is no table of vectors"),
-        ({"embeddings": np.full((40_000, 16), np.nan, np.float32)}, "not that of a static model"),
-        ({"layers": np.ones(3, np.float32)}, "not that of a static model"),
+        ({"embeddings": np.ones((5, 20_000), np.float16)}, "at most 4,096"),
+        ({"embeddings": np.full((40_000, 16), np.nan, np.float32)}, "not finite"),
+        ({"layers": np.ones(3, np.float32)}, "unknown tensor 'layers'"),
         ({"mapping": np.array([90_000])}, "Cannot load the model"),
     ],
-    ids=["few rows", "a vector", "no numbers", "layers", "mapping"],
+    ids=["few rows", "a vector", "many numbers", "no numbers", "layers", "mapping"],
 )
 def test_static_model_with_other_tensors_is_refused(tmp_path, tensors, message):
     save_static_model(tmp_path, **tensors)
@@ -99,5 +101,14 @@ def test_static_model_with_a_damaged_table_is_refused(tmp_path, content):
         save_file({"vectors": np.ones((5, 16), np.float32)}, tmp_path / "model.safetensors")
     else:
         (tmp_path / "model.safetensors").write_bytes(content)
+    with pytest.raises(ModelError, match="There is no table of vectors"):
+        load(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="Windows has no pipes in folders")
+def test_static_model_with_a_pipe_as_its_table_does_not_block(tmp_path):
+    save_static_model(tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    os.mkfifo(tmp_path / "model.safetensors")
     with pytest.raises(ModelError, match="There is no table of vectors"):
         load(tmp_path)

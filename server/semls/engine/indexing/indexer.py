@@ -270,9 +270,9 @@ class Indexer:
             phase = "reading"
         elif not self._context.services.embedding_allowed.is_set():
             phase = "paused"
-        elif self.is_busy(sync):
+        elif self.is_busy(sync) or sync.loop.is_running:
             phase = sync.phase
-        return Progress(phase, self._crawler.files, sync.coverage, sync.encoded, sync.rate)
+        return Progress(phase, self._crawler.files, sync.filled, sync.encoded, sync.rate)
 
     # Waiting
 

@@ -25,12 +25,14 @@ class Loop:
 
     def __init__(self, name: str, job: Callable[[], Awaitable[None]], events: Events) -> None:
         self.error: SemlsError | None = None  # of the last run
+        self.is_running = False  # or will run as soon as it can
         self._name, self._job, self._events = name, job, events
         self._wake = asyncio.Event()
         self._task = asyncio.create_task(self._run())
 
     def wake(self) -> None:
         """Run the job; if it is running, run it again afterwards."""
+        self.is_running = True
         self._wake.set()
 
     async def stop(self) -> None:
@@ -56,4 +58,5 @@ class Loop:
                 log.exception("%s failed", self._name)
                 self.error = EngineError(f"{self._name} failed: the engine's log has the details.")
                 retry_later(self.wake)
+            self.is_running = self._wake.is_set()
             self._events.state_changed()

@@ -56,6 +56,7 @@ class VectorSync:
         self.target = target
         self.index: VectorIndex | None = None
         self.coverage = coverage  # of `index`
+        self.filled = coverage  # of the index that is being filled: `_pending`, or else `index`
         self.encoded = 0  # texts that the model has encoded
         self.phase: Phase = "loading"
         self.completed = 0  # the last ticket whose chunks all have vectors
@@ -82,6 +83,14 @@ class VectorSync:
         """How many texts the model encodes in a second, 0.0 before it has encoded any."""
         texts, seconds = self._recent
         return texts / seconds if seconds else 0.0
+
+    @property
+    def former_notice(self) -> str:
+        """A sentence that says which model answers until another one has embedded all code, or ""."""
+        if self.index is None or self._pending is None:
+            return ""
+        former, new = self.index.encoder.model.name, self._pending.encoder.model.name
+        return f"Until {new} has embedded all code, {former} answers." if former != new else ""
 
     # Requests
 
@@ -221,6 +230,7 @@ class VectorSync:
             await self._answer_with(index)
         else:
             self._pending = index
+            await self.count()
             await self._release_dropped()
         return index
 
@@ -259,7 +269,8 @@ class VectorSync:
 
     async def _answer_with(self, index: VectorIndex) -> None:
         coverage = await self._count(index)
-        self.index, self.coverage = index, coverage  # no search sees one without the other
+        self.index = index
+        self.coverage = self.filled = coverage  # no search sees one without the other
         self._events.state_changed()
 
     # Vectors
@@ -348,11 +359,12 @@ class VectorSync:
     # Coverage
 
     async def count(self) -> None:
-        """Count the chunks, and those that have a vector in `index`."""
-        index = self.index
+        """Count the chunks, and those that have a vector in `index` and in the index that is being filled."""
+        index, pending = self.index, self._pending
         coverage = await self._count(index)
-        if index is self.index:
-            self.coverage = coverage
+        filled = await self._count(pending) if pending else coverage
+        if (index, pending) == (self.index, self._pending):
+            self.coverage, self.filled = coverage, filled
         self._events.state_changed()
 
     async def count_throttled(self) -> None:

@@ -5,12 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, cast
 
-from semls.errors import ModelError, UsageError, reason
+from semls.errors import ModelError, UsageError
 from semls.limits import MAX_FILE_BYTES
 from semls.reading import read_regular
 
 # The cost grows with the length of the text, and chunks are seldom longer.
 _MAX_TOKENS = 512  # also what model2vec reads by default
+_MAX_HEADER = 1 << 16  # bytes of the header of a static model, which describes three tensors at most
+_MAX_DIMENSION = 4096  # of a static model; models that were published have at most 1,024
 _DOCUMENT_PROMPTS = ("document", "passage", "corpus")  # names that models give to the prompt of documents
 # Keys in the configuration of a pooling module, before sentence-transformers 6.
 _POOLING_KEYS = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
@@ -258,16 +260,19 @@ def is_static(folder: Path) -> bool:
 
 
 def _static_model(folder: Path) -> Model:
-    from safetensors import SafetensorError, safe_open
-
+    """Describe a static model by the header of its safetensors: the length in eight bytes, then JSON."""
+    file = folder / "model.safetensors"
     try:
-        with safe_open(folder / "model.safetensors", framework="numpy") as file:
-            _, dimension = file.get_slice("embeddings").get_shape()
-    except (OSError, SafetensorError, ValueError) as error:
+        head = read_regular(file, _MAX_HEADER) or b""
+        header = json.loads(head[8 : 8 + int.from_bytes(head[:8], "little")])
+        _, dimension = map(int, header["embeddings"]["shape"])
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        raise ModelError(f"There is no table of vectors in {file}. Copy the model again.") from error
+    if not 0 < dimension <= _MAX_DIMENSION:
         raise ModelError(
-            f"There is no table of vectors in {folder}/model.safetensors: {reason(error)}. "
-            "Copy the model again."
-        ) from error
+            f"The vectors in {file} have {dimension:,} numbers. semls supports at most {_MAX_DIMENSION:,}: "
+            "choose another model."
+        )
     return Model(str(folder), dimension, _MAX_TOKENS, folder=folder)
 
 

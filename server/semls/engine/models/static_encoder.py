@@ -82,8 +82,10 @@ def _token_vectors(folder: Path) -> Float32:
         vectors = vectors[tensors.pop("mapping")]
     if "weights" in tensors:
         vectors = vectors * tensors.pop("weights").astype(np.float32)[:, None]
-    if tensors or vectors.ndim != 2 or not np.isfinite(vectors).all():
-        raise ValueError("its model.safetensors is not that of a static model")
+    if tensors:
+        raise ValueError(f"its model.safetensors has an unknown tensor {min(tensors)!r}")
+    if not np.isfinite(vectors).all():
+        raise ValueError("its vectors contain numbers that are not finite")
     return vectors
 
 
