@@ -70,7 +70,7 @@ class Settings:
         metadata=_documented(
             "`SEMLS_MODEL`",
             f"`{DEFAULT_MODEL}`",
-            "the embedding model: [one of these](#models), or a folder that contains a model",
+            "the embedding model: [one of these](#models), or the absolute path of a folder with a model",
         ),
     )
     revision: str | None = field(

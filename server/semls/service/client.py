@@ -39,7 +39,7 @@ T = TypeVar("T")
 _REPORT_DELAY = 2.5  # seconds; the engine itself waits up to two until files are read
 _PING_INTERVAL = 1.0  # seconds without an answer after which the engine is pinged
 _REQUEST_TIMEOUT = 120.0  # seconds, although the engine answers pings
-_COPY_TIMEOUT = 3600.0  # seconds for an export or import of the cache, which may have gigabytes
+_LONG_TIMEOUT = 3600.0  # seconds for exports, imports and the duplicates of a workspace, which may be large
 _ATTEMPTS = 3  # of one request; before each, an engine has answered a ping
 
 
@@ -130,7 +130,8 @@ class Client:
     ) -> DuplicatesMessage:
         """Return clusters of functions that are copies of one another, or nearly; with `file`, of its own."""
         options = {"file": file, "limit": limit, "tests": tests, "lexical_only": lexical_only}
-        return await self._request(messages.DUPLICATES, {**self._workspace(workspace), **options})
+        body = {**self._workspace(workspace), **options}
+        return await self._request(messages.DUPLICATES, body, None if file else _LONG_TIMEOUT)
 
     async def context(
         self,
@@ -190,12 +191,12 @@ class Client:
     async def export_cache(self, file: str) -> None:
         """Export the embedding cache of the model to a file."""
         body = {"file": file, "settings": asdict(self._settings)}
-        await self._request(messages.EXPORT_CACHE, body, _COPY_TIMEOUT)
+        await self._request(messages.EXPORT_CACHE, body, _LONG_TIMEOUT)
 
     async def import_cache(self, file: str) -> int:
         """Import an exported embedding cache and return how many vectors it has."""
         body = {"file": file, "settings": asdict(self._settings)}
-        return (await self._request(messages.IMPORT_CACHE, body, _COPY_TIMEOUT))["vectors"]
+        return (await self._request(messages.IMPORT_CACHE, body, _LONG_TIMEOUT))["vectors"]
 
     async def clear(self, workspace: str) -> None:
         """Delete the index of a workspace."""
