@@ -1,6 +1,7 @@
 """Tests that `search`, `similar` and `context` answer before all code is embedded by the installed model."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -31,6 +32,22 @@ def folder(tmp_path):
         )
         (folder / f"parcels_{number}.py").write_text(functions)
     return folder
+
+
+def test_search_after_a_change_of_the_model_shows_the_progress_of_the_new_one(terminal, folder):
+    terminal.json("index", folder, SEMLS_MODEL="hashing")
+    shown = []
+    while not shown:
+        done = terminal.run("search", "weigh_parcel_123", cwd=folder)
+        shown = re.findall(r"Semantic index (\d+) %", done.stderr)
+    terminal.run("pause")
+    assert int(shown[0]) < 100
+    status = terminal.json("status", folder)
+    assert (status["phase"], status["model"]) == ("paused", "hashing")
+    assert status["notice"] == f"Until {installed_folder()} has embedded all code, hashing answers."
+    assert status["embedded"] < status["chunks"] == FUNCTIONS
+    answer = terminal.json("search", "weigh_parcel_123", "--no-wait", cwd=folder)
+    assert (answer["model"], answer["coverage"]["embedded"]) == ("hashing", FUNCTIONS)
 
 
 def test_first_search_answers_before_embedding_and_the_engine_goes_on(terminal, folder):

@@ -187,12 +187,15 @@ def print_coverage(message: AnswerMessage | SimilarMessage | ContextMessage, las
         text = "Not all files are read yet: those that mention your words come first; `--wait` waits for all."
         terminal.write_error(terminal.dim(text))
         return
-    if phase == "ready" or (message["model"] and coverage["embedded"] == coverage["chunks"]):
+    embedded, chunks = coverage["embedded"], coverage["chunks"]
+    if message["model"] and embedded == chunks:  # perhaps of a former model, until another one is complete
+        embedded, chunks = last["embedded"], last["chunks"]
+    if phase == "ready" or (message["model"] and embedded == chunks):
         return
-    index = f"Semantic index {100 * coverage['embedded'] // max(coverage['chunks'], 1)} %"
+    index = f"Semantic index {100 * embedded // max(chunks, 1)} %"
     if phase == "paused":
         text = f"{index}: embedding is paused, and `semls resume` continues it."
-    elif phase in ("reading", "loading", "downloading"):
+    elif not message["model"] and phase in ("reading", "loading", "downloading"):
         text = "Full-text search answered, because the model is still being loaded; `--wait` waits."
     else:
         text = f"{', '.join(filter(None, (index, progress.time_left(last))))}; `--wait` waits."
