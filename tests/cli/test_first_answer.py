@@ -36,7 +36,7 @@ def folder(tmp_path):
 
 def test_search_after_a_change_of_the_model_shows_the_progress_of_the_new_one(terminal, folder):
     terminal.json("index", folder, SEMLS_MODEL="hashing")
-    shown = []
+    shown = list[str]()
     while not shown:
         done = terminal.run("search", "weigh_parcel_123", cwd=folder)
         shown = re.findall(r"Semantic index (\d+) %", done.stderr)

@@ -10,7 +10,8 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -22,6 +23,7 @@ from semls.programs import find_program
 from semls.reading import read_regular
 
 _COMMAND_TIMEOUT = 60.0  # seconds
+_POLL_INTERVAL = 0.1  # seconds after which Ctrl-C is noticed at the latest
 _KEPT_BYTES = 1 << 12  # of what a command prints, for the message if it fails
 _MAX_MESSAGE = 300  # characters of it
 
@@ -160,7 +162,7 @@ Change = FileChange | CommandChange
 def _run(command: Command) -> str:
     """Run a command until it ends, and return how it failed, or ""."""
     # A child that it leaves running would keep a pipe open.
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as output, _recorded_interrupts() as interrupts:
         program = find_program(command[0]) or command[0]
         try:
             process = subprocess.Popen(  # noqa: S603 - the commands are those of the registry
@@ -173,8 +175,7 @@ def _run(command: Command) -> str:
         except OSError as error:
             return f"cannot be started ({error.strerror})"
         try:
-            with _raising_on_interrupt():
-                status = process.wait(_COMMAND_TIMEOUT)
+            status = _wait(process, interrupts)
         except subprocess.TimeoutExpired:
             return f"has not ended after {_COMMAND_TIMEOUT:.0f} s and was stopped"
         finally:
@@ -184,15 +185,30 @@ def _run(command: Command) -> str:
 
 
 @contextlib.contextmanager
-def _raising_on_interrupt() -> Iterator[None]:
-    """Raise KeyboardInterrupt on Ctrl-C, which otherwise ends semls at once, but not the command."""
+def _recorded_interrupts() -> Iterator[list[int]]:
+    """Record Ctrl-C in a list, because it would end semls at once, but not a command that it has started."""
+    interrupts = list[int]()
     handler = signal.getsignal(signal.SIGINT)
     if handler is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, lambda number, _: interrupts.append(number))
     try:
-        yield
+        yield interrupts
     finally:
         signal.signal(signal.SIGINT, handler)
+
+
+def _wait(process: subprocess.Popen[bytes], interrupts: Sequence[int]) -> int:
+    """Return the status of a process. Raises TimeoutExpired, and KeyboardInterrupt after Ctrl-C."""
+    deadline = time.monotonic() + _COMMAND_TIMEOUT
+    status = None
+    while status is None:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            status = process.wait(_POLL_INTERVAL)
+        if interrupts:
+            raise KeyboardInterrupt
+        if status is None and time.monotonic() > deadline:
+            raise subprocess.TimeoutExpired(process.args, _COMMAND_TIMEOUT)
+    return status
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
