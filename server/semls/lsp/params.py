@@ -23,7 +23,9 @@ def parse_search(arguments: Sequence[object]) -> dict[str, Any]:
     from semls.service.schemas import SearchParams
 
     params = _parse(arguments, SearchParams).model_dump(exclude_unset=True)
-    return {**params, "embedding_timeout": EMBEDDING_TIMEOUT} if params.pop("wait", False) else params
+    if params.pop("wait", False):
+        params["embedding_timeout"] = EMBEDDING_TIMEOUT
+    return params
 
 
 def parse_query(arguments: Sequence[object]) -> dict[str, Any]:
