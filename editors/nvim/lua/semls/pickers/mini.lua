@@ -31,7 +31,8 @@ local function start(query, root, current)
     root = root,
     refresh = function()
       local matches = is_open and MiniPick.get_picker_matches()
-      if matches and matches.current_ind == 1 and #matches.marked_inds == 0 then
+      -- Without hits, there are no such fields.
+      if matches and (matches.current_ind or 1) == 1 and #(matches.marked_inds or {}) == 0 then
         match()
       end
     end,
